@@ -1,0 +1,2 @@
+//! What the user wrote, checked.
+pub mod values;

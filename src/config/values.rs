@@ -1,0 +1,194 @@
+//! Values that a person writes in the config: durations such as "10s", secrets such as `{ env = "NAME" }`.
+
+use std::{fmt, time::Duration};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize, Serializer};
+
+/// A duration such as "250ms", "10s", "5m" or "1h".
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Span(pub Duration);
+
+impl Span {
+    pub const fn millis(millis: u64) -> Self {
+        Self(Duration::from_millis(millis))
+    }
+
+    pub const fn seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
+    pub fn as_millis(self) -> i64 {
+        i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let number_len = text
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len());
+        let (number, unit) = text.split_at(number_len);
+        let millis_per_unit = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => {
+                return Err(format!(
+                    "{text:?} is no duration: write 250ms, 10s, 5m or 1h"
+                ));
+            }
+        };
+        let number: u64 = number
+            .parse()
+            .map_err(|_| format!("{text:?} is no duration: write 250ms, 10s, 5m or 1h"))?;
+        number
+            .checked_mul(millis_per_unit)
+            .map(Self::millis)
+            .ok_or_else(|| format!("{text:?} is too long"))
+    }
+}
+
+impl fmt::Display for Span {
+    /// In the largest unit that divides it: the same text in config, metrics and dashboards ("1m", "5m", "1h").
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_millis() {
+            ms if ms == 0 || ms % 1_000 != 0 => write!(f, "{ms}ms"),
+            ms if ms % 60_000 != 0 => write!(f, "{}s", ms / 1_000),
+            ms if ms % 3_600_000 != 0 => write!(f, "{}m", ms / 60_000),
+            ms => write!(f, "{}h", ms / 3_600_000),
+        }
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Span {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^[0-9]{1,12}(ms|s|m|h)$",
+            "description": "A duration: 250ms, 10s, 5m or 1h."
+        })
+    }
+}
+
+/// A value given in the file, or kept out of it: in an environment variable or in a file of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Text {
+    Plain(String),
+    Number(i64),
+    Switch(bool),
+    Env(FromEnv),
+    File(FromFile),
+}
+
+/// Taken from an environment variable at start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FromEnv {
+    pub env: String,
+}
+
+/// Taken from a file at start, without the newline at its end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FromFile {
+    pub file: String,
+}
+
+impl Text {
+    /// The value itself; the error says which variable or file is missing.
+    pub fn resolve(&self) -> Result<String, String> {
+        match self {
+            Self::Plain(text) => Ok(text.clone()),
+            Self::Number(number) => Ok(number.to_string()),
+            Self::Switch(switch) => Ok(switch.to_string()),
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the one place where secrets are read"
+            )]
+            Self::Env(FromEnv { env }) => std::env::var(env)
+                .map_err(|_| format!("the environment variable {env} is not set (or not UTF-8)")),
+            Self::File(FromFile { file }) => std::fs::read_to_string(file)
+                .map(|text| text.trim_end_matches(['\n', '\r']).to_owned())
+                .map_err(|error| format!("{file} cannot be read: {error}")),
+        }
+    }
+
+    /// The same, fit to be shown: a plain value of a secret key is hidden, a reference is not.
+    pub fn redacted(&self, key: &str) -> Self {
+        let key = key.to_lowercase();
+        let secret = [
+            "password",
+            "secret",
+            "token",
+            "credential",
+            "access_key",
+            "key.pem",
+            "sasl.jaas",
+        ]
+        .iter()
+        .any(|word| key.contains(word));
+        match self {
+            Self::Plain(_) | Self::Number(_) | Self::Switch(_) if secret => {
+                Self::Plain("<redacted>".into())
+            }
+            shown => shown.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_reads_and_prints_the_same_text() {
+        for text in ["250ms", "10s", "5m", "1h", "90s", "0ms"] {
+            assert_eq!(Span::try_from(text.to_owned()).unwrap().to_string(), text);
+        }
+        assert_eq!(Span::seconds(3600).to_string(), "1h");
+    }
+
+    #[test]
+    fn a_span_without_a_unit_is_refused_with_an_example() {
+        for text in ["10", "ten", "10 s", "-1s", "1d", ""] {
+            let error = Span::try_from(text.to_owned()).unwrap_err();
+            assert!(error.contains("10s"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_plain_secret_is_never_shown_but_its_reference_is() {
+        let plain = Text::Plain("hunter2".into());
+        assert_eq!(
+            plain.redacted("sasl.password"),
+            Text::Plain("<redacted>".into())
+        );
+        assert_eq!(plain.redacted("security.protocol"), plain);
+        let env = Text::Env(FromEnv {
+            env: "KAFKA_PASSWORD".into(),
+        });
+        assert_eq!(env.redacted("sasl.password"), env);
+    }
+}

@@ -1,0 +1,81 @@
+//! Why a record was not counted as a face. To add a reason: add a variant and its name here,
+//! and a line to `schemas/README.md`; metrics, tables and tests follow from [`Reject::ALL`].
+
+/// The reason, as it appears in metrics and in the `windows` table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reject {
+    /// No value at all (a tombstone).
+    Empty,
+    /// The CloudEvents envelope cannot be read.
+    MalformedEvent,
+    /// The event is of another type.
+    UnknownType,
+    /// A version of CloudEvents or of the face-crop event that this program does not know.
+    UnsupportedVersion,
+    /// The declared content type is none of JPEG, PNG, WebP.
+    UnknownContentType,
+    /// The bytes are no JPEG, PNG or WebP, or are corrupt.
+    NotAnImage,
+    /// The image ends too early.
+    Truncated,
+    /// More bytes than `limits.payload_bytes_max`.
+    TooManyBytes,
+    /// More pixels than `limits.image_side_max` allows.
+    TooManyPixels,
+    /// Neither `ce_time` nor a record timestamp.
+    NoTime,
+    /// `ce_time` cannot be read.
+    InvalidTime,
+    /// The event says it happened later than the record's timestamp plus `windows.future_max`.
+    FutureTime,
+    /// Neither `ce_source` nor a key.
+    NoSource,
+    /// The source is not configured and `policy.unknown_sources` is "deny".
+    UnknownSource,
+    /// The source is one more than `limits.sources_max`.
+    TooManySources,
+    /// The decoder panicked.
+    DecoderPanic,
+}
+
+impl Reject {
+    pub const ALL: [Self; 16] = [
+        Self::Empty,
+        Self::MalformedEvent,
+        Self::UnknownType,
+        Self::UnsupportedVersion,
+        Self::UnknownContentType,
+        Self::NotAnImage,
+        Self::Truncated,
+        Self::TooManyBytes,
+        Self::TooManyPixels,
+        Self::NoTime,
+        Self::InvalidTime,
+        Self::FutureTime,
+        Self::NoSource,
+        Self::UnknownSource,
+        Self::TooManySources,
+        Self::DecoderPanic,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::MalformedEvent => "malformed_event",
+            Self::UnknownType => "unknown_type",
+            Self::UnsupportedVersion => "unsupported_version",
+            Self::UnknownContentType => "unknown_content_type",
+            Self::NotAnImage => "not_an_image",
+            Self::Truncated => "truncated",
+            Self::TooManyBytes => "too_many_bytes",
+            Self::TooManyPixels => "too_many_pixels",
+            Self::NoTime => "no_time",
+            Self::InvalidTime => "invalid_time",
+            Self::FutureTime => "future_time",
+            Self::NoSource => "no_source",
+            Self::UnknownSource => "unknown_source",
+            Self::TooManySources => "too_many_sources",
+            Self::DecoderPanic => "decoder_panic",
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Crops -> estimates. The trait here is all that the rest of the program knows of a model;
+//! ONNX Runtime stays behind `onnx`.
+
+use crate::record::{Attribute, Crop, Estimate};
+
+/// What the rest of the program must know of a loaded model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelFacts {
+    /// `name@` and the first 12 digits of the hash over its files: goes into every row.
+    pub id: String,
+    pub has_age: bool,
+    /// Empty where the model has no such head.
+    pub gender: Vec<String>,
+    pub ethnicity: Vec<String>,
+}
+
+impl ModelFacts {
+    pub fn has(&self, attribute: Attribute) -> bool {
+        match attribute {
+            Attribute::Age => self.has_age,
+            Attribute::Gender => !self.gender.is_empty(),
+            Attribute::Ethnicity => !self.ethnicity.is_empty(),
+        }
+    }
+}
+
+/// A loaded model. One instance belongs to one thread.
+pub trait Model: Send {
+    fn facts(&self) -> &ModelFacts;
+
+    /// One estimate a crop, in order; only attributes that the crop allows are computed and kept.
+    fn estimate(&mut self, crops: &[Crop]) -> anyhow::Result<Vec<Estimate>>;
+}

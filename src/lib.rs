@@ -1,0 +1,14 @@
+//! demograph: from face crops in Kafka to demographic shares in Parquet and Prometheus.
+//!
+//! ```text
+//! kafka ─▶ decode ─▶ infer ─▶ window ─▶ privacy ─▶ state ─▶ sink ─▶ Parquet
+//!   ▲      Record    Crop     Estimate   pane       rows   │  └────▶ /metrics
+//!   └──────────────── commit, after rows are durable ──────┘
+//! ```
+//! Modules stand in the order in which data flows; ARCHITECTURE.md is the map.
+
+pub mod config;
+pub mod record;
+
+pub mod decode;
+pub mod infer;

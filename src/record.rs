@@ -1,0 +1,242 @@
+//! The vocabulary: what flows through demograph, from a Kafka record to an estimate.
+//!
+//! Promises: plain values, no input or output. A [`Crop`] is the only type that holds a face;
+//! it cannot be cloned, serialised or printed, and dies in inference.
+
+use std::{fmt, sync::Arc};
+
+use sha2::{Digest, Sha256};
+
+/// Where a record lies in the topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    pub partition: i32,
+    pub offset: i64,
+}
+
+impl Position {
+    /// The offset to read after this record: the one place where 1 is added.
+    pub fn next_offset(self) -> i64 {
+        self.offset + 1
+    }
+}
+
+/// The name of a camera (or any other origin of crops); also the Kafka key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(Arc<str>);
+
+impl SourceId {
+    /// Stands for every source that may not have a row of its own: unnamed, unreadable or not allowed.
+    pub const UNKNOWN: &'static str = "__unknown__";
+
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    pub fn unknown() -> Self {
+        Self::new(Self::UNKNOWN)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// When the face was seen, in milliseconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct EventTime(pub i64);
+
+impl EventTime {
+    pub const MIN: Self = Self(i64::MIN);
+    pub const MAX: Self = Self(i64::MAX);
+
+    pub fn plus(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
+    pub fn minus(self, millis: i64) -> Self {
+        Self(self.0.saturating_sub(millis))
+    }
+}
+
+/// One person's path before one camera. Only a hash is kept: the name that the tracker gave is never stored.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrackId(u64);
+
+impl TrackId {
+    pub fn of(name: &[u8]) -> Self {
+        let digest = Sha256::digest(name);
+        let mut head = [0; 8];
+        head.copy_from_slice(&digest[..8]);
+        Self(u64::from_le_bytes(head))
+    }
+}
+
+impl fmt::Debug for TrackId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TrackId(..)")
+    }
+}
+
+/// One record as the log holds it. Its payload is a face: never printed.
+pub struct Record {
+    pub position: Position,
+    /// The broker's or the producer's stamp.
+    pub timestamp: Option<EventTime>,
+    /// The wall clock when the record was polled; the last resort for a record that has no other time.
+    pub received: EventTime,
+    pub key: Option<Vec<u8>>,
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub payload: Vec<u8>,
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Record({:?}, {} bytes)",
+            self.position,
+            self.payload.len()
+        )
+    }
+}
+
+/// What can be estimated of a face.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Attribute {
+    Age,
+    Gender,
+    Ethnicity,
+}
+
+impl Attribute {
+    pub const ALL: [Self; 3] = [Self::Age, Self::Gender, Self::Ethnicity];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Age => "age",
+            Self::Gender => "gender",
+            Self::Ethnicity => "ethnicity",
+        }
+    }
+}
+
+impl fmt::Display for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A set of attributes: what a policy allows, what a crop may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Attributes(u8);
+
+impl Attributes {
+    pub const NONE: Self = Self(0);
+
+    pub fn contains(self, attribute: Attribute) -> bool {
+        self.0 & Self::bit(attribute) != 0
+    }
+
+    pub fn with(self, attribute: Attribute) -> Self {
+        Self(self.0 | Self::bit(attribute))
+    }
+
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Attribute> {
+        Attribute::ALL
+            .into_iter()
+            .filter(move |&attribute| self.contains(attribute))
+    }
+
+    fn bit(attribute: Attribute) -> u8 {
+        1 << attribute as u8
+    }
+}
+
+impl FromIterator<Attribute> for Attributes {
+    fn from_iter<I: IntoIterator<Item = Attribute>>(attributes: I) -> Self {
+        attributes.into_iter().fold(Self::NONE, Self::with)
+    }
+}
+
+/// The pixels of one face: RGB, rows from the top, 3 bytes a pixel.
+/// Not `Clone`, not `Serialize`, and its `Debug` shows the size only.
+pub struct Crop {
+    pub width: u32,
+    pub height: u32,
+    pub rgb: Vec<u8>,
+    /// What may be estimated of this face, by the policy of its source.
+    pub attributes: Attributes,
+}
+
+impl fmt::Debug for Crop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Crop({}x{})", self.width, self.height)
+    }
+}
+
+/// Probabilities over the labels of one attribute, in the order of the model's labels; they sum to 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Posterior(pub Vec<f32>);
+
+/// Age as a distribution over years.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgePosterior {
+    /// The age in years of every class; one entry for a regression.
+    pub ages: Arc<[f32]>,
+    pub probabilities: Vec<f32>,
+}
+
+impl AgePosterior {
+    /// The expected age in years.
+    pub fn mean(&self) -> f32 {
+        self.ages
+            .iter()
+            .zip(&self.probabilities)
+            .map(|(age, p)| age * p)
+            .sum()
+    }
+
+    /// The standard deviation in years.
+    pub fn spread(&self) -> f32 {
+        let mean = self.mean();
+        self.ages
+            .iter()
+            .zip(&self.probabilities)
+            .map(|(age, p)| (age - mean).powi(2) * p)
+            .sum::<f32>()
+            .max(0.0)
+            .sqrt()
+    }
+}
+
+/// What the model says of one face; `None` where the model has no such head or the policy does not allow it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Estimate {
+    pub age: Option<AgePosterior>,
+    pub gender: Option<Posterior>,
+    pub ethnicity: Option<Posterior>,
+}
