@@ -12,3 +12,5 @@ pub mod record;
 
 pub mod decode;
 pub mod infer;
+
+pub mod metrics;

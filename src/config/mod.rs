@@ -1,2 +1,99 @@
-//! What the user wrote, checked.
-pub mod values;
+//! What the user wrote, checked: TOML -> [`Config`], or every fault at once, each with field, value and fix.
+//!
+//! Promises: a `Config` that was read holds no contradiction; unknown keys are faults; no secret is printed.
+//! To add a key: add a documented field to a section below, and the same key to `deploy/demograph.toml`
+//! (a test compares them); the JSON Schema in `schemas/` is derived.
+
+mod check;
+mod fault;
+mod sections;
+mod values;
+
+pub use fault::{Fault, Faults};
+pub use sections::{
+    Http, Inference, Kafka, Limits, LostData, Model, Output, Policy, Provider, Source, Start,
+    UnknownSources, Windows,
+};
+pub use values::{Span, Text};
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The configuration of `demograph run`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub kafka: Kafka,
+    pub model: Model,
+    #[serde(default)]
+    pub inference: Inference,
+    #[serde(default)]
+    pub windows: Windows,
+    #[serde(default)]
+    pub policy: Policy,
+    /// The cameras, one `[[source]]` each.
+    #[serde(default, rename = "source", skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
+    pub output: Output,
+    #[serde(default)]
+    pub http: Http,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    pub fn read(path: &Path) -> Result<Self, Faults> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Faults::one(Fault {
+                field: "--config".into(),
+                value: path.display().to_string(),
+                fix: format!("{error}; give the path of a TOML file such as deploy/demograph.toml"),
+            })
+        })?;
+        Self::parse(&text)
+    }
+
+    /// Checks the text against the schema, then the values against one another.
+    pub fn parse(text: &str) -> Result<Self, Faults> {
+        let document = fault::parse_toml(text)?;
+        fault::check_schema(&document)?;
+        let config: Self = serde_json::from_value(document).map_err(|error| {
+            Faults::one(Fault {
+                field: "(file)".into(),
+                value: String::new(),
+                fix: error.to_string(),
+            })
+        })?;
+        let faults = check::contradictions(&config);
+        if faults.is_empty() {
+            Ok(config)
+        } else {
+            Err(Faults(faults))
+        }
+    }
+
+    /// The JSON Schema that editors and [`Config::parse`] check with.
+    pub fn schema() -> serde_json::Value {
+        let mut schema = schemars::schema_for!(Self).to_value();
+        schema["title"] = "demograph configuration".into();
+        schema
+    }
+
+    /// Everything in effect, defaults included, secrets hidden.
+    pub fn redacted_toml(&self) -> String {
+        let mut shown = self.clone();
+        for (key, value) in &mut shown.kafka.properties {
+            *value = value.redacted(key);
+        }
+        for (key, value) in &mut shown.output.options {
+            *value = value.redacted(key);
+        }
+        toml::to_string(&shown).expect("the config came out of TOML, so it goes back into it")
+    }
+}
+
+#[cfg(test)]
+mod tests;

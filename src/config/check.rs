@@ -1,0 +1,127 @@
+//! Contradictions between values that a schema cannot see.
+
+use std::{collections::BTreeSet, net::SocketAddr};
+
+use super::{Config, Fault, Source, Span};
+use crate::record::{Attribute, SourceId};
+
+/// Properties that demograph sets itself: another value would lose or double-count records.
+const FORCED: [&str; 8] = [
+    "bootstrap.servers",
+    "group.id",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "auto.offset.reset",
+    "allow.auto.create.topics",
+    "check.crcs",
+    "enable.partition.eof",
+];
+
+pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
+    let mut faults = kafka(config);
+    faults.extend(windows(config));
+    faults.extend(sources(&config.sources));
+    faults.extend(http(config));
+    faults
+}
+
+fn kafka(config: &Config) -> Vec<Fault> {
+    FORCED
+        .into_iter()
+        .filter(|key| config.kafka.properties.contains_key(*key))
+        .map(|key| {
+            Fault::new(
+                &format!("kafka.properties.\"{key}\""),
+                "",
+                "demograph sets this itself (it would lose or double-count records): remove it",
+            )
+        })
+        .collect()
+}
+
+fn windows(config: &Config) -> Vec<Fault> {
+    let windows = &config.windows;
+    let pane = windows.pane.as_millis();
+    let mut faults = Vec::new();
+    if !(1_000..=86_400_000).contains(&pane) || 86_400_000 % pane.max(1) != 0 {
+        faults.push(Fault::new(
+            "windows.pane",
+            windows.pane,
+            "a day must be a whole number of panes, each from 1s to 24h: write 10s, 1m, 15m or 1h",
+        ));
+    } else {
+        let odd = |span: &&Span| span.as_millis() == 0 || span.as_millis() % pane != 0;
+        faults.extend(windows.rolling.iter().filter(odd).map(|span| {
+            let fix = format!(
+                "a rolling view is a sum of panes: write a multiple of {}",
+                windows.pane
+            );
+            Fault::new("windows.rolling", span, fix)
+        }));
+    }
+    let bands = &windows.age_bands;
+    if bands.first() != Some(&0) || bands.windows(2).any(|pair| pair[0] >= pair[1]) {
+        faults.push(Fault::new(
+            "windows.age_bands",
+            format!("{bands:?}"),
+            "begin with 0 and go up, such as [0, 18, 25, 35, 45, 55, 65]",
+        ));
+    } else if !config.policy.minors_detail && bands.get(1).is_some_and(|&age| age < 18) {
+        faults.push(Fault::new(
+            "windows.age_bands",
+            format!("{bands:?}"),
+            "divides the years below 18: let the second band begin at 18 or later, or set policy.minors_detail = true",
+        ));
+    }
+    faults
+}
+
+fn sources(sources: &[Source]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (index, source) in sources.iter().enumerate() {
+        if !seen.insert(&source.id) {
+            faults.push(Fault::new(
+                &format!("source[{index}].id"),
+                format!("{:?}", source.id),
+                "stands twice: give each source one entry",
+            ));
+        }
+        if source.id == SourceId::UNKNOWN || source.id.starts_with("__") {
+            faults.push(Fault::new(
+                &format!("source[{index}].id"),
+                format!("{:?}", source.id),
+                "names that begin with __ are demograph's own: choose another",
+            ));
+        }
+        let basis = source.legal_basis.as_deref().unwrap_or_default().trim();
+        if source.attributes.contains(&Attribute::Ethnicity) && basis.is_empty() {
+            faults.push(Fault::new(
+                &format!("source[{index}].legal_basis"),
+                "",
+                format!(
+                    "source {:?} names ethnicity, a special category of personal data: write the legal basis, or remove it from attributes",
+                    source.id
+                ),
+            ));
+        }
+    }
+    faults
+}
+
+fn http(config: &Config) -> Vec<Fault> {
+    let http = &config.http;
+    match http.listen.parse::<SocketAddr>() {
+        Err(_) => vec![Fault::new(
+            "http.listen",
+            format!("{:?}", http.listen),
+            "write an IP address and a port, such as 127.0.0.1:9464",
+        )],
+        Ok(address) if !address.ip().is_loopback() && !http.insecure_listen => vec![Fault::new(
+            "http.listen",
+            format!("{:?}", http.listen),
+            "others can read this address, and the endpoint has neither TLS nor a password: bind to 127.0.0.1, or set http.insecure_listen = true behind a proxy or a network policy",
+        )],
+        Ok(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,145 @@
+//! Faults of a config: TOML that cannot be read, values that the schema refuses. All at once, each with its fix.
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// The path of the field, such as `windows.pane`.
+    pub field: String,
+    /// What stands there; empty where nothing does.
+    pub value: String,
+    pub fix: String,
+}
+
+impl Fault {
+    pub fn new(field: &str, value: impl fmt::Display, fix: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            value: value.to_string(),
+            fix: fix.into(),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.value.as_str() {
+            "" => write!(f, "{}: {}", self.field, self.fix),
+            value => write!(f, "{} = {value}: {}", self.field, self.fix),
+        }
+    }
+}
+
+/// Everything that is wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Faults(pub Vec<Fault>);
+
+impl Faults {
+    pub fn one(fault: Fault) -> Self {
+        Self(vec![fault])
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.len() {
+            1 => writeln!(f, "the config has 1 fault:")?,
+            n => writeln!(f, "the config has {n} faults:")?,
+        }
+        for fault in &self.0 {
+            writeln!(f, "  {fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// TOML as a JSON value, so that one schema serves editors and this check.
+pub(super) fn parse_toml(text: &str) -> Result<Value, Faults> {
+    toml::from_str(text).map_err(|error| {
+        let place = error.span().map_or(0, |span| span.start);
+        let line = text[..place.min(text.len())].matches('\n').count() + 1;
+        Faults::one(Fault::new(
+            &format!("line {line}"),
+            "",
+            format!("not TOML: {}", error.message()),
+        ))
+    })
+}
+
+/// Every violation of the schema, in the order of the fields.
+pub(super) fn check_schema(document: &Value) -> Result<(), Faults> {
+    let schema = super::Config::schema();
+    let validator =
+        jsonschema::validator_for(&schema).expect("the derived schema is a valid JSON Schema");
+    let mut faults: Vec<_> = validator
+        .iter_errors(document)
+        .map(|error| explain(&schema, document, &error))
+        .collect();
+    faults.sort();
+    faults.dedup();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Faults(faults))
+    }
+}
+
+fn explain(schema: &Value, document: &Value, error: &jsonschema::ValidationError<'_>) -> Fault {
+    let pointer = error.instance_path().as_str();
+    let field = match dotted(pointer) {
+        root if root.is_empty() => "(file)".into(),
+        path => path,
+    };
+    let value = match document.pointer(pointer) {
+        Some(Value::Object(_)) | None => String::new(),
+        Some(value) => value.to_string(),
+    };
+    let help = description(schema, error.schema_path().as_str());
+    let fix = match help {
+        Some(help) => format!("{} — {help}", plain(error)),
+        None => plain(error),
+    };
+    Fault { field, value, fix }
+}
+
+/// The validator's sentence without the value, which stands beside it already.
+fn plain(error: &jsonschema::ValidationError<'_>) -> String {
+    let sentence = error.to_string();
+    let instance = error.instance().to_string();
+    match sentence.strip_prefix(&instance) {
+        Some(rest) if !instance.is_empty() => rest.trim_start().to_owned(),
+        _ => sentence,
+    }
+}
+
+/// `/source/0/id` -> `source[0].id`
+fn dotted(pointer: &str) -> String {
+    let mut path = String::new();
+    for part in pointer.split('/').skip(1) {
+        let part = part.replace("~1", "/").replace("~0", "~");
+        if part.parse::<usize>().is_ok() {
+            path.push_str(&format!("[{part}]"));
+        } else {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(&part);
+        }
+    }
+    path
+}
+
+/// The doc comment of the field that a violated keyword belongs to: the nearest one above it in the schema.
+fn description<'a>(schema: &'a Value, keyword: &str) -> Option<&'a str> {
+    let parent = &keyword[..keyword.rfind('/')?];
+    schema
+        .pointer(parent)?
+        .get("description")?
+        .as_str()
+        .filter(|text| !text.is_empty())
+}

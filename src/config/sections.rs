@@ -1,0 +1,292 @@
+//! The sections of the config. The doc comment of a field is its help text in editors and in error messages.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::values::{Span, Text};
+use crate::record::Attribute;
+
+/// Where the face crops come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Kafka {
+    /// Bootstrap servers, "host:port", separated by commas.
+    #[schemars(length(min = 1))]
+    pub brokers: String,
+    /// The topic with the face-crop events.
+    #[schemars(length(min = 1))]
+    pub topic: String,
+    /// The consumer group; instances of one group share the partitions.
+    #[schemars(length(min = 1))]
+    #[serde(default = "default_group")]
+    pub group: String,
+    /// Where to begin in a partition for which the group has no committed offset.
+    #[serde(default)]
+    pub start: Start,
+    /// What to do when the broker has already deleted the records that come next.
+    #[serde(default)]
+    pub on_lost_data: LostData,
+    /// Any librdkafka property, handed on as it is: TLS, SASL, timeouts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, Text>,
+}
+
+fn default_group() -> String {
+    "demograph".into()
+}
+
+/// Where a new group begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
+    /// With the oldest record that the broker still has.
+    #[default]
+    Earliest,
+    /// With the next record to come.
+    Latest,
+}
+
+/// What to do when records were deleted before they were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LostData {
+    /// Exit with an error, so that a person decides.
+    #[default]
+    Stop,
+    /// Go on with the oldest record that is there.
+    Continue,
+}
+
+/// Which model to run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// The model's folder, which holds manifest.toml and the ONNX files it names.
+    pub dir: PathBuf,
+    /// Set denormal weights to zero at load; they change nothing but can cost ten times the time.
+    #[serde(default)]
+    pub flush_denormals: bool,
+}
+
+/// How to run the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Inference {
+    /// The execution provider of ONNX Runtime.
+    pub provider: Provider,
+    /// Run on the CPU, with a warning, when the provider is not available; otherwise that stops the start.
+    pub allow_cpu_fallback: bool,
+    /// The GPU to use.
+    pub device_id: i32,
+    /// Threads that decode and infer, each with a session of its own; 0 = one a core.
+    #[schemars(range(max = 256))]
+    pub sessions: usize,
+    /// The most crops in a batch. Small batches are the fastest on a CPU, large ones on a GPU.
+    #[schemars(range(min = 1, max = 1024))]
+    pub batch_max: usize,
+    /// The ONNX Runtime library; by default $ORT_DYLIB_PATH, then beside the program, then .setup/onnxruntime.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub onnxruntime: Option<PathBuf>,
+}
+
+impl Default for Inference {
+    fn default() -> Self {
+        Self {
+            provider: Provider::Cpu,
+            allow_cpu_fallback: false,
+            device_id: 0,
+            sessions: 0,
+            batch_max: 8,
+            onnxruntime: None,
+        }
+    }
+}
+
+/// An execution provider of ONNX Runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    #[default]
+    Cpu,
+    Cuda,
+    Tensorrt,
+}
+
+/// Event-time windows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Windows {
+    /// The base window and the grid of publication: one row a source, pane, attribute and category.
+    /// Choose it so that a pane usually holds far more people than `policy.k_total`.
+    pub pane: Span,
+    /// How much later than the newest face of its source a face may arrive and still be counted.
+    pub lateness_max: Span,
+    /// A source that sent nothing for so long (wall clock) has its open panes closed.
+    pub idle_after: Span,
+    /// How far event time may run ahead of the record's timestamp; beyond it the event is rejected.
+    pub future_max: Span,
+    /// Rolling views in /metrics, as sums of released panes; each a multiple of the pane.
+    #[schemars(length(min = 1, max = 8))]
+    pub rolling: Vec<Span>,
+    /// The first age of every band; the first band begins at 0, the last one is open.
+    #[schemars(length(min = 1, max = 32))]
+    pub age_bands: Vec<u32>,
+}
+
+impl Default for Windows {
+    fn default() -> Self {
+        Self {
+            pane: Span::seconds(10),
+            lateness_max: Span::seconds(10),
+            idle_after: Span::seconds(30),
+            future_max: Span::seconds(60),
+            rolling: vec![Span::seconds(60), Span::seconds(300), Span::seconds(3600)],
+            age_bands: vec![0, 18, 25, 35, 45, 55, 65],
+        }
+    }
+}
+
+/// What may be estimated and what may be shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// A name for this policy; stands in every row, with a hash of what the policy says.
+    #[schemars(length(min = 1, max = 64))]
+    pub name: String,
+    /// What to do with crops of sources that are not configured: "deny" (rejected and counted) or "allow"
+    /// (age and gender, for a demo).
+    pub unknown_sources: UnknownSources,
+    /// A pane with fewer people shows nothing of them but that it is suppressed.
+    #[schemars(range(min = 1))]
+    pub k_total: u64,
+    /// A category with fewer people is hidden, and others with it so that it cannot be computed.
+    #[schemars(range(min = 1))]
+    pub k_cell: u64,
+    /// Both thresholds are multiplied by this where a source has no track ids: one person may be many detections.
+    #[schemars(range(min = 1))]
+    pub detections_factor: u64,
+    /// Allow age bands that divide the years below 18.
+    pub minors_detail: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            name: "default".into(),
+            unknown_sources: UnknownSources::Deny,
+            k_total: 10,
+            k_cell: 5,
+            detections_factor: 2,
+            minors_detail: false,
+        }
+    }
+}
+
+/// What to do with crops of sources that are not configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownSources {
+    #[default]
+    Deny,
+    Allow,
+}
+
+/// One camera.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// Its name: the Kafka key, or `ce_source`.
+    #[schemars(length(min = 1, max = 256))]
+    pub id: String,
+    /// What is estimated of its faces.
+    #[serde(default = "default_attributes")]
+    #[schemars(length(min = 1))]
+    pub attributes: Vec<Attribute>,
+    /// Why ethnicity may be processed here (consent, audit, ...); required for it, kept in the files' metadata.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legal_basis: Option<String>,
+}
+
+fn default_attributes() -> Vec<Attribute> {
+    vec![Attribute::Age, Attribute::Gender]
+}
+
+/// Where the tables go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// A folder, or "s3://bucket/prefix".
+    #[schemars(length(min = 1))]
+    pub url: String,
+    /// A file is written at least so often (if there is anything to write).
+    #[serde(default = "default_publish_interval")]
+    pub publish_interval: Span,
+    /// A file is written as soon as so many rows wait.
+    #[serde(default = "default_file_rows_max")]
+    #[schemars(range(min = 1))]
+    pub file_rows_max: usize,
+    /// Options of the object store, such as aws_region or aws_secret_access_key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, Text>,
+}
+
+fn default_publish_interval() -> Span {
+    Span::seconds(15 * 60)
+}
+
+fn default_file_rows_max() -> usize {
+    100_000
+}
+
+/// The endpoint with /metrics, /healthz and /readyz.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Address and port; port 0 takes a free one.
+    pub listen: String,
+    /// Allow an address other than loopback, although the endpoint has neither TLS nor a password.
+    pub insecure_listen: bool,
+    /// Sources with series of their own; the rest are summed under source="__other__".
+    #[schemars(range(min = 1))]
+    pub source_series_max: usize,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:9464".into(),
+            insecure_listen: false,
+            source_series_max: 200,
+        }
+    }
+}
+
+/// Bounds on what input may cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// A larger payload is rejected before it is decoded.
+    #[schemars(range(min = 1))]
+    pub payload_bytes_max: usize,
+    /// An image that is wider or higher is rejected before memory is taken for it.
+    #[schemars(range(min = 16, max = 16384))]
+    pub image_side_max: u32,
+    /// Sources with rows of their own, when unknown ones are allowed; the rest are rejected.
+    #[schemars(range(min = 1))]
+    pub sources_max: usize,
+    /// How long closing may take on SIGTERM or when a partition is taken away; then the program exits with an error.
+    pub drain_max: Span,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            payload_bytes_max: 512 * 1024,
+            image_side_max: 2048,
+            sources_max: 10_000,
+            drain_max: Span::seconds(20),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Examples of configs, good and bad.
+
+use super::*;
+
+const SMALLEST: &str = r#"
+    [kafka]
+    brokers = "localhost:9092"
+    topic = "face-crops"
+    [model]
+    dir = "models/utkface-small"
+    [output]
+    url = "out"
+"#;
+
+fn faults_of(more: &str) -> Vec<String> {
+    match Config::parse(&format!("{SMALLEST}\n{more}")) {
+        Ok(_) => vec![],
+        Err(Faults(faults)) => faults.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn three_lines_and_defaults_are_enough() {
+    let config = Config::parse(SMALLEST).unwrap();
+    assert_eq!(config.windows.pane, Span::seconds(10));
+    assert_eq!(config.policy.k_total, 10);
+    assert_eq!(config.kafka.group, "demograph");
+}
+
+#[test]
+fn every_fault_is_reported_at_once_with_field_value_and_fix() {
+    let Err(Faults(faults)) = Config::parse(
+        r#"
+        [kafka]
+        brokers = "localhost:9092"
+        topik = "face-crops"
+        [model]
+        dir = 7
+        [output]
+        url = "out"
+        publish_interval = "soon"
+        [inference]
+        provider = "npu"
+        batch_max = 0
+        "#,
+    ) else {
+        panic!("accepted");
+    };
+    let text = faults.iter().map(|f| format!("{f}\n")).collect::<String>();
+    for expected in [
+        "kafka: \"topic\" is a required property",
+        "'topik' was unexpected",
+        "model.dir = 7",
+        "output.publish_interval = \"soon\"",
+        "inference.provider = \"npu\"",
+        "inference.batch_max = 0",
+    ] {
+        assert!(text.contains(expected), "{expected} is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn contradictions_are_named_with_their_fix() {
+    for (toml, expected) in [
+        ("[windows]\npane = \"7s\"", "windows.pane = 7s"),
+        (
+            "[windows]\npane = \"1m\"\nrolling = [\"90s\"]",
+            "windows.rolling = 90s",
+        ),
+        ("[windows]\nage_bands = [0, 12, 18]", "policy.minors_detail"),
+        ("[windows]\nage_bands = [18, 25]", "begin with 0"),
+        ("[http]\nlisten = \"0.0.0.0:9464\"", "http.insecure_listen"),
+        ("[http]\nlisten = \"localhost\"", "127.0.0.1:9464"),
+        (
+            "[[source]]\nid = \"a\"\nattributes = [\"ethnicity\"]",
+            "legal basis",
+        ),
+        (
+            "[[source]]\nid = \"a\"\n[[source]]\nid = \"a\"",
+            "stands twice",
+        ),
+        ("[[source]]\nid = \"__x\"", "begin with __"),
+        (
+            "[kafka.properties]\n\"group.id\" = \"x\"",
+            "kafka.properties.\"group.id\"",
+        ),
+    ] {
+        let faults = faults_of(toml);
+        assert!(
+            faults.iter().any(|f| f.contains(expected)),
+            "{toml}: {faults:?}"
+        );
+    }
+}
+
+#[test]
+fn properties_that_would_lose_records_are_refused() {
+    let text = SMALLEST.replace(
+        "[model]",
+        "[kafka.properties]\n\"enable.auto.commit\" = true\n[model]",
+    );
+    let faults = Config::parse(&text).unwrap_err().to_string();
+    assert!(faults.contains("enable.auto.commit"), "{faults}");
+}
+
+#[test]
+fn the_effective_config_shows_defaults_and_hides_secrets() {
+    let text = SMALLEST.replace(
+        "[model]",
+        "[kafka.properties]\n\"sasl.password\" = \"hunter2\"\n[model]",
+    );
+    let shown = Config::parse(&text).unwrap().redacted_toml();
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(shown.contains("k_total = 10"), "{shown}");
+    assert_eq!(Config::parse(&shown).unwrap().policy, Policy::default());
+}

@@ -1,0 +1,343 @@
+//! Every metric, declared once. To add one: a field, its registration below, and a panel in `dashboards/`.
+//!
+//! Promises: names by Prometheus' rules; audience series come from released panes only;
+//! the number of sources with series of their own is bounded.
+
+use prometheus::{
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+};
+
+/// What became of a record; the values of the label `outcome`.
+pub mod outcome {
+    pub const FACE: &str = "face";
+    pub const LATE: &str = "late";
+    pub const REJECTED: &str = "rejected";
+    pub const REPLAYED: &str = "replayed";
+}
+
+/// The stages of the path; the values of the label `stage`.
+pub mod stage {
+    pub const POLL: &str = "poll";
+    pub const DECODE: &str = "decode";
+    pub const INFER: &str = "infer";
+    pub const FOLD: &str = "fold";
+    pub const WRITE: &str = "write";
+}
+
+/// The program's metrics. Cloning shares them.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+
+    pub build_info: IntGaugeVec,
+    pub records: IntCounterVec,
+    pub rejected_records: IntCounterVec,
+    pub batch_crops: Histogram,
+    pub stage_seconds: HistogramVec,
+    pub stage_blocked_seconds: prometheus::CounterVec,
+
+    pub assigned_partitions: IntGauge,
+    pub rebalances: IntCounterVec,
+    pub partition_lag: IntGaugeVec,
+    pub kafka_errors: IntCounter,
+    pub commits: IntCounter,
+    pub partition_conflicts: IntCounter,
+
+    pub source_watermark: GaugeVec,
+    pub open_panes: IntGauge,
+    pub closed_panes: IntCounterVec,
+    pub suppressed_panes: IntCounterVec,
+    pub limit_hits: IntCounterVec,
+
+    pub files_written: IntCounterVec,
+    pub rows_written: IntCounterVec,
+    pub bytes_written: IntCounterVec,
+
+    pub audience_share: GaugeVec,
+    pub audience_votes: GaugeVec,
+    pub audience_faces: GaugeVec,
+    pub audience_coverage: GaugeVec,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let r = &registry;
+        const AUDIENCE: &[&str] = &["source", "attribute", "category", "window"];
+        Self {
+            build_info: add(
+                r,
+                gauges(
+                    "build_info",
+                    "Constant 1; the labels say what runs.",
+                    &["version", "model", "policy"],
+                ),
+            ),
+            records: add(
+                r,
+                counters(
+                    "records_total",
+                    "Records by what became of them.",
+                    &["outcome"],
+                ),
+            ),
+            rejected_records: add(
+                r,
+                counters(
+                    "rejected_records_total",
+                    "Records that were not counted as faces, by reason.",
+                    &["reason"],
+                ),
+            ),
+            batch_crops: add(
+                r,
+                histogram(
+                    "batch_crops",
+                    "Crops in a batch given to the model.",
+                    &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0],
+                ),
+            ),
+            stage_seconds: add(
+                r,
+                stage_histogram(
+                    "stage_seconds",
+                    "Time that a stage worked on one batch, record chunk or file.",
+                ),
+            ),
+            stage_blocked_seconds: add(
+                r,
+                float_counters(
+                    "stage_blocked_seconds_total",
+                    "Time that a stage waited because the next one was busy.",
+                    &["stage"],
+                ),
+            ),
+
+            assigned_partitions: add(
+                r,
+                gauge(
+                    "assigned_partitions",
+                    "Partitions that this instance reads.",
+                ),
+            ),
+            rebalances: add(
+                r,
+                counters(
+                    "rebalances_total",
+                    "Changes of the assignment by kind: assigned, revoked, lost.",
+                    &["kind"],
+                ),
+            ),
+            partition_lag: add(
+                r,
+                gauges(
+                    "partition_lag_records",
+                    "Records in the partition that are not yet part of the state.",
+                    &["partition"],
+                ),
+            ),
+            kafka_errors: add(
+                r,
+                counter(
+                    "kafka_errors_total",
+                    "Errors that the Kafka client reported; it retries by itself.",
+                ),
+            ),
+            commits: add(
+                r,
+                counter(
+                    "offset_commits_total",
+                    "Offset commits, each after the rows it stands for were durable.",
+                ),
+            ),
+            partition_conflicts: add(
+                r,
+                counter(
+                    "source_partition_conflicts_total",
+                    "Times that a source was first seen on one more partition: the keying contract is broken.",
+                ),
+            ),
+
+            source_watermark: add(
+                r,
+                float_gauges(
+                    "source_watermark_timestamp_seconds",
+                    "The event time up to which a source's panes are closed.",
+                    &["source"],
+                ),
+            ),
+            open_panes: add(r, gauge("open_panes", "Panes that still take faces.")),
+            closed_panes: add(
+                r,
+                counters(
+                    "closed_panes_total",
+                    "Panes closed, by what closed them: watermark, idle, drain.",
+                    &["by"],
+                ),
+            ),
+            suppressed_panes: add(
+                r,
+                counters(
+                    "suppressed_panes_total",
+                    "Closed panes whose attribute was withheld because of too few people.",
+                    &["attribute"],
+                ),
+            ),
+            limit_hits: add(
+                r,
+                counters(
+                    "limit_hits_total",
+                    "Times that a limit took effect.",
+                    &["limit"],
+                ),
+            ),
+
+            files_written: add(
+                r,
+                counters("files_written_total", "Parquet files written.", &["table"]),
+            ),
+            rows_written: add(
+                r,
+                counters(
+                    "rows_written_total",
+                    "Rows in the Parquet files written.",
+                    &["table"],
+                ),
+            ),
+            bytes_written: add(
+                r,
+                counters(
+                    "bytes_written_total",
+                    "Bytes of the Parquet files written.",
+                    &["table"],
+                ),
+            ),
+
+            audience_share: add(
+                r,
+                float_gauges(
+                    "audience_share_ratio",
+                    "Share of a category in the released panes of the window.",
+                    AUDIENCE,
+                ),
+            ),
+            audience_votes: add(
+                r,
+                float_gauges(
+                    "audience_votes",
+                    "Votes (tracks, or detections without track ids) for a category in the released panes of the window.",
+                    AUDIENCE,
+                ),
+            ),
+            audience_faces: add(
+                r,
+                float_gauges(
+                    "audience_faces",
+                    "Faces in all panes of the window, suppressed or not.",
+                    &["source", "window"],
+                ),
+            ),
+            audience_coverage: add(
+                r,
+                float_gauges(
+                    "audience_coverage_ratio",
+                    "Part of the window's votes that the released cells show.",
+                    &["source", "attribute", "window"],
+                ),
+            ),
+            registry,
+        }
+    }
+
+    /// The text exposition format.
+    pub fn render(&self) -> String {
+        let mut bytes = Vec::new();
+        TextEncoder::new()
+            .encode(&self.registry.gather(), &mut bytes)
+            .expect("a buffer in memory takes every write");
+        String::from_utf8(bytes).expect("the text format is UTF-8")
+    }
+}
+
+fn opts(name: &str, help: &str) -> Opts {
+    Opts::new(name, help).namespace("demograph")
+}
+
+fn add<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
+    let collector = made.expect("the metric's name and labels are valid");
+    registry
+        .register(Box::new(collector.clone()))
+        .expect("each metric is declared once");
+    collector
+}
+
+fn counter(name: &str, help: &str) -> prometheus::Result<IntCounter> {
+    IntCounter::with_opts(opts(name, help))
+}
+
+fn counters(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+    IntCounterVec::new(opts(name, help), labels)
+}
+
+fn float_counters(
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> prometheus::Result<prometheus::CounterVec> {
+    prometheus::CounterVec::new(opts(name, help), labels)
+}
+
+fn gauge(name: &str, help: &str) -> prometheus::Result<IntGauge> {
+    IntGauge::with_opts(opts(name, help))
+}
+
+fn gauges(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
+    IntGaugeVec::new(opts(name, help), labels)
+}
+
+fn float_gauges(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
+    GaugeVec::new(opts(name, help), labels)
+}
+
+fn histogram(name: &str, help: &str, buckets: &[f64]) -> prometheus::Result<Histogram> {
+    Histogram::with_opts(
+        HistogramOpts::new(name, help)
+            .namespace("demograph")
+            .buckets(buckets.to_vec()),
+    )
+}
+
+fn stage_histogram(name: &str, help: &str) -> prometheus::Result<HistogramVec> {
+    let buckets = vec![0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+    HistogramVec::new(
+        HistogramOpts::new(name, help)
+            .namespace("demograph")
+            .buckets(buckets),
+        &["stage"],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_registered_under_the_program_s_name() {
+        let metrics = Metrics::new();
+        metrics.records.with_label_values(&[outcome::FACE]).inc();
+        metrics.commits.inc();
+        let text = metrics.render();
+        assert!(
+            text.contains("demograph_records_total{outcome=\"face\"} 1"),
+            "{text}"
+        );
+        assert!(text.contains("demograph_offset_commits_total 1"), "{text}");
+    }
+}
