@@ -12,5 +12,7 @@ pub mod record;
 
 pub mod decode;
 pub mod infer;
+pub mod privacy;
+pub mod window;
 
 pub mod metrics;

@@ -1,0 +1,12 @@
+//! What may be estimated (policy) and what may be shown (disclosure control). Pure.
+//!
+//! Promises: ethnicity only where the policy names it with a legal basis; nothing leaves
+//! a pane but through [`release`], once.
+
+mod disclosure;
+mod policy;
+mod release;
+
+pub use disclosure::{Cells, Thresholds};
+pub use policy::Policy;
+pub use release::{ReleasedAttribute, ReleasedPane, release};

@@ -1,0 +1,56 @@
+//! A closed pane becomes what the world may see of it. Decided once, when the pane closes.
+
+use super::{Cells, Policy, disclosure::suppress};
+use crate::{
+    record::{Attribute, EventTime, SourceId},
+    window::{Accounting, ClosedBy, ClosedPane, Unit},
+};
+
+/// What may be published of a pane.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReleasedPane {
+    pub source: SourceId,
+    pub partition: i32,
+    pub start: EventTime,
+    pub end: EventTime,
+    pub by: ClosedBy,
+    /// Totals only: exact, never suppressed.
+    pub accounting: Accounting,
+    pub tracks: u64,
+    pub votes: u64,
+    pub unit: Unit,
+    /// The attributes that were estimated.
+    pub attributes: Vec<ReleasedAttribute>,
+}
+
+/// One attribute of a released pane.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReleasedAttribute {
+    pub attribute: Attribute,
+    pub cells: Cells,
+}
+
+/// Applies disclosure control. The exact counts of the pane end here.
+pub fn release(pane: ClosedPane, policy: &Policy) -> ReleasedPane {
+    let thresholds = policy.thresholds(pane.unit);
+    let attributes = Attribute::ALL
+        .into_iter()
+        .filter(|&attribute| !pane.tally.counts(attribute).is_empty())
+        .map(|attribute| ReleasedAttribute {
+            attribute,
+            cells: suppress(pane.tally.counts(attribute), thresholds),
+        })
+        .collect();
+    ReleasedPane {
+        source: pane.source,
+        partition: pane.partition,
+        start: pane.start,
+        end: pane.end,
+        by: pane.by,
+        accounting: pane.accounting,
+        tracks: pane.tracks,
+        votes: pane.votes,
+        unit: pane.unit,
+        attributes,
+    }
+}

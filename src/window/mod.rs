@@ -1,0 +1,57 @@
+//! Estimates -> event-time panes -> rolling views. A pure fold over one partition's log.
+//!
+//! Promises: every record is accounted for in exactly one pane; state holds integers only, so that
+//! merging is exact; time comes in as a value.
+
+mod accounting;
+mod categories;
+mod pane;
+mod partition;
+mod rolling;
+mod source;
+mod tally;
+
+pub use accounting::Accounting;
+pub use categories::Categories;
+pub use pane::{ClosedBy, ClosedPane, Unit};
+pub use partition::PartitionWindows;
+pub use rolling::{Rolling, View};
+pub use source::Outcome;
+pub use tally::{Evidence, Tally};
+
+use crate::{
+    decode::Reject,
+    record::{EventTime, Position, SourceId, TrackId},
+};
+
+/// A record after inference.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    pub position: Position,
+    /// The wall clock when the record was polled.
+    pub received: EventTime,
+    pub source: SourceId,
+    pub time: EventTime,
+    pub track: Option<TrackId>,
+    pub outcome: Result<Evidence, Reject>,
+}
+
+/// How panes are cut and closed; durations in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    pub pane: i64,
+    pub lateness_max: i64,
+    pub idle_after: i64,
+    /// Sources with state of their own, a partition.
+    pub sources_max: usize,
+}
+
+impl Settings {
+    /// The start of the pane that holds `time`. Panes are half-open: `[start, start + pane)`.
+    fn pane_start(&self, time: EventTime) -> EventTime {
+        EventTime(time.0.div_euclid(self.pane).saturating_mul(self.pane))
+    }
+}
+
+#[cfg(test)]
+mod laws;

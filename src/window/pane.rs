@@ -1,0 +1,139 @@
+//! One pane of one source: faces come in, one vote a track and one a face without a track goes out.
+
+use std::collections::HashMap;
+
+use super::{Accounting, Evidence, Observation, Tally};
+use crate::record::{EventTime, SourceId, TrackId};
+
+/// What a vote stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Every face had a track id: a vote is a person's track.
+    Tracks,
+    /// Some face had none: a person may have several votes.
+    Detections,
+}
+
+impl Unit {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tracks => "tracks",
+            Self::Detections => "detections",
+        }
+    }
+}
+
+/// What ended a pane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClosedBy {
+    /// The source's watermark passed its end.
+    Watermark,
+    /// Nothing came for it for `idle_after`.
+    Idle,
+    /// The partition was given up: shutdown or rebalance. More rows of the same pane may follow.
+    Drain,
+}
+
+impl ClosedBy {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Watermark => "watermark",
+            Self::Idle => "idle",
+            Self::Drain => "drain",
+        }
+    }
+}
+
+/// A pane that takes no more faces; its exact counts must pass through `privacy::release`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClosedPane {
+    pub source: SourceId,
+    pub partition: i32,
+    pub start: EventTime,
+    pub end: EventTime,
+    pub by: ClosedBy,
+    pub accounting: Accounting,
+    pub tracks: u64,
+    /// Tracks, plus faces without a track id.
+    pub votes: u64,
+    pub unit: Unit,
+    pub tally: Tally,
+}
+
+/// Which pane of which source it is, and what ended it.
+pub(super) struct PaneName {
+    pub source: SourceId,
+    pub partition: i32,
+    pub start: EventTime,
+    pub end: EventTime,
+    pub by: ClosedBy,
+}
+
+/// An open pane.
+#[derive(Debug, Default)]
+pub(super) struct Pane {
+    accounting: Accounting,
+    untracked: Tally,
+    untracked_faces: u64,
+    tracks: HashMap<TrackId, Evidence>,
+    /// When the last record for it was received, by the wall clock.
+    pub(super) touched: EventTime,
+}
+
+impl Pane {
+    pub(super) fn first_offset(&self) -> i64 {
+        self.accounting.first_offset
+    }
+
+    pub(super) fn face(&mut self, observation: &Observation, evidence: &Evidence) {
+        self.touch(observation);
+        self.accounting.faces += 1;
+        match observation.track {
+            Some(track) => self.tracks.entry(track).or_default().add(evidence),
+            None => {
+                self.untracked_faces += 1;
+                self.untracked.vote(evidence);
+            }
+        }
+    }
+
+    pub(super) fn late(&mut self, observation: &Observation) {
+        self.touch(observation);
+        self.accounting.late += 1;
+    }
+
+    pub(super) fn reject(&mut self, observation: &Observation, reason: crate::decode::Reject) {
+        self.touch(observation);
+        self.accounting.reject(reason);
+    }
+
+    fn touch(&mut self, observation: &Observation) {
+        self.accounting.cover(observation.position);
+        self.touched = self.touched.max(observation.received);
+    }
+
+    /// Counts the tracks' votes and gives the pane its name.
+    pub(super) fn close(self, name: PaneName) -> ClosedPane {
+        let mut tally = self.untracked;
+        for evidence in self.tracks.values() {
+            tally.vote(evidence);
+        }
+        let tracks = self.tracks.len() as u64;
+        ClosedPane {
+            source: name.source,
+            partition: name.partition,
+            start: name.start,
+            end: name.end,
+            by: name.by,
+            accounting: self.accounting,
+            tracks,
+            votes: tracks + self.untracked_faces,
+            unit: if self.untracked_faces == 0 {
+                Unit::Tracks
+            } else {
+                Unit::Detections
+            },
+            tally,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Rolling views: sums of released panes over the last minute, five minutes, hour. What was hidden in a pane
+//! stays hidden in the sum; `coverage` says how much that is.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use crate::{
+    config::Span,
+    privacy::{Cells, ReleasedPane},
+    record::{Attribute, EventTime, SourceId},
+};
+
+/// Where the sources go that have no series of their own.
+const OTHER: &str = "__other__";
+
+/// The rolling views of all sources.
+#[derive(Debug)]
+pub struct Rolling {
+    spans: Vec<Span>,
+    series_max: usize,
+    own: HashSet<SourceId>,
+    rings: HashMap<SourceId, Vec<Ring>>,
+    /// Keeps panes that start together apart: two partitions, or a drain.
+    panes_seen: u64,
+}
+
+/// What one rolling window shows of one source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    pub source: SourceId,
+    pub window: Span,
+    pub faces: u64,
+    pub attributes: Vec<(Attribute, Shares)>,
+}
+
+/// The released votes of one attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Shares {
+    /// All votes, hidden ones too, of panes that showed their total.
+    pub total: u64,
+    /// Votes in all panes: what `total` would be without suppression.
+    pub votes: u64,
+    /// By category; `None` where no pane of the window showed the category.
+    pub counts: Vec<Option<u64>>,
+}
+
+impl Shares {
+    pub fn share(&self, category: usize) -> Option<f64> {
+        let count = self.counts.get(category).copied().flatten()?;
+        (self.total > 0).then(|| count as f64 / self.total as f64)
+    }
+
+    /// Part of the votes that the shown cells stand for.
+    pub fn coverage(&self) -> Option<f64> {
+        let shown: u64 = self.counts.iter().flatten().sum();
+        (self.votes > 0).then(|| shown as f64 / self.votes as f64)
+    }
+}
+
+/// One window of one source.
+#[derive(Debug)]
+struct Ring {
+    span: Span,
+    panes: BTreeMap<(EventTime, u64), Arc<ReleasedPane>>,
+    /// When the last pane came in, by the wall clock.
+    touched: EventTime,
+}
+
+impl Rolling {
+    pub fn new(spans: &[Span], series_max: usize) -> Self {
+        Self {
+            spans: spans.to_vec(),
+            series_max,
+            own: HashSet::new(),
+            rings: HashMap::new(),
+            panes_seen: 0,
+        }
+    }
+
+    /// Adds a pane and returns the views that it changes.
+    pub fn add(&mut self, pane: ReleasedPane, now: EventTime) -> Vec<View> {
+        let key = self.series(&pane.source);
+        let rings = self.rings.entry(key.clone()).or_insert_with(|| {
+            let ring = |&span| Ring {
+                span,
+                panes: BTreeMap::new(),
+                touched: now,
+            };
+            self.spans.iter().map(ring).collect()
+        });
+        self.panes_seen += 1;
+        let pane = Arc::new(pane);
+        rings
+            .iter_mut()
+            .map(|ring| {
+                ring.add(pane.clone(), self.panes_seen, now);
+                ring.view(&key)
+            })
+            .collect()
+    }
+
+    /// Empties the windows whose source has been silent for longer than they are, and returns them.
+    pub fn expire(&mut self, now: EventTime) -> Vec<View> {
+        let mut changed = Vec::new();
+        for (source, rings) in &mut self.rings {
+            for ring in rings {
+                let is_over = ring.touched.plus(ring.span.as_millis()) <= now;
+                if is_over && !ring.panes.is_empty() {
+                    ring.panes.clear();
+                    changed.push(ring.view(source));
+                }
+            }
+        }
+        changed
+    }
+
+    /// Whether the source shares its series with others.
+    pub fn is_folded(&self, source: &SourceId) -> bool {
+        !self.own.contains(source)
+    }
+
+    fn series(&mut self, source: &SourceId) -> SourceId {
+        if self.own.len() < self.series_max {
+            self.own.insert(source.clone());
+        }
+        if self.own.contains(source) {
+            source.clone()
+        } else {
+            SourceId::new(OTHER)
+        }
+    }
+}
+
+impl Ring {
+    fn add(&mut self, pane: Arc<ReleasedPane>, number: u64, now: EventTime) {
+        self.touched = now;
+        self.panes.insert((pane.start, number), pane);
+        let newest = self.panes.values().map(|pane| pane.end).max();
+        let begin = newest.map_or(EventTime::MIN, |end| end.minus(self.span.as_millis()));
+        while let Some(oldest) = self.panes.first_entry() {
+            if oldest.key().0 >= begin {
+                break;
+            }
+            oldest.remove();
+        }
+    }
+
+    fn view(&self, source: &SourceId) -> View {
+        let mut sums: BTreeMap<Attribute, Shares> = BTreeMap::new();
+        for pane in self.panes.values() {
+            for released in &pane.attributes {
+                let sum = sums.entry(released.attribute).or_default();
+                sum.votes += pane.votes;
+                if let Cells::Shown { total, counts } = &released.cells {
+                    sum.total += total;
+                    sum.add(counts);
+                }
+            }
+        }
+        View {
+            source: source.clone(),
+            window: self.span,
+            faces: self.panes.values().map(|pane| pane.accounting.faces).sum(),
+            attributes: sums.into_iter().collect(),
+        }
+    }
+}
+
+impl Shares {
+    fn add(&mut self, counts: &[Option<u64>]) {
+        self.counts
+            .resize(self.counts.len().max(counts.len()), None);
+        for (sum, count) in self.counts.iter_mut().zip(counts) {
+            if let Some(count) = count {
+                *sum = Some(sum.unwrap_or(0) + count);
+            }
+        }
+    }
+}
