@@ -1,0 +1,112 @@
+"""Run a model folder the way demograph does: by its manifest, with ONNX Runtime.
+
+Knows nothing of how a model was trained, so it also measures models from elsewhere.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+from PIL import Image
+
+from data import resize_antialias
+
+BATCH = 32
+
+
+@dataclass
+class Net:
+    """One network of a manifest, loaded."""
+
+    facts: dict
+    session: ort.InferenceSession
+
+    def prepare(self, face: Image.Image) -> np.ndarray:
+        """A face as this network wants it."""
+        wanted = self.facts["input"]
+        size = (wanted["width"], wanted["height"])
+        if wanted["resize"] == "antialias" and size[0] == size[1]:
+            pixels = resize_antialias(face, size[0])
+        else:
+            pixels = cv2.resize(np.asarray(face), size, interpolation=cv2.INTER_LINEAR)
+        if wanted["colour"] == "bgr":
+            pixels = pixels[..., ::-1]
+        values = (pixels.astype(np.float32) - np.float32(wanted["mean"])) / np.float32(wanted["std"])
+        return values if wanted["layout"] == "nhwc" else values.transpose(2, 0, 1)
+
+    def outputs(self, faces: list[Image.Image]) -> list[np.ndarray]:
+        """Raw outputs of every head, in the manifest's order."""
+        names = [head["output"] for head in self.facts["head"]]
+        batch = np.ascontiguousarray(np.stack([self.prepare(face) for face in faces]))
+        return self.session.run(names, {self.facts["input"]["name"]: batch})
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Probabilities of every attribute the model has, one row a face, and the labels of the columns."""
+
+    probabilities: dict[str, np.ndarray]
+    classes: dict[str, list]
+
+    def chosen(self, attribute: str) -> np.ndarray:
+        """Names of the most probable classes."""
+        return np.array(self.classes[attribute])[self.probabilities[attribute].argmax(1)]
+
+    def years(self) -> np.ndarray:
+        """Mean of the age distribution."""
+        return self.probabilities["age"] @ np.array(self.classes["age"])
+
+
+def softmax(values: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis."""
+    powers = np.exp(values - values.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def head_probabilities(head: dict, raw: np.ndarray) -> np.ndarray:
+    """A head's raw output as probabilities at its temperature."""
+    temperature = head.get("temperature", 1.0)
+    logits = raw if head["activation"] == "logits" else np.log(np.maximum(raw, 1e-30))
+    return softmax(logits / temperature)
+
+
+def load_nets(folder: Path) -> list[Net]:
+    """The networks a model folder's manifest names."""
+    manifest = tomllib.loads((folder / "manifest.toml").read_text())
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    providers = ["CPUExecutionProvider"]
+    return [
+        Net(facts, ort.InferenceSession(str(folder / facts["file"]), options, providers=providers))
+        for facts in manifest["net"]
+    ]
+
+
+def predict(folder: Path, faces: Iterable[Image.Image]) -> Answers:
+    """What a model folder says about faces (softmax and age_distribution heads)."""
+    nets = load_nets(folder)
+    parts: dict[str, list[np.ndarray]] = {}
+    classes: dict[str, list] = {}
+    batch: list[Image.Image] = []
+
+    def flush() -> None:
+        for net in nets:
+            for head, raw in zip(net.facts["head"], net.outputs(batch)):
+                attribute = head["attribute"]
+                classes[attribute] = head["ages"] if attribute == "age" else head["labels"]
+                parts.setdefault(attribute, []).append(head_probabilities(head, raw))
+        batch.clear()
+
+    for face in faces:
+        batch.append(face)
+        if len(batch) == BATCH:
+            flush()
+    if batch:
+        flush()
+    return Answers({name: np.concatenate(rows) for name, rows in parts.items()}, classes)
