@@ -13,6 +13,14 @@ pub mod record;
 pub mod decode;
 pub mod infer;
 pub mod privacy;
+pub mod sink;
+pub mod state;
 pub mod window;
 
+pub mod clock;
+pub mod kafka;
+
 pub mod metrics;
+
+#[cfg(test)]
+mod golden;

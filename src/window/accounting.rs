@@ -43,11 +43,11 @@ impl Accounting {
             .filter(|&(_, n)| n > 0)
     }
 
-    pub(super) fn reject(&mut self, reason: Reject) {
+    pub(crate) fn reject(&mut self, reason: Reject) {
         self.rejected[reason as usize] += 1;
     }
 
-    pub(super) fn cover(&mut self, position: Position) {
+    pub(crate) fn cover(&mut self, position: Position) {
         self.first_offset = self.first_offset.min(position.offset);
         self.next_offset = self.next_offset.max(position.next_offset());
     }

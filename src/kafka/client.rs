@@ -1,0 +1,53 @@
+//! From our config to librdkafka's.
+
+use anyhow::anyhow;
+use rdkafka::ClientConfig;
+
+use crate::config;
+
+/// Properties for any client.
+pub(super) fn properties(kafka: &config::Kafka) -> anyhow::Result<ClientConfig> {
+    with_users_own(ClientConfig::new(), kafka)
+}
+
+/// Lays the user's properties, resolved, over ours.
+fn with_users_own(mut client: ClientConfig, kafka: &config::Kafka) -> anyhow::Result<ClientConfig> {
+    client.set("bootstrap.servers", &kafka.brokers);
+    client.set("client.id", "demograph");
+    for (key, value) in &kafka.properties {
+        let value = value
+            .resolve()
+            .map_err(|error| anyhow!("kafka.properties.\"{key}\": {error}"))?;
+        client.set(key, value);
+    }
+    Ok(client)
+}
+
+/// Properties of the consumer: defaults that a user may change, then those that he may not.
+pub(super) fn consumer_properties(kafka: &config::Kafka) -> anyhow::Result<ClientConfig> {
+    let mut client = ClientConfig::new();
+    // Crops are large: librdkafka's defaults would hold 64 MiB a partition.
+    client.set("queued.min.messages", "1000");
+    client.set("queued.max.messages.kbytes", "16384");
+    client.set("statistics.interval.ms", "1000");
+    // Eager assignment: a partition is drained before anybody else gets it.
+    client.set("partition.assignment.strategy", "range,roundrobin");
+    let mut client = with_users_own(client, kafka)?;
+    client.set("group.id", &kafka.group);
+    client.set("enable.auto.commit", "false");
+    client.set("enable.auto.offset.store", "false");
+    client.set("auto.offset.reset", "error");
+    client.set("allow.auto.create.topics", "false");
+    client.set("check.crcs", "true");
+    client.set("enable.partition.eof", "true");
+    Ok(client)
+}
+
+/// Properties of the producer: every event acknowledged by all replicas, none twice, none out of order.
+pub(super) fn producer_properties(kafka: &config::Kafka) -> anyhow::Result<ClientConfig> {
+    let mut client = ClientConfig::new();
+    client.set("acks", "all");
+    client.set("linger.ms", "5");
+    client.set("enable.idempotence", "true");
+    with_users_own(client, kafka)
+}

@@ -1,0 +1,325 @@
+//! The consumer group's member: records, ends, rebalances, one at a time.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use rdkafka::{
+    ClientContext, Message, Offset, Statistics, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext},
+    error::KafkaError,
+    message::{BorrowedMessage, Headers},
+    types::{RDKafkaErrorCode, RDKafkaRespErr},
+};
+
+use super::client;
+use crate::{
+    clock,
+    config::{self, LostData, Start},
+    record::{EventTime, Position, Record},
+};
+
+/// How long a question to the broker may take.
+const BROKER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What a poll brought.
+#[derive(Debug)]
+pub enum Polled {
+    Record(Record),
+    /// Everything that the broker has of the partition was read.
+    AtEnd(i32),
+    /// Partitions to begin with; answer with [`Consumer::begin`].
+    Assigned(Vec<i32>),
+    /// Partitions that go away; answer with [`Consumer::give_up`] after draining.
+    Revoked(Vec<i32>),
+    /// Partitions that already belong to somebody else; answer with [`Consumer::give_up`].
+    Lost(Vec<i32>),
+    /// The client reported an error and goes on by itself.
+    Trouble(String),
+    Nothing,
+}
+
+/// A member of the consumer group.
+pub struct Consumer {
+    client: BaseConsumer<Context>,
+    topic: String,
+    start: Start,
+    on_lost_data: LostData,
+}
+
+impl Consumer {
+    /// Joins the group. Returns at once; the first assignment comes from [`Consumer::poll`].
+    pub fn join(kafka: &config::Kafka) -> anyhow::Result<Self> {
+        let client: BaseConsumer<Context> = client::consumer_properties(kafka)?
+            .create_with_context(Context::default())
+            .context("kafka: the client refuses the properties")?;
+        client
+            .subscribe(&[&kafka.topic])
+            .context("kafka: subscribe")?;
+        Ok(Self {
+            client,
+            topic: kafka.topic.clone(),
+            start: kafka.start,
+            on_lost_data: kafka.on_lost_data,
+        })
+    }
+
+    /// Waits for the next thing to happen. An error is final.
+    pub fn poll(&self, timeout: Duration) -> anyhow::Result<Polled> {
+        if let Some(change) = self.client.context().next_change() {
+            return Ok(change);
+        }
+        match self.client.poll(timeout) {
+            Some(Ok(message)) => Ok(Polled::Record(copy(&message))),
+            Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Polled::AtEnd(partition)),
+            Some(Err(error)) => self.judge(&error),
+            None => Ok(self
+                .client
+                .context()
+                .next_change()
+                .unwrap_or(Polled::Nothing)),
+        }
+    }
+
+    /// Starts reading the partitions: where the group left off, else where the config says.
+    /// Returns each partition's first offset where it is known.
+    pub fn begin(&self, partitions: &[i32]) -> anyhow::Result<Vec<(i32, Option<i64>)>> {
+        let committed = self
+            .client
+            .committed_offsets(self.list(partitions), BROKER_TIMEOUT)
+            .context("kafka: look up the group's offsets")?;
+        let start = match self.start {
+            Start::Earliest => Offset::Beginning,
+            Start::Latest => Offset::End,
+        };
+        let mut assignment = TopicPartitionList::new();
+        let mut offsets = Vec::new();
+        for element in committed.elements() {
+            let known = match element.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            };
+            assignment.add_partition_offset(
+                &self.topic,
+                element.partition(),
+                known.map_or(start, Offset::Offset),
+            )?;
+            offsets.push((element.partition(), known));
+        }
+        self.client
+            .assign(&assignment)
+            .context("kafka: take the assignment")?;
+        Ok(offsets)
+    }
+
+    /// Lets go of the whole assignment (it is eager).
+    pub fn give_up(&self) -> anyhow::Result<()> {
+        self.client
+            .unassign()
+            .context("kafka: give up the assignment")
+    }
+
+    /// Commits next offsets and waits for the answer.
+    pub fn commit(&self, offsets: &[(i32, i64)]) -> anyhow::Result<()> {
+        let mut list = TopicPartitionList::new();
+        for &(partition, next_offset) in offsets {
+            list.add_partition_offset(&self.topic, partition, Offset::Offset(next_offset))?;
+        }
+        self.client
+            .commit(&list, CommitMode::Sync)
+            .context("kafka: commit offsets")
+    }
+
+    /// Stops fetching, while polling goes on.
+    pub fn pause(&self, partitions: &[i32]) -> anyhow::Result<()> {
+        self.client
+            .pause(&self.list(partitions))
+            .context("kafka: pause")
+    }
+
+    pub fn resume(&self, partitions: &[i32]) -> anyhow::Result<()> {
+        self.client
+            .resume(&self.list(partitions))
+            .context("kafka: resume")
+    }
+
+    /// The end of each partition as of the last statistics.
+    pub fn high_watermarks(&self) -> HashMap<i32, i64> {
+        self.client.context().ends(&self.topic)
+    }
+
+    /// Leaves the group.
+    pub fn leave(self) {
+        self.client.context().closing.store(true, Ordering::SeqCst);
+        drop(self.client);
+    }
+
+    fn list(&self, partitions: &[i32]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for &partition in partitions {
+            list.add_partition(&self.topic, partition);
+        }
+        list
+    }
+
+    /// Which errors end the program: those that waiting does not mend.
+    fn judge(&self, error: &KafkaError) -> anyhow::Result<Polled> {
+        let code = match error {
+            KafkaError::MessageConsumptionFatal(code) => bail!("kafka: fatal error: {code}"),
+            KafkaError::MessageConsumption(code) => *code,
+            other => bail!("kafka: {other}"),
+        };
+        match code {
+            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => {
+                self.lost_records()
+            }
+            RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownPartition => bail!(
+                "kafka: the topic {:?} is not there: create it, or correct kafka.topic",
+                self.topic
+            ),
+            RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::SaslAuthenticationFailed
+            | RDKafkaErrorCode::Authentication => bail!("kafka: not allowed: {code}"),
+            code => Ok(Polled::Trouble(code.to_string())),
+        }
+    }
+
+    fn lost_records(&self) -> anyhow::Result<Polled> {
+        match self.on_lost_data {
+            LostData::Stop => bail!(
+                "kafka: the broker has deleted records of {:?} before they were read; \
+                 to go on with what is there set kafka.on_lost_data = \"continue\"",
+                self.topic
+            ),
+            LostData::Continue => {
+                let mut list = self.client.assignment().context("kafka: assignment")?;
+                list.set_all_offsets(Offset::Beginning)?;
+                self.client
+                    .assign(&list)
+                    .context("kafka: go on with the oldest record")?;
+                Ok(Polled::Trouble(
+                    "records were deleted before they were read".into(),
+                ))
+            }
+        }
+    }
+}
+
+/// Copies the record out, so that the client's buffer is free at once.
+fn copy(message: &BorrowedMessage<'_>) -> Record {
+    let headers = message.headers().map_or_else(Vec::new, |headers| {
+        headers
+            .iter()
+            .map(|header| {
+                (
+                    header.key.to_owned(),
+                    header.value.unwrap_or_default().to_vec(),
+                )
+            })
+            .collect()
+    });
+    Record {
+        position: Position {
+            partition: message.partition(),
+            offset: message.offset(),
+        },
+        timestamp: message
+            .timestamp()
+            .to_millis()
+            .filter(|&millis| millis >= 0)
+            .map(EventTime),
+        received: clock::now(),
+        key: message.key().map(<[u8]>::to_vec),
+        headers,
+        payload: message.payload().unwrap_or_default().to_vec(),
+    }
+}
+
+/// Collects what librdkafka reports inside a poll. Rebalances are only noted here and answered outside
+/// the callback: committing inside one can fail for ever.
+#[derive(Default)]
+struct Context {
+    changes: Mutex<VecDeque<Polled>>,
+    ends: Mutex<HashMap<(String, i32), i64>>,
+    closing: AtomicBool,
+}
+
+impl Context {
+    fn next_change(&self) -> Option<Polled> {
+        self.changes
+            .lock()
+            .expect("no thread panics while it holds the changes")
+            .pop_front()
+    }
+
+    fn ends(&self, topic: &str) -> HashMap<i32, i64> {
+        let ends = self
+            .ends
+            .lock()
+            .expect("no thread panics while it holds the ends");
+        ends.iter()
+            .filter(|((name, _), _)| name == topic)
+            .map(|((_, partition), end)| (*partition, *end))
+            .collect()
+    }
+}
+
+impl ClientContext for Context {
+    fn stats(&self, statistics: Statistics) {
+        let mut ends = self
+            .ends
+            .lock()
+            .expect("no thread panics while it holds the ends");
+        for (topic, facts) in statistics.topics {
+            for (partition, facts) in facts.partitions {
+                if partition >= 0 && facts.hi_offset >= 0 {
+                    ends.insert((topic.clone(), partition), facts.hi_offset);
+                }
+            }
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "the Kafka client reports an error and goes on");
+    }
+}
+
+impl ConsumerContext for Context {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        error: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        if self.closing.load(Ordering::SeqCst) {
+            if let Err(error) = consumer.unassign() {
+                tracing::warn!(%error, "leave the group");
+            }
+            return;
+        }
+        let partitions: Vec<i32> = list
+            .elements()
+            .iter()
+            .map(|element| element.partition())
+            .collect();
+        let change = match error {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Polled::Assigned(partitions),
+            _ if consumer.assignment_lost() => Polled::Lost(partitions),
+            _ => Polled::Revoked(partitions),
+        };
+        self.changes
+            .lock()
+            .expect("no thread panics while it holds the changes")
+            .push_back(change);
+    }
+}

@@ -1,0 +1,15 @@
+//! Everything that talks to Kafka; the only user of rdkafka.
+//!
+//! Promises: no offset is committed but on request; rebalances surface as values of [`Polled`], so that
+//! the caller drains before a partition goes away; what the user configured is handed on as it is.
+
+mod admin;
+mod client;
+mod consumer;
+mod embedded;
+mod producer;
+
+pub use admin::{Admin, TopicState};
+pub use consumer::{Consumer, Polled};
+pub use embedded::EmbeddedBroker;
+pub use producer::{Event, Producer};

@@ -1,0 +1,25 @@
+//! Rows -> the bytes of a Parquet file.
+
+use arrow_array::RecordBatch;
+use parquet::{
+    arrow::ArrowWriter,
+    basic::{Compression, ZstdLevel},
+    errors::ParquetError,
+    file::{metadata::KeyValue, properties::WriterProperties},
+};
+
+/// One file, zstd, with the facts as its key-value metadata.
+pub fn encode(rows: &RecordBatch, facts: &[(&str, String)]) -> Result<Vec<u8>, ParquetError> {
+    let metadata = facts
+        .iter()
+        .map(|(key, value)| KeyValue::new(format!("demograph.{key}"), value.clone()))
+        .collect();
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_created_by(concat!("demograph ", env!("CARGO_PKG_VERSION")).into())
+        .set_key_value_metadata(Some(metadata))
+        .build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties))?;
+    writer.write(rows)?;
+    writer.into_inner()
+}

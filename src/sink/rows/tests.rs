@@ -1,0 +1,120 @@
+//! Examples of rows, and the published schema.
+
+use std::fmt::Write as _;
+
+use super::*;
+use crate::{
+    infer::ModelFacts,
+    privacy::ReleasedAttribute,
+    record::{Position, SourceId},
+    window::{ClosedBy, Unit},
+};
+
+fn provenance() -> Provenance {
+    let facts = ModelFacts {
+        id: "model@1".into(),
+        has_age: false,
+        gender: vec!["female".into(), "male".into()],
+        ethnicity: vec![],
+    };
+    Provenance {
+        model: facts.id.clone(),
+        policy: "policy@2".into(),
+        categories: Categories::new(&[0], &facts),
+    }
+}
+
+fn pane(source: &str, cells: Cells) -> ReleasedPane {
+    let mut accounting = Accounting::default();
+    accounting.faces = 20;
+    accounting.late = 1;
+    accounting.reject(crate::decode::Reject::Truncated);
+    accounting.cover(Position {
+        partition: 1,
+        offset: 7,
+    });
+    ReleasedPane {
+        source: SourceId::new(source),
+        partition: 1,
+        start: EventTime(0),
+        end: EventTime(10_000),
+        by: ClosedBy::Watermark,
+        accounting,
+        tracks: 20,
+        votes: 20,
+        unit: Unit::Tracks,
+        attributes: vec![ReleasedAttribute {
+            attribute: Attribute::Gender,
+            cells,
+        }],
+    }
+}
+
+fn column<'a, T: 'static>(batch: &'a RecordBatch, name: &str) -> &'a T {
+    batch
+        .column_by_name(name)
+        .unwrap()
+        .as_any()
+        .downcast_ref()
+        .unwrap()
+}
+
+#[test]
+fn a_shown_attribute_has_a_row_for_each_category() {
+    let cells = Cells::Shown {
+        total: 20,
+        counts: vec![Some(15), Some(5)],
+    };
+    let batch = demographics(&[pane("b", cells.clone()), pane("a", cells)], &provenance());
+    assert_eq!(batch.num_rows(), 4);
+    let sources: &StringArray = column(&batch, "source");
+    assert_eq!(sources.value(0), "a");
+    let shares: &Float64Array = column(&batch, "share");
+    assert_eq!(shares.value(0), 0.75);
+}
+
+#[test]
+fn a_suppressed_attribute_has_one_row_that_says_nothing_else() {
+    let batch = demographics(&[pane("a", Cells::Suppressed)], &provenance());
+    assert_eq!(batch.num_rows(), 1);
+    for name in ["category", "count", "total", "share"] {
+        assert_eq!(
+            batch.column_by_name(name).unwrap().null_count(),
+            1,
+            "{name}"
+        );
+    }
+    let suppressed: &BooleanArray = column(&batch, "suppressed");
+    assert!(suppressed.value(0));
+}
+
+#[test]
+fn the_windows_table_accounts_for_every_record() {
+    let batch = windows(&[pane("a", Cells::Suppressed)], &provenance());
+    let number = |name| column::<Int64Array>(&batch, name).value(0);
+    assert_eq!(
+        (number("faces"), number("late"), number("rejected")),
+        (20, 1, 1)
+    );
+    assert_eq!((number("first_offset"), number("next_offset")), (7, 8));
+}
+
+#[test]
+fn the_published_schemas_are_those_of_the_rows() {
+    for table in Table::ALL {
+        let schema = table.schema();
+        let mut published = String::new();
+        for field in schema.fields() {
+            let null = if field.is_nullable() {
+                "null"
+            } else {
+                "not null"
+            };
+            writeln!(published, "{}: {} {null}", field.name(), field.data_type()).unwrap();
+        }
+        crate::golden::equals(
+            &format!("schemas/{}.v1.arrow.txt", table.name()),
+            &published,
+        );
+    }
+}
