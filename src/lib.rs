@@ -18,7 +18,10 @@ pub mod state;
 pub mod window;
 
 pub mod clock;
+pub mod http;
 pub mod kafka;
+pub mod pipeline;
+pub mod shutdown;
 
 pub mod metrics;
 

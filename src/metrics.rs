@@ -3,9 +3,11 @@
 //! Promises: names by Prometheus' rules; audience series come from released panes only;
 //! the number of sources with series of their own is bounded.
 
+use std::time::Instant;
+
 use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+    Counter, CounterVec, Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
+    IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
 /// What became of a record; the values of the label `outcome`.
@@ -35,7 +37,7 @@ pub struct Metrics {
     pub rejected_records: IntCounterVec,
     pub batch_crops: Histogram,
     pub stage_seconds: HistogramVec,
-    pub stage_blocked_seconds: prometheus::CounterVec,
+    pub stage_blocked_seconds: CounterVec,
 
     pub assigned_partitions: IntGauge,
     pub rebalances: IntCounterVec,
@@ -256,6 +258,18 @@ impl Metrics {
         }
     }
 
+    /// Counts the time until the guard is dropped as time that the stage was blocked.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "measures a duration for a metric"
+    )]
+    pub fn blocked(&self, stage: &str) -> Blocked {
+        Blocked {
+            counter: self.stage_blocked_seconds.with_label_values(&[stage]),
+            since: Instant::now(),
+        }
+    }
+
     /// The text exposition format.
     pub fn render(&self) -> String {
         let mut bytes = Vec::new();
@@ -263,6 +277,18 @@ impl Metrics {
             .encode(&self.registry.gather(), &mut bytes)
             .expect("a buffer in memory takes every write");
         String::from_utf8(bytes).expect("the text format is UTF-8")
+    }
+}
+
+/// Time in which a stage waits for the next one.
+pub struct Blocked {
+    counter: Counter,
+    since: Instant,
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        self.counter.inc_by(self.since.elapsed().as_secs_f64());
     }
 }
 
@@ -286,12 +312,8 @@ fn counters(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCo
     IntCounterVec::new(opts(name, help), labels)
 }
 
-fn float_counters(
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> prometheus::Result<prometheus::CounterVec> {
-    prometheus::CounterVec::new(opts(name, help), labels)
+fn float_counters(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<CounterVec> {
+    CounterVec::new(opts(name, help), labels)
 }
 
 fn gauge(name: &str, help: &str) -> prometheus::Result<IntGauge> {

@@ -32,7 +32,7 @@ pub struct View {
     pub source: SourceId,
     pub window: Span,
     pub faces: u64,
-    pub attributes: Vec<(Attribute, Shares)>,
+    attributes: Vec<(Attribute, Shares)>,
 }
 
 /// The released votes of one attribute.
@@ -46,9 +46,21 @@ pub struct Shares {
     pub counts: Vec<Option<u64>>,
 }
 
+impl View {
+    /// Nothing where the window holds no such votes.
+    pub fn shares(&self, attribute: Attribute) -> Shares {
+        let found = self.attributes.iter().find(|(name, _)| *name == attribute);
+        found.map_or_else(Shares::default, |(_, shares)| shares.clone())
+    }
+}
+
 impl Shares {
+    pub fn count(&self, category: usize) -> Option<u64> {
+        self.counts.get(category).copied().flatten()
+    }
+
     pub fn share(&self, category: usize) -> Option<f64> {
-        let count = self.counts.get(category).copied().flatten()?;
+        let count = self.count(category)?;
         (self.total > 0).then(|| count as f64 / self.total as f64)
     }
 

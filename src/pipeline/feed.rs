@@ -1,0 +1,87 @@
+//! What flows between the stages. One closed enum, so that a new signal does not compile until each stage
+//! has an answer to it; numbered, so that parallel workers cannot change the order.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::record::EventTime;
+
+/// Data, or a signal that keeps its place among the data.
+#[derive(Debug)]
+pub enum Feed<T> {
+    Data(T),
+    /// The wall clock has moved on.
+    Tick(Tick),
+    /// Partitions to begin with, and their first offsets where known.
+    Assigned(Vec<(i32, Option<i64>)>),
+    /// Partitions to drain and publish.
+    Revoked(Vec<i32>),
+    /// Partitions to forget: somebody else has them already.
+    Lost(Vec<i32>),
+}
+
+/// What the reader knows at a moment.
+#[derive(Debug)]
+pub struct Tick {
+    pub now: EventTime,
+    /// Partitions whose every record was read.
+    pub at_end: Vec<i32>,
+    /// The end of each partition's log.
+    pub ends: HashMap<i32, i64>,
+}
+
+/// A feed with its place in the order of reading.
+#[derive(Debug)]
+pub struct Numbered<T> {
+    pub number: u64,
+    pub feed: Feed<T>,
+}
+
+/// Puts numbered things back into order. Holds only what overtook something: at most what the workers have in hand.
+#[derive(Debug)]
+pub struct Order<T> {
+    next: u64,
+    waiting: BTreeMap<u64, Feed<T>>,
+}
+
+impl<T> Default for Order<T> {
+    fn default() -> Self {
+        Self {
+            next: 0,
+            waiting: BTreeMap::new(),
+        }
+    }
+}
+
+impl<T> Order<T> {
+    pub fn put(&mut self, item: Numbered<T>) {
+        self.waiting.insert(item.number, item.feed);
+    }
+
+    /// The next in order, if it has arrived.
+    pub fn take(&mut self) -> Option<Feed<T>> {
+        let feed = self.waiting.remove(&self.next)?;
+        self.next += 1;
+        Some(feed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn whatever_overtakes_comes_out_in_order(numbers in Just((0u64..40).collect::<Vec<_>>()).prop_shuffle()) {
+            let mut order = Order::default();
+            let mut out = Vec::new();
+            for number in numbers {
+                order.put(Numbered { number, feed: Feed::Data(number) });
+                while let Some(Feed::Data(n)) = order.take() {
+                    out.push(n);
+                }
+            }
+            prop_assert_eq!(out, (0..40).collect::<Vec<_>>());
+        }
+    }
+}

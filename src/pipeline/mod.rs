@@ -1,0 +1,228 @@
+//! The whole program on one screen: four kinds of threads, the channels between them, and their joins.
+//!
+//! ```text
+//! read ─▶ work × n ─▶ fold ─▶ write
+//!   ▲                           │
+//!   └────── durable offsets ────┘
+//! ```
+//! Every channel is bounded: when a stage is slow, the one before it waits, and at the front Kafka does.
+
+mod audience;
+mod feed;
+mod fold;
+mod read;
+mod work;
+mod write;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, OnceLock},
+    thread::{self, JoinHandle},
+};
+
+use anyhow::{Context, anyhow};
+use crossbeam_channel::bounded;
+
+use crate::{
+    config::Config,
+    decode::Limits,
+    http::Health,
+    infer::{Model, ModelFacts},
+    kafka::Consumer,
+    metrics::Metrics,
+    privacy::Policy,
+    record::EventTime,
+    shutdown::Shutdown,
+    sink::{Provenance, Store},
+    state, window,
+};
+
+/// Batches that wait for the fold: enough that no worker waits for another's batch to be folded.
+const BATCHES_QUEUED: usize = 16;
+/// Publications that wait for the store; each holds the rows of one file.
+const PUBLICATIONS_QUEUED: usize = 16;
+/// Offsets on their way back; the reader takes them at every poll.
+const ACKS_QUEUED: usize = 1024;
+
+/// What the pipeline is made of.
+pub struct Parts {
+    pub config: Config,
+    pub consumer: Consumer,
+    /// One a worker.
+    pub models: Vec<Box<dyn Model>>,
+    pub policy: Policy,
+    pub store: Store,
+    pub metrics: Metrics,
+    pub health: Health,
+    pub shutdown: Shutdown,
+}
+
+/// What every stage must agree on: the policy, the model, the names of what is counted.
+#[derive(Clone)]
+struct Meaning {
+    policy: Arc<Policy>,
+    model: Arc<ModelFacts>,
+    categories: Arc<window::Categories>,
+}
+
+impl Meaning {
+    fn provenance(&self) -> Provenance {
+        Provenance {
+            model: self.model.id.clone(),
+            policy: self.policy.id.clone(),
+            categories: self.categories.as_ref().clone(),
+        }
+    }
+}
+
+/// Runs until asked to stop, and drains; or until a stage fails.
+pub fn run(parts: Parts) -> anyhow::Result<()> {
+    let Parts {
+        config,
+        consumer,
+        models,
+        policy,
+        store,
+        metrics,
+        health,
+        shutdown,
+    } = parts;
+    let facts = models
+        .first()
+        .context("no model was loaded")?
+        .facts()
+        .clone();
+    let meaning = Meaning {
+        policy: Arc::new(policy),
+        categories: Arc::new(window::Categories::new(&config.windows.age_bands, &facts)),
+        model: Arc::new(facts),
+    };
+
+    // Twice what the workers hold, so that a full batch is there whenever a model is free.
+    let records_queued = 2 * models.len() * config.inference.batch_max;
+    let (to_work, from_read) = bounded(records_queued);
+    let (to_fold, from_work) = bounded(BATCHES_QUEUED);
+    let (to_write, from_fold) = bounded(PUBLICATIONS_QUEUED);
+    let (acks, from_write) = bounded(ACKS_QUEUED);
+
+    let reader = read::Reader {
+        consumer,
+        output: to_work,
+        acks: from_write,
+        metrics: metrics.clone(),
+        health,
+        shutdown: shutdown.clone(),
+        drain_max: config.limits.drain_max.as_millis(),
+        assigned: Default::default(),
+        at_end: Default::default(),
+        stash: Default::default(),
+        next_number: 0,
+        last_tick: EventTime::MIN,
+    };
+    let workers: Vec<_> = models
+        .into_iter()
+        .map(|model| work::Worker {
+            model,
+            batch_max: config.inference.batch_max,
+            limits: Limits {
+                payload_bytes_max: config.limits.payload_bytes_max,
+                image_side_max: config.limits.image_side_max,
+                future_max: config.windows.future_max.as_millis(),
+            },
+            meaning: meaning.clone(),
+            input: from_read.clone(),
+            output: to_fold.clone(),
+            metrics: metrics.clone(),
+        })
+        .collect();
+    // A stage ends when the ones before it have: only they may hold these ends.
+    drop((from_read, to_fold));
+    let fold = fold::Fold {
+        input: from_work,
+        output: to_write,
+        settings: window::Settings {
+            pane: config.windows.pane.as_millis(),
+            lateness_max: config.windows.lateness_max.as_millis(),
+            idle_after: config.windows.idle_after.as_millis(),
+            sources_max: config.limits.sources_max,
+        },
+        rolling: state::Rolling {
+            interval: config.output.publish_interval.as_millis(),
+            panes_max: config.output.file_rows_max,
+        },
+        views: window::Rolling::new(&config.windows.rolling, config.http.source_series_max),
+        meaning: meaning.clone(),
+        metrics: metrics.clone(),
+        shards: Default::default(),
+        seen: Default::default(),
+    };
+    let writer = write::Writer {
+        input: from_fold,
+        acks,
+        store,
+        topic: config.kafka.topic.clone(),
+        writer_id: format!("{:08x}", rand::random::<u32>()),
+        meaning,
+        metrics: metrics.clone(),
+    };
+
+    let mut stages = Stages::new(shutdown);
+    stages.spawn("write", move || writer.run())?;
+    stages.spawn("fold", move || fold.run())?;
+    for (n, worker) in workers.into_iter().enumerate() {
+        stages.spawn(&format!("work-{n}"), move || worker.run())?;
+    }
+    stages.spawn("read", move || reader.run())?;
+    stages.join()
+}
+
+/// The running threads. The first error of any of them stops the others and is what the program ends with.
+struct Stages {
+    threads: Vec<JoinHandle<()>>,
+    shutdown: Shutdown,
+    failure: Arc<OnceLock<anyhow::Error>>,
+}
+
+impl Stages {
+    fn new(shutdown: Shutdown) -> Self {
+        Self {
+            threads: Vec::new(),
+            shutdown,
+            failure: Arc::default(),
+        }
+    }
+
+    fn spawn(
+        &mut self,
+        name: &str,
+        stage: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+    ) -> anyhow::Result<()> {
+        let (shutdown, failure) = (self.shutdown.clone(), self.failure.clone());
+        let stage_name = name.to_owned();
+        let body = move || {
+            let result = catch_unwind(AssertUnwindSafe(stage))
+                .unwrap_or_else(|_| Err(anyhow!("it panicked")));
+            if let Err(error) = result {
+                // Later errors follow from the first.
+                let _later = failure.set(error.context(format!("stage {stage_name}")));
+                shutdown.fail();
+            }
+        };
+        let thread = thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(body)
+            .with_context(|| format!("start the thread {name}"))?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    fn join(self) -> anyhow::Result<()> {
+        for thread in self.threads {
+            thread.join().map_err(|_| anyhow!("a thread panicked"))?;
+        }
+        match Arc::into_inner(self.failure).and_then(OnceLock::into_inner) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
