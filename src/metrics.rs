@@ -3,7 +3,7 @@
 //! Promises: names by Prometheus' rules; audience series come from released panes only;
 //! the number of sources with series of their own is bounded.
 
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
 use prometheus::{
     Counter, CounterVec, Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
@@ -270,6 +270,21 @@ impl Metrics {
         }
     }
 
+    /// The current values of a counter or gauge, without the program's prefix, for a terminal.
+    pub fn samples(&self, name: &str) -> Vec<Sample> {
+        let families = self.registry.gather();
+        let family = families
+            .iter()
+            .find(|family| family.name().strip_prefix("demograph_") == Some(name));
+        let metrics = family.map_or(&[][..], |family| family.get_metric());
+        metrics.iter().map(Sample::of).collect()
+    }
+
+    /// The sum over all labels of a counter or gauge.
+    pub fn sum(&self, name: &str) -> f64 {
+        self.samples(name).iter().map(|sample| sample.value).sum()
+    }
+
     /// The text exposition format.
     pub fn render(&self) -> String {
         let mut bytes = Vec::new();
@@ -277,6 +292,31 @@ impl Metrics {
             .encode(&self.registry.gather(), &mut bytes)
             .expect("a buffer in memory takes every write");
         String::from_utf8(bytes).expect("the text format is UTF-8")
+    }
+}
+
+/// One series of a counter or gauge, as a scrape would see it now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    pub labels: BTreeMap<String, String>,
+    pub value: f64,
+}
+
+impl Sample {
+    fn of(metric: &prometheus::proto::Metric) -> Self {
+        let labels = metric.get_label().iter();
+        Self {
+            labels: labels
+                .map(|label| (label.name().to_owned(), label.value().to_owned()))
+                .collect(),
+            // A metric is one of the two; the other one reads as 0.
+            value: metric.get_counter().get_value() + metric.get_gauge().get_value(),
+        }
+    }
+
+    /// Empty where the label is missing.
+    pub fn label(&self, name: &str) -> &str {
+        self.labels.get(name).map_or("", String::as_str)
     }
 }
 

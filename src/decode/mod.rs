@@ -1,12 +1,18 @@
 //! Record -> face crop, or the reason why not. Pure: no clock, no state, no side effect.
 //!
-//! Promises: every record yields exactly one [`Decoded`]; hostile bytes end as a [`Reject`], never as a panic.
+//! Promises: every record yields exactly one [`Decoded`]; hostile bytes end as a [`Reject`], never as a panic;
+//! what is cheap to refuse is refused before a pixel is decoded.
 
+mod envelope;
+mod image;
 mod reject;
 
+pub use envelope::EVENT_TYPE;
+pub use image::image;
 pub use reject::Reject;
 
 use crate::record::{Attributes, Crop, EventTime, Position, Record, SourceId, TrackId};
+use envelope::Envelope;
 
 /// A record after decoding: always accountable (source, time), with a crop or the reason why there is none.
 #[derive(Debug)]
@@ -21,7 +27,7 @@ pub struct Decoded {
 }
 
 /// What decoding may accept.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub payload_bytes_max: usize,
     pub image_side_max: u32,
@@ -35,6 +41,46 @@ pub trait Admit {
 }
 
 /// Decodes one record.
-pub fn decode(_record: &Record, _limits: &Limits, _policy: &impl Admit) -> Decoded {
-    todo!("decode")
+pub fn decode(record: &Record, limits: &Limits, policy: &impl Admit) -> Decoded {
+    let mut decoded = Decoded {
+        position: record.position,
+        source: SourceId::unknown(),
+        time: record.timestamp.unwrap_or(record.received),
+        track: None,
+        crop: Err(Reject::MalformedEvent),
+    };
+    decoded.crop = envelope::open(record, limits)
+        .and_then(|envelope| fill(&mut decoded, record, (envelope, limits, policy)));
+    decoded
 }
+
+/// Notes source, time and track as soon as each is known, so that a later reject is accounted for where it belongs.
+fn fill(
+    decoded: &mut Decoded,
+    record: &Record,
+    (envelope, limits, policy): (Envelope<'_>, &Limits, &impl Admit),
+) -> Result<Crop, Reject> {
+    let source = envelope.source?;
+    let attributes = policy.admit(&source).ok_or(Reject::UnknownSource)?;
+    decoded.track = envelope.track.map(|track| track_id(&source, &track));
+    decoded.source = source;
+
+    let time = envelope.time?;
+    let latest = record
+        .timestamp
+        .unwrap_or(record.received)
+        .plus(limits.future_max);
+    if time > latest {
+        return Err(Reject::FutureTime);
+    }
+    decoded.time = time;
+    image(&envelope.image?, limits, attributes)
+}
+
+/// A track is a track of its source: two cameras may count from 1 each.
+fn track_id(source: &SourceId, track: &str) -> TrackId {
+    TrackId::of(format!("{source}\0{track}").as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

@@ -61,13 +61,8 @@ impl Admin {
     /// Creates the topic unless it is there.
     pub fn create_topic(&self, partitions: i32) -> anyhow::Result<()> {
         let topic = NewTopic::new(&self.topic, partitions, TopicReplication::Fixed(-1));
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("start a runtime")?;
-        let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
-        let answers = runtime
-            .block_on(self.client.create_topics([&topic], &options))
+        let answers = runtime()?
+            .block_on(self.client.create_topics([&topic], &options()))
             .context("kafka: create the topic")?;
         for answer in answers {
             match answer {
@@ -77,4 +72,24 @@ impl Admin {
         }
         Ok(())
     }
+
+    /// Deletes the topic with everything in it.
+    pub fn delete_topic(&self) -> anyhow::Result<()> {
+        runtime()?
+            .block_on(self.client.delete_topics(&[&self.topic], &options()))
+            .context("kafka: delete the topic")?;
+        Ok(())
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(TIMEOUT))
+}
+
+/// The client answers by futures.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start a runtime")
 }

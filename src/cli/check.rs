@@ -1,0 +1,105 @@
+//! `demograph check`: the config and everything it names, all faults at once.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::bail;
+
+use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT, service};
+use crate::{
+    config::Config,
+    infer::{Model, ModelFiles, OnnxModel},
+    kafka::{Admin, TopicState},
+    privacy::Policy,
+    sink::Store,
+};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = const_format())]
+pub(super) struct CheckArgs {
+    /// The TOML file to check.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+
+    /// Check the file and the model only; ask no broker and touch no output.
+    #[arg(long)]
+    offline: bool,
+}
+
+fn const_format() -> String {
+    format!(
+        "Example:\n  demograph check --config deploy/demograph.toml\n\n\
+         Prints the configuration in effect, secrets hidden, then one line for each thing that was checked.\n\n{EXIT_CODES}"
+    )
+}
+
+pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let config = match Config::read(&args.config) {
+        Ok(config) => config,
+        Err(faults) => {
+            eprint!("error: {faults}");
+            return Ok(ExitCode::from(EXIT_CONFIG));
+        }
+    };
+    print!("{}", config.redacted_toml());
+    println!();
+    let mut checks = vec![
+        ("config", Ok(format!("{} has no faults", args.config.display()))),
+        ("secrets", secrets(&config)),
+        ("model", model(&config)),
+    ];
+    if !args.offline {
+        checks.push(("kafka", kafka(&config)));
+        checks.push(("output", output(&config)));
+    }
+    for (what, result) in &checks {
+        match result {
+            Ok(fact) => println!("ok     {what}: {fact}"),
+            Err(error) => println!("FAULT  {what}: {error:#}"),
+        }
+    }
+    let all_well = checks.iter().all(|(_, result)| result.is_ok());
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::from(EXIT_ENVIRONMENT) })
+}
+
+/// Whether every `{ env = .. }` and `{ file = .. }` can be read.
+fn secrets(config: &Config) -> anyhow::Result<String> {
+    let properties = config.kafka.properties.iter().map(|(key, value)| ("kafka.properties", key, value));
+    let options = config.output.options.iter().map(|(key, value)| ("output.options", key, value));
+    let missing: Vec<String> = properties
+        .chain(options)
+        .filter_map(|(section, key, value)| Some(format!("{section}.\"{key}\": {}", value.resolve().err()?)))
+        .collect();
+    if !missing.is_empty() {
+        bail!("{}", missing.join("; "));
+    }
+    Ok("all values can be read".into())
+}
+
+fn model(config: &Config) -> anyhow::Result<String> {
+    let settings = service::inference_settings(config);
+    let files = ModelFiles::read(&config.model.dir, &settings)?;
+    let model = OnnxModel::load(&files, &settings)?;
+    let policy = Policy::new(&config.policy, &config.sources);
+    for attribute in policy.attributes().iter() {
+        if !model.facts().has(attribute) {
+            println!("note   model: it does not estimate {attribute}, which a source asks for");
+        }
+    }
+    Ok(format!("{} loads and runs, its hash is right", model.facts().id))
+}
+
+fn kafka(config: &Config) -> anyhow::Result<String> {
+    let topic = &config.kafka.topic;
+    match Admin::connect(&config.kafka)?.topic()? {
+        TopicState::Partitions(n) => Ok(format!("{} answers, {topic:?} has {n} partitions", config.kafka.brokers)),
+        TopicState::Missing => {
+            bail!("kafka.topic = {topic:?} is not there: create it, or correct the name")
+        }
+    }
+}
+
+fn output(config: &Config) -> anyhow::Result<String> {
+    let store = Store::open(&config.output)?;
+    store.probe()?;
+    Ok(format!("{} is writable", store.place()))
+}

@@ -1,0 +1,237 @@
+//! `demograph demo`: the whole path on simulated cameras. Only the cameras and the broker are stand-ins;
+//! everything between them and the files is what `run` runs.
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, anyhow, bail};
+
+use super::{
+    cameras::Cameras,
+    live,
+    pace::{Pace, pause},
+    service,
+};
+use crate::{
+    clock,
+    config::Config,
+    kafka::{Admin, EmbeddedBroker, Producer},
+    metrics::Metrics,
+    shutdown::Shutdown,
+    sink::Table,
+};
+
+/// The demo's configuration; the broker, the folder and the address are filled in.
+const CONFIG: &str = include_str!("../../deploy/demo.toml");
+const PARTITIONS: i32 = 4;
+/// How often the terminal shows the shares.
+const SHOW_EVERY_MILLIS: i64 = 4_000;
+/// How long the pipeline may take to catch up after the cameras have stopped.
+const CATCH_UP_MILLIS: i64 = 15_000;
+/// Marks a folder as the demo's own, which the next demo may clear.
+const MARKER: &str = ".demograph-demo";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  demograph demo --seconds 20 --out demo-out
+
+Four cameras with different, shifting crowds send composite faces (averages of many, nobody's own) through Kafka,
+some of them late, out of order or broken. The real pipeline reads, estimates, counts and writes Parquet;
+look at /metrics meanwhile. Without --brokers the broker is embedded.")]
+pub(super) struct DemoArgs {
+    /// How long the cameras send.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
+    /// The folder for the tables.
+    #[arg(long, default_value = "demo-out")]
+    out: PathBuf,
+    /// A real Kafka instead of the embedded broker; a topic of the demo's own is made and deleted.
+    #[arg(long)]
+    brokers: Option<String>,
+    /// Crops a second, all cameras together.
+    #[arg(long, default_value_t = 160.0)]
+    rate: f64,
+    /// The model's folder.
+    #[arg(long, default_value = "models/utkface-small")]
+    model: PathBuf,
+    /// The folder with the composites and their labels.csv.
+    #[arg(long, default_value = "tests/data/composites")]
+    crops: PathBuf,
+    /// Where /metrics is served; a free port if this one is taken.
+    #[arg(long, default_value = "127.0.0.1:9464")]
+    listen: String,
+    /// The seed of what passes before the cameras.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
+    prepare_folder(&args.out)?;
+    let mut config = config(&args)?;
+    let broker = match &args.brokers {
+        Some(_) => {
+            Admin::connect(&config.kafka)?.create_topic(PARTITIONS)?;
+            None
+        }
+        None => Some(EmbeddedBroker::start(&config.kafka.topic, PARTITIONS)?),
+    };
+    if let Some(broker) = &broker {
+        config.kafka.brokers = broker.bootstrap_servers();
+    }
+    let (metrics, shutdown) = (Metrics::new(), Shutdown::default());
+    let service = service::start(config.clone(), metrics.clone(), shutdown.clone())?;
+    println!(
+        "demograph demo: {} s, {} crops/s from 4 cameras; metrics at http://{}/metrics",
+        args.seconds, args.rate, service.address
+    );
+    let pace = Pace::new(args.rate);
+    let show = {
+        let (metrics, shutdown) = (metrics.clone(), shutdown.clone());
+        let window = config.windows.rolling[0].to_string();
+        spawn("live", move || show(&metrics, &shutdown, (&window, pace)))?
+    };
+    let film = {
+        let (metrics, shutdown, kafka) = (metrics.clone(), shutdown.clone(), config.kafka.clone());
+        let cameras = Cameras::open(&args.crops, args.seed)?;
+        let seconds = args.seconds;
+        spawn("cameras", move || {
+            let sent = film(cameras, &Producer::connect(&kafka)?, (pace, seconds), &shutdown);
+            await_records(&metrics, &shutdown, sent.as_ref().copied().unwrap_or(0));
+            shutdown.request();
+            sent
+        })?
+    };
+    service.run()?;
+    show.join().map_err(|_| anyhow!("the live view panicked"))??;
+    let sent = film.join().map_err(|_| anyhow!("the cameras panicked"))??;
+    if args.brokers.is_some() {
+        Admin::connect(&config.kafka)?.delete_topic()?;
+    }
+    print!("{}", summary(&metrics, &args, (sent, pace.seconds())));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    body: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<thread::JoinHandle<anyhow::Result<T>>> {
+    let thread = thread::Builder::new().name(name.into()).spawn(body);
+    thread.with_context(|| format!("start the thread {name}"))
+}
+
+fn config(args: &DemoArgs) -> anyhow::Result<Config> {
+    let mut config = Config::parse(CONFIG)?;
+    config.output.url = args.out.display().to_string();
+    config.model.dir.clone_from(&args.model);
+    config.http.listen = free_address(&args.listen)?;
+    if let Some(brokers) = &args.brokers {
+        config.kafka.brokers.clone_from(brokers);
+        config.kafka.topic = format!("demograph-demo-{}", clock::now().0);
+        config.kafka.group.clone_from(&config.kafka.topic);
+    }
+    Ok(config)
+}
+
+/// The address, or a free port of it if it is taken: a demo should not fail because another one runs.
+fn free_address(listen: &str) -> anyhow::Result<String> {
+    if TcpListener::bind(listen).is_ok() {
+        return Ok(listen.to_owned());
+    }
+    let (host, _) = listen
+        .rsplit_once(':')
+        .with_context(|| format!("--listen {listen}: write an IP address and a port"))?;
+    Ok(format!("{host}:0"))
+}
+
+/// An empty folder; what an earlier demo left there goes, what somebody else left there stays.
+fn prepare_folder(out: &Path) -> anyhow::Result<()> {
+    let marker = out.join(MARKER);
+    for table in Table::ALL {
+        let folder = out.join(table.name());
+        match (folder.exists(), marker.exists()) {
+            (true, true) => std::fs::remove_dir_all(&folder)
+                .with_context(|| format!("clear {}", folder.display()))?,
+            (true, false) => bail!("{} is not of a demo: choose another folder with --out", folder.display()),
+            (false, _) => {}
+        }
+    }
+    std::fs::create_dir_all(out).with_context(|| format!("create {}", out.display()))?;
+    std::fs::write(&marker, "Made by `demograph demo`; the next demo clears the tables here.\n")
+        .with_context(|| format!("write {}", marker.display()))
+}
+
+/// Sends until the time is over. Returns the number of events.
+fn film(
+    mut cameras: Cameras,
+    producer: &Producer,
+    (pace, seconds): (Pace, u64),
+    shutdown: &Shutdown,
+) -> anyhow::Result<u64> {
+    let mut sent = 0;
+    while pace.seconds() < seconds as f64 && !shutdown.is_requested() {
+        pace.wait_for(sent);
+        let progress = pace.seconds() / seconds as f64;
+        producer.send(&cameras.next(clock::now(), progress.min(1.0))?)?;
+        sent += 1;
+    }
+    producer.flush(Duration::from_secs(30))?;
+    Ok(sent)
+}
+
+/// Waits until the pipeline has seen every event, or for as long as a demo may take.
+fn await_records(metrics: &Metrics, shutdown: &Shutdown, sent: u64) {
+    let deadline = clock::now().plus(CATCH_UP_MILLIS);
+    while metrics.sum("records_total") < sent as f64 && clock::now() < deadline && !shutdown.is_requested() {
+        pause(50);
+    }
+}
+
+fn show(metrics: &Metrics, shutdown: &Shutdown, (window, pace): (&str, Pace)) -> anyhow::Result<()> {
+    let mut next = clock::now().plus(SHOW_EVERY_MILLIS);
+    while !shutdown.is_requested() {
+        pause(100);
+        if clock::now() >= next {
+            next = next.plus(SHOW_EVERY_MILLIS);
+            println!("{}", live::picture(metrics, window, pace.seconds()));
+        }
+    }
+    Ok(())
+}
+
+fn summary(metrics: &Metrics, args: &DemoArgs, (sent, seconds): (u64, f64)) -> String {
+    let read = metrics.sum("records_total");
+    let rows = |table: Table| {
+        let samples = metrics.samples("rows_written_total");
+        let found = samples.iter().find(|sample| sample.label("table") == table.name());
+        found.map_or(0.0, |sample| sample.value)
+    };
+    let out = args.out.display();
+    format!(
+        "
+Done.
+  events sent       {sent}
+  crops read        {read}, {:.1} crops/s
+  rejected          {}
+  rows written      {} in demographics, {} in windows, {} files
+  files             {out}/demographics/date=*/*.parquet
+                    {out}/windows/date=*/*.parquet
+
+Ask the tables (DuckDB):
+  SELECT source, category, sum(count) AS votes,
+         round(100 * sum(count) / sum(sum(count)) OVER (PARTITION BY source), 1) AS percent
+  FROM read_parquet('{out}/demographics/*/*.parquet', hive_partitioning = true)
+  WHERE attribute = 'gender' GROUP BY ALL ORDER BY ALL;
+",
+        read / seconds,
+        live::rejects(metrics),
+        rows(Table::Demographics),
+        rows(Table::Windows),
+        metrics.sum("files_written_total"),
+    )
+}

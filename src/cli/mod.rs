@@ -1,0 +1,122 @@
+//! The command line: one module a subcommand, each with a help text that teaches by an example.
+
+mod cameras;
+mod check;
+mod crop_event;
+mod demo;
+mod live;
+mod pace;
+mod predict;
+mod publish;
+mod service;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::{config::Config, metrics::Metrics, shutdown::Shutdown};
+
+/// The configuration has faults.
+const EXIT_CONFIG: u8 = 3;
+/// Something that the configuration names is not there.
+const EXIT_ENVIRONMENT: u8 = 4;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed while running
+  2  wrong usage
+  3  the configuration has faults
+  4  something that the configuration names is not there (model, broker, topic, output; `check` only)";
+
+/// Demographic trends of a population from streams of face crops: Kafka in, Parquet and Prometheus out.
+#[derive(Debug, Parser)]
+#[command(name = "demograph", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// How much to log: error, warn, info, debug, trace.
+    #[arg(long, global = true, default_value = "info", value_name = "LEVEL")]
+    log: LevelFilter,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the whole path with simulated cameras and an embedded broker.
+    Demo(demo::DemoArgs),
+    /// Run the service: consume face crops, write Parquet, serve /metrics.
+    Run(RunArgs),
+    /// Check a configuration and everything it names, and print what is in effect.
+    Check(check::CheckArgs),
+    /// Send a folder of crops (or a CSV of them) to Kafka as face-crop events.
+    Publish(publish::PublishArgs),
+    /// Show what the model says of single images.
+    Predict(predict::PredictArgs),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  demograph run --config deploy/demograph.toml
+
+SIGTERM (or Ctrl-C) stops reading, closes the open panes, writes what is left, commits and ends;
+a second signal ends at once. /metrics, /healthz and /readyz are at http.listen.")]
+struct RunArgs {
+    /// The TOML file; deploy/demograph.toml explains every key.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl Cli {
+    /// Runs the command and says how it ended.
+    pub fn run(self) -> ExitCode {
+        tracing_subscriber::fmt()
+            .with_max_level(self.log)
+            .with_writer(std::io::stderr)
+            .with_target(false)
+            .init();
+        let result = match self.command {
+            Command::Demo(args) => demo::run(args),
+            Command::Run(args) => run(&args),
+            Command::Check(args) => check::run(&args),
+            Command::Publish(args) => publish::run(args),
+            Command::Predict(args) => predict::run(args),
+        };
+        result.unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        })
+    }
+}
+
+fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    match Config::read(&args.config) {
+        Ok(config) => {
+            service::start(config, Metrics::new(), Shutdown::default())?.run()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(faults) => {
+            eprint!("error: {faults}");
+            Ok(ExitCode::from(EXIT_CONFIG))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_subcommand_shows_an_example() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        for subcommand in command.get_subcommands() {
+            let help = subcommand.get_after_help().map(ToString::to_string);
+            assert!(help.is_some_and(|text| text.contains("demograph ")), "{}", subcommand.get_name());
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! `demograph publish`: the integrator's reference producer.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{
+    crop_event::{CropEvent, Format, content_type},
+    pace::Pace,
+};
+use crate::{
+    clock,
+    config::{self, LostData, Start, Text},
+    kafka::{Admin, Producer},
+};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  demograph publish tests/data/composites --brokers localhost:9092 --source lobby --source cafe --rate 50 --count 5000
+  demograph publish crops.csv --brokers kafka:9093 -X security.protocol=SSL -X ssl.ca.location=ca.pem
+
+A CSV has a column `file` (relative to the CSV) and may have `source` and `trackid`; other columns are ignored.
+The source id is the record's key, so that one source stays in one partition.")]
+pub(super) struct PublishArgs {
+    /// A folder of JPEG, PNG and WebP crops, or a CSV that lists them.
+    path: PathBuf,
+    /// Bootstrap servers, host:port, separated by commas.
+    #[arg(long, default_value = "localhost:9092")]
+    brokers: String,
+    #[arg(long, default_value = "face-crops")]
+    topic: String,
+    /// Create the topic with so many partitions if it is not there.
+    #[arg(long, value_name = "PARTITIONS")]
+    create_topic: Option<i32>,
+    /// The source to publish as, where the CSV names none; several take turns.
+    #[arg(long = "source", value_name = "ID", default_value = "camera-1")]
+    sources: Vec<String>,
+    /// Events a second; 0 = as fast as the broker takes them.
+    #[arg(long, default_value_t = 0.0)]
+    rate: f64,
+    /// How many events to send, beginning again with the first crop when they run out; by default each crop once.
+    #[arg(long)]
+    count: Option<u64>,
+    #[arg(long, value_enum, default_value_t = Format::Binary)]
+    format: Format,
+    /// A librdkafka property; may be given several times.
+    #[arg(short = 'X', value_name = "KEY=VALUE", value_parser = property)]
+    properties: Vec<(String, String)>,
+}
+
+fn property(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// One crop to send.
+#[derive(Debug, Clone, PartialEq)]
+struct Crop {
+    path: PathBuf,
+    source: Option<String>,
+    track: Option<String>,
+}
+
+pub(super) fn run(args: PublishArgs) -> anyhow::Result<ExitCode> {
+    let crops = list(&args.path)?;
+    let kafka = kafka_config(&args);
+    if let Some(partitions) = args.create_topic {
+        Admin::connect(&kafka)?.create_topic(partitions)?;
+    }
+    let producer = Producer::connect(&kafka)?;
+    let count = args.count.unwrap_or(crops.len() as u64);
+    let progress = progress_bar(count)?;
+    let run_id = clock::now().0;
+    let pace = Pace::new(args.rate);
+    for n in 0..count {
+        pace.wait_for(n);
+        let crop = &crops[(n % crops.len() as u64) as usize];
+        let turn = &args.sources[(n % args.sources.len() as u64) as usize];
+        let event = CropEvent {
+            id: format!("{run_id}-{n}"),
+            source: crop.source.as_ref().unwrap_or(turn).clone(),
+            time: clock::now(),
+            track: crop.track.clone(),
+            content_type: content_type(&crop.path.to_string_lossy()).unwrap_or("application/octet-stream"),
+            image: std::fs::read(&crop.path).with_context(|| format!("read {}", crop.path.display()))?,
+        };
+        producer.send(&event.encode(args.format))?;
+        progress.inc(1);
+    }
+    producer.flush(Duration::from_secs(60))?;
+    progress.finish_and_clear();
+    println!(
+        "{} events delivered to {:?} in {:.1} s, {} failed",
+        producer.delivered(),
+        args.topic,
+        pace.seconds(),
+        producer.failed()
+    );
+    Ok(if producer.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn kafka_config(args: &PublishArgs) -> config::Kafka {
+    config::Kafka {
+        brokers: args.brokers.clone(),
+        topic: args.topic.clone(),
+        group: String::new(),
+        start: Start::default(),
+        on_lost_data: LostData::default(),
+        properties: args
+            .properties
+            .iter()
+            .map(|(key, value)| (key.clone(), Text::Plain(value.clone())))
+            .collect(),
+    }
+}
+
+fn progress_bar(count: u64) -> anyhow::Result<ProgressBar> {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} events  {per_sec}  {eta} left")?;
+    Ok(ProgressBar::new(count).with_style(style))
+}
+
+/// The crops of a folder in the order of their names, or of a CSV in its order.
+fn list(path: &Path) -> anyhow::Result<Vec<Crop>> {
+    let crops = if path.is_dir() { list_folder(path)? } else { list_csv(path)? };
+    if crops.is_empty() {
+        bail!("{} holds no crops: give a folder with JPEG, PNG or WebP files, or a CSV with a column `file`", path.display());
+    }
+    Ok(crops)
+}
+
+fn list_folder(folder: &Path) -> anyhow::Result<Vec<Crop>> {
+    let mut crops = Vec::new();
+    let entries = std::fs::read_dir(folder).with_context(|| format!("read the folder {}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if content_type(&path.to_string_lossy()).is_some() {
+            crops.push(Crop { path, source: None, track: None });
+        }
+    }
+    crops.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(crops)
+}
+
+fn list_csv(path: &Path) -> anyhow::Result<Vec<Crop>> {
+    let mut reader = csv::Reader::from_path(path).with_context(|| format!("read {}", path.display()))?;
+    let columns = reader.headers()?.clone();
+    let column = |name: &str| columns.iter().position(|column| column == name);
+    let Some(file) = column("file") else {
+        bail!("{} has no column `file`; it has: {}", path.display(), columns.iter().collect::<Vec<_>>().join(", "));
+    };
+    let (source, track) = (column("source"), column("trackid"));
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut crops = Vec::new();
+    for row in reader.records() {
+        let row = row.with_context(|| format!("read {}", path.display()))?;
+        let text = |column: Option<usize>| {
+            let text = row.get(column?)?;
+            (!text.is_empty()).then(|| text.to_owned())
+        };
+        crops.push(Crop {
+            path: folder.join(&row[file]),
+            source: text(source),
+            track: text(track),
+        });
+    }
+    Ok(crops)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_csv_names_files_beside_itself_with_source_and_track() {
+        let folder = tempfile::tempdir().unwrap();
+        let csv = folder.path().join("crops.csv");
+        std::fs::write(&csv, "file,age,source,trackid\na.jpg,31,lobby,7\nb.jpg,32,,\n").unwrap();
+        let crops = list(&csv).unwrap();
+        assert_eq!(crops[0].path, folder.path().join("a.jpg"));
+        assert_eq!((crops[0].source.as_deref(), crops[0].track.as_deref()), (Some("lobby"), Some("7")));
+        assert_eq!((&crops[1].source, &crops[1].track), (&None, &None));
+    }
+
+    #[test]
+    fn a_folder_without_crops_is_an_error_that_says_what_is_wanted() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("notes.txt"), "x").unwrap();
+        let error = list(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("JPEG"), "{error}");
+    }
+}

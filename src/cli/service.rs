@@ -1,0 +1,93 @@
+//! The service: everything the config names is opened, then the pipeline runs. Used by `run` and by `demo`.
+
+use std::{net::SocketAddr, thread::available_parallelism};
+
+use anyhow::Context;
+
+use crate::{
+    config::{Config, Provider},
+    http::{self, Control, Health},
+    infer::{InferenceSettings, Model, ModelFiles, OnnxModel},
+    kafka::Consumer,
+    metrics::Metrics,
+    pipeline::{self, Parts},
+    privacy::Policy,
+    shutdown::Shutdown,
+    sink::Store,
+};
+
+/// A service that is ready to run.
+pub(super) struct Service {
+    /// Where /metrics is.
+    pub address: SocketAddr,
+    parts: Parts,
+}
+
+/// Opens everything; fails with the first thing that is not there.
+pub(super) fn start(config: Config, metrics: Metrics, shutdown: Shutdown) -> anyhow::Result<Service> {
+    let policy = Policy::new(&config.policy, &config.sources);
+    for (source, basis) in policy.legal_bases() {
+        tracing::info!(%source, basis, "ethnicity is estimated for this source");
+    }
+    let models = load_models(&config)?;
+    let model = models.first().context("inference.sessions gives no session")?.facts().id.clone();
+    let store = Store::open(&config.output)?;
+    store.probe()?;
+    let health = Health::default();
+    let (address, _until_the_end) = http::serve(
+        &config.http.listen,
+        Control {
+            metrics: metrics.clone(),
+            health: health.clone(),
+            shutdown: shutdown.clone(),
+            drain_max: config.limits.drain_max.0,
+        },
+    )?;
+    metrics
+        .build_info
+        .with_label_values(&[env!("CARGO_PKG_VERSION"), &model, &policy.id])
+        .set(1);
+    let consumer = Consumer::join(&config.kafka)?;
+    tracing::info!(
+        brokers = config.kafka.brokers, topic = config.kafka.topic, group = config.kafka.group,
+        model, policy = policy.id, sessions = models.len(), metrics = %format!("http://{address}/metrics"),
+        output = store.place(), "demograph runs"
+    );
+    let parts = Parts { config, consumer, models, policy, store, metrics, health, shutdown };
+    Ok(Service { address, parts })
+}
+
+impl Service {
+    /// Runs until asked to stop, and drains.
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        pipeline::run(self.parts)?;
+        tracing::info!("everything that was read is written and committed");
+        Ok(())
+    }
+}
+
+/// Reads the files once and makes a session for each worker.
+fn load_models(config: &Config) -> anyhow::Result<Vec<Box<dyn Model>>> {
+    let settings = inference_settings(config);
+    let files = ModelFiles::read(&config.model.dir, &settings)?;
+    let sessions = match config.inference.sessions {
+        0 => available_parallelism().map_or(1, usize::from),
+        n => n,
+    };
+    (0..sessions)
+        .map(|_| Ok(Box::new(OnnxModel::load(&files, &settings)?) as Box<dyn Model>))
+        .collect()
+}
+
+/// The config's words in those of inference.
+pub(super) fn inference_settings(config: &Config) -> InferenceSettings {
+    let inference = &config.inference;
+    InferenceSettings {
+        provider: inference.provider,
+        allow_cpu_fallback: inference.allow_cpu_fallback,
+        device_id: inference.device_id,
+        batch_max: inference.batch_max,
+        onnxruntime: inference.onnxruntime.clone(),
+        flush_denormals: config.model.flush_denormals,
+    }
+}

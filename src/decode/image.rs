@@ -1,0 +1,137 @@
+//! Bytes -> pixels. The format goes by the first bytes, never by what was declared; size is checked before
+//! memory is taken. EXIF orientation is ignored: crops come upright from a detector. Transparency is dropped.
+
+use std::{
+    io::Cursor,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use image::{DynamicImage, ImageError, ImageFormat, ImageReader};
+use zune_jpeg::{
+    JpegDecoder,
+    zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
+};
+
+use super::{Limits, Reject};
+use crate::record::{Attributes, Crop};
+
+/// Memory that a PNG or WebP decoder may take for each pixel allowed: four channels of 16 bits, twice.
+const DECODER_BYTES_A_PIXEL: u64 = 16;
+
+/// Decodes a JPEG, PNG or WebP.
+pub fn image(bytes: &[u8], limits: &Limits, attributes: Attributes) -> Result<Crop, Reject> {
+    let decode = || match format(bytes)? {
+        ImageFormat::Jpeg => jpeg(bytes, limits),
+        other => png_or_webp(bytes, other, limits),
+    };
+    // The decoders are fed by strangers; a panic in one of them must not end the stream.
+    let (width, height, rgb) =
+        catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Err(Reject::DecoderPanic))?;
+    if width == 0 || height == 0 {
+        return Err(Reject::NotAnImage);
+    }
+    Ok(Crop {
+        width,
+        height,
+        rgb,
+        attributes,
+    })
+}
+
+type Pixels = (u32, u32, Vec<u8>);
+
+fn format(bytes: &[u8]) -> Result<ImageFormat, Reject> {
+    match bytes {
+        [0xFF, 0xD8, 0xFF, ..] => Ok(ImageFormat::Jpeg),
+        [0x89, b'P', b'N', b'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => Ok(ImageFormat::Png),
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'E',
+            b'B',
+            b'P',
+            ..,
+        ] => Ok(ImageFormat::WebP),
+        _ => Err(Reject::NotAnImage),
+    }
+}
+
+fn jpeg(bytes: &[u8], limits: &Limits) -> Result<Pixels, Reject> {
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(usize::from(u16::MAX))
+        .set_max_height(usize::from(u16::MAX))
+        .jpeg_set_out_colorspace(ColorSpace::RGB);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    let fault = |_| {
+        if has_jpeg_end(bytes) {
+            Reject::NotAnImage
+        } else {
+            Reject::Truncated
+        }
+    };
+    decoder.decode_headers().map_err(fault)?;
+    let (width, height) = decoder.dimensions().ok_or(Reject::NotAnImage)?;
+    if width.max(height) > limits.image_side_max as usize {
+        return Err(Reject::TooManyPixels);
+    }
+    let rgb = decoder.decode().map_err(fault)?;
+    if rgb.len() != width * height * 3 {
+        return Err(Reject::NotAnImage);
+    }
+    // A cut that the decoder filled up with grey is still a cut.
+    if !has_jpeg_end(bytes) {
+        return Err(Reject::Truncated);
+    }
+    Ok((width as u32, height as u32, rgb))
+}
+
+/// The end-of-image marker; cameras may pad after it.
+fn has_jpeg_end(bytes: &[u8]) -> bool {
+    bytes.windows(2).rev().any(|pair| pair == [0xFF, 0xD9])
+}
+
+fn png_or_webp(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Pixels, Reject> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut caps = image::Limits::default();
+    caps.max_image_width = Some(limits.image_side_max);
+    caps.max_image_height = Some(limits.image_side_max);
+    caps.max_alloc = Some(u64::from(limits.image_side_max).pow(2) * DECODER_BYTES_A_PIXEL);
+    reader.limits(caps);
+    let decoded = reader
+        .decode()
+        .map_err(|error| fault(&error, bytes, format))?;
+    let rgb = match decoded {
+        DynamicImage::ImageRgb8(rgb) => rgb,
+        other => other.to_rgb8(),
+    };
+    Ok((rgb.width(), rgb.height(), rgb.into_raw()))
+}
+
+fn fault(error: &ImageError, bytes: &[u8], format: ImageFormat) -> Reject {
+    match error {
+        ImageError::Limits(_) => Reject::TooManyPixels,
+        _ if is_cut(bytes, format) => Reject::Truncated,
+        _ => Reject::NotAnImage,
+    }
+}
+
+/// Whether the container says that more bytes should follow.
+fn is_cut(bytes: &[u8], format: ImageFormat) -> bool {
+    match format {
+        ImageFormat::WebP => {
+            let stated = bytes.get(4..8).and_then(|size| size.try_into().ok());
+            stated.is_none_or(|size| {
+                (u32::from_le_bytes(size) as usize).saturating_add(8) > bytes.len()
+            })
+        }
+        _ => !bytes.windows(8).rev().any(|end| end == b"IEND\xAE\x42\x60\x82"),
+    }
+}

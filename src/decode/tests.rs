@@ -1,0 +1,236 @@
+//! Examples of events, good and bad, and what holds for any bytes.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::record::Attribute;
+
+const LIMITS: Limits = Limits {
+    payload_bytes_max: 512 * 1024,
+    image_side_max: 2048,
+    future_max: 60_000,
+};
+
+/// Knows the source `cam`.
+struct OnlyCam;
+
+impl Admit for OnlyCam {
+    fn admit(&self, source: &SourceId) -> Option<Attributes> {
+        (source.as_str() == "cam").then(|| [Attribute::Age].into_iter().collect())
+    }
+}
+
+fn encoded(format: ::image::ImageFormat) -> Vec<u8> {
+    let gradient =
+        ::image::RgbImage::from_fn(40, 30, |x, y| ::image::Rgb([x as u8 * 6, y as u8 * 8, 90]));
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    gradient.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+fn jpeg() -> Vec<u8> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/data/composites/white-female-25-34-a.jpg"
+    );
+    std::fs::read(path).unwrap()
+}
+
+fn record(headers: &[(&str, &str)], payload: Vec<u8>) -> Record {
+    Record {
+        position: Position {
+            partition: 0,
+            offset: 7,
+        },
+        timestamp: Some(EventTime(1_000_000)),
+        received: EventTime(1_000_500),
+        key: Some(b"cam".to_vec()),
+        headers: headers
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
+            .collect(),
+        payload,
+    }
+}
+
+fn reject_of(record: &Record) -> Option<Reject> {
+    decode(record, &LIMITS, &OnlyCam).crop.err()
+}
+
+fn structured(json: serde_json::Value) -> Record {
+    let headers = [(
+        "content-type",
+        "application/cloudevents+json; charset=UTF-8",
+    )];
+    record(&headers, json.to_string().into_bytes())
+}
+
+#[test]
+fn an_image_with_its_source_as_key_is_an_event() {
+    let decoded = decode(&record(&[], jpeg()), &LIMITS, &OnlyCam);
+    let crop = decoded.crop.unwrap();
+    assert!(crop.width >= 100 && crop.rgb.len() == (crop.width * crop.height * 3) as usize);
+    assert_eq!(
+        (decoded.source.as_str(), decoded.time),
+        ("cam", EventTime(1_000_000))
+    );
+}
+
+#[test]
+fn binary_attributes_come_from_the_headers() {
+    let headers = [
+        ("ce_specversion", "1.0"),
+        ("ce_type", EVENT_TYPE),
+        ("CE_Time", "1970-01-01T00:16:39.5Z"),
+        ("ce_trackid", "7"),
+        ("Content-Type", "Image/JPEG; q=1"),
+    ];
+    let decoded = decode(&record(&headers, jpeg()), &LIMITS, &OnlyCam);
+    assert_eq!(decoded.time, EventTime(999_500));
+    assert_eq!(decoded.track, Some(TrackId::of(b"cam\x007")));
+    assert!(decoded.crop.is_ok());
+}
+
+#[test]
+fn a_structured_event_says_the_same_as_a_binary_one() {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    let decoded = decode(
+        &structured(serde_json::json!({
+            "specversion": "1.0", "type": EVENT_TYPE, "id": "1", "source": "cam", "trackid": "7",
+            "time": "1970-01-01T00:16:39.5Z", "datacontenttype": "image/jpeg",
+            "data_base64": BASE64_STANDARD.encode(jpeg()),
+        })),
+        &LIMITS,
+        &OnlyCam,
+    );
+    assert_eq!(
+        (decoded.time, decoded.track),
+        (EventTime(999_500), Some(TrackId::of(b"cam\x007")))
+    );
+    assert!(decoded.crop.is_ok());
+}
+
+#[test]
+fn png_and_webp_are_decoded_whatever_was_declared() {
+    for format in [::image::ImageFormat::Png, ::image::ImageFormat::WebP] {
+        let decoded = decode(
+            &record(&[("content-type", "image/jpeg")], encoded(format)),
+            &LIMITS,
+            &OnlyCam,
+        );
+        let crop = decoded.crop.unwrap();
+        assert_eq!((crop.width, crop.height, crop.rgb.len()), (40, 30, 3600));
+    }
+}
+
+#[test]
+fn an_image_cut_anywhere_is_truncated() {
+    for whole in [
+        jpeg(),
+        encoded(::image::ImageFormat::Png),
+        encoded(::image::ImageFormat::WebP),
+    ] {
+        for percent in [10, 50, 90, 99] {
+            let mut cut = whole.clone();
+            cut.truncate(whole.len() * percent / 100);
+            assert_eq!(
+                reject_of(&record(&[], cut)),
+                Some(Reject::Truncated),
+                "{percent} %"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_reject_keeps_the_source_and_time_that_are_known() {
+    let decoded = decode(
+        &record(&[("ce_time", "1970-01-01T00:16:39Z")], b"text".to_vec()),
+        &LIMITS,
+        &OnlyCam,
+    );
+    assert_eq!(decoded.crop.unwrap_err(), Reject::NotAnImage);
+    assert_eq!(
+        (decoded.source.as_str(), decoded.time),
+        ("cam", EventTime(999_000))
+    );
+}
+
+#[test]
+fn a_source_that_the_policy_does_not_know_is_not_named() {
+    let decoded = decode(
+        &record(&[("ce_source", "stranger")], jpeg()),
+        &LIMITS,
+        &OnlyCam,
+    );
+    assert_eq!(decoded.crop.unwrap_err(), Reject::UnknownSource);
+    assert_eq!(decoded.source, SourceId::unknown());
+}
+
+#[test]
+fn a_record_without_key_source_or_time_says_so() {
+    let mut bare = record(&[], jpeg());
+    bare.key = None;
+    assert_eq!(reject_of(&bare), Some(Reject::NoSource));
+    let mut timeless = record(&[], jpeg());
+    timeless.timestamp = None;
+    assert_eq!(reject_of(&timeless), Some(Reject::NoTime));
+}
+
+/// The corpus: one file a payload; `index.json` says with which headers it comes and why it is rejected.
+#[test]
+fn every_payload_of_the_corpus_is_rejected_for_its_reason() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/malformed");
+    let index = std::fs::read_to_string(folder.join("index.json")).unwrap();
+    let index: Vec<serde_json::Value> = serde_json::from_str(&index).unwrap();
+    assert!(index.len() >= 40, "{} payloads", index.len());
+    let mut seen = std::collections::BTreeSet::new();
+    for entry in &index {
+        let file = entry["file"].as_str().unwrap();
+        let headers: Vec<(&str, &str)> = entry["headers"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str().unwrap()))
+            .collect();
+        let reason = reject_of(&record(&headers, std::fs::read(folder.join(file)).unwrap()));
+        assert_eq!(reason.map(Reject::name), entry["reason"].as_str(), "{file}");
+        seen.insert(reason);
+    }
+    assert!(seen.len() >= 11, "{seen:?}");
+}
+
+#[test]
+fn every_reason_stands_in_the_published_contract() {
+    let contract = include_str!("../../schemas/README.md");
+    for reason in Reject::ALL {
+        assert!(
+            contract.contains(&format!("`{}`", reason.name())),
+            "{} is missing",
+            reason.name()
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_and_headers_bring_the_decoder_down(
+        payload in prop::collection::vec(any::<u8>(), 0..400),
+        headers in prop::collection::vec(("ce_(time|type|source|specversion|trackid)|content-type", ".{0,40}"), 0..5),
+        magic in 0usize..4,
+    ) {
+        let starts: [&[u8]; 4] = [b"", b"\xFF\xD8\xFF\xE0", b"\x89PNG\r\n\x1a\n", b"RIFF\x40\0\0\0WEBPVP8 "];
+        let payload = [starts[magic], &payload].concat();
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        prop_assert_ne!(reject_of(&record(&headers, payload)), Some(Reject::DecoderPanic));
+    }
+
+    #[test]
+    fn a_damaged_jpeg_gives_a_crop_or_a_reason(place in 2usize..3000, value in any::<u8>()) {
+        let mut damaged = jpeg();
+        let place = place % damaged.len();
+        damaged[place] = value;
+        let decoded = decode(&record(&[], damaged), &LIMITS, &OnlyCam);
+        prop_assert_ne!(decoded.crop.err(), Some(Reject::DecoderPanic));
+    }
+}
