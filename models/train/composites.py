@@ -41,8 +41,8 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="zip archive of face crops")
     parser.add_argument("--labels", type=Path, required=True, help="label file (CSV)")
-    parser.add_argument("--detector", type=Path, required=True, help="YuNet landmark detector (ONNX)")
-    parser.add_argument("--out", type=Path, required=True, help="folder for pictures and labels.csv")
+    parser.add_argument("--detector", type=Path, required=True, help="YuNet detector (ONNX)")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--seed", type=int, default=7, help="seed of the choice of faces")
     parser.add_argument("--size", type=int, default=120, help="side of a composite in pixels")
     parser.add_argument("--faces", type=int, default=14, help="most faces in one composite")
@@ -75,7 +75,7 @@ def groups(labels: Labels) -> Iterator[tuple[str, int, int, list[np.ndarray]]]:
 
 
 def frontal(points: np.ndarray) -> bool:
-    """True when the nose lies about midway between eyes and mouth corners: not turned, not tilted."""
+    """True for a face that is neither turned nor tilted: nose and mouth midway below the eyes."""
     left, right, nose, mouth_left, mouth_right = points
     width = np.linalg.norm(right - left)
     eyes = abs(nose[0] - (left[0] + right[0]) / 2) / width
@@ -132,7 +132,7 @@ def composite(faces: list[np.ndarray]) -> np.ndarray:
 def split_into_composites(
     faces: list[np.ndarray], most: int, per_composite: int
 ) -> list[list[np.ndarray]]:
-    """Disjoint draws of at least LEAST_FACES faces, as many as there are faces for, up to `most`."""
+    """Disjoint draws of at least LEAST_FACES faces; as many as can be filled, up to `most`."""
     count = min(most, len(faces) // LEAST_FACES)
     return [faces[part * len(faces) // count :][:per_composite] for part in range(count)]
 

@@ -51,7 +51,10 @@ class Labels:
 
 
 def read_labels(path: Path) -> Labels:
-    """Read the label file (columns: file, age, gender, ethnicity, split, dup_group, label_conflict)."""
+    """Read the label file.
+
+    Columns: file, age, gender, ethnicity, split, dup_group, label_conflict.
+    """
     with path.open(newline="") as handle:
         rows = list(csv.DictReader(handle))
     return Labels(

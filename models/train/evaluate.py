@@ -42,7 +42,9 @@ def share(hits: np.ndarray) -> float:
     return round(float(np.mean(hits)), 4)
 
 
-def by_class(hits: np.ndarray, truth: np.ndarray, names: list[str] | tuple[str, ...]) -> dict[str, float]:
+def by_class(
+    hits: np.ndarray, truth: np.ndarray, names: list[str] | tuple[str, ...]
+) -> dict[str, float]:
     """Share of hits among the faces of each true class."""
     return {name: share(hits[truth == name]) for name in names if np.any(truth == name)}
 
@@ -87,8 +89,11 @@ def face_figures(
     if "age" in answers.classes:
         years = answers.years()
         error = np.abs(years - ages)
-        of_band = {name: round(float(error[bands == name].mean()), 2) for name in BAND_NAMES
-                   if np.any(bands == name)}
+        of_band = {
+            name: round(float(error[bands == name].mean()), 2)
+            for name in BAND_NAMES
+            if np.any(bands == name)
+        }
         figures["age"] = {
             "mean_absolute_error": round(float(error.mean()), 3),
             "mean_absolute_error_by_band": of_band,
@@ -126,7 +131,8 @@ def measure_composites(options: argparse.Namespace) -> dict[str, object]:
     faces = [Image.open(options.composites / row["file"]).convert("RGB") for row in rows]
     answers = predict(options.model, faces)
     figures: dict[str, object] = {"composites": len(rows)}
-    for attribute, column in (("gender", "gender"), ("ethnicity", "ethnicity"), ("age", "age_band")):
+    columns = {"gender": "gender", "ethnicity": "ethnicity", "age": "age_band"}
+    for attribute, column in columns.items():
         if attribute not in answers.classes:
             continue
         truth = np.array([row[column] for row in rows])

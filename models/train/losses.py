@@ -41,7 +41,7 @@ class Targets:
         )
 
     def mixed(self, teacher: HeadLogits, share: torch.Tensor) -> Targets:
-        """Labels blended with the teacher's probabilities; `share` (faces, 1) is the teacher's part."""
+        """Labels blended with the teacher's probabilities, whose part is `share` (faces, 1)."""
         parts = zip(self.probabilities, teacher)
         return Targets(
             HeadLogits(*(label + share * (soft - label) for label, soft in parts)), self.years

@@ -37,7 +37,8 @@ class Net:
             pixels = cv2.resize(np.asarray(face), size, interpolation=cv2.INTER_LINEAR)
         if wanted["colour"] == "bgr":
             pixels = pixels[..., ::-1]
-        values = (pixels.astype(np.float32) - np.float32(wanted["mean"])) / np.float32(wanted["std"])
+        mean, std = np.float32(wanted["mean"]), np.float32(wanted["std"])
+        values = (pixels.astype(np.float32) - mean) / std
         return values if wanted["layout"] == "nhwc" else values.transpose(2, 0, 1)
 
     def outputs(self, faces: list[Image.Image]) -> list[np.ndarray]:
@@ -49,7 +50,7 @@ class Net:
 
 @dataclass(frozen=True)
 class Answers:
-    """Probabilities of every attribute the model has, one row a face, and the labels of the columns."""
+    """Probabilities of every attribute, one row a face, and the labels of the columns."""
 
     probabilities: dict[str, np.ndarray]
     classes: dict[str, list]

@@ -55,8 +55,8 @@ class Student(nn.Module):
         widths = [WIDTH, WIDTH * 2, WIDTH * 4, WIDTH * 8]
         self.stem = _conv_bn(3, WIDTH, 3, 2)
         blocks, channels = [], WIDTH
-        for stage, out in enumerate(widths):
-            blocks += [Block(channels, out, 1 if stage == 0 else 2), Block(out, out, 1)]
+        for out in widths:  # every stage halves the picture: 28, 14, 7, 4
+            blocks += [Block(channels, out, 2), Block(out, out, 1)]
             channels = out
         self.blocks = nn.Sequential(*blocks)
         self.dropout = nn.Dropout(0.2)
@@ -90,9 +90,7 @@ class Plan:
     """Settings of a training run."""
 
     seed: int
-    epochs: int = 20
-    small_epochs: float = 0.7  # share of the epochs that run at `small_side`, at half the cost
-    small_side: int = 80
+    epochs: int = 26
     batch: int = 64
     learning_rate: float = 2e-3
     teacher_share: float = 0.5  # of the targets; all of it where a label is disputed
@@ -149,11 +147,6 @@ class Trainer:
         self.best_state = state["best_state"]
         print(f"student: going on after epoch {self.epoch}", flush=True)
 
-    def side(self, epoch: int) -> int:
-        """Side of the training faces in an epoch: small ones first, the real size at the end."""
-        small = epoch < round(self.plan.epochs * self.plan.small_epochs)
-        return self.plan.small_side if small else INPUT_SIZE
-
     def learning_rate(self, step: int, steps: int) -> float:
         """Half an epoch of warm-up, then a cosine down to a hundredth."""
         warm = steps // self.plan.epochs // 2
@@ -172,13 +165,12 @@ class Trainer:
 
     def batches(self, order: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows and their augmented faces, prepared up to eight batches ahead by other threads."""
-        side = self.side(self.epoch)
         parts = [order[at : at + self.plan.batch] for at in range(0, len(order), self.plan.batch)]
         seeds = np.random.SeedSequence((self.plan.seed, self.epoch)).spawn(len(parts))
 
         def prepare(index: int) -> np.ndarray:
             draw = np.random.default_rng(seeds[index])
-            faces = [augment(self.faces[row], side, draw) for row in parts[index]]
+            faces = [augment(self.faces[row], INPUT_SIZE, draw) for row in parts[index]]
             return np.stack(faces)
 
         with ThreadPoolExecutor(self.plan.loaders) as pool:
@@ -233,27 +225,27 @@ class Trainer:
             self.follow(step)
             if index % 50 == 49:
                 print(f"  step {index + 1}/{per_epoch} loss {total / (index + 1):.3f}", flush=True)
-        val, side = self.labels.rows("val"), self.side(self.epoch)
-        logits = student_logits(self.average, self, val, side)
-        score, text = validation_score(logits, self.labels, val)
         self.epoch += 1
-        if side == INPUT_SIZE and score > self.best:
+        val = self.labels.rows("val")
+        score, text = validation_score(student_logits(self.average, self, val), self.labels, val)
+        if score > self.best:
             self.best, self.best_state = score, copy.deepcopy(self.average.state_dict())
         seconds = time.monotonic() - began
         print(
-            f"student {self.epoch}/{self.plan.epochs} at {side} px: loss {total / per_epoch:.3f} val {text}"
+            f"student {self.epoch}/{self.plan.epochs}: loss {total / per_epoch:.3f} val {text}"
             f" ({seconds:.0f} s)",
             flush=True,
         )
 
 
 @torch.no_grad()
-def student_logits(net: Student, trainer: Trainer, rows: np.ndarray, side: int) -> HeadLogits:
+def student_logits(net: Student, trainer: Trainer, rows: np.ndarray) -> HeadLogits:
     """Logits (float32, on the CPU) for some faces, unchanged but for the resize."""
     parts = []
+    size = (INPUT_SIZE, INPUT_SIZE)
     for chunk in np.array_split(rows, max(1, len(rows) // 128)):
         pixels = trainer.network_input(trainer.faces[chunk])
-        pixels = F.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
+        pixels = F.interpolate(pixels, size, mode="bilinear", antialias=True)
         parts.append([part.float().cpu() for part in net(pixels)])
     return HeadLogits(*(torch.cat(part) for part in zip(*parts)))
 

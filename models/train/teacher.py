@@ -66,7 +66,7 @@ def train_heads(features: np.ndarray, labels: Labels, seed: int, epochs: int = 4
     """Fit the heads on the training part; the epoch with the best validation score wins."""
     torch.manual_seed(seed)
     train, val = labels.rows("train"), labels.rows("val")
-    stored = torch.from_numpy(np.ascontiguousarray(features))
+    stored = torch.from_numpy(np.array(features))
     targets = Targets.from_labels(labels)
     heads = Heads()
     optimiser = torch.optim.AdamW(heads.parameters(), lr=1e-3, weight_decay=0.05)
@@ -74,7 +74,8 @@ def train_heads(features: np.ndarray, labels: Labels, seed: int, epochs: int = 4
     best, best_state = -np.inf, heads.state_dict()
     for epoch in range(epochs):
         heads.train()
-        for rows in torch.from_numpy(np.random.default_rng(seed + epoch).permutation(train)).split(256):
+        order = np.random.default_rng(seed + epoch).permutation(train)
+        for rows in torch.from_numpy(order).split(256):
             view = torch.randint(2, (len(rows),))
             loss = head_loss(heads(stored[view, rows]), targets.take(rows))
             optimiser.zero_grad()
@@ -101,5 +102,5 @@ def teacher_logits(heads: Heads, features: torch.Tensor) -> HeadLogits:
 
 def soft_targets(heads: Heads, features: np.ndarray) -> HeadLogits:
     """The teacher's probabilities for every face, for the student to learn from."""
-    logits = teacher_logits(heads, torch.from_numpy(np.ascontiguousarray(features)))
+    logits = teacher_logits(heads, torch.from_numpy(np.array(features)))
     return HeadLogits(*(F.softmax(part, dim=1) for part in logits))

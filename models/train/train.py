@@ -35,7 +35,7 @@ def parse_arguments() -> argparse.Namespace:
         "--ship", choices=("student", "teacher"), default="student",
         help="which network goes into the model folder (the teacher is ready within minutes)",
     )
-    parser.add_argument("--epochs", type=int, default=20, help="epochs of the student")
+    parser.add_argument("--epochs", type=int, default=26, help="epochs of the student")
     parser.add_argument("--seed", type=int, default=1, help="seed of everything random")
     return parser.parse_args()
 
@@ -74,7 +74,7 @@ def fit_student(
     trainer = student.Trainer(faces, labels, teaching, plan)
     net = student.train_student(trainer, options.cache / "student.pt")
     on_device = net.to(trainer.device)
-    logits = student.student_logits(on_device, trainer, labels.rows("val"), student.INPUT_SIZE)
+    logits = student.student_logits(on_device, trainer, labels.rows("val"))
     return net.cpu(), logits
 
 
