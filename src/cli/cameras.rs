@@ -46,10 +46,34 @@ struct Scene {
 }
 
 const SCENES: [Scene; 4] = [
-    Scene { source: "lobby", female: [0.35, 0.65], age: [2.0, 4.0], ethnicity: ("white", [4.0, 1.0]), has_tracks: true },
-    Scene { source: "cafe", female: [0.7, 0.5], age: [1.0, 2.5], ethnicity: ("asian", [1.0, 4.0]), has_tracks: true },
-    Scene { source: "platform", female: [0.5, 0.3], age: [3.0, 1.0], ethnicity: ("black", [2.0, 2.0]), has_tracks: true },
-    Scene { source: "entrance", female: [0.4, 0.6], age: [5.0, 3.0], ethnicity: ("indian", [3.0, 1.0]), has_tracks: false },
+    Scene {
+        source: "lobby",
+        female: [0.35, 0.65],
+        age: [2.0, 4.0],
+        ethnicity: ("white", [4.0, 1.0]),
+        has_tracks: true,
+    },
+    Scene {
+        source: "cafe",
+        female: [0.7, 0.5],
+        age: [1.0, 2.5],
+        ethnicity: ("asian", [1.0, 4.0]),
+        has_tracks: true,
+    },
+    Scene {
+        source: "platform",
+        female: [0.5, 0.3],
+        age: [3.0, 1.0],
+        ethnicity: ("black", [2.0, 2.0]),
+        has_tracks: true,
+    },
+    Scene {
+        source: "entrance",
+        female: [0.4, 0.6],
+        age: [5.0, 3.0],
+        ethnicity: ("indian", [3.0, 1.0]),
+        has_tracks: false,
+    },
 ];
 
 /// Someone before a camera.
@@ -109,7 +133,11 @@ impl Cameras {
             let composite = self.draw(&SCENES[camera], progress)?;
             self.tracks += 1;
             let crops_left = self.rng.random_range(1..=CROPS_MAX);
-            self.crowds[camera].push(Person { composite, track: self.tracks, crops_left });
+            self.crowds[camera].push(Person {
+                composite,
+                track: self.tracks,
+                crops_left,
+            });
         }
         let place = self.rng.random_range(0..self.crowds[camera].len());
         let person = &mut self.crowds[camera][place];
@@ -124,10 +152,18 @@ impl Cameras {
     fn draw(&mut self, scene: &Scene, progress: f64) -> anyhow::Result<usize> {
         let at = |[from, to]: [f64; 2]| from + (to - from) * progress;
         let weights = self.composites.iter().map(|composite| {
-            let gender = if composite.is_female { at(scene.female) } else { 1.0 - at(scene.female) };
+            let gender = if composite.is_female {
+                at(scene.female)
+            } else {
+                1.0 - at(scene.female)
+            };
             let age = (-(composite.age as f64 - at(scene.age)).powi(2) / 3.0).exp();
             let (favoured, weight) = scene.ethnicity;
-            let ethnicity = if composite.ethnicity == favoured { at(weight) } else { 1.0 };
+            let ethnicity = if composite.ethnicity == favoured {
+                at(weight)
+            } else {
+                1.0
+            };
             gender * age * ethnicity
         });
         let mix = WeightedIndex::new(weights).context("mix the composites")?;
@@ -157,8 +193,12 @@ impl Cameras {
 
 fn read_composites(folder: &Path) -> anyhow::Result<Vec<Composite>> {
     let labels = folder.join("labels.csv");
-    let mut reader = csv::Reader::from_path(&labels)
-        .with_context(|| format!("read {}; run the demo in the project's folder, or give --crops", labels.display()))?;
+    let mut reader = csv::Reader::from_path(&labels).with_context(|| {
+        format!(
+            "read {}; run the demo in the project's folder, or give --crops",
+            labels.display()
+        )
+    })?;
     let mut bands: Vec<String> = Vec::new();
     let mut composites = Vec::new();
     let columns = reader.headers()?.clone();
@@ -166,16 +206,30 @@ fn read_composites(folder: &Path) -> anyhow::Result<Vec<Composite>> {
         let position = columns.iter().position(|column| column == name);
         position.with_context(|| format!("{} has no column {name:?}", labels.display()))
     };
-    let (file, age_band, gender, ethnicity) =
-        (column("file")?, column("age_band")?, column("gender")?, column("ethnicity")?);
-    let rows = reader.records().collect::<Result<Vec<_>, _>>().context("read the labels")?;
+    let (file, age_band, gender, ethnicity) = (
+        column("file")?,
+        column("age_band")?,
+        column("gender")?,
+        column("ethnicity")?,
+    );
+    let rows = reader
+        .records()
+        .collect::<Result<Vec<_>, _>>()
+        .context("read the labels")?;
     bands.extend(rows.iter().map(|row| row[age_band].to_owned()));
-    bands.sort_by_key(|band| band.split(['-', '+']).next().and_then(|age| age.parse::<u32>().ok()));
+    bands.sort_by_key(|band| {
+        band.split(['-', '+'])
+            .next()
+            .and_then(|age| age.parse::<u32>().ok())
+    });
     bands.dedup();
     for row in rows {
         let path = folder.join(&row[file]);
         composites.push(Composite {
-            age: bands.iter().position(|band| *band == row[age_band]).unwrap_or(0),
+            age: bands
+                .iter()
+                .position(|band| *band == row[age_band])
+                .unwrap_or(0),
             is_female: &row[gender] == "female",
             ethnicity: row[ethnicity].to_owned(),
             image: std::fs::read(&path).with_context(|| format!("read {}", path.display()))?,

@@ -36,14 +36,17 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let config = match Config::read(&args.config) {
         Ok(config) => config,
         Err(faults) => {
-            eprint!("error: {faults}");
+            eprint!("error: {}: {faults}", args.config.display());
             return Ok(ExitCode::from(EXIT_CONFIG));
         }
     };
     print!("{}", config.redacted_toml());
     println!();
     let mut checks = vec![
-        ("config", Ok(format!("{} has no faults", args.config.display()))),
+        (
+            "config",
+            Ok(format!("{} has no faults", args.config.display())),
+        ),
         ("secrets", secrets(&config)),
         ("model", model(&config)),
     ];
@@ -58,16 +61,30 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         }
     }
     let all_well = checks.iter().all(|(_, result)| result.is_ok());
-    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::from(EXIT_ENVIRONMENT) })
+    Ok(if all_well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_ENVIRONMENT)
+    })
 }
 
 /// Whether every `{ env = .. }` and `{ file = .. }` can be read.
 fn secrets(config: &Config) -> anyhow::Result<String> {
-    let properties = config.kafka.properties.iter().map(|(key, value)| ("kafka.properties", key, value));
-    let options = config.output.options.iter().map(|(key, value)| ("output.options", key, value));
+    let properties = config
+        .kafka
+        .properties
+        .iter()
+        .map(|(key, value)| ("kafka.properties", key, value));
+    let options = config
+        .output
+        .options
+        .iter()
+        .map(|(key, value)| ("output.options", key, value));
     let missing: Vec<String> = properties
         .chain(options)
-        .filter_map(|(section, key, value)| Some(format!("{section}.\"{key}\": {}", value.resolve().err()?)))
+        .filter_map(|(section, key, value)| {
+            Some(format!("{section}.\"{key}\": {}", value.resolve().err()?))
+        })
         .collect();
     if !missing.is_empty() {
         bail!("{}", missing.join("; "));
@@ -85,13 +102,19 @@ fn model(config: &Config) -> anyhow::Result<String> {
             println!("note   model: it does not estimate {attribute}, which a source asks for");
         }
     }
-    Ok(format!("{} loads and runs, its hash is right", model.facts().id))
+    Ok(format!(
+        "{} loads and runs, its hash is right",
+        model.facts().id
+    ))
 }
 
 fn kafka(config: &Config) -> anyhow::Result<String> {
     let topic = &config.kafka.topic;
     match Admin::connect(&config.kafka)?.topic()? {
-        TopicState::Partitions(n) => Ok(format!("{} answers, {topic:?} has {n} partitions", config.kafka.brokers)),
+        TopicState::Partitions(n) => Ok(format!(
+            "{} answers, {topic:?} has {n} partitions",
+            config.kafka.brokers
+        )),
         TopicState::Missing => {
             bail!("kafka.topic = {topic:?} is not there: create it, or correct the name")
         }

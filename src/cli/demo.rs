@@ -101,14 +101,20 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         let cameras = Cameras::open(&args.crops, args.seed)?;
         let seconds = args.seconds;
         spawn("cameras", move || {
-            let sent = film(cameras, &Producer::connect(&kafka)?, (pace, seconds), &shutdown);
+            let sent = film(
+                cameras,
+                &Producer::connect(&kafka)?,
+                (pace, seconds),
+                &shutdown,
+            );
             await_records(&metrics, &shutdown, sent.as_ref().copied().unwrap_or(0));
             shutdown.request();
             sent
         })?
     };
     service.run()?;
-    show.join().map_err(|_| anyhow!("the live view panicked"))??;
+    show.join()
+        .map_err(|_| anyhow!("the live view panicked"))??;
     let sent = film.join().map_err(|_| anyhow!("the cameras panicked"))??;
     if args.brokers.is_some() {
         Admin::connect(&config.kafka)?.delete_topic()?;
@@ -157,13 +163,19 @@ fn prepare_folder(out: &Path) -> anyhow::Result<()> {
         match (folder.exists(), marker.exists()) {
             (true, true) => std::fs::remove_dir_all(&folder)
                 .with_context(|| format!("clear {}", folder.display()))?,
-            (true, false) => bail!("{} is not of a demo: choose another folder with --out", folder.display()),
+            (true, false) => bail!(
+                "{} is not of a demo: choose another folder with --out",
+                folder.display()
+            ),
             (false, _) => {}
         }
     }
     std::fs::create_dir_all(out).with_context(|| format!("create {}", out.display()))?;
-    std::fs::write(&marker, "Made by `demograph demo`; the next demo clears the tables here.\n")
-        .with_context(|| format!("write {}", marker.display()))
+    std::fs::write(
+        &marker,
+        "Made by `demograph demo`; the next demo clears the tables here.\n",
+    )
+    .with_context(|| format!("write {}", marker.display()))
 }
 
 /// Sends until the time is over. Returns the number of events.
@@ -187,12 +199,19 @@ fn film(
 /// Waits until the pipeline has seen every event, or for as long as a demo may take.
 fn await_records(metrics: &Metrics, shutdown: &Shutdown, sent: u64) {
     let deadline = clock::now().plus(CATCH_UP_MILLIS);
-    while metrics.sum("records_total") < sent as f64 && clock::now() < deadline && !shutdown.is_requested() {
+    while metrics.sum("records_total") < sent as f64
+        && clock::now() < deadline
+        && !shutdown.is_requested()
+    {
         pause(50);
     }
 }
 
-fn show(metrics: &Metrics, shutdown: &Shutdown, (window, pace): (&str, Pace)) -> anyhow::Result<()> {
+fn show(
+    metrics: &Metrics,
+    shutdown: &Shutdown,
+    (window, pace): (&str, Pace),
+) -> anyhow::Result<()> {
     let mut next = clock::now().plus(SHOW_EVERY_MILLIS);
     while !shutdown.is_requested() {
         pause(100);
@@ -208,7 +227,9 @@ fn summary(metrics: &Metrics, args: &DemoArgs, (sent, seconds): (u64, f64)) -> S
     let read = metrics.sum("records_total");
     let rows = |table: Table| {
         let samples = metrics.samples("rows_written_total");
-        let found = samples.iter().find(|sample| sample.label("table") == table.name());
+        let found = samples
+            .iter()
+            .find(|sample| sample.label("table") == table.name());
         found.map_or(0.0, |sample| sample.value)
     };
     let out = args.out.display();

@@ -13,7 +13,10 @@ type Shares = BTreeMap<String, BTreeMap<String, Vec<(String, f64)>>>;
 pub(super) fn picture(metrics: &Metrics, window: &str, seconds: f64) -> String {
     let mut shares: Shares = BTreeMap::new();
     let samples = metrics.samples("audience_share_ratio");
-    for sample in samples.iter().filter(|sample| sample.label("window") == window) {
+    for sample in samples
+        .iter()
+        .filter(|sample| sample.label("window") == window)
+    {
         shares
             .entry(sample.label("source").to_owned())
             .or_default()
@@ -27,7 +30,9 @@ pub(super) fn picture(metrics: &Metrics, window: &str, seconds: f64) -> String {
 fn totals(metrics: &Metrics, seconds: f64) -> String {
     let records = metrics.samples("records_total");
     let count = |name: &str| {
-        let found = records.iter().find(|sample| sample.label("outcome") == name);
+        let found = records
+            .iter()
+            .find(|sample| sample.label("outcome") == name);
         found.map_or(0.0, |sample| sample.value)
     };
     let read: f64 = records.iter().map(|sample| sample.value).sum();
@@ -44,8 +49,13 @@ fn totals(metrics: &Metrics, seconds: f64) -> String {
 
 fn table(shares: Shares, window: &str) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header([format!("last {window}"), "gender %".into(), "age %".into(), "ethnicity %".into()]);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header([
+        format!("last {window}"),
+        "gender %".into(),
+        "age %".into(),
+        "ethnicity %".into(),
+    ]);
     for (source, mut attributes) in shares {
         let mut cell = |name: &str| attributes.remove(name).map_or("-".into(), percentages);
         let row = [source, cell("gender"), cell("age"), cell("ethnicity")];
@@ -56,8 +66,14 @@ fn table(shares: Shares, window: &str) -> Table {
 
 fn percentages(mut categories: Vec<(String, f64)>) -> String {
     // Bands of age in their order; anything else keeps the order of its names.
-    categories.sort_by_key(|(name, _)| name.split(['-', '+']).next().and_then(|age| age.parse::<u32>().ok()));
-    let shown = categories.iter().map(|(name, share)| format!("{name} {:.0}", share * 100.0));
+    categories.sort_by_key(|(name, _)| {
+        name.split(['-', '+'])
+            .next()
+            .and_then(|age| age.parse::<u32>().ok())
+    });
+    let shown = categories
+        .iter()
+        .map(|(name, share)| format!("{name} {:.0}", share * 100.0));
     shown.collect::<Vec<_>>().join("  ")
 }
 
@@ -65,6 +81,8 @@ fn percentages(mut categories: Vec<(String, f64)>) -> String {
 pub(super) fn rejects(metrics: &Metrics) -> String {
     let mut reasons: Vec<Sample> = metrics.samples("rejected_records_total");
     reasons.sort_by(|a, b| b.value.total_cmp(&a.value));
-    let shown = reasons.iter().map(|sample| format!("{} {}", sample.label("reason"), sample.value));
+    let shown = reasons
+        .iter()
+        .map(|sample| format!("{} {}", sample.label("reason"), sample.value));
     shown.collect::<Vec<_>>().join(", ")
 }

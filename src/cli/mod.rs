@@ -98,7 +98,7 @@ fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Err(faults) => {
-            eprint!("error: {faults}");
+            eprint!("error: {}: {faults}", args.config.display());
             Ok(ExitCode::from(EXIT_CONFIG))
         }
     }
@@ -116,7 +116,11 @@ mod tests {
         command.clone().debug_assert();
         for subcommand in command.get_subcommands() {
             let help = subcommand.get_after_help().map(ToString::to_string);
-            assert!(help.is_some_and(|text| text.contains("demograph ")), "{}", subcommand.get_name());
+            assert!(
+                help.is_some_and(|text| text.contains("demograph ")),
+                "{}",
+                subcommand.get_name()
+            );
         }
     }
 }

@@ -14,7 +14,10 @@ pub(super) struct Pace {
 impl Pace {
     /// 0 means as fast as possible.
     pub(super) fn new(per_second: f64) -> Self {
-        Self { start: clock::now(), per_second }
+        Self {
+            start: clock::now(),
+            per_second,
+        }
     }
 
     /// Waits until event `n` is due.
@@ -22,7 +25,9 @@ impl Pace {
         if self.per_second <= 0.0 {
             return;
         }
-        let due = self.start.plus((n as f64 * 1_000.0 / self.per_second) as i64);
+        let due = self
+            .start
+            .plus((n as f64 * 1_000.0 / self.per_second) as i64);
         pause(due.0 - clock::now().0);
     }
 

@@ -87,8 +87,10 @@ pub(super) fn run(args: PublishArgs) -> anyhow::Result<ExitCode> {
             source: crop.source.as_ref().unwrap_or(turn).clone(),
             time: clock::now(),
             track: crop.track.clone(),
-            content_type: content_type(&crop.path.to_string_lossy()).unwrap_or("application/octet-stream"),
-            image: std::fs::read(&crop.path).with_context(|| format!("read {}", crop.path.display()))?,
+            content_type: content_type(&crop.path.to_string_lossy())
+                .unwrap_or("application/octet-stream"),
+            image: std::fs::read(&crop.path)
+                .with_context(|| format!("read {}", crop.path.display()))?,
         };
         producer.send(&event.encode(args.format))?;
         progress.inc(1);
@@ -102,7 +104,11 @@ pub(super) fn run(args: PublishArgs) -> anyhow::Result<ExitCode> {
         pace.seconds(),
         producer.failed()
     );
-    Ok(if producer.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if producer.failed() == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn kafka_config(args: &PublishArgs) -> config::Kafka {
@@ -127,20 +133,32 @@ fn progress_bar(count: u64) -> anyhow::Result<ProgressBar> {
 
 /// The crops of a folder in the order of their names, or of a CSV in its order.
 fn list(path: &Path) -> anyhow::Result<Vec<Crop>> {
-    let crops = if path.is_dir() { list_folder(path)? } else { list_csv(path)? };
+    let crops = if path.is_dir() {
+        list_folder(path)?
+    } else {
+        list_csv(path)?
+    };
     if crops.is_empty() {
-        bail!("{} holds no crops: give a folder with JPEG, PNG or WebP files, or a CSV with a column `file`", path.display());
+        bail!(
+            "{} holds no crops: give a folder with JPEG, PNG or WebP files, or a CSV with a column `file`",
+            path.display()
+        );
     }
     Ok(crops)
 }
 
 fn list_folder(folder: &Path) -> anyhow::Result<Vec<Crop>> {
     let mut crops = Vec::new();
-    let entries = std::fs::read_dir(folder).with_context(|| format!("read the folder {}", folder.display()))?;
+    let entries = std::fs::read_dir(folder)
+        .with_context(|| format!("read the folder {}", folder.display()))?;
     for entry in entries {
         let path = entry?.path();
         if content_type(&path.to_string_lossy()).is_some() {
-            crops.push(Crop { path, source: None, track: None });
+            crops.push(Crop {
+                path,
+                source: None,
+                track: None,
+            });
         }
     }
     crops.sort_by(|a, b| a.path.cmp(&b.path));
@@ -148,11 +166,16 @@ fn list_folder(folder: &Path) -> anyhow::Result<Vec<Crop>> {
 }
 
 fn list_csv(path: &Path) -> anyhow::Result<Vec<Crop>> {
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("read {}", path.display()))?;
+    let mut reader =
+        csv::Reader::from_path(path).with_context(|| format!("read {}", path.display()))?;
     let columns = reader.headers()?.clone();
     let column = |name: &str| columns.iter().position(|column| column == name);
     let Some(file) = column("file") else {
-        bail!("{} has no column `file`; it has: {}", path.display(), columns.iter().collect::<Vec<_>>().join(", "));
+        bail!(
+            "{} has no column `file`; it has: {}",
+            path.display(),
+            columns.iter().collect::<Vec<_>>().join(", ")
+        );
     };
     let (source, track) = (column("source"), column("trackid"));
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -180,10 +203,17 @@ mod tests {
     fn a_csv_names_files_beside_itself_with_source_and_track() {
         let folder = tempfile::tempdir().unwrap();
         let csv = folder.path().join("crops.csv");
-        std::fs::write(&csv, "file,age,source,trackid\na.jpg,31,lobby,7\nb.jpg,32,,\n").unwrap();
+        std::fs::write(
+            &csv,
+            "file,age,source,trackid\na.jpg,31,lobby,7\nb.jpg,32,,\n",
+        )
+        .unwrap();
         let crops = list(&csv).unwrap();
         assert_eq!(crops[0].path, folder.path().join("a.jpg"));
-        assert_eq!((crops[0].source.as_deref(), crops[0].track.as_deref()), (Some("lobby"), Some("7")));
+        assert_eq!(
+            (crops[0].source.as_deref(), crops[0].track.as_deref()),
+            (Some("lobby"), Some("7"))
+        );
         assert_eq!((&crops[1].source, &crops[1].track), (&None, &None));
     }
 

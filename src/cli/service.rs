@@ -5,7 +5,7 @@ use std::{net::SocketAddr, thread::available_parallelism};
 use anyhow::Context;
 
 use crate::{
-    config::{Config, Provider},
+    config::Config,
     http::{self, Control, Health},
     infer::{InferenceSettings, Model, ModelFiles, OnnxModel},
     kafka::Consumer,
@@ -24,13 +24,22 @@ pub(super) struct Service {
 }
 
 /// Opens everything; fails with the first thing that is not there.
-pub(super) fn start(config: Config, metrics: Metrics, shutdown: Shutdown) -> anyhow::Result<Service> {
+pub(super) fn start(
+    config: Config,
+    metrics: Metrics,
+    shutdown: Shutdown,
+) -> anyhow::Result<Service> {
     let policy = Policy::new(&config.policy, &config.sources);
     for (source, basis) in policy.legal_bases() {
         tracing::info!(%source, basis, "ethnicity is estimated for this source");
     }
     let models = load_models(&config)?;
-    let model = models.first().context("inference.sessions gives no session")?.facts().id.clone();
+    let model = models
+        .first()
+        .context("inference.sessions gives no session")?
+        .facts()
+        .id
+        .clone();
     let store = Store::open(&config.output)?;
     store.probe()?;
     let health = Health::default();
@@ -53,7 +62,16 @@ pub(super) fn start(config: Config, metrics: Metrics, shutdown: Shutdown) -> any
         model, policy = policy.id, sessions = models.len(), metrics = %format!("http://{address}/metrics"),
         output = store.place(), "demograph runs"
     );
-    let parts = Parts { config, consumer, models, policy, store, metrics, health, shutdown };
+    let parts = Parts {
+        config,
+        consumer,
+        models,
+        policy,
+        store,
+        metrics,
+        health,
+        shutdown,
+    };
     Ok(Service { address, parts })
 }
 

@@ -1,7 +1,8 @@
-//! Faults of a config: TOML that cannot be read, values that the schema refuses. All at once, each with its fix.
+//! TOML checked against a schema: what cannot be read, what the schema refuses. All faults at once, each with its fix.
 
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// One thing that is wrong.
@@ -46,8 +47,8 @@ impl Faults {
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.len() {
-            1 => writeln!(f, "the config has 1 fault:")?,
-            n => writeln!(f, "the config has {n} faults:")?,
+            1 => writeln!(f, "1 fault:")?,
+            n => writeln!(f, "{n} faults:")?,
         }
         for fault in &self.0 {
             writeln!(f, "  {fault}")?;
@@ -59,7 +60,7 @@ impl fmt::Display for Faults {
 impl std::error::Error for Faults {}
 
 /// TOML as a JSON value, so that one schema serves editors and this check.
-pub(super) fn parse_toml(text: &str) -> Result<Value, Faults> {
+fn parse_toml(text: &str) -> Result<Value, Faults> {
     toml::from_str(text).map_err(|error| {
         let place = error.span().map_or(0, |span| span.start);
         let line = text[..place.min(text.len())].matches('\n').count() + 1;
@@ -71,14 +72,21 @@ pub(super) fn parse_toml(text: &str) -> Result<Value, Faults> {
     })
 }
 
+/// Reads TOML that must follow the schema of its type: all violations at once.
+pub fn read_checked<T: DeserializeOwned>(text: &str, schema: &Value) -> Result<T, Faults> {
+    let document = parse_toml(text)?;
+    check_schema(&document, schema)?;
+    serde_json::from_value(document)
+        .map_err(|error| Faults::one(Fault::new("(file)", "", error.to_string())))
+}
+
 /// Every violation of the schema, in the order of the fields.
-pub(super) fn check_schema(document: &Value) -> Result<(), Faults> {
-    let schema = super::Config::schema();
+fn check_schema(document: &Value, schema: &Value) -> Result<(), Faults> {
     let validator =
-        jsonschema::validator_for(&schema).expect("the derived schema is a valid JSON Schema");
+        jsonschema::validator_for(schema).expect("the derived schema is a valid JSON Schema");
     let mut faults: Vec<_> = validator
         .iter_errors(document)
-        .map(|error| explain(&schema, document, &error))
+        .map(|error| explain(schema, document, &error))
         .collect();
     faults.sort();
     faults.dedup();

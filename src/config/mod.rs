@@ -9,7 +9,7 @@ mod fault;
 mod sections;
 mod values;
 
-pub use fault::{Fault, Faults};
+pub use fault::{Fault, Faults, read_checked};
 pub use sections::{
     Http, Inference, Kafka, Limits, LostData, Model, Output, Policy, Provider, Source, Start,
     UnknownSources, Windows,
@@ -47,26 +47,16 @@ impl Config {
     /// Reads and checks a file.
     pub fn read(path: &Path) -> Result<Self, Faults> {
         let text = std::fs::read_to_string(path).map_err(|error| {
-            Faults::one(Fault {
-                field: "--config".into(),
-                value: path.display().to_string(),
-                fix: format!("{error}; give the path of a TOML file such as deploy/demograph.toml"),
-            })
+            let fix =
+                format!("{error}; give the path of a TOML file such as deploy/demograph.toml");
+            Faults::one(Fault::new("--config", path.display(), fix))
         })?;
         Self::parse(&text)
     }
 
     /// Checks the text against the schema, then the values against one another.
     pub fn parse(text: &str) -> Result<Self, Faults> {
-        let document = fault::parse_toml(text)?;
-        fault::check_schema(&document)?;
-        let config: Self = serde_json::from_value(document).map_err(|error| {
-            Faults::one(Fault {
-                field: "(file)".into(),
-                value: String::new(),
-                fix: error.to_string(),
-            })
-        })?;
+        let config: Self = read_checked(text, &Self::schema())?;
         let faults = check::contradictions(&config);
         if faults.is_empty() {
             Ok(config)

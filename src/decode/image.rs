@@ -18,6 +18,9 @@ use crate::record::{Attributes, Crop};
 /// Memory that a PNG or WebP decoder may take for each pixel allowed: four channels of 16 bits, twice.
 const DECODER_BYTES_A_PIXEL: u64 = 16;
 
+/// The name and the checksum of the last chunk.
+const PNG_END: &[u8] = b"IEND\xAE\x42\x60\x82";
+
 /// Decodes a JPEG, PNG or WebP.
 pub fn image(bytes: &[u8], limits: &Limits, attributes: Attributes) -> Result<Crop, Reject> {
     let decode = || match format(bytes)? {
@@ -108,6 +111,9 @@ fn png_or_webp(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Pix
     let decoded = reader
         .decode()
         .map_err(|error| fault(&error, bytes, format))?;
+    if is_cut(bytes, format) {
+        return Err(Reject::Truncated);
+    }
     let rgb = match decoded {
         DynamicImage::ImageRgb8(rgb) => rgb,
         other => other.to_rgb8(),
@@ -132,6 +138,6 @@ fn is_cut(bytes: &[u8], format: ImageFormat) -> bool {
                 (u32::from_le_bytes(size) as usize).saturating_add(8) > bytes.len()
             })
         }
-        _ => !bytes.windows(8).rev().any(|end| end == b"IEND\xAE\x42\x60\x82"),
+        _ => !bytes.windows(8).rev().any(|end| end == PNG_END),
     }
 }

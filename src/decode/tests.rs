@@ -133,10 +133,13 @@ fn an_image_cut_anywhere_is_truncated() {
         for percent in [10, 50, 90, 99] {
             let mut cut = whole.clone();
             cut.truncate(whole.len() * percent / 100);
+            let kind = String::from_utf8_lossy(&whole[..4]).into_owned();
+            let reason = reject_of(&record(&[], cut));
             assert_eq!(
-                reject_of(&record(&[], cut)),
+                reason,
                 Some(Reject::Truncated),
-                "{percent} %"
+                "{kind}, {percent} % of {}",
+                whole.len()
             );
         }
     }

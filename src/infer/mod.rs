@@ -1,7 +1,30 @@
 //! Crops -> estimates. The trait here is all that the rest of the program knows of a model;
 //! ONNX Runtime stays behind `onnx`.
+//!
+//! Promises: a model runs only if its bytes have the manifest's hash and its graph the manifest's inputs and
+//! outputs; an attribute that a crop does not allow never becomes part of its estimate.
 
-use crate::record::{Attribute, Crop, Estimate};
+mod denormals;
+mod files;
+mod heads;
+mod manifest;
+mod net;
+mod onnx;
+mod runtime;
+mod stub;
+mod tensor;
+
+pub use files::{ModelFiles, NetFile};
+pub use manifest::Manifest;
+pub use onnx::OnnxModel;
+pub use stub::StubModel;
+
+use std::path::PathBuf;
+
+use crate::{
+    config::Provider,
+    record::{Attribute, Crop, Estimate},
+};
 
 /// What the rest of the program must know of a loaded model.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,3 +54,31 @@ pub trait Model: Send {
     /// One estimate a crop, in order; only attributes that the crop allows are computed and kept.
     fn estimate(&mut self, crops: &[Crop]) -> anyhow::Result<Vec<Estimate>>;
 }
+
+/// How to run a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InferenceSettings {
+    pub provider: Provider,
+    pub allow_cpu_fallback: bool,
+    pub device_id: i32,
+    pub batch_max: usize,
+    /// The ONNX Runtime library, where it is not at one of the usual places.
+    pub onnxruntime: Option<PathBuf>,
+    pub flush_denormals: bool,
+}
+
+impl Default for InferenceSettings {
+    fn default() -> Self {
+        Self {
+            provider: Provider::Cpu,
+            allow_cpu_fallback: false,
+            device_id: 0,
+            batch_max: 8,
+            onnxruntime: None,
+            flush_denormals: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+//! `demograph predict`: what the model says of single images, through the very path of the service.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use comfy_table::{Table, presets};
+use serde_json::json;
+
+use super::crop_event::content_type;
+use crate::{
+    decode::{self, Limits, Reject},
+    infer::{InferenceSettings, Model, ModelFacts, ModelFiles, OnnxModel},
+    record::{Attribute, Attributes, Crop, Estimate, Posterior},
+};
+
+/// Images given to the model at a time.
+const BATCH: usize = 8;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  demograph predict tests/data/composites/white-female-25-34-a.jpg
+  demograph predict --json --attributes age,gender crops/ | jq -r '.file + \" \" + .gender.label'
+
+A folder stands for the JPEG, PNG and WebP files in it. Images that cannot be used are reported with the reason
+for rejection; the exit code is then 1. No policy applies here: these are your own files, so all attributes are
+shown unless --attributes names some.")]
+pub(super) struct PredictArgs {
+    /// Face crops, or folders of them.
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<PathBuf>,
+    /// The model's folder.
+    #[arg(long, default_value = "models/utkface-small")]
+    model: PathBuf,
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// What to estimate.
+    #[arg(long, value_delimiter = ',', value_parser = attribute, default_value = "age,gender,ethnicity")]
+    attributes: Vec<Attribute>,
+}
+
+fn attribute(name: &str) -> Result<Attribute, String> {
+    Attribute::ALL
+        .into_iter()
+        .find(|attribute| attribute.name() == name)
+        .ok_or_else(|| "write age, gender or ethnicity".into())
+}
+
+/// One image and what came of it.
+struct Prediction {
+    file: String,
+    result: Result<Estimate, Reject>,
+}
+
+pub(super) fn run(args: PredictArgs) -> anyhow::Result<ExitCode> {
+    let files = expand(&args.images)?;
+    let settings = InferenceSettings::default();
+    let mut model = OnnxModel::load(&ModelFiles::read(&args.model, &settings)?, &settings)?;
+    let attributes = args.attributes.iter().copied().collect();
+    let mut predictions = Vec::new();
+    for files in files.chunks(BATCH) {
+        predictions.extend(predict(files, &mut model, attributes)?);
+    }
+    if args.json {
+        for prediction in &predictions {
+            println!("{}", to_json(prediction, model.facts()));
+        }
+    } else {
+        println!("{}", to_table(&predictions, model.facts()));
+    }
+    let all_well = predictions
+        .iter()
+        .all(|prediction| prediction.result.is_ok());
+    Ok(if all_well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(path)
+            .with_context(|| format!("read the folder {}", path.display()))?;
+        let mut images = entries
+            .map(|entry| Ok(entry?.path()))
+            .collect::<std::io::Result<Vec<_>>>()?;
+        images.retain(|image| content_type(&image.to_string_lossy()).is_some());
+        images.sort();
+        files.extend(images);
+    }
+    Ok(files)
+}
+
+fn predict(
+    files: &[PathBuf],
+    model: &mut impl Model,
+    attributes: Attributes,
+) -> anyhow::Result<Vec<Prediction>> {
+    let mut crops = Vec::new();
+    let mut decoded = Vec::new();
+    for file in files {
+        let result = open(file, attributes)?.map(|crop| crops.push(crop));
+        decoded.push((file.display().to_string(), result));
+    }
+    let mut estimates = model.estimate(&crops)?.into_iter();
+    Ok(decoded
+        .into_iter()
+        .map(|(file, result)| Prediction {
+            file,
+            result: result.map(|()| {
+                estimates
+                    .next()
+                    .expect("the model gives one estimate a crop")
+            }),
+        })
+        .collect())
+}
+
+fn open(file: &Path, attributes: Attributes) -> anyhow::Result<Result<Crop, Reject>> {
+    let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
+    let limits = config_limits();
+    Ok(if bytes.len() > limits.payload_bytes_max {
+        Err(Reject::TooManyBytes)
+    } else {
+        decode::image(&bytes, &limits, attributes)
+    })
+}
+
+/// The service's own defaults.
+fn config_limits() -> Limits {
+    let limits = crate::config::Limits::default();
+    Limits {
+        payload_bytes_max: limits.payload_bytes_max,
+        image_side_max: limits.image_side_max,
+        future_max: 0,
+    }
+}
+
+fn winner<'a>(posterior: &Posterior, labels: &'a [String]) -> (&'a str, f32) {
+    let best = posterior
+        .0
+        .iter()
+        .zip(labels)
+        .max_by(|a, b| a.0.total_cmp(b.0));
+    best.map_or(("", 0.0), |(&p, label)| (label, p))
+}
+
+fn to_table(predictions: &[Prediction], facts: &ModelFacts) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["image", "age", "gender", "ethnicity"]);
+    for prediction in predictions {
+        let file = prediction.file.clone();
+        let row = match &prediction.result {
+            Ok(estimate) => [
+                file,
+                estimate.age.as_ref().map_or("-".into(), |age| {
+                    format!("{:.0} ± {:.0}", age.mean(), age.spread())
+                }),
+                shown(estimate.gender.as_ref(), &facts.gender),
+                shown(estimate.ethnicity.as_ref(), &facts.ethnicity),
+            ],
+            Err(reason) => [
+                file,
+                format!("rejected: {}", reason.name()),
+                "-".into(),
+                "-".into(),
+            ],
+        };
+        table.add_row(row);
+    }
+    table
+}
+
+fn shown(posterior: Option<&Posterior>, labels: &[String]) -> String {
+    posterior.map_or("-".into(), |posterior| {
+        let (label, p) = winner(posterior, labels);
+        format!("{label} {:.0} %", p * 100.0)
+    })
+}
+
+fn to_json(prediction: &Prediction, facts: &ModelFacts) -> serde_json::Value {
+    let estimate = match &prediction.result {
+        Ok(estimate) => estimate,
+        Err(reason) => return json!({ "file": prediction.file, "rejected": reason.name() }),
+    };
+    let mut line = json!({ "file": prediction.file, "model": facts.id });
+    if let Some(age) = &estimate.age {
+        line["age"] = json!({ "mean": age.mean(), "spread": age.spread() });
+    }
+    let heads = [
+        ("gender", &estimate.gender, &facts.gender),
+        ("ethnicity", &estimate.ethnicity, &facts.ethnicity),
+    ];
+    for (name, posterior, labels) in heads {
+        if let Some(posterior) = posterior {
+            let probabilities: serde_json::Map<_, _> = labels
+                .iter()
+                .zip(&posterior.0)
+                .map(|(label, &p)| (label.clone(), p.into()))
+                .collect();
+            line[name] =
+                json!({ "label": winner(posterior, labels).0, "probabilities": probabilities });
+        }
+    }
+    line
+}

@@ -1,0 +1,323 @@
+//! One ONNX session: made as the manifest says, fed with padded batches of few sizes.
+
+use anyhow::{Context, anyhow, bail, ensure};
+use bytes::Bytes;
+use ort::{
+    ep,
+    session::{OutputSelector, RunOptions, Session, builder::GraphOptimizationLevel},
+    value::{TensorElementType, TensorRef, ValueType},
+};
+
+use super::{
+    InferenceSettings, NetFile,
+    heads::Reader,
+    manifest::{Input, Layout, Net},
+    runtime,
+    tensor::Preparer,
+};
+use crate::{
+    config::Provider,
+    record::{Attributes, Crop, Estimate},
+};
+
+/// A loaded net.
+pub(super) struct LoadedNet {
+    net: Net,
+    onnx: Bytes,
+    settings: InferenceSettings,
+    session: Session,
+    heads: Vec<Reader>,
+    preparer: Preparer,
+    /// The input of one batch; its memory is used again.
+    batch: Vec<f32>,
+    /// The batch sizes that were warmed up, ascending: each new size would cost time.
+    sizes: Vec<usize>,
+}
+
+impl LoadedNet {
+    /// Makes the session, compares it with the manifest, and warms it up.
+    pub(super) fn load(file: &NetFile, settings: &InferenceSettings) -> anyhow::Result<Self> {
+        let NetFile { net, onnx } = file;
+        let session = open(onnx, settings).with_context(|| net.file.clone())?;
+        let fixed_size = check(&session, net)
+            .with_context(|| format!("{}: the manifest does not fit", net.file))?;
+        let mut loaded = Self {
+            heads: net.heads.iter().map(Reader::new).collect(),
+            preparer: Preparer::new(&net.input),
+            batch: Vec::new(),
+            net: net.clone(),
+            onnx: onnx.clone(),
+            settings: settings.clone(),
+            session,
+            sizes: sizes(fixed_size, settings.batch_max),
+        };
+        loaded
+            .warm_up()
+            .with_context(|| format!("{}: the first run", net.file))?;
+        Ok(loaded)
+    }
+
+    /// Adds to the estimates what this net says of the crops.
+    pub(super) fn estimate(
+        &mut self,
+        crops: &[Crop],
+        estimates: &mut [Estimate],
+    ) -> anyhow::Result<()> {
+        let batch_max = self.batch_max();
+        for (crops, estimates) in crops.chunks(batch_max).zip(estimates.chunks_mut(batch_max)) {
+            if let Err(error) = self.estimate_batch(crops, estimates) {
+                // A session can be broken for good, for example after a GPU ran out of memory.
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    net = self.net.file,
+                    "inference failed: trying once more with a new session"
+                );
+                self.session = open(&self.onnx, &self.settings)?;
+                self.estimate_batch(crops, estimates)
+                    .context("inference failed twice")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn estimate_batch(&mut self, crops: &[Crop], estimates: &mut [Estimate]) -> anyhow::Result<()> {
+        let allowed = crops
+            .iter()
+            .fold(Attributes::NONE, |all, crop| all.union(crop.attributes));
+        let wanted: Vec<usize> = (0..self.heads.len())
+            .filter(|&head| allowed.contains(self.heads[head].attribute()))
+            .collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let size = self.padded(crops.len());
+        self.fill(crops, size)?;
+        let outputs = run(&mut self.session, &self.net, (&self.batch, size, &wanted))?;
+        for (&head, output) in wanted.iter().zip(&outputs) {
+            let reader = &self.heads[head];
+            let rows = output.chunks(reader.classes());
+            for ((crop, estimate), row) in crops.iter().zip(estimates.iter_mut()).zip(rows) {
+                if crop.attributes.contains(reader.attribute()) {
+                    reader.read(row, estimate)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lays the crops into the batch; what is left of an earlier batch pads it.
+    fn fill(&mut self, crops: &[Crop], size: usize) -> anyhow::Result<()> {
+        let len = self.preparer.len();
+        self.batch.resize(size * len, 0.0);
+        for (crop, place) in crops.iter().zip(self.batch.chunks_mut(len)) {
+            self.preparer.write(crop, place)?;
+        }
+        // Whoever looks into this memory later should find no face.
+        self.batch[crops.len() * len..].fill(0.0);
+        Ok(())
+    }
+
+    /// The smallest warm size that holds so many.
+    fn padded(&self, crops: usize) -> usize {
+        let fits = self.sizes.iter().find(|&&size| size >= crops);
+        *fits.expect("crops come in chunks of the largest size")
+    }
+
+    fn batch_max(&self) -> usize {
+        *self.sizes.last().expect("there is at least one size")
+    }
+
+    /// The largest size first, so that memory is taken once.
+    fn warm_up(&mut self) -> anyhow::Result<()> {
+        let all: Vec<usize> = (0..self.heads.len()).collect();
+        for &size in self.sizes.iter().rev() {
+            self.batch.clear();
+            self.batch.resize(size * self.preparer.len(), 0.0);
+            run(&mut self.session, &self.net, (&self.batch, size, &all))?;
+        }
+        Ok(())
+    }
+}
+
+/// The powers of two below the largest batch, and the largest; or the only size that the graph takes.
+fn sizes(fixed: Option<usize>, batch_max: usize) -> Vec<usize> {
+    let powers = (0..usize::BITS).map(|n| 1 << n);
+    match fixed {
+        Some(size) => vec![size],
+        None => powers
+            .take_while(|&size| size < batch_max)
+            .chain([batch_max])
+            .collect(),
+    }
+}
+
+/// One run; the rows of each wanted head.
+fn run(
+    session: &mut Session,
+    net: &Net,
+    (batch, size, wanted): (&[f32], usize, &[usize]),
+) -> anyhow::Result<Vec<Vec<f32>>> {
+    let names: Vec<&str> = wanted
+        .iter()
+        .map(|&head| net.heads[head].output.as_str())
+        .collect();
+    let selector = names
+        .iter()
+        .fold(OutputSelector::no_default(), |selector, name| {
+            selector.with(*name)
+        });
+    let options = RunOptions::new()?.with_outputs(selector);
+    let tensor = TensorRef::from_array_view((shape(&net.input, size), batch))?;
+    let outputs =
+        session.run_with_options(ort::inputs![net.input.name.as_str() => tensor], &options)?;
+    names
+        .iter()
+        .map(|name| {
+            let (_, numbers) = outputs[*name].try_extract_tensor::<f32>()?;
+            Ok(numbers.to_vec())
+        })
+        .collect()
+}
+
+fn shape(input: &Input, batch: usize) -> [i64; 4] {
+    let (width, height) = (i64::from(input.width), i64::from(input.height));
+    match input.layout {
+        Layout::Nchw => [batch as i64, 3, height, width],
+        Layout::Nhwc => [batch as i64, height, width, 3],
+    }
+}
+
+/// A session with the provider that was asked for.
+fn open(onnx: &Bytes, settings: &InferenceSettings) -> anyhow::Result<Session> {
+    let environment = runtime::environment(settings.onnxruntime.as_deref())?;
+    let make = |provider| {
+        session(environment, onnx, (provider, settings.device_id))
+            .map_err(|error| anyhow!("{error}"))
+    };
+    match make(settings.provider) {
+        Err(error) if settings.provider == Provider::Cpu => Err(error).context("ONNX Runtime refuses the net"),
+        Err(error) if settings.allow_cpu_fallback => {
+            tracing::warn!(provider = ?settings.provider, error = format!("{error:#}"), "not available: running on the CPU");
+            make(Provider::Cpu).context("ONNX Runtime refuses the net")
+        }
+        Err(error) => Err(error).with_context(|| {
+            format!(
+                "inference.provider = {:?} is not available with this library and machine; \
+                 install an ONNX Runtime with it, or set provider = \"cpu\", or allow_cpu_fallback = true",
+                format!("{:?}", settings.provider).to_lowercase()
+            )
+        }),
+        Ok(session) => Ok(session),
+    }
+}
+
+/// One thread each: sessions run beside one another, so threads inside them would only compete.
+fn session(
+    environment: &ort::environment::Environment,
+    onnx: &Bytes,
+    (provider, device_id): (Provider, i32),
+) -> ort::Result<Session> {
+    let builder = Session::builder(environment)?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(1)?
+        .with_inter_threads(1)?
+        .with_intra_op_spinning(false)?
+        .with_inter_op_spinning(false)?;
+    // Without these two, a provider that does not work is replaced by the CPU in silence.
+    let strictly = |provider: ep::ExecutionProviderDispatch| provider.error_on_failure();
+    let mut builder = match provider {
+        Provider::Cpu => builder,
+        Provider::Cuda => {
+            let search = ep::cuda::ConvAlgorithmSearch::Heuristic;
+            let cuda = ep::CUDA::default()
+                .with_device_id(device_id)
+                .with_conv_algorithm_search(search);
+            builder
+                .with_execution_providers([strictly(cuda.build())])?
+                .with_disable_cpu_fallback()?
+        }
+        Provider::Tensorrt => {
+            let tensorrt = ep::TensorRT::default().with_device_id(device_id);
+            builder
+                .with_execution_providers([strictly(tensorrt.build())])?
+                .with_disable_cpu_fallback()?
+        }
+    };
+    builder.commit_from_memory(onnx)
+}
+
+/// Compares the graph with the manifest. Returns the batch size if the graph fixes it.
+fn check(session: &Session, net: &Net) -> anyhow::Result<Option<usize>> {
+    let named = |outlets: &[ort::value::Outlet]| {
+        outlets
+            .iter()
+            .map(|outlet| outlet.name().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let input = session
+        .inputs()
+        .iter()
+        .find(|input| input.name() == net.input.name)
+        .with_context(|| {
+            format!(
+                "input.name = {:?}, but the inputs are {:?}",
+                net.input.name,
+                named(session.inputs())
+            )
+        })?;
+    ensure!(
+        session.inputs().len() == 1,
+        "the net has several inputs: {:?}; one image is supported",
+        named(session.inputs())
+    );
+    let dimensions =
+        floats(input.dtype()).with_context(|| format!("input {:?}", net.input.name))?;
+    let expected = shape(&net.input, 1);
+    let fits = dimensions.len() == 4
+        && dimensions
+            .iter()
+            .zip(expected)
+            .skip(1)
+            .all(|(&is, should)| is < 0 || is == should);
+    ensure!(
+        fits,
+        "input {:?} has the shape {dimensions:?}, the manifest says {expected:?} (batch aside)",
+        net.input.name
+    );
+    for head in &net.heads {
+        let output = session
+            .outputs()
+            .iter()
+            .find(|output| output.name() == head.output)
+            .with_context(|| {
+                format!(
+                    "head {}: output = {:?}, but the outputs are {:?}",
+                    head.attribute,
+                    head.output,
+                    named(session.outputs())
+                )
+            })?;
+        let shape = floats(output.dtype()).with_context(|| format!("output {:?}", head.output))?;
+        let classes = Reader::new(head).classes();
+        let given: i64 = shape.iter().skip(1).product();
+        ensure!(
+            given < 0 || given == classes as i64,
+            "head {}: output {:?} gives {given} numbers a crop, the manifest names {classes}",
+            head.attribute,
+            head.output
+        );
+    }
+    Ok(usize::try_from(dimensions[0]).ok().filter(|&size| size > 0))
+}
+
+fn floats(value: &ValueType) -> anyhow::Result<Vec<i64>> {
+    match value {
+        ValueType::Tensor {
+            ty: TensorElementType::Float32,
+            shape,
+            ..
+        } => Ok(shape.to_vec()),
+        ValueType::Tensor { ty, .. } => bail!("holds {ty:?}; 32-bit floats are supported"),
+        other => bail!("is {other:?}; tensors are supported"),
+    }
+}

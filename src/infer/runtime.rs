@@ -1,0 +1,69 @@
+//! ONNX Runtime itself: found, loaded and started once a process.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, OnceLock},
+};
+
+use anyhow::{Context, anyhow, bail};
+use ort::environment::Environment;
+
+/// What the library is called beside the program and in the project's folder.
+const LIBRARY: &str = "libonnxruntime.so";
+
+static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+static STARTING: Mutex<()> = Mutex::new(());
+
+/// The environment; the first call decides which library is loaded.
+pub(super) fn environment(configured: Option<&Path>) -> anyhow::Result<&'static Environment> {
+    let _one_at_a_time = STARTING
+        .lock()
+        .map_err(|_| anyhow!("an earlier start of ONNX Runtime panicked"))?;
+    if let Some(environment) = ENVIRONMENT.get() {
+        return Ok(environment);
+    }
+    let library = find(configured)?;
+    let environment = start(&library)
+        .map_err(|error| anyhow!("{error}"))
+        .with_context(|| format!("load ONNX Runtime from {}", library.display()))?;
+    Ok(ENVIRONMENT.get_or_init(|| environment))
+}
+
+fn start(library: &Path) -> Result<Environment, Box<dyn std::error::Error>> {
+    Ok(ort::init_from(library)?
+        .with_name("demograph")
+        .with_telemetry(false)
+        .build()?)
+}
+
+/// The first of the usual places that has the library.
+fn find(configured: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let places = match configured {
+        Some(path) => vec![path.to_owned()],
+        None => usual_places(),
+    };
+    match places.iter().find(|place| place.is_file()) {
+        Some(place) => Ok(place.clone()),
+        None => bail!(
+            "the ONNX Runtime library is not there; looked at {}. \
+             `make setup` fetches it; elsewhere set inference.onnxruntime or ORT_DYLIB_PATH to {LIBRARY} 1.24 to 1.28",
+            places
+                .iter()
+                .map(|place| place.display().to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the variable is ONNX Runtime's own convention"
+)]
+fn usual_places() -> Vec<PathBuf> {
+    let named = std::env::var("ORT_DYLIB_PATH").ok().map(PathBuf::from);
+    let program = std::env::current_exe().ok();
+    let beside = program.and_then(|program| Some(program.parent()?.join(LIBRARY)));
+    let project = Path::new(".setup/onnxruntime").join(LIBRARY);
+    named.into_iter().chain(beside).chain([project]).collect()
+}
