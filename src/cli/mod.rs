@@ -10,7 +10,7 @@ mod predict;
 mod publish;
 mod service;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
@@ -75,6 +75,7 @@ impl Cli {
         tracing_subscriber::fmt()
             .with_max_level(self.log)
             .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal())
             .with_target(false)
             .init();
         let result = match self.command {

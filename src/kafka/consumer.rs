@@ -290,7 +290,10 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "the Kafka client reports an error and goes on");
+        // The end of a partition is reported here too, although it is none.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
+            tracing::warn!(%error, reason, "the Kafka client reports an error and goes on");
+        }
     }
 }
 
