@@ -3,7 +3,7 @@
 //! Promises: names by Prometheus' rules; audience series come from released panes only;
 //! the number of sources with series of their own is bounded.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use prometheus::{
     Counter, CounterVec, Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
@@ -31,6 +31,7 @@ pub mod stage {
 #[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
+    names: Arc<[String]>,
 
     pub build_info: IntGaugeVec,
     pub records: IntCounterVec,
@@ -70,8 +71,8 @@ impl Default for Metrics {
 
 impl Metrics {
     pub fn new() -> Self {
-        let registry = Registry::new();
-        let r = &registry;
+        let mut declared = Declared::default();
+        let r = &mut declared;
         const AUDIENCE: &[&str] = &["source", "attribute", "category", "window"];
         Self {
             build_info: add(
@@ -254,7 +255,8 @@ impl Metrics {
                     &["source", "attribute", "window"],
                 ),
             ),
-            registry,
+            names: declared.names.into(),
+            registry: declared.registry,
         }
     }
 
@@ -270,6 +272,11 @@ impl Metrics {
         }
     }
 
+    /// The names of all metrics.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// The current values of a counter or gauge, without the program's prefix, for a terminal.
     pub fn samples(&self, name: &str) -> Vec<Sample> {
         let families = self.registry.gather();
@@ -282,7 +289,12 @@ impl Metrics {
 
     /// The sum over all labels of a counter or gauge.
     pub fn sum(&self, name: &str) -> f64 {
-        self.samples(name).iter().map(|sample| sample.value).sum()
+        // The sum of nothing is -0.0; nobody wants to read that.
+        self.samples(name)
+            .iter()
+            .map(|sample| sample.value)
+            .sum::<f64>()
+            + 0.0
     }
 
     /// The text exposition format.
@@ -336,9 +348,21 @@ fn opts(name: &str, help: &str) -> Opts {
     Opts::new(name, help).namespace("demograph")
 }
 
-fn add<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
+/// The registry and, because it is silent about metrics without a value, the names of all.
+#[derive(Default)]
+struct Declared {
+    registry: Registry,
+    names: Vec<String>,
+}
+
+fn add<C: Collector + Clone + 'static>(to: &mut Declared, made: prometheus::Result<C>) -> C {
     let collector = made.expect("the metric's name and labels are valid");
-    registry
+    let names = collector
+        .desc()
+        .into_iter()
+        .map(|desc| desc.fq_name.clone());
+    to.names.extend(names);
+    to.registry
         .register(Box::new(collector.clone()))
         .expect("each metric is declared once");
     collector

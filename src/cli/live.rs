@@ -24,6 +24,9 @@ pub(super) fn picture(metrics: &Metrics, window: &str, seconds: f64) -> String {
             .or_default()
             .push((sample.label("category").to_owned(), sample.value));
     }
+    if shares.is_empty() {
+        return format!("{}   (no pane has closed yet)", totals(metrics, seconds));
+    }
     format!("\n{}\n{}", totals(metrics, seconds), table(shares, window))
 }
 

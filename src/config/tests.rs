@@ -114,3 +114,9 @@ fn the_effective_config_shows_defaults_and_hides_secrets() {
     assert!(shown.contains("k_total = 10"), "{shown}");
     assert_eq!(Config::parse(&shown).unwrap().policy, Policy::default());
 }
+
+#[test]
+fn the_published_schema_is_the_one_that_checks() {
+    let schema = serde_json::to_string_pretty(&Config::schema()).unwrap() + "\n";
+    crate::golden::equals("schemas/config.v1.schema.json", &schema);
+}

@@ -2,10 +2,10 @@
 //!
 //! Promises: the schema is the one in `schemas/`; readers see complete files only; rows are sorted by source and window.
 
-mod parquet;
+mod file;
 mod rows;
 mod store;
 
-pub use parquet::encode;
+pub use file::encode;
 pub use rows::{Provenance, Table, demographics, windows};
 pub use store::Store;

@@ -1,1 +1,4 @@
+//! The one integration binary. Pure checks need nothing; the rest runs real parts, which `make test` sets up.
 
+mod contracts;
+mod layers;

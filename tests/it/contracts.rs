@@ -1,0 +1,151 @@
+//! What is published is what the program does: schemas, the example configs, dashboards, metrics.
+
+use std::path::Path;
+
+use demograph::{config::Config, metrics::Metrics};
+use serde_json::Value;
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every `section.key` of the config's schema.
+fn keys(schema: &Value) -> Vec<(String, String)> {
+    let mut keys = Vec::new();
+    for (section, property) in schema["properties"].as_object().unwrap() {
+        let definition = find_definition(schema, property);
+        for key in definition["properties"].as_object().unwrap().keys() {
+            keys.push((section.clone(), key.clone()));
+        }
+    }
+    keys
+}
+
+/// The definition that a property points to, itself or as the items of a list.
+fn find_definition<'a>(schema: &'a Value, property: &'a Value) -> &'a Value {
+    let reference = property["$ref"]
+        .as_str()
+        .or(property["items"]["$ref"].as_str());
+    match reference {
+        Some(path) => schema.pointer(path.trim_start_matches('#')).unwrap(),
+        None => property,
+    }
+}
+
+#[test]
+fn the_example_config_is_valid_and_explains_every_key() {
+    let text = read("deploy/demograph.toml");
+    Config::parse(&text).unwrap();
+    for (section, key) in keys(&Config::schema()) {
+        let is_table = text.contains(&format!("[{section}.{key}]"));
+        let line = text.lines().find(|line| {
+            line.trim_start_matches("# ")
+                .starts_with(&format!("{key} = "))
+        });
+        let explained = line
+            .is_some_and(|line| line.trim_start_matches("# ").contains('#') || section == "source");
+        assert!(
+            is_table || explained,
+            "deploy/demograph.toml does not explain {section}.{key}"
+        );
+    }
+}
+
+#[test]
+fn the_example_config_shows_the_defaults() {
+    let shown = Config::parse(&read("deploy/demograph.toml")).unwrap();
+    let bare = Config::parse(
+        "[kafka]\nbrokers='localhost:9092'\ntopic='face-crops'\n[model]\ndir='models/utkface-small'\n[output]\nurl='out'\n[[source]]\nid='lobby'",
+    )
+    .unwrap();
+    assert_eq!(shown, bare);
+}
+
+#[test]
+fn every_config_in_deploy_is_valid() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            Config::read(&path).unwrap_or_else(|faults| panic!("{}: {faults}", path.display()));
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2);
+}
+
+#[test]
+fn the_example_event_follows_its_schema() {
+    let schema: Value =
+        serde_json::from_str(&read("schemas/face-crop-event.v1.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let page = read("schemas/README.md");
+    let example = page
+        .split("```json")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    let event: Value = serde_json::from_str(example).unwrap();
+    validator.validate(&event).unwrap();
+    let mut wrong = event;
+    wrong["type"] = "org.demograph.face-crop.v2".into();
+    assert!(!validator.is_valid(&wrong));
+}
+
+#[test]
+fn the_tables_page_explains_every_column() {
+    let page = read("schemas/README.md");
+    for table in demograph::sink::Table::ALL {
+        for field in table.schema().fields() {
+            assert!(
+                page.contains(&format!("`{}`", field.name())),
+                "{} is not explained",
+                field.name()
+            );
+        }
+    }
+}
+
+/// All names that begin with `demograph_` in a text.
+fn metric_names(text: &str) -> Vec<&str> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.match_indices("demograph_")
+        .filter(|(at, _)| {
+            !text[..*at]
+                .chars()
+                .next_back()
+                .is_some_and(|c| is_part(c) || c == '-')
+        })
+        .map(|(at, _)| {
+            let rest = &text[at..];
+            &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())]
+        })
+        .collect()
+}
+
+#[test]
+fn dashboards_and_alerts_name_only_metrics_that_exist() {
+    let metrics = Metrics::new();
+    let declared = metrics.names();
+    for file in [
+        "dashboards/audience.json",
+        "dashboards/pipeline.json",
+        "deploy/prometheus/rules.yml",
+    ] {
+        let text = read(file);
+        let names = metric_names(&text);
+        assert!(!names.is_empty(), "{file} asks for nothing");
+        for name in names {
+            let base = ["_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|suffix| name.strip_suffix(suffix))
+                .unwrap_or(name);
+            let exists = declared
+                .iter()
+                .any(|declared| declared == name || declared == base);
+            assert!(exists, "{file} asks for {name}, which is not declared");
+        }
+    }
+}

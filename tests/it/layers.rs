@@ -1,0 +1,196 @@
+//! Who may import whom (ARCHITECTURE.md). Read from the source text, so that a wrong import fails here by name.
+
+use std::path::{Path, PathBuf};
+
+/// Modules that compute only: no clock, threads, files, network, metrics.
+const PURE: [&str; 9] = [
+    "record.rs",
+    "decode",
+    "infer/heads.rs",
+    "infer/tensor.rs",
+    "infer/manifest.rs",
+    "infer/denormals.rs",
+    "window",
+    "privacy",
+    "state",
+];
+
+/// What pure modules may not name.
+const IMPURE: [&str; 12] = [
+    "std::time",
+    "std::thread",
+    "std::fs",
+    "std::env",
+    "std::net",
+    "crate::clock",
+    "crate::metrics",
+    "crate::kafka",
+    "crate::pipeline",
+    "crossbeam_channel",
+    "tokio",
+    "tracing",
+];
+
+/// A library, and the only places that may know it.
+const KNOWN_TO_ONE: [(&str, &[&str]); 6] = [
+    ("rdkafka::", &["kafka/"]),
+    ("ort::", &["infer/net.rs", "infer/runtime.rs"]),
+    ("object_store::", &["sink/store.rs"]),
+    ("parquet::", &["sink/file.rs"]),
+    ("axum::", &["http.rs"]),
+    ("prometheus::", &["metrics.rs"]),
+];
+
+/// Edges do not know one another; only the pipeline and the command line join them.
+const EDGES: [(&str, &[&str]); 4] = [
+    (
+        "kafka/",
+        &[
+            "crate::infer",
+            "crate::sink",
+            "crate::metrics",
+            "crate::http",
+        ],
+    ),
+    (
+        "sink/",
+        &[
+            "crate::kafka",
+            "crate::metrics",
+            "crate::http",
+            "crate::pipeline",
+        ],
+    ),
+    (
+        "infer/",
+        &[
+            "crate::kafka",
+            "crate::sink",
+            "crate::metrics",
+            "crate::http",
+        ],
+    ),
+    (
+        "http.rs",
+        &[
+            "crate::kafka",
+            "crate::sink",
+            "crate::infer",
+            "crate::pipeline",
+        ],
+    ),
+];
+
+/// Every source file without its tests, by its path below `src`.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut files: Vec<PathBuf> = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(&root).unwrap().display().to_string();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text
+                .split("#[cfg(test)]\nmod tests {")
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            (name, code)
+        })
+        .filter(|(name, _)| !name.ends_with("tests.rs") && !name.ends_with("laws.rs"))
+        .collect()
+}
+
+#[test]
+fn pure_modules_know_neither_clock_nor_world() {
+    for (name, code) in sources() {
+        if !PURE.iter().any(|module| name.starts_with(module)) {
+            continue;
+        }
+        for word in IMPURE {
+            assert!(!code.contains(word), "src/{name} is pure, but names {word}");
+        }
+    }
+}
+
+#[test]
+fn each_foreign_library_is_known_to_one_place() {
+    for (name, code) in sources() {
+        for (library, places) in KNOWN_TO_ONE {
+            let knows = code
+                .lines()
+                .any(|line| !line.trim_start().starts_with("//") && word(line, library));
+            let may = places.iter().any(|place| name.starts_with(place));
+            assert!(
+                !knows || may,
+                "src/{name} uses {library}, which belongs to {places:?}"
+            );
+        }
+    }
+}
+
+/// Whether the line names the library itself, not a module of ours that ends alike.
+fn word(line: &str, library: &str) -> bool {
+    line.match_indices(library).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
+    })
+}
+
+#[test]
+fn edges_do_not_know_one_another() {
+    for (name, code) in sources() {
+        for (edge, strangers) in EDGES {
+            if !name.starts_with(edge) {
+                continue;
+            }
+            for stranger in strangers {
+                assert!(!code.contains(stranger), "src/{name} knows {stranger}");
+            }
+        }
+    }
+}
+
+#[test]
+fn files_stay_small_and_say_what_they_are_for() {
+    for (name, _) in sources() {
+        let text = std::fs::read_to_string(
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("src")
+                .join(&name),
+        )
+        .unwrap();
+        let lines = text.lines().count();
+        assert!(lines <= 450, "src/{name} has {lines} lines");
+        assert!(
+            text.starts_with("//!"),
+            "src/{name} does not say what it is for"
+        );
+    }
+}
+
+#[test]
+fn a_crop_cannot_be_copied_written_or_printed() {
+    let record = include_str!("../../src/record.rs");
+    let (before, _) = record.split_once("pub struct Crop {").unwrap();
+    let above = before
+        .lines()
+        .rev()
+        .take_while(|line| line.starts_with("///") || line.starts_with("#["));
+    assert!(above.clone().count() > 0, "the comment above Crop is gone");
+    for line in above {
+        assert!(!line.contains("derive"), "Crop derives something: {line}");
+    }
+    assert!(!record.contains("Clone for Crop") && !record.contains("Serialize for Crop"));
+}
