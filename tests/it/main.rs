@@ -2,3 +2,4 @@
 
 mod contracts;
 mod layers;
+mod simulation;
