@@ -261,7 +261,7 @@ Ask the tables (DuckDB):
   SELECT *, round(100 * votes / sum(votes) OVER (PARTITION BY source), 1) AS percent
   FROM (SELECT source, category, sum(count) AS votes
         FROM read_parquet('{out}/demographics/*/*.parquet', hive_partitioning = true)
-        WHERE attribute = 'gender' GROUP BY source, category)
+        WHERE attribute = 'gender' AND NOT suppressed GROUP BY source, category)
   ORDER BY source, category;
 ",
         read / seconds,
