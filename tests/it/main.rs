@@ -2,5 +2,8 @@
 
 mod contracts;
 mod dashboards;
+mod deployment;
 mod layers;
+mod observability;
 mod simulation;
+mod tools;
