@@ -1,7 +1,11 @@
 //! The one integration binary. Pure checks need nothing; the rest runs real parts, which `make test` sets up.
 
+mod commands;
 mod contracts;
 mod end_to_end;
 mod layers;
+mod malformed;
+mod metrics_endpoint;
+mod rebalance;
 mod simulation;
 mod world;
