@@ -261,7 +261,7 @@ Ask the tables (DuckDB):
   SELECT source, category, sum(count) AS votes,
          round(100 * sum(count) / sum(sum(count)) OVER (PARTITION BY source), 1) AS percent
   FROM read_parquet('{out}/demographics/*/*.parquet', hive_partitioning = true)
-  WHERE attribute = 'gender' GROUP BY ALL ORDER BY ALL;
+  WHERE attribute = 'gender' GROUP BY source, category ORDER BY source, category;
 ",
         read / seconds,
         live::rejects(metrics),
