@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use demograph::kafka::Event;
 use serde_json::Value;
 
 use super::world::{
@@ -146,6 +147,26 @@ fn a_topic_that_is_not_there_ends_the_start_with_the_fix() {
     assert_eq!(said.code, Some(1), "{}", said.stderr);
     assert!(
         said.stderr.contains("create it, or correct kafka.topic"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn a_store_that_fails_ends_the_program_with_its_error() {
+    let topic = Broker::shared().topic("store-fails", 1);
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(&Service::config(&topic, folder.path(), SOURCE));
+    // A file where the table's folder should be.
+    std::fs::write(folder.path().join("windows"), "").unwrap();
+    topic.send([Event {
+        key: "cam".into(),
+        ..Event::default()
+    }]);
+    let said = service.process.finish(60);
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("stage write: write windows/date="),
         "{}",
         said.stderr
     );
