@@ -10,13 +10,27 @@ use prometheus::{
     IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
+mod known;
+
 /// What became of a record; the values of the label `outcome`.
 pub mod outcome {
     pub const FACE: &str = "face";
     pub const LATE: &str = "late";
     pub const REJECTED: &str = "rejected";
     pub const REPLAYED: &str = "replayed";
+    pub const ALL: [&str; 4] = [FACE, LATE, REJECTED, REPLAYED];
 }
+
+/// What happened to the assignment; the values of the label `kind`.
+pub mod rebalance {
+    pub const ASSIGNED: &str = "assigned";
+    pub const REVOKED: &str = "revoked";
+    pub const LOST: &str = "lost";
+    pub const ALL: [&str; 3] = [ASSIGNED, REVOKED, LOST];
+}
+
+/// The limit on sources with series of their own; the value of the label `limit`.
+pub const SOURCE_SERIES_LIMIT: &str = "http.source_series_max";
 
 /// The stages of the path; the values of the label `stage`.
 pub mod stage {
@@ -258,6 +272,7 @@ impl Metrics {
             names: declared.names.into(),
             registry: declared.registry,
         }
+        .with_known_series()
     }
 
     /// Counts the time until the guard is dropped as time that the stage was blocked.

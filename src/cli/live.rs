@@ -83,6 +83,7 @@ fn percentages(mut categories: Vec<(String, f64)>) -> String {
 /// The rejected records by reason, most frequent first.
 pub(super) fn rejects(metrics: &Metrics) -> String {
     let mut reasons: Vec<Sample> = metrics.samples("rejected_records_total");
+    reasons.retain(|sample| sample.value > 0.0);
     reasons.sort_by(|a, b| b.value.total_cmp(&a.value));
     let shown = reasons
         .iter()

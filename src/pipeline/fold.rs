@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock,
-    metrics::{Metrics, outcome, stage},
+    metrics::{Metrics, SOURCE_SERIES_LIMIT, outcome, stage},
     privacy::{Cells, ReleasedPane},
     record::{EventTime, SourceId},
     state::{self, Applied, Publication, Shard},
@@ -76,7 +76,7 @@ impl Fold {
             }
             Feed::Lost(partitions) => {
                 for partition in partitions {
-                    self.shards.remove(&partition);
+                    self.forget(partition);
                 }
                 self.send(Task::Drained)
             }
@@ -131,7 +131,7 @@ impl Fold {
     }
 
     fn drain(&mut self, partition: i32) -> Result<(), WriterGone> {
-        let Some(mut shard) = self.shards.remove(&partition) else {
+        let Some(mut shard) = self.forget(partition) else {
             return Ok(());
         };
         let now = clock::now();
@@ -141,6 +141,17 @@ impl Fold {
             Some(publication) => self.send(Task::Publish(publication)),
             None => Ok(()),
         }
+    }
+
+    /// The partition is somebody else's, and so is its lag.
+    fn forget(&mut self, partition: i32) -> Option<Shard> {
+        // Where no tick came yet there is no series to remove.
+        drop(
+            self.metrics
+                .partition_lag
+                .remove_label_values(&[&partition.to_string()]),
+        );
+        self.shards.remove(&partition)
     }
 
     fn publish_if_due(&mut self, partition: i32, now: EventTime) -> Result<(), WriterGone> {
@@ -180,7 +191,7 @@ impl Fold {
             if self.views.is_folded(&source) {
                 self.metrics
                     .limit_hits
-                    .with_label_values(&["http.source_series_max"])
+                    .with_label_values(&[SOURCE_SERIES_LIMIT])
                     .inc();
             }
         }

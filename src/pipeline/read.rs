@@ -16,7 +16,7 @@ use crate::{
     clock,
     http::Health,
     kafka::{Consumer, Polled},
-    metrics::{Metrics, stage},
+    metrics::{Metrics, rebalance, stage},
     record::{EventTime, Record},
     shutdown::Shutdown,
 };
@@ -94,7 +94,7 @@ impl Reader {
         tracing::info!(?starts, "partitions assigned");
         self.metrics
             .rebalances
-            .with_label_values(&["assigned"])
+            .with_label_values(&[rebalance::ASSIGNED])
             .inc();
         self.assigned.extend(partitions);
         self.metrics
@@ -111,9 +111,9 @@ impl Reader {
         self.metrics.assigned_partitions.set(0);
         let feed = signal(partitions);
         let kind = if matches!(feed, Feed::Lost(_)) {
-            "lost"
+            rebalance::LOST
         } else {
-            "revoked"
+            rebalance::REVOKED
         };
         tracing::info!(kind, "partitions go away");
         self.metrics.rebalances.with_label_values(&[kind]).inc();

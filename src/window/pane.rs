@@ -35,6 +35,8 @@ pub enum ClosedBy {
 }
 
 impl ClosedBy {
+    pub const ALL: [Self; 3] = [Self::Watermark, Self::Idle, Self::Drain];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Watermark => "watermark",

@@ -2,6 +2,7 @@
 
 mod commands;
 mod contracts;
+mod dashboards;
 mod end_to_end;
 mod layers;
 mod malformed;
