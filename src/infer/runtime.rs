@@ -30,10 +30,13 @@ pub(super) fn environment(configured: Option<&Path>) -> anyhow::Result<&'static 
 }
 
 fn start(library: &Path) -> Result<Environment, Box<dyn std::error::Error>> {
-    Ok(ort::init_from(library)?
+    let environment = ort::init_from(library)?
         .with_name("demograph")
         .with_telemetry(false)
-        .build()?)
+        .build()?;
+    // It tells each step of each optimisation: hundreds of lines a start.
+    environment.set_log_level(ort::logging::LogLevel::Warning);
+    Ok(environment)
 }
 
 /// The first of the usual places that has the library.

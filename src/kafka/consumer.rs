@@ -156,8 +156,7 @@ impl Consumer {
 
     /// Leaves the group.
     pub fn leave(self) {
-        self.client.context().closing.store(true, Ordering::SeqCst);
-        drop(self.client);
+        drop(self);
     }
 
     fn list(&self, partitions: &[i32]) -> TopicPartitionList {
@@ -212,6 +211,13 @@ impl Consumer {
                 ))
             }
         }
+    }
+}
+
+impl Drop for Consumer {
+    /// However it ends: the client waits for its assignment to be given up, and nobody polls any more.
+    fn drop(&mut self) {
+        self.client.context().closing.store(true, Ordering::SeqCst);
     }
 }
 

@@ -162,6 +162,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         store,
         topic: config.kafka.topic.clone(),
         writer_id: format!("{:08x}", rand::random::<u32>()),
+        publications: 0,
         meaning,
         metrics: metrics.clone(),
     };

@@ -41,13 +41,15 @@ pub(super) struct Writer {
     pub topic: String,
     /// Random for each start, so that two runs never want the same name.
     pub writer_id: String,
+    /// So far. Part of the file names: idle panes and a drain publish again without a new offset.
+    pub publications: u64,
     pub meaning: Meaning,
     pub metrics: Metrics,
 }
 
 impl Writer {
     /// Writes until the input ends.
-    pub(super) fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(mut self) -> anyhow::Result<()> {
         while let Ok(task) = self.input.recv() {
             let ack = match task {
                 Task::Publish(publication) => self.publish(&publication)?,
@@ -60,7 +62,8 @@ impl Writer {
         Ok(())
     }
 
-    fn publish(&self, publication: &Publication) -> anyhow::Result<Ack> {
+    fn publish(&mut self, publication: &Publication) -> anyhow::Result<Ack> {
+        self.publications += 1;
         let timer = self
             .metrics
             .stage_seconds
@@ -99,13 +102,11 @@ impl Writer {
     }
 
     fn path(&self, table: Table, date: &str, publication: &Publication) -> String {
+        let run = (self.writer_id.as_str(), self.publications);
         format!(
-            "{}/date={date}/part-{}-p{}-{:020}-{}.parquet",
+            "{}/date={date}/{}",
             table.name(),
-            self.topic,
-            publication.partition,
-            publication.next_offset,
-            self.writer_id,
+            file_name(&self.topic, publication, run)
         )
     }
 
@@ -124,6 +125,14 @@ impl Writer {
             ("legal_basis", bases.join("\n")),
         ]
     }
+}
+
+/// No two publications of any runs have the same.
+fn file_name(topic: &str, publication: &Publication, (writer_id, number): (&str, u64)) -> String {
+    format!(
+        "part-{topic}-p{}-{:020}-{writer_id}-{number}.parquet",
+        publication.partition, publication.next_offset,
+    )
 }
 
 /// Hive partitions go by the UTC date of the pane's start.
@@ -146,6 +155,22 @@ fn date(time: EventTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_publications_up_to_the_same_offset_are_two_files() {
+        let publication = Publication {
+            partition: 3,
+            next_offset: 78,
+            commit_offset: 70,
+            panes: Vec::new(),
+        };
+        let first = file_name("faces", &publication, ("0f501df9", 1));
+        assert_eq!(
+            first,
+            "part-faces-p3-00000000000000000078-0f501df9-1.parquet"
+        );
+        assert_ne!(first, file_name("faces", &publication, ("0f501df9", 2)));
+    }
 
     #[test]
     fn a_pane_belongs_to_the_utc_date_of_its_start() {

@@ -1,10 +1,16 @@
 //! The one integration binary. Pure checks need nothing; the rest runs real parts, which `make test` sets up.
 
+mod commands;
 mod contracts;
 mod dashboards;
 mod dependencies;
 mod deployment;
+mod end_to_end;
 mod layers;
+mod malformed;
+mod metrics_endpoint;
 mod observability;
+mod rebalance;
 mod simulation;
 mod tools;
+mod world;

@@ -1,0 +1,252 @@
+//! The other commands, as their users meet them: `check`, `predict`, `demo`, and starts that must fail.
+
+use std::collections::BTreeMap;
+
+use demograph::kafka::Event;
+use serde_json::Value;
+
+use super::world::{
+    Broker, Finished, Process, Service, Topic, check_config, demograph, duckdb, repository,
+};
+
+const SOURCE: &str = "[[source]]\nid = \"cam\"\n";
+
+/// A broker that is not there.
+fn nowhere() -> Topic {
+    Topic {
+        brokers: "127.0.0.1:1".into(),
+        name: "nowhere".into(),
+    }
+}
+
+/// A start that must end by itself.
+fn failed_start(config: &str) -> Finished {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("demograph.toml");
+    std::fs::write(&file, config).unwrap();
+    let mut run = demograph(&["run", "--config"]);
+    run.arg(&file);
+    Process::start("demograph run", run).finish(60)
+}
+
+#[test]
+fn check_reports_all_faults_at_once_with_field_value_and_fix() {
+    let config = r#"
+[kafka]
+brokers = "localhost:9092"
+topic = ""
+[model]
+dir = "models/utkface-small"
+[windows]
+pane = "ten"
+[output]
+url = "out"
+[limits]
+image_side_max = 7
+[colour]
+"#;
+    let said = check_config(config, &["--offline"]);
+    assert_eq!(said.code, Some(3), "{}", said.stderr);
+    let expected = [
+        "kafka.topic = \"\"",
+        "windows.pane = \"ten\"",
+        "limits.image_side_max = 7",
+        "colour",
+        "10s",
+    ];
+    for part in expected {
+        assert!(said.stderr.contains(part), "{part}: {}", said.stderr);
+    }
+    assert!(said.stderr.contains("4 faults"), "{}", said.stderr);
+}
+
+#[test]
+fn check_finds_broker_topic_and_output_in_order_and_hides_secrets() {
+    let topic = Broker::shared().topic("check", 3);
+    let folder = tempfile::tempdir().unwrap();
+    let secret = "[kafka.properties]\n\"sasl.password\" = \"hunter2\"\n";
+    let config = Service::config(&topic, folder.path(), &format!("{SOURCE}{secret}"));
+    let said = check_config(&config, &[]);
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    assert!(said.stdout.contains("has 3 partitions"), "{}", said.stdout);
+    assert!(said.stdout.contains("<redacted>"), "{}", said.stdout);
+    assert!(!format!("{}{}", said.stdout, said.stderr).contains("hunter2"));
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "the probe is gone"
+    );
+}
+
+#[test]
+fn check_names_a_missing_topic_a_missing_secret_and_a_missing_model_together() {
+    let mut topic = Broker::shared().topic("check-missing", 1);
+    topic.name = "no-such-topic".into();
+    let folder = tempfile::tempdir().unwrap();
+    let secret = "[output.options]\naws_secret_access_key = { env = \"DEMOGRAPH_TEST_UNSET\" }\n";
+    let config = Service::config(&topic, folder.path(), &format!("{SOURCE}{secret}"))
+        .replace("utkface-small", "no-such-model");
+    let said = check_config(&config, &[]);
+    assert_eq!(said.code, Some(4), "{}{}", said.stdout, said.stderr);
+    for fault in ["no-such-topic", "DEMOGRAPH_TEST_UNSET", "no-such-model"] {
+        let named = said
+            .stdout
+            .lines()
+            .any(|line| line.starts_with("FAULT") && line.contains(fault));
+        assert!(named, "{fault}: {}", said.stdout);
+    }
+}
+
+#[test]
+fn check_says_so_when_no_broker_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = check_config(&Service::config(&nowhere(), folder.path(), SOURCE), &[]);
+    assert_eq!(said.code, Some(4), "{}{}", said.stdout, said.stderr);
+    assert!(
+        said.stdout
+            .contains("FAULT  kafka: kafka: no broker answers"),
+        "{}",
+        said.stdout
+    );
+    assert!(said.stdout.contains("ok     output"), "{}", said.stdout);
+}
+
+#[test]
+fn a_provider_that_is_not_there_stops_the_start_unless_the_cpu_may_stand_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |inference: &str| {
+        Service::config(
+            &nowhere(),
+            folder.path(),
+            &format!("{SOURCE}[inference]\nprovider = \"cuda\"\n{inference}"),
+        )
+    };
+    let said = failed_start(&with(""));
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    for part in ["cuda", "allow_cpu_fallback"] {
+        assert!(
+            said.stderr.to_lowercase().contains(part),
+            "{part}: {}",
+            said.stderr
+        );
+    }
+    let service = Service::start(&with("allow_cpu_fallback = true\n"));
+    let log = service.stop().stderr;
+    assert!(
+        log.contains("WARN") && log.contains("running on the CPU"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_topic_that_is_not_there_ends_the_start_with_the_fix() {
+    let mut topic = Broker::shared().topic("run-missing", 1);
+    topic.name = "not-there-either".into();
+    let folder = tempfile::tempdir().unwrap();
+    let said = failed_start(&Service::config(&topic, folder.path(), SOURCE));
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("create it, or correct kafka.topic"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn a_store_that_fails_ends_the_program_with_its_error() {
+    let topic = Broker::shared().topic("store-fails", 1);
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(&Service::config(&topic, folder.path(), SOURCE));
+    // A file where the table's folder should be.
+    std::fs::write(folder.path().join("windows"), "").unwrap();
+    topic.send([Event {
+        key: "cam".into(),
+        ..Event::default()
+    }]);
+    let said = service.process.finish(60);
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("stage write: write windows/date="),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn the_log_of_a_start_is_short_enough_to_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(&Service::config(&nowhere(), folder.path(), SOURCE));
+    let log = service.stop().stderr;
+    assert!(
+        log.lines().count() < 25,
+        "{} lines:\n{log}",
+        log.lines().count()
+    );
+}
+
+#[test]
+fn predict_prints_a_line_of_json_an_image_and_the_reason_where_it_cannot() {
+    let mut predict = demograph(&["predict", "--json", "--attributes", "gender"]);
+    predict.args([
+        "tests/data/composites/white-female-25-34-a.jpg",
+        "tests/data/malformed/cut_50.jpg",
+    ]);
+    let said = Process::start("demograph predict", predict).finish(60);
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    let lines: Vec<Value> = said
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines[0]["gender"]["label"], "female", "{}", said.stdout);
+    assert!(lines[0].get("age").is_none() && lines[0].get("ethnicity").is_none());
+    assert_eq!(lines[1]["rejected"], "truncated");
+}
+
+#[test]
+fn the_demo_ends_with_a_query_that_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("demo");
+    let mut demo = demograph(&[
+        "demo",
+        "--seconds",
+        "12",
+        "--rate",
+        "80",
+        "--listen",
+        "127.0.0.1:0",
+        "--out",
+    ]);
+    demo.arg(&out);
+    let said = Process::start("demograph demo", demo).finish(120);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let (summary, sql) = said
+        .stdout
+        .split_once("Ask the tables (DuckDB):")
+        .expect("a query at the end");
+    let rows = duckdb(sql);
+    assert!(!rows.is_empty(), "{sql}");
+    let mut percent: BTreeMap<&str, f64> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row["percent"].is_number()) {
+        *percent.entry(row["source"].as_str().unwrap()).or_default() +=
+            row["percent"].as_f64().unwrap();
+    }
+    assert!(!percent.is_empty(), "{rows:?}");
+    for (source, sum) in percent {
+        assert!((sum - 100.0).abs() < 0.2, "{source}: {sum}");
+    }
+    let count = |label: &str| -> f64 {
+        let line = summary
+            .lines()
+            .find_map(|line| line.trim().strip_prefix(label))
+            .expect("a line of the summary");
+        line.trim()
+            .split([' ', ','])
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    assert_eq!(count("events sent"), count("crops read"), "{summary}");
+    assert!(repository("tests/data/composites/labels.csv").exists());
+}

@@ -1,0 +1,79 @@
+//! Two instances of one group: what one gives up the other goes on with, and the sum stays exact.
+
+use std::path::PathBuf;
+
+use super::world::{Broker, Service, crops_csv, duckdb, publish, repository};
+
+const EVENTS: usize = 2_000;
+
+/// Eight sources, so that every partition has some.
+fn crops() -> impl Iterator<Item = (PathBuf, String, String)> {
+    let file = repository("tests/data/composites/black-male-25-34-a.jpg");
+    (0..EVENTS).map(move |n| {
+        (
+            file.clone(),
+            format!("cam-{}", n % 8),
+            format!("{}", n / 40),
+        )
+    })
+}
+
+fn sources() -> String {
+    (0..8)
+        .map(|n| format!("[[source]]\nid = \"cam-{n}\"\n"))
+        .collect()
+}
+
+/// Records in the tables of both instances, whatever became of them.
+fn records(out: &std::path::Path) -> i64 {
+    let sum = duckdb(&format!(
+        "SELECT coalesce(sum(faces + late + rejected), 0) AS records FROM read_parquet('{}/windows/*/*.parquet')",
+        out.display()
+    ));
+    sum[0]["records"].as_i64().unwrap()
+}
+
+#[test]
+fn an_instance_that_joins_and_one_that_leaves_neither_lose_nor_double_a_record() {
+    let topic = Broker::shared().topic("rebalance", 4);
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let config = Service::config(&topic, &out, &sources());
+    let mut first = Service::start(&config);
+    first.await_ready();
+    let publishing = publish(
+        &topic,
+        &crops_csv(folder.path(), crops()),
+        &["--rate", "100"],
+    );
+    first.await_metric("demograph_records_total", 100.0, 60);
+
+    let mut second = Service::start(&config);
+    second.await_metric("demograph_assigned_partitions", 2.0, 60);
+    second.await_metric("demograph_records_total", 50.0, 60);
+    first.await_metric("demograph_rebalances_total{kind=\"revoked\"}", 1.0, 60);
+    first.stop();
+    second.await_metric("demograph_assigned_partitions", 4.0, 60);
+    let published = publishing.finish(120);
+    assert_eq!(published.code, Some(0), "{}", published.stderr);
+
+    // Silent sources have their panes closed and written, so the tables fill up without a stop.
+    second
+        .process
+        .wait_for("all records are in the tables", 120, || {
+            (records(&out) >= EVENTS as i64).then_some(())
+        });
+    second.stop();
+    assert_eq!(records(&out), EVENTS as i64);
+    for (committed, end) in topic.committed_and_ends() {
+        assert_eq!(committed, end);
+    }
+    let panes = duckdb(&format!(
+        "SELECT closed_by, count(*) AS panes FROM read_parquet('{}/windows/*/*.parquet') GROUP BY closed_by",
+        out.display()
+    ));
+    assert!(
+        panes.iter().any(|row| row["closed_by"] == "drain"),
+        "no pane was cut: the test proves nothing: {panes:?}"
+    );
+}

@@ -1,0 +1,186 @@
+//! Apache Kafka, one broker for the whole test binary; each test has a topic of its own.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use demograph::{
+    config::{self, LostData, Start},
+    kafka::{Admin, Event, Producer},
+};
+
+use super::{Process, command, repository, setup};
+
+/// Any 16 bytes in base64.
+const CLUSTER_ID: &str = "ZGVtb2dyYXBoLXRlc3QtMQ";
+
+/// A running broker.
+pub struct Broker {
+    pub address: String,
+    _process: Process,
+}
+
+/// A topic that nobody else uses, and the name of the group that reads it.
+#[derive(Clone)]
+pub struct Topic {
+    pub brokers: String,
+    pub name: String,
+}
+
+impl Broker {
+    /// The one that all tests share. Started by the first, ended with the test binary.
+    pub fn shared() -> &'static Self {
+        static BROKER: OnceLock<Broker> = OnceLock::new();
+        BROKER.get_or_init(|| Self::start(&data_folder("kafka"), ""))
+    }
+
+    /// Starts a broker with the listener PLAINTEXT and the additional properties.
+    pub fn start(folder: &Path, properties: &str) -> Self {
+        let (port, controller) = (free_port(), free_port());
+        let file = folder.join("server.properties");
+        let text = format!(
+            "{}{properties}",
+            server_properties(port, controller, folder)
+        );
+        fs::write(&file, text).unwrap();
+        let mut format = java("kafka.tools.StorageTool");
+        format.args(["format", "--standalone", "-t", CLUSTER_ID, "-c"]);
+        let formatted = Process::start("kafka format", with(format, &file)).finish(60);
+        assert_eq!(
+            formatted.code,
+            Some(0),
+            "{}{}",
+            formatted.stdout,
+            formatted.stderr
+        );
+        let mut process = Process::start("kafka", with(java("kafka.Kafka"), &file));
+        let address = format!("127.0.0.1:{port}");
+        process.wait_for("the broker accepts connections", 60, || {
+            TcpStream::connect(&address).ok()
+        });
+        Self {
+            address,
+            _process: process,
+        }
+    }
+
+    /// Creates a topic with a name of its own.
+    pub fn topic(&self, purpose: &str, partitions: i32) -> Topic {
+        static TOPICS: AtomicUsize = AtomicUsize::new(0);
+        let topic = Topic {
+            brokers: self.address.clone(),
+            name: format!("{purpose}-{}", TOPICS.fetch_add(1, Ordering::Relaxed)),
+        };
+        Admin::connect(&topic.client())
+            .unwrap()
+            .create_topic(partitions)
+            .unwrap();
+        topic
+    }
+}
+
+impl Topic {
+    /// The `[kafka]` section as a client's settings.
+    fn client(&self) -> config::Kafka {
+        config::Kafka {
+            brokers: self.brokers.clone(),
+            topic: self.name.clone(),
+            group: self.name.clone(),
+            start: Start::Earliest,
+            on_lost_data: LostData::Stop,
+            properties: BTreeMap::new(),
+        }
+    }
+
+    /// Sends events as they are, and waits until the broker has them all.
+    pub fn send(&self, events: impl IntoIterator<Item = Event>) {
+        let producer = Producer::connect(&self.client()).unwrap();
+        let mut sent = 0;
+        for event in events {
+            producer.send(&event).unwrap();
+            sent += 1;
+        }
+        producer.flush(std::time::Duration::from_secs(30)).unwrap();
+        assert_eq!((producer.delivered(), producer.failed()), (sent, 0));
+    }
+
+    /// For each partition the offset that the group committed and the end of the log, as Kafka's own tool says.
+    pub fn committed_and_ends(&self) -> Vec<(i64, i64)> {
+        let mut tool = java("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand");
+        tool.args(["--bootstrap-server", &self.brokers, "--describe"])
+            .args(["--offsets", "--group", &self.name]);
+        let said = Process::start("kafka-consumer-groups", tool).finish(60);
+        let rows: Vec<(i64, i64)> = said
+            .stdout
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>())
+            .filter(|columns| columns.get(1) == Some(&self.name.as_str()))
+            // Nothing committed shows as "-": right where nothing was ever written.
+            .map(|columns| {
+                (
+                    columns[3].parse().unwrap_or(0),
+                    columns[4].parse().unwrap_or(-1),
+                )
+            })
+            .collect();
+        assert!(!rows.is_empty(), "{}{}", said.stdout, said.stderr);
+        rows
+    }
+}
+
+/// A free port, at least a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn java(class: &str) -> Command {
+    let lib = setup("kafka/lib", "setup/test-tools");
+    let mut java = command("java");
+    java.args(["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+        .arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+        .arg("-cp")
+        .arg(lib.join("*"))
+        .arg(class);
+    java
+}
+
+fn with(mut command: Command, file: &Path) -> Command {
+    command.arg(file);
+    command
+}
+
+/// A folder below `target/tmp` for a part that ends with the test binary and so cannot clean up after itself:
+/// the next run does.
+fn data_folder(name: &str) -> PathBuf {
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for entry in fs::read_dir(parent).unwrap() {
+        let path = entry.unwrap().path();
+        let owner = path
+            .file_name()
+            .and_then(|file| file.to_str()?.strip_prefix(name)?.strip_prefix('-'));
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            fs::remove_dir_all(&path).unwrap();
+        }
+    }
+    let folder = parent.join(format!("{name}-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// One node that is broker and controller; nothing waits longer than a test should.
+fn server_properties(port: u16, controller: u16, folder: &Path) -> String {
+    let template = fs::read_to_string(repository("tests/it/world/server.properties")).unwrap();
+    template
+        .replace("@PORT@", &port.to_string())
+        .replace("@CONTROLLER@", &controller.to_string())
+        .replace("@DATA@", &folder.join("data").display().to_string())
+}

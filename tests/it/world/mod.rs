@@ -1,0 +1,34 @@
+//! The real parts that the end-to-end tests run: the program itself, Apache Kafka, Prometheus, DuckDB, pyarrow.
+//!
+//! Promises: a part that is missing fails the test with the command that fetches it; nothing that was started
+//! outlives the test binary; waiting is for a condition, and a wait in vain shows the log of what was waited for.
+
+mod broker;
+mod process;
+mod prometheus;
+mod service;
+mod tables;
+
+pub use broker::{Broker, Topic};
+pub use process::{Finished, Process, command};
+pub use prometheus::{Prometheus, promtool_check};
+pub use service::{Service, check_config, crops_csv, demograph, metric, publish};
+pub use tables::{duckdb, pyarrow_schema, pyarrow_totals};
+
+use std::path::{Path, PathBuf};
+
+/// A path of the repository.
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// A part that setup fetches.
+pub fn setup(path: &str, script: &str) -> PathBuf {
+    let found = repository(".setup").join(path);
+    assert!(
+        found.exists(),
+        "{} is not there: run `{script}` (`make test` does)",
+        found.display()
+    );
+    found
+}

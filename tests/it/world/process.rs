@@ -1,0 +1,221 @@
+//! Child processes on a leash: killed when dropped, and by the kernel when the test binary ends in any way.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    process::{Child, Command},
+    sync::{
+        OnceLock,
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// A program that is still running, or has ended by itself.
+pub struct Process {
+    name: String,
+    child: Child,
+    output: TempDir,
+}
+
+/// What a program left behind.
+pub struct Finished {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A command for [`Process::start`].
+pub fn command(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--pdeathsig", "KILL", "--"])
+        .arg(program.as_ref());
+    command
+}
+
+impl Process {
+    /// Starts it; what it prints is kept.
+    pub fn start(name: &str, mut command: Command) -> Self {
+        let output = tempfile::tempdir().unwrap();
+        command
+            .stdout(File::create(output.path().join("stdout")).unwrap())
+            .stderr(File::create(output.path().join("stderr")).unwrap());
+        let child = spawn(command).unwrap_or_else(|error| {
+            panic!("{name} does not start: {error} (setpriv is part of util-linux)")
+        });
+        Self {
+            name: name.to_owned(),
+            child,
+            output,
+        }
+    }
+
+    pub fn stdout(&self) -> String {
+        read(self.output.path().join("stdout"))
+    }
+
+    pub fn stderr(&self) -> String {
+        read(self.log_file())
+    }
+
+    /// Where its log goes.
+    pub fn log_file(&self) -> PathBuf {
+        self.output.path().join("stderr")
+    }
+
+    /// Looks again and again until there is an answer; panics with the log if there is none in time, or if the
+    /// program ends meanwhile.
+    pub fn wait_for<T>(
+        &mut self,
+        what: &str,
+        seconds: u64,
+        mut look: impl FnMut() -> Option<T>,
+    ) -> T {
+        let deadline = Deadline::after(seconds);
+        loop {
+            if let Some(answer) = look() {
+                return answer;
+            }
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!(
+                    "{} ended ({status}) before {what}\n{}",
+                    self.name,
+                    self.log()
+                );
+            }
+            if deadline.is_over() {
+                panic!(
+                    "{}: not within {seconds} s: {what}\n{}",
+                    self.name,
+                    self.log()
+                );
+            }
+            pause();
+        }
+    }
+
+    /// Waits for its end.
+    pub fn finish(mut self, seconds: u64) -> Finished {
+        let deadline = Deadline::after(seconds);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return Finished {
+                    code: status.code(),
+                    stdout: self.stdout(),
+                    stderr: self.stderr(),
+                };
+            }
+            if deadline.is_over() {
+                panic!(
+                    "{} has not ended within {seconds} s\n{}",
+                    self.name,
+                    self.log()
+                );
+            }
+            pause();
+        }
+    }
+
+    /// Asks it to end, as an orchestrator does.
+    pub fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("sh")
+            .args(["-c", "kill -TERM \"$1\"", "sh", &pid])
+            .status()
+            .unwrap();
+        assert!(
+            status.success(),
+            "{} was not running any more\n{}",
+            self.name,
+            self.log()
+        );
+    }
+
+    /// Its resident memory in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = read(PathBuf::from(format!("/proc/{}/status", self.child.id())));
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number
+            .unwrap_or_else(|| panic!("{} has no memory\n{}", self.name, self.log()))
+            .parse()
+            .unwrap()
+    }
+
+    fn log(&self) -> String {
+        format!(
+            "--- stdout of {0}\n{1}--- stderr of {0}\n{2}---",
+            self.name,
+            self.stdout(),
+            self.stderr()
+        )
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+fn read(path: PathBuf) -> String {
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// An order to the thread that starts everything.
+type Order = (Command, SyncSender<io::Result<Child>>);
+
+/// The kernel's leash hangs on the thread that started the child, so one thread that lives as long as the test
+/// binary starts them all.
+fn spawn(command: Command) -> io::Result<Child> {
+    static STARTER: OnceLock<SyncSender<Order>> = OnceLock::new();
+    let starter = STARTER.get_or_init(|| {
+        let (orders, inbox) = sync_channel::<Order>(0);
+        thread::spawn(move || {
+            for (mut command, answer) in inbox {
+                answer.send(command.spawn()).expect("somebody waits for it");
+            }
+        });
+        orders
+    });
+    let (answer, outcome) = sync_channel(1);
+    starter
+        .send((command, answer))
+        .expect("the starter never ends");
+    outcome.recv().expect("the starter answers")
+}
+
+struct Deadline(Instant);
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests wait for other processes, which cannot wake them"
+)]
+impl Deadline {
+    fn after(seconds: u64) -> Self {
+        Self(Instant::now() + Duration::from_secs(seconds))
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() > self.0
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the rhythm of looking at a condition, never the condition"
+)]
+fn pause() {
+    thread::sleep(LOOK_EVERY);
+}

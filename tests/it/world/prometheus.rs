@@ -1,0 +1,94 @@
+//! A real Prometheus that scrapes the service under test.
+
+use std::io::Write as _;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Process, broker::free_port, command};
+
+/// A running Prometheus.
+pub struct Prometheus {
+    process: Process,
+    url: String,
+    _folder: TempDir,
+}
+
+impl Prometheus {
+    /// Scrapes `http://HOST:PORT/metrics` every second as the job `demograph`.
+    pub fn scrape(url: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let target = url.strip_prefix("http://").unwrap();
+        let config = folder.path().join("prometheus.yml");
+        std::fs::write(
+            &config,
+            format!(
+                "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
+                 scrape_configs: [{{job_name: demograph, static_configs: [{{targets: ['{target}']}}]}}]\n"
+            ),
+        )
+        .unwrap();
+        let address = format!("127.0.0.1:{}", free_port());
+        let mut prometheus = command("prometheus");
+        prometheus
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                folder.path().join("data").display()
+            ))
+            .arg(format!("--web.listen-address={address}"));
+        let mut process = Process::start("prometheus (setup/system-packages test)", prometheus);
+        let url = format!("http://{address}");
+        let ready = format!("{url}/-/ready");
+        process.wait_for("Prometheus is ready", 60, || ureq::get(&ready).call().ok());
+        Self {
+            process,
+            url,
+            _folder: folder,
+        }
+    }
+
+    /// The series that a PromQL expression gives now. Panics with Prometheus' words if it is none.
+    pub fn query(&self, expression: &str) -> Vec<Value> {
+        ask(&self.url, expression)
+    }
+
+    /// Waits until the expression gives at least one series.
+    pub fn await_data(&mut self, expression: &str, seconds: u64) -> Vec<Value> {
+        let url = self.url.clone();
+        self.process
+            .wait_for(&format!("{expression} has data"), seconds, || {
+                Some(ask(&url, expression)).filter(|series| !series.is_empty())
+            })
+    }
+}
+
+fn ask(url: &str, expression: &str) -> Vec<Value> {
+    let mut answer = ureq::get(format!("{url}/api/v1/query"))
+        .query("query", expression)
+        .config()
+        .http_status_as_error(false)
+        .build()
+        .call()
+        .unwrap();
+    let text = answer.body_mut().read_to_string().unwrap();
+    let body: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(body["status"], "success", "{expression}: {body}");
+    body["data"]["result"].as_array().unwrap().clone()
+}
+
+/// What `promtool check metrics` says of a scrape; empty where all is well.
+pub fn promtool_check(metrics: &str) -> String {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(metrics.as_bytes()).unwrap();
+    let mut promtool = command("promtool");
+    promtool
+        .args(["check", "metrics"])
+        .stdin(file.reopen().unwrap());
+    let said = Process::start("promtool (setup/system-packages test)", promtool).finish(30);
+    let verdict = format!("{}{}", said.stdout, said.stderr);
+    match said.code {
+        Some(0) => verdict,
+        code => format!("exit code {code:?}: {verdict}"),
+    }
+}

@@ -1,0 +1,165 @@
+//! The program under test, as its users start it.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use tempfile::TempDir;
+
+use super::{Finished, Process, Topic, command, repository, setup};
+
+/// How long a start may take: the model is loaded, a new group formed.
+const START_SECONDS: u64 = 60;
+
+/// `demograph` with arguments, in the project's folder.
+pub fn demograph(arguments: &[&str]) -> Command {
+    let library = setup("onnxruntime/libonnxruntime.so", "setup/onnxruntime");
+    let mut demograph = command(env!("CARGO_BIN_EXE_demograph"));
+    demograph
+        .args(arguments)
+        .env("ORT_DYLIB_PATH", library)
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    demograph
+}
+
+/// `demograph check` on a text.
+pub fn check_config(text: &str, arguments: &[&str]) -> Finished {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("demograph.toml");
+    std::fs::write(&file, text).unwrap();
+    let mut check = demograph(&["check", "--config"]);
+    check.arg(&file).args(arguments);
+    Process::start("demograph check", check).finish(60)
+}
+
+/// `demograph publish` to the topic.
+pub fn publish(topic: &Topic, crops: &Path, arguments: &[&str]) -> Process {
+    let mut publish = demograph(&["publish", "--brokers", &topic.brokers]);
+    publish
+        .args(["--topic", &topic.name])
+        .args(arguments)
+        .arg(crops);
+    Process::start("demograph publish", publish)
+}
+
+/// A label file as `publish` reads it, of rows (file, source, track).
+pub fn crops_csv(folder: &Path, rows: impl Iterator<Item = (PathBuf, String, String)>) -> PathBuf {
+    let path = folder.join("crops.csv");
+    let mut writer = csv::Writer::from_path(&path).unwrap();
+    writer.write_record(["file", "source", "trackid"]).unwrap();
+    for (file, source, track) in rows {
+        writer
+            .write_record([&file.display().to_string(), &source, &track])
+            .unwrap();
+    }
+    writer.flush().unwrap();
+    path
+}
+
+/// A running `demograph run`.
+pub struct Service {
+    pub process: Process,
+    /// Where it answers, `http://127.0.0.1:PORT`.
+    pub url: String,
+    _folder: TempDir,
+}
+
+impl Service {
+    /// A config for tests: short panes, files at once, a free port. `more` is added at its end.
+    pub fn config(topic: &Topic, out: &Path, more: &str) -> String {
+        format!(
+            r#"
+[kafka]
+brokers = "{brokers}"
+topic = "{name}"
+group = "{name}"
+[model]
+dir = "{model}"
+[windows]
+pane = "2s"
+lateness_max = "1s"
+idle_after = "2s"
+rolling = ["10s", "1m"]
+[output]
+url = "{out}"
+publish_interval = "1s"
+[http]
+listen = "127.0.0.1:0"
+{more}"#,
+            brokers = topic.brokers,
+            name = topic.name,
+            model = repository("models/utkface-small").display(),
+            out = out.display(),
+        )
+    }
+
+    /// Starts it, and waits until it answers (not until it is ready).
+    pub fn start(config: &str) -> Self {
+        Self::start_with(config, &[])
+    }
+
+    /// The same with environment variables.
+    pub fn start_with(config: &str, environment: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("demograph.toml");
+        std::fs::write(&file, config).unwrap();
+        let mut run = demograph(&["run", "--config"]);
+        run.arg(&file).envs(environment.iter().copied());
+        let mut process = Process::start("demograph run", run);
+        let log = process.log_file();
+        let url = process.wait_for("it says where /metrics is", START_SECONDS, || {
+            let text = std::fs::read_to_string(&log).ok()?;
+            let (_, rest) = text.split_once("metrics=")?;
+            let (url, _) = rest.split_once("/metrics")?;
+            Some(url.trim_matches('"').to_owned())
+        });
+        Self {
+            process,
+            url,
+            _folder: folder,
+        }
+    }
+
+    /// Waits until the group has given it partitions.
+    pub fn await_ready(&mut self) {
+        let url = format!("{}/readyz", self.url);
+        self.process
+            .wait_for("it is ready", START_SECONDS, || ureq::get(&url).call().ok());
+    }
+
+    /// The text at /metrics.
+    pub fn metrics(&self) -> String {
+        get(&format!("{}/metrics", self.url)).expect("/metrics answers")
+    }
+
+    /// Waits until the sum of all series whose text begins so is at least this.
+    pub fn await_metric(&mut self, series: &str, at_least: f64, seconds: u64) {
+        let url = format!("{}/metrics", self.url);
+        let what = format!("{series} reaches {at_least}");
+        self.process.wait_for(&what, seconds, || {
+            (metric(&get(&url)?, series) >= at_least).then_some(())
+        });
+    }
+
+    /// SIGTERM, and a clean end.
+    pub fn stop(self) -> Finished {
+        self.process.terminate();
+        let finished = self.process.finish(30);
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        finished
+    }
+}
+
+/// The body of an answer with status 200.
+fn get(url: &str) -> Option<String> {
+    ureq::get(url).call().ok()?.body_mut().read_to_string().ok()
+}
+
+/// The sum of all series whose text begins so, such as `demograph_records_total{outcome="face"`.
+pub fn metric(text: &str, series: &str) -> f64 {
+    text.lines()
+        .filter(|line| line.starts_with(series))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
+}
