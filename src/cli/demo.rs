@@ -258,10 +258,11 @@ Done.
                     {out}/windows/date=*/*.parquet
 
 Ask the tables (DuckDB):
-  SELECT source, category, sum(count) AS votes,
-         round(100 * sum(count) / sum(sum(count)) OVER (PARTITION BY source), 1) AS percent
-  FROM read_parquet('{out}/demographics/*/*.parquet', hive_partitioning = true)
-  WHERE attribute = 'gender' GROUP BY source, category ORDER BY source, category;
+  SELECT *, round(100 * votes / sum(votes) OVER (PARTITION BY source), 1) AS percent
+  FROM (SELECT source, category, sum(count) AS votes
+        FROM read_parquet('{out}/demographics/*/*.parquet', hive_partitioning = true)
+        WHERE attribute = 'gender' AND NOT suppressed GROUP BY source, category)
+  ORDER BY source, category;
 ",
         read / seconds,
         live::rejects(metrics),

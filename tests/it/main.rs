@@ -3,10 +3,14 @@
 mod commands;
 mod contracts;
 mod dashboards;
+mod dependencies;
+mod deployment;
 mod end_to_end;
 mod layers;
 mod malformed;
 mod metrics_endpoint;
+mod observability;
 mod rebalance;
 mod simulation;
+mod tools;
 mod world;

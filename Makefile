@@ -1,0 +1,43 @@
+# Everything that people run. `make` alone lists the targets.
+
+# How long the demo's cameras send, where its tables go, and a real Kafka instead of the embedded broker.
+SECONDS ?= 60
+OUT ?= demo-out
+BROKERS ?=
+
+CARGO := cargo
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bless setup setup-test
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+demo: setup ## the whole path on simulated cameras: SECONDS=60 OUT=demo-out BROKERS=host:port
+	@echo "building demograph (minutes the first time, then seconds)"
+	@$(CARGO) build --release --locked
+	@$(CARGO) run --quiet --release --locked -- --log warn demo --seconds $(SECONDS) --out $(OUT) \
+		$(if $(BROKERS),--brokers $(BROKERS))
+
+test: setup-test ## all tests, against a real Kafka, Prometheus and DuckDB
+	$(CARGO) test --locked
+
+check: setup-test ## formatting, lints, documentation, scripts; licences and sources of dependencies
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
+	$(CARGO) test --locked --quiet --test it dependencies
+	.setup/venv/bin/shellcheck .ci/run setup/rust setup/onnxruntime setup/system-packages setup/test-tools
+
+bless: setup ## write the derived files in schemas/ anew after an intended change
+	DEMOGRAPH_BLESS=1 $(CARGO) test --locked --quiet --lib schema
+
+setup: ## what building and running need
+	@setup/rust
+	@setup/system-packages build
+	@setup/onnxruntime
+
+setup-test: ## what the tests need besides: Kafka, Prometheus, DuckDB
+	@setup/rust
+	@setup/system-packages test
+	@setup/onnxruntime
+	@setup/test-tools
