@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::world::{
-    Broker, Service, crops_csv, duckdb, publish, pyarrow_schema, pyarrow_totals, repository,
+    Broker, Service, composites, crops_csv, duckdb, publish, pyarrow_schema, pyarrow_totals,
+    repository,
 };
 
 const SOURCES: &str = r#"
@@ -16,17 +17,6 @@ legal_basis = "test: composites, no natural person"
 [[source]]
 id = "cafe"
 "#;
-
-/// The composites in the order of their names.
-fn composites() -> Vec<PathBuf> {
-    let folder = std::fs::read_dir(repository("tests/data/composites")).unwrap();
-    let mut files: Vec<PathBuf> = folder
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "jpg"))
-        .collect();
-    files.sort();
-    files
-}
 
 /// 5,000 rows: every fifth crop is seen by `cafe`, without a tracker; every hundredth is cut off.
 fn crops() -> impl Iterator<Item = (PathBuf, String, String)> {
