@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "record.rs",
     "decode",
     "infer/heads.rs",
     "infer/tensor.rs",
     "infer/manifest.rs",
     "infer/denormals.rs",
+    "pipeline/attention.rs",
     "window",
     "privacy",
     "state",
