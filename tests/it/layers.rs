@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 9] = [
+const PURE: [&str; 11] = [
     "record.rs",
     "decode",
     "infer/heads.rs",
+    "infer/interval.rs",
+    "infer/self_test.rs",
     "infer/tensor.rs",
     "infer/manifest.rs",
     "infer/denormals.rs",
