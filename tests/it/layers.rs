@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 11] = [
+const PURE: [&str; 12] = [
     "record.rs",
     "decode",
+    "evaluate",
     "infer/heads.rs",
     "infer/interval.rs",
     "infer/self_test.rs",
