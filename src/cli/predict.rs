@@ -165,16 +165,20 @@ fn predict(
 
 fn open(file: &Path, attributes: Attributes) -> anyhow::Result<Result<Crop, Reject>> {
     let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
-    let limits = config_limits();
-    Ok(if bytes.len() > limits.payload_bytes_max {
-        Err(Reject::TooManyBytes)
-    } else {
-        decode::image(&bytes, &limits, attributes)
-    })
+    Ok(crop(&bytes, attributes))
+}
+
+/// Decodes a file as the service does a payload.
+pub(super) fn crop(bytes: &[u8], attributes: Attributes) -> Result<Crop, Reject> {
+    let limits = limits();
+    if bytes.len() > limits.payload_bytes_max {
+        return Err(Reject::TooManyBytes);
+    }
+    decode::image(bytes, &limits, attributes)
 }
 
 /// The service's own defaults.
-fn config_limits() -> Limits {
+pub(super) fn limits() -> Limits {
     let limits = crate::config::Limits::default();
     Limits {
         payload_bytes_max: limits.payload_bytes_max,

@@ -36,6 +36,8 @@ pub struct AgeError {
 /// How age intervals keep their promise.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Intervals {
+    /// What the manifest promises.
+    pub interval_level: f64,
     /// The share of faces whose age lies within.
     pub interval_coverage: f64,
     /// Its 95 % interval.
@@ -119,6 +121,7 @@ impl Intervals {
             .collect();
         widths.sort_by(f64::total_cmp);
         Some(Self {
+            interval_level: names.interval_level?,
             interval_coverage: all.share,
             interval_coverage_interval: [all.low, all.high],
             interval_coverage_by_band: ByLabel::new(&names.age_bands, |band| {
@@ -176,6 +179,7 @@ mod tests {
             age_bands: vec!["0-9".into(), "10+".into()],
             gender: vec!["female".into(), "male".into()],
             ethnicity: vec![],
+            interval_level: Some(0.9),
         }
     }
 

@@ -70,7 +70,7 @@ impl<T: Serialize> Serialize for ByLabel<T> {
 }
 
 /// The most likely class; the first of equals, as in the tally of a window.
-fn winner(probabilities: &[f32]) -> usize {
+pub fn winner(probabilities: &[f32]) -> usize {
     let mut best = 0;
     for (class, p) in probabilities.iter().enumerate() {
         if *p > probabilities[best] {

@@ -12,10 +12,13 @@ pub struct Names {
     pub age_bands: Vec<String>,
     pub gender: Vec<String>,
     pub ethnicity: Vec<String>,
+    /// How often age intervals should hold the age, where the model gives them.
+    pub interval_level: Option<f64>,
 }
 
 impl Names {
-    pub(super) fn band(&self, age: f64) -> usize {
+    /// The band of an age.
+    pub fn band(&self, age: f64) -> usize {
         self.age_starts
             .partition_point(|&start| f64::from(start) <= age)
             .saturating_sub(1)
@@ -179,6 +182,7 @@ mod tests {
             age_bands: vec!["0+".into()],
             gender: vec!["female".into(), "male".into()],
             ethnicity: vec!["x".into(), "y".into()],
+            interval_level: None,
         }
     }
 
