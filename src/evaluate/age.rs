@@ -1,6 +1,6 @@
 //! Errors of age in years, overall and by group; whether intervals hold the ages that they should. Pure.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{ByLabel, Face, Rate, mean, report::Names};
 
@@ -43,10 +43,21 @@ pub struct Intervals {
     /// Its 95 % interval.
     pub interval_coverage_interval: [f64; 2],
     /// By the labelled age.
+    #[serde(serialize_with = "share_only")]
     pub interval_coverage_by_band: ByLabel<Option<Rate>>,
     /// By the expected age: the promise is made band by band for these.
+    #[serde(serialize_with = "share_only")]
     pub interval_coverage_by_estimated_band: ByLabel<Option<Rate>>,
     pub interval_width_median: f64,
+}
+
+/// A number a label, so that every coverage in the JSON is one.
+fn share_only<S: Serializer>(
+    rates: &ByLabel<Option<Rate>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let shares = rates.0.iter();
+    serializer.collect_map(shares.map(|(label, rate)| (label, rate.map(|rate| rate.share))))
 }
 
 /// Faces by labelled and by expected age.

@@ -167,7 +167,8 @@ fn head_section(name: &str, head: &Head) -> String {
 {confusion}{reliability}<figure><figcaption>Classification report</figcaption>
 <pre>{report}</pre>
 <p><small>balanced accuracy {balanced:.3}</small></p></figure>
-{recall}{shares}</div>
+<div>{recall}{shares}</div>
+</div>
 </section>
 "#,
         title = capital(name),
@@ -181,15 +182,17 @@ fn age_section(age: &AgeFigures) -> String {
         "<div class=\"wide\">{}</div>\n",
         plots::distribution("Labelled and expected age", &age.distribution)
     );
-    plots += &plots::errors("Error by band of the labelled age (bias)", &age.by_band);
+    plots += &plots::errors("Years of error (and bias) by labelled age", &age.by_band);
+    plots += "<div>";
     for (title, groups) in [
-        ("Error by gender (bias)", &age.by_gender),
-        ("Error by ethnicity (bias)", &age.by_ethnicity),
+        ("Years of error (and bias) by gender", &age.by_gender),
+        ("Years of error (and bias) by ethnicity", &age.by_ethnicity),
     ] {
         if groups.0.iter().any(|(_, error)| error.is_some()) {
             plots += &plots::errors(title, groups);
         }
     }
+    plots += "</div>\n";
     if let Some(intervals) = &age.intervals {
         for (title, groups) in [
             (

@@ -8,6 +8,18 @@ const HALF: f64 = 460.0;
 /// Room for labels at the left.
 const LEFT: f64 = 110.0;
 
+/// Round shares from `from` (a multiple of 0.1) to 1, four to eight of them.
+fn ticks(from: f64) -> impl Iterator<Item = f64> {
+    let step = match 1.0 - from {
+        span if span < 0.15 => 0.02,
+        span if span < 0.35 => 0.05,
+        span if span < 0.55 => 0.1,
+        _ => 0.2,
+    };
+    let n = ((1.0 - from) / step).round() as u32;
+    (0..=n).map(move |back| 1.0 - f64::from(back) * step)
+}
+
 /// Rows are true labels; the shade is the share of the row.
 pub(super) fn confusion(title: &str, confusion: &Confusion) -> String {
     let labels = &confusion.labels;
@@ -52,7 +64,7 @@ pub(super) fn confusion(title: &str, confusion: &Confusion) -> String {
 
 /// Confidence against accuracy; on the diagonal a probability means what it says.
 pub(super) fn reliability(title: &str, calibration: &Calibration) -> String {
-    let (side, left, top) = (300.0, 52.0, 10.0);
+    let (side, left, top) = (260.0, 52.0, 10.0);
     let lowest = [&calibration.calibrated, &calibration.uncalibrated]
         .into_iter()
         .flat_map(|reliability| &reliability.bins)
@@ -69,8 +81,7 @@ pub(super) fn reliability(title: &str, calibration: &Calibration) -> String {
     let mut plot = Plot::new((HALF, top + side + 44.0), title, &description);
     plot.rect((left, top, side, side), "frame", "");
     plot.line(at(from, from), at(1.0, 1.0), "dashed");
-    for step in 0..=4 {
-        let value = from + (1.0 - from) * f64::from(step) / 4.0;
+    for value in ticks(from).filter(|&value| value > from - 1e-9) {
         let (text, (x, y)) = (format!("{value:.2}"), at(value, value));
         plot.text((x, top + side + 16.0), (Anchor::Middle, "faint"), &text);
         plot.text((left - 6.0, y + 4.0), (Anchor::End, "faint"), &text);
@@ -222,8 +233,7 @@ pub(super) fn rates(title: &str, rows: &[(String, Rate)], target: Option<f64>) -
     let description = "Dots: share. Lines: 95 % interval (Wilson).";
     let bottom = top + row * rows.len() as f64;
     let mut plot = Plot::new((HALF, bottom + 6.0), title, description);
-    for step in 0..=4 {
-        let share = from + (1.0 - from) * f64::from(step) / 4.0;
+    for share in ticks(from).filter(|&share| share > from - 1e-9) {
         plot.line((at(share), top), (at(share), bottom), "grid");
         let text = format!("{:.0} %", share * 100.0);
         plot.text((at(share), 12.0), (Anchor::Middle, "faint"), &text);
