@@ -230,11 +230,15 @@ fn mismatch(difference: &Difference<'_>, (tolerance, engine): (f32, &Engine)) ->
         expected,
         got,
     } = difference;
+    let another_file = match engine.precision {
+        Precision::Fp32 => "",
+        Precision::Int8 => "set inference.precision = \"fp32\", or ",
+    };
     format!(
         "the self-test fails on {image}: {attribute} {class:?} should be {expected:.4} and is {got:.4}; {} on {} may \
          differ by {tolerance} ({}). Its answers cannot be trusted here: kernels have computed wrongly on some \
-         processors (ONNX Runtime issue 26324). Set inference.precision = \"fp32\", or use the library that \
-         setup/onnxruntime pins, or correct the manifest's self_test if the net was changed",
+         processors (ONNX Runtime issue 26324). To go on, {another_file}use the library that setup/onnxruntime pins, or \
+         correct the manifest's self_test if the net was changed",
         engine.precision.name(),
         format!("{:?}", engine.provider).to_lowercase(),
         engine.library,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use zip::{ZipWriter, write::SimpleFileOptions};
 
-use super::world::{Finished, Process, demograph, repository};
+use super::world::{Finished, Process, Service, Topic, check_config, demograph, repository};
 
 const LABELS: &str = "tests/data/composites/labels.csv";
 const DATA: &str = "tests/data/composites";
@@ -207,4 +207,88 @@ fn pictures_are_in_the_report_only_when_asked_for() {
     let page = std::fs::read_to_string(out.path().join("report/report.html")).unwrap();
     assert_eq!(page.matches("src=\"data:image/jpeg;base64,").count(), 12);
     assert_eq!(page.matches("<img alt=\"").count(), 12);
+}
+
+/// The shipped model with one self-test, whose expected logit for "female" is given.
+fn model_with_self_test(female: f32) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = repository("models/utkface-small");
+    for file in ["manifest.toml", "model.onnx"] {
+        std::fs::copy(shipped.join(file), folder.path().join(file)).unwrap();
+    }
+    // Red from left to right, green from top to bottom, blue along the diagonal.
+    let pattern = image::RgbImage::from_fn(240, 240, |x, y| {
+        image::Rgb([x, y, (x + y) / 2].map(|level| u8::try_from(level).unwrap()))
+    });
+    pattern.save(folder.path().join("pattern.png")).unwrap();
+    let manifest = folder.path().join("manifest.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    // From Python's ONNX Runtime 1.26.0 through Pillow 13.0.0: [0.3450, -0.5897].
+    let test = format!(
+        "\n[[self_test]]\nimage = \"pattern.png\"\n[self_test.expected]\ngender = [{female:?}, -0.5897]\n"
+    );
+    std::fs::write(&manifest, text + &test).unwrap();
+    folder
+}
+
+fn check(model: &Path) -> Finished {
+    let topic = Topic {
+        brokers: "127.0.0.1:1".into(),
+        name: "nowhere".into(),
+    };
+    let config = Service::config(&topic, Path::new("out"), "[[source]]\nid = \"cam\"\n");
+    let shipped = repository("models/utkface-small").display().to_string();
+    assert!(config.contains(&shipped), "{config}");
+    let config = config.replace(&shipped, &model.display().to_string());
+    check_config(&config, &["--offline"])
+}
+
+#[test]
+fn a_passed_self_test_is_shown_by_check_and_kept_with_the_figures() {
+    let model = model_with_self_test(0.3450);
+    let said = check(model.path());
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    assert!(
+        said.stdout
+            .contains("self-test: 1 images, largest difference 0.0000"),
+        "{}",
+        said.stdout
+    );
+    let folder = model.path().display().to_string();
+    let (figures, _out) = succeed(DATA, LABELS, &["--limit", "4", "--model", &folder]);
+    let test = &figures["self_test"];
+    assert_eq!(
+        (&test["passed"], &test["images"]),
+        (&true.into(), &1.into())
+    );
+    assert_eq!(figures["precision"], "fp32");
+}
+
+#[test]
+fn a_doctored_expectation_stops_check_and_evaluate_with_the_numbers() {
+    let model = model_with_self_test(1.3450);
+    let said = check(model.path());
+    assert_eq!(said.code, Some(4), "{}{}", said.stdout, said.stderr);
+    let fault = said
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("FAULT  model"));
+    let fault = fault.expect("the model is at fault");
+    for part in [
+        "pattern.png",
+        "gender \"female\" should be 0.92",
+        "and is 0.77",
+        "ONNX Runtime 1.",
+    ] {
+        assert!(fault.contains(part), "{part}: {fault}");
+    }
+    let folder = model.path().display().to_string();
+    let (said, out) = evaluate(DATA, LABELS, &["--model", &folder]);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.stderr.contains("the self-test fails on pattern.png"),
+        "{}",
+        said.stderr
+    );
+    assert!(!out.path().join("report/evaluation.json").exists());
 }

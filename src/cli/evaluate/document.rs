@@ -61,7 +61,7 @@ impl From<Passed> for SelfTest {
 /// How fast decoding and inference were, in this run.
 #[derive(Debug, Serialize)]
 pub(super) struct Throughput {
-    /// By the CPU time of the whole program, reading the files excepted.
+    /// By the CPU time of the whole program, less that of reading files and of preparing figures.
     pub crops_per_cpu_second: f64,
     pub crops_per_second: f64,
     pub cpu_seconds: f64,

@@ -28,7 +28,7 @@ const MISSING: &str = "missing_file";
 pub(super) struct Measured {
     /// The answer, or why there is none.
     pub outcomes: Vec<Result<Answer, &'static str>>,
-    /// CPU time of the whole program, less that of reading files.
+    /// CPU time of the whole program, less that of reading files and of preparing figures.
     pub cpu: Duration,
     pub wall: Duration,
     pub sessions: usize,
@@ -47,8 +47,8 @@ struct Job<'a> {
 #[derive(Default)]
 struct Done {
     outcomes: Vec<(usize, Result<Answer, &'static str>)>,
-    /// CPU time of reading.
-    reading: Duration,
+    /// CPU time of what the service does not do: reading files, reading answers for the figures.
+    apart: Duration,
 }
 
 pub(super) fn run(
@@ -82,12 +82,12 @@ pub(super) fn run(
     })?;
     let (wall, cpu) = (clocks::wall() - wall, clocks::process_cpu() - cpu);
     job.bar.finish_and_clear();
-    let read: Duration = done.iter().map(|done| done.reading).sum();
+    let apart: Duration = done.iter().map(|done| done.apart).sum();
     let mut outcomes: Vec<_> = done.into_iter().flat_map(|done| done.outcomes).collect();
     outcomes.sort_by_key(|(row, _)| *row);
     Ok(Measured {
         outcomes: outcomes.into_iter().map(|(_, outcome)| outcome).collect(),
-        cpu: cpu.saturating_sub(read),
+        cpu: cpu.saturating_sub(apart),
         wall,
         sessions,
     })
@@ -125,7 +125,7 @@ impl Job<'_> {
             .clone()
             .map(|row| pictures.read(&self.rows[row].file, max))
             .collect::<anyhow::Result<Vec<_>>>()?;
-        done.reading += clocks::thread_cpu() - before;
+        done.apart += clocks::thread_cpu() - before;
 
         let mut crops: Vec<Crop> = Vec::with_capacity(files.len());
         let decoded: Vec<Result<(), &'static str>> = files
@@ -136,6 +136,7 @@ impl Job<'_> {
             })
             .collect();
         let mut estimates = model.estimate(&crops)?.into_iter();
+        let before = clocks::thread_cpu();
         for (row, decoded) in rows.zip(decoded) {
             let outcome = match decoded {
                 Err(reason) => Err(reason),
@@ -147,6 +148,7 @@ impl Job<'_> {
             };
             done.outcomes.push((row, outcome));
         }
+        done.apart += clocks::thread_cpu() - before;
         Ok(())
     }
 }

@@ -107,13 +107,29 @@ fn a_session_that_answers_wrongly_is_refused_with_image_output_numbers_and_libra
         "fp32 on cpu may differ by 0.001",
         "ONNX Runtime 1.",
         "26324",
-        "inference.precision",
+        "setup/onnxruntime",
     ] {
         assert!(error.contains(part), "{part}: {error}");
     }
+    assert!(
+        !error.contains("inference.precision"),
+        "fp32 already: {error}"
+    );
     // The same difference is within what int8 may show.
     let (_, model) = open(folder.path(), PrecisionChoice::Int8).unwrap();
     assert!(model.self_test().largest_difference > 0.001);
+}
+
+#[test]
+fn int8_that_answers_wrongly_is_told_to_try_fp32() {
+    let folder = complete(|text| text.replace("gender = [0.8952,", "gender = [-9.0,"));
+    let error = open(folder.path(), PrecisionChoice::Auto).err().unwrap();
+    let error = format!("{error:#}");
+    assert!(error.contains("int8 on cpu may differ by 0.08"), "{error}");
+    assert!(
+        error.contains("set inference.precision = \"fp32\""),
+        "{error}"
+    );
 }
 
 #[test]

@@ -8,11 +8,11 @@ const HALF: f64 = 460.0;
 /// Room for labels at the left.
 const LEFT: f64 = 110.0;
 
-/// Round shares from `from` (a multiple of 0.1) to 1, four to eight of them.
+/// Round shares from `from` (a multiple of 0.1) to 1, six at most.
 fn ticks(from: f64) -> impl Iterator<Item = f64> {
     let step = match 1.0 - from {
         span if span < 0.15 => 0.02,
-        span if span < 0.35 => 0.05,
+        span if span < 0.25 => 0.05,
         span if span < 0.55 => 0.1,
         _ => 0.2,
     };
