@@ -23,6 +23,8 @@ pub mod kafka;
 pub mod pipeline;
 pub mod shutdown;
 
+pub mod evaluate;
+
 pub mod cli;
 
 pub mod metrics;

@@ -231,6 +231,19 @@ impl AgePosterior {
             .max(0.0)
             .sqrt()
     }
+
+    /// The age below which the share `p` of the probability lies. The probability of a class is spread evenly over
+    /// its year, from half a year before its age to half a year after.
+    pub fn quantile(&self, p: f32) -> f32 {
+        let mut below = 0.0;
+        for (age, &mass) in self.ages.iter().zip(&self.probabilities) {
+            if mass > 0.0 && below + mass >= p {
+                return age - 0.5 + (p - below).max(0.0) / mass;
+            }
+            below += mass;
+        }
+        self.ages.last().map_or(0.0, |oldest| oldest + 0.5)
+    }
 }
 
 /// What the model says of one face; `None` where the model has no such head or the policy does not allow it.
@@ -239,4 +252,39 @@ pub struct Estimate {
     pub age: Option<AgePosterior>,
     pub gender: Option<Posterior>,
     pub ethnicity: Option<Posterior>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn posterior(probabilities: Vec<f32>) -> AgePosterior {
+        let ages: Vec<f32> = (0..probabilities.len()).map(|age| age as f32).collect();
+        AgePosterior {
+            ages: ages.into(),
+            probabilities,
+        }
+    }
+
+    #[test]
+    fn a_quantile_spreads_each_class_over_its_year() {
+        let age = posterior(vec![0.0, 0.5, 0.0, 0.25, 0.25]);
+        let quantiles = [0.25, 0.5, 0.75, 1.0].map(|p| age.quantile(p));
+        assert_eq!(quantiles, [1.0, 1.5, 3.5, 4.5]);
+    }
+
+    proptest! {
+        #[test]
+        fn quantiles_rise_with_the_share_and_stay_within_the_classes(
+            weights in prop::collection::vec(0.0f32..1.0, 2..102), p in 0.01f32..0.99, q in 0.01f32..0.99
+        ) {
+            let sum: f32 = weights.iter().sum();
+            prop_assume!(sum > 0.0);
+            let oldest = weights.len() as f32 - 0.5;
+            let age = posterior(weights.iter().map(|weight| weight / sum).collect());
+            let (low, high) = (age.quantile(p.min(q)), age.quantile(p.max(q)));
+            prop_assert!((-0.5..=high).contains(&low) && high <= oldest + 1e-3, "{low} {high}");
+        }
+    }
 }

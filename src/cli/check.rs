@@ -102,9 +102,13 @@ fn model(config: &Config) -> anyhow::Result<String> {
             println!("note   model: it does not estimate {attribute}, which a source asks for");
         }
     }
+    let engine = model.engine();
     Ok(format!(
-        "{} loads and runs, its hash is right",
-        model.facts().id
+        "{} loads and runs, its hash is right; {} on {}; self-test: {}",
+        model.facts().id,
+        engine.precision.name(),
+        engine.library,
+        service::self_test(model.self_test())
     ))
 }
 

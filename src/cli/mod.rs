@@ -4,6 +4,7 @@ mod cameras;
 mod check;
 mod crop_event;
 mod demo;
+mod evaluate;
 mod live;
 mod pace;
 mod predict;
@@ -54,6 +55,8 @@ enum Command {
     Publish(publish::PublishArgs),
     /// Show what the model says of single images.
     Predict(predict::PredictArgs),
+    /// Measure a model on labelled faces: a report for people, figures for machines.
+    Evaluate(evaluate::EvaluateArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -84,6 +87,7 @@ impl Cli {
             Command::Check(args) => check::run(&args),
             Command::Publish(args) => publish::run(args),
             Command::Predict(args) => predict::run(args),
+            Command::Evaluate(args) => evaluate::run(args),
         };
         result.unwrap_or_else(|error| {
             eprintln!("error: {error:#}");

@@ -11,9 +11,10 @@ use serde_json::json;
 
 use super::crop_event::content_type;
 use crate::{
+    config::PrecisionChoice,
     decode::{self, Limits, Reject},
-    infer::{InferenceSettings, Model, ModelFacts, ModelFiles, OnnxModel},
-    record::{Attribute, Attributes, Crop, Estimate, Posterior},
+    infer::{AgeInterval, InferenceSettings, Model, ModelFacts, ModelFiles, OnnxModel},
+    record::{AgePosterior, Attribute, Attributes, Crop, Estimate, Posterior},
 };
 
 /// Images given to the model at a time.
@@ -26,7 +27,8 @@ Examples:
   demograph predict --json --attributes age,gender crops/ | jq -r '.file + \" \" + .gender.label'
 
 A folder stands for the JPEG, PNG and WebP files in it. Images that cannot be used are reported with the reason
-for rejection; the exit code is then 1. No policy applies here: these are your own files, so all attributes are
+for rejection; the exit code is then 1. An age reads 31 (24-39) where the model's manifest says how to make intervals
+that hold the age nine times in ten (or how often it says), else 31 ± 5 with the spread of its guess. No policy applies here: these are your own files, so all attributes are
 shown unless --attributes names some.")]
 pub(super) struct PredictArgs {
     /// Face crops, or folders of them.
@@ -35,12 +37,24 @@ pub(super) struct PredictArgs {
     /// The model's folder.
     #[arg(long, default_value = "models/utkface-small")]
     model: PathBuf,
+    /// Which of the model's files runs; auto is int8 on the CPU where there is one.
+    #[arg(long, value_parser = precision, default_value = "auto", value_name = "auto|fp32|int8")]
+    precision: PrecisionChoice,
     /// One JSON object a line instead of a table.
     #[arg(long)]
     json: bool,
     /// What to estimate.
     #[arg(long, value_delimiter = ',', value_parser = attribute, default_value = "age,gender,ethnicity")]
     attributes: Vec<Attribute>,
+}
+
+pub(super) fn precision(name: &str) -> Result<PrecisionChoice, String> {
+    match name {
+        "auto" => Ok(PrecisionChoice::Auto),
+        "fp32" => Ok(PrecisionChoice::Fp32),
+        "int8" => Ok(PrecisionChoice::Int8),
+        _ => Err("write auto, fp32 or int8".into()),
+    }
 }
 
 fn attribute(name: &str) -> Result<Attribute, String> {
@@ -58,19 +72,27 @@ struct Prediction {
 
 pub(super) fn run(args: PredictArgs) -> anyhow::Result<ExitCode> {
     let files = expand(&args.images)?;
-    let settings = InferenceSettings::default();
-    let mut model = OnnxModel::load(&ModelFiles::read(&args.model, &settings)?, &settings)?;
+    let settings = InferenceSettings {
+        precision: args.precision,
+        ..Default::default()
+    };
+    let model_files = ModelFiles::read(&args.model, &settings)?;
+    let mut model = OnnxModel::load(&model_files, &settings)?;
     let attributes = args.attributes.iter().copied().collect();
     let mut predictions = Vec::new();
     for files in files.chunks(BATCH) {
         predictions.extend(predict(files, &mut model, attributes)?);
     }
+    let words = Words {
+        facts: model.facts(),
+        interval: model_files.age_interval(),
+    };
     if args.json {
         for prediction in &predictions {
-            println!("{}", to_json(prediction, model.facts()));
+            println!("{}", to_json(prediction, &words));
         }
     } else {
-        println!("{}", to_table(&predictions, model.facts()));
+        println!("{}", to_table(&predictions, &words));
     }
     let all_well = predictions
         .iter()
@@ -80,6 +102,21 @@ pub(super) fn run(args: PredictArgs) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What it takes to put an estimate into words.
+struct Words<'a> {
+    facts: &'a ModelFacts,
+    interval: Option<&'a AgeInterval>,
+}
+
+impl Words<'_> {
+    fn age(&self, age: &AgePosterior) -> String {
+        match self.interval.map(|interval| interval.of(age)) {
+            Some((low, high)) => format!("{:.0} ({low:.0}-{high:.0})", age.mean()),
+            None => format!("{:.0} ± {:.0}", age.mean(), age.spread()),
+        }
+    }
 }
 
 fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
@@ -128,16 +165,20 @@ fn predict(
 
 fn open(file: &Path, attributes: Attributes) -> anyhow::Result<Result<Crop, Reject>> {
     let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
-    let limits = config_limits();
-    Ok(if bytes.len() > limits.payload_bytes_max {
-        Err(Reject::TooManyBytes)
-    } else {
-        decode::image(&bytes, &limits, attributes)
-    })
+    Ok(crop(&bytes, attributes))
+}
+
+/// Decodes a file as the service does a payload.
+pub(super) fn crop(bytes: &[u8], attributes: Attributes) -> Result<Crop, Reject> {
+    let limits = limits();
+    if bytes.len() > limits.payload_bytes_max {
+        return Err(Reject::TooManyBytes);
+    }
+    decode::image(bytes, &limits, attributes)
 }
 
 /// The service's own defaults.
-fn config_limits() -> Limits {
+pub(super) fn limits() -> Limits {
     let limits = crate::config::Limits::default();
     Limits {
         payload_bytes_max: limits.payload_bytes_max,
@@ -155,7 +196,7 @@ fn winner<'a>(posterior: &Posterior, labels: &'a [String]) -> (&'a str, f32) {
     best.map_or(("", 0.0), |(&p, label)| (label, p))
 }
 
-fn to_table(predictions: &[Prediction], facts: &ModelFacts) -> Table {
+fn to_table(predictions: &[Prediction], words: &Words<'_>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["image", "age", "gender", "ethnicity"]);
@@ -164,11 +205,12 @@ fn to_table(predictions: &[Prediction], facts: &ModelFacts) -> Table {
         let row = match &prediction.result {
             Ok(estimate) => [
                 file,
-                estimate.age.as_ref().map_or("-".into(), |age| {
-                    format!("{:.0} ± {:.0}", age.mean(), age.spread())
-                }),
-                shown(estimate.gender.as_ref(), &facts.gender),
-                shown(estimate.ethnicity.as_ref(), &facts.ethnicity),
+                estimate
+                    .age
+                    .as_ref()
+                    .map_or("-".into(), |age| words.age(age)),
+                shown(estimate.gender.as_ref(), &words.facts.gender),
+                shown(estimate.ethnicity.as_ref(), &words.facts.ethnicity),
             ],
             Err(reason) => [
                 file,
@@ -189,7 +231,8 @@ fn shown(posterior: Option<&Posterior>, labels: &[String]) -> String {
     })
 }
 
-fn to_json(prediction: &Prediction, facts: &ModelFacts) -> serde_json::Value {
+fn to_json(prediction: &Prediction, words: &Words<'_>) -> serde_json::Value {
+    let facts = words.facts;
     let estimate = match &prediction.result {
         Ok(estimate) => estimate,
         Err(reason) => return json!({ "file": prediction.file, "rejected": reason.name() }),
@@ -197,6 +240,12 @@ fn to_json(prediction: &Prediction, facts: &ModelFacts) -> serde_json::Value {
     let mut line = json!({ "file": prediction.file, "model": facts.id });
     if let Some(age) = &estimate.age {
         line["age"] = json!({ "mean": age.mean(), "spread": age.spread() });
+        if let Some(interval) = words.interval {
+            let (low, high) = interval.of(age);
+            line["age"]["low"] = low.into();
+            line["age"]["high"] = high.into();
+            line["age"]["level"] = interval.level.into();
+        }
     }
     let heads = [
         ("gender", &estimate.gender, &facts.gender),

@@ -7,7 +7,7 @@ use anyhow::Context;
 use crate::{
     config::Config,
     http::{self, Control, Health},
-    infer::{InferenceSettings, Model, ModelFiles, OnnxModel},
+    infer::{InferenceSettings, Model, ModelFiles, OnnxModel, Passed},
     kafka::Consumer,
     metrics::Metrics,
     pipeline::{self, Parts},
@@ -92,9 +92,34 @@ fn load_models(config: &Config) -> anyhow::Result<Vec<Box<dyn Model>>> {
         0 => available_parallelism().map_or(1, usize::from),
         n => n,
     };
-    (0..sessions)
-        .map(|_| Ok(Box::new(OnnxModel::load(&files, &settings)?) as Box<dyn Model>))
-        .collect()
+    let models = (0..sessions)
+        .map(|_| OnnxModel::load(&files, &settings))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    if let Some(model) = models.first() {
+        let engine = model.engine();
+        tracing::info!(
+            self_test = self_test(model.self_test()),
+            precision = engine.precision.name(),
+            library = engine.library,
+            sessions,
+            "every session answers as it should"
+        );
+    }
+    Ok(models
+        .into_iter()
+        .map(|model| Box::new(model) as Box<dyn Model>)
+        .collect())
+}
+
+/// A passed self-test in words.
+pub(super) fn self_test(passed: &Passed) -> String {
+    match passed.images {
+        0 => "none in the manifest".into(),
+        images => format!(
+            "{images} images, largest difference {:.5} of {} allowed",
+            passed.largest_difference, passed.tolerance
+        ),
+    }
 }
 
 /// The config's words in those of inference.
@@ -102,6 +127,7 @@ pub(super) fn inference_settings(config: &Config) -> InferenceSettings {
     let inference = &config.inference;
     InferenceSettings {
         provider: inference.provider,
+        precision: inference.precision,
         allow_cpu_fallback: inference.allow_cpu_fallback,
         device_id: inference.device_id,
         batch_max: inference.batch_max,

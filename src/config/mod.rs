@@ -11,8 +11,8 @@ mod values;
 
 pub use fault::{Fault, Faults, read_checked};
 pub use sections::{
-    Http, Inference, Kafka, Limits, LostData, Model, Output, Policy, Provider, Source, Start,
-    UnknownSources, Windows,
+    Http, Inference, Kafka, Limits, LostData, Model, Output, Policy, PrecisionChoice, Provider,
+    Source, Start, UnknownSources, Windows,
 };
 pub use values::{Span, Text};
 

@@ -76,6 +76,8 @@ pub struct Model {
 pub struct Inference {
     /// The execution provider of ONNX Runtime.
     pub provider: Provider,
+    /// Which of the model's files runs.
+    pub precision: PrecisionChoice,
     /// Run on the CPU, with a warning, when the provider is not available; otherwise that stops the start.
     pub allow_cpu_fallback: bool,
     /// The GPU to use.
@@ -95,6 +97,7 @@ impl Default for Inference {
     fn default() -> Self {
         Self {
             provider: Provider::Cpu,
+            precision: PrecisionChoice::Auto,
             allow_cpu_fallback: false,
             device_id: 0,
             sessions: 0,
@@ -112,6 +115,17 @@ pub enum Provider {
     Cpu,
     Cuda,
     Tensorrt,
+}
+
+/// Which of the model's files runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PrecisionChoice {
+    /// int8 on the CPU where the manifest has it, else fp32.
+    #[default]
+    Auto,
+    Fp32,
+    Int8,
 }
 
 /// Event-time windows.

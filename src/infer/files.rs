@@ -1,16 +1,24 @@
-//! A model folder, read once: the manifest, and the ONNX bytes with their hashes checked.
+//! A model folder, read once: the manifest, the ONNX bytes with their hashes checked, the images of the self-test.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
-    InferenceSettings, ModelFacts, denormals,
-    manifest::{Manifest, Net},
+    AgeInterval, InferenceSettings, ModelFacts, denormals,
+    manifest::{Manifest, Net, Precision},
+    self_test::{Case, SelfTest},
 };
-use crate::record::Attribute;
+use crate::{
+    config::{PrecisionChoice, Provider},
+    decode::{self, Limits},
+    record::Attribute,
+};
+
+/// An image of a self-test may not be wider or higher.
+const SELF_TEST_SIDE_MAX: u32 = 4096;
 
 /// What a model folder holds; sessions are made from it.
 #[derive(Debug, Clone)]
@@ -18,9 +26,12 @@ pub struct ModelFiles {
     pub manifest: Manifest,
     pub facts: ModelFacts,
     pub nets: Vec<NetFile>,
+    /// int8 as soon as one net is.
+    pub precision: Precision,
+    pub(super) self_tests: Arc<[Case]>,
 }
 
-/// One net: what the manifest says of it, and the very bytes that had the right hash.
+/// One net: what the manifest says of the file that runs, and the very bytes that had the right hash.
 #[derive(Debug, Clone)]
 pub struct NetFile {
     pub net: Net,
@@ -37,41 +48,116 @@ impl ModelFiles {
             )
         })?;
         let manifest = Manifest::parse(&text).with_context(|| path.display().to_string())?;
-        let nets = manifest
+        let chosen = manifest
             .nets
             .iter()
-            .map(|net| read_net(folder, net, settings))
+            .map(|net| choose(net, settings))
+            .collect::<anyhow::Result<Vec<_>>>()
+            .with_context(|| path.display().to_string())?;
+        let is_int8 = chosen
+            .iter()
+            .any(|(_, precision)| *precision == Precision::Int8);
+        let nets = chosen
+            .into_iter()
+            .map(|(net, _)| read_net(folder, net, settings))
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let facts = facts(&manifest);
+        let self_tests = manifest
+            .self_tests
+            .iter()
+            .map(|test| read_case(folder, test, &manifest))
+            .collect::<anyhow::Result<_>>()?;
         Ok(Self {
+            facts: facts(&manifest, &nets),
             manifest,
-            facts,
             nets,
+            precision: if is_int8 {
+                Precision::Int8
+            } else {
+                Precision::Fp32
+            },
+            self_tests,
         })
+    }
+
+    /// How to make intervals of ages, where the manifest says it.
+    pub fn age_interval(&self) -> Option<&AgeInterval> {
+        self.manifest.head(Attribute::Age)?.interval.as_ref()
     }
 }
 
-fn facts(manifest: &Manifest) -> ModelFacts {
+/// The net as it will run: with the file of the precision that was asked for.
+fn choose(net: &Net, settings: &InferenceSettings) -> anyhow::Result<(Net, Precision)> {
+    let int8 = net
+        .variants
+        .iter()
+        .find(|variant| variant.precision == Precision::Int8);
+    let variant = match settings.precision {
+        PrecisionChoice::Fp32 => None,
+        // A graphics card has no fast path for this form of 8-bit net.
+        PrecisionChoice::Auto => int8.filter(|_| settings.provider == Provider::Cpu),
+        PrecisionChoice::Int8 => Some(int8.with_context(|| {
+            format!(
+                "inference.precision = \"int8\", but {} has no int8 variant: write \"auto\" or \"fp32\"",
+                net.file
+            )
+        })?),
+    };
+    Ok(match variant {
+        None => (net.clone(), Precision::Fp32),
+        Some(variant) => {
+            let (file, sha256) = (variant.file.clone(), variant.sha256.clone());
+            let net = Net {
+                file,
+                sha256,
+                ..net.clone()
+            };
+            (net, variant.precision)
+        }
+    })
+}
+
+/// The image of a self-test, decoded as a crop is.
+fn read_case(folder: &Path, test: &SelfTest, manifest: &Manifest) -> anyhow::Result<Case> {
+    let path = folder.join(&test.image);
+    let bytes = std::fs::read(&path)
+        .with_context(|| format!("read the self-test's image {}", path.display()))?;
+    let limits = Limits {
+        payload_bytes_max: usize::MAX,
+        image_side_max: SELF_TEST_SIDE_MAX,
+        future_max: 0,
+    };
+    let crop =
+        decode::image(&bytes, &limits, Attribute::ALL.into_iter().collect()).map_err(|reason| {
+            anyhow!(
+                "the self-test's image {}: {}",
+                path.display(),
+                reason.name()
+            )
+        })?;
+    Case::new(test, crop, &manifest.heads().collect::<Vec<_>>())
+}
+
+fn facts(manifest: &Manifest, nets: &[NetFile]) -> ModelFacts {
     let labels = |attribute| {
         manifest
             .head(attribute)
             .map_or_else(Vec::new, |head| head.labels.clone())
     };
     ModelFacts {
-        id: format!("{}@{}", manifest.name, &hash_of_all(manifest)[..12]),
+        id: format!("{}@{}", manifest.name, &hash_of_all(nets)[..12]),
         has_age: manifest.head(Attribute::Age).is_some(),
         gender: labels(Attribute::Gender),
         ethnicity: labels(Attribute::Ethnicity),
     }
 }
 
-/// The hash of the only net, else the hash over the nets' hashes.
-fn hash_of_all(manifest: &Manifest) -> String {
-    match manifest.nets.as_slice() {
-        [net] => net.sha256.clone(),
-        nets => hex(nets
+/// The hash of the only file that runs, else the hash over the files' hashes.
+fn hash_of_all(nets: &[NetFile]) -> String {
+    match nets {
+        [file] => file.net.sha256.clone(),
+        files => hex(files
             .iter()
-            .map(|net| net.sha256.as_str())
+            .map(|file| file.net.sha256.as_str())
             .collect::<String>()
             .as_bytes()),
     }
@@ -82,7 +168,7 @@ fn hex(bytes: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn read_net(folder: &Path, net: &Net, settings: &InferenceSettings) -> anyhow::Result<NetFile> {
+fn read_net(folder: &Path, net: Net, settings: &InferenceSettings) -> anyhow::Result<NetFile> {
     let path = folder.join(&net.file);
     let mut onnx: Bytes = std::fs::read(&path)
         .with_context(|| format!("read the net {}", path.display()))?
@@ -114,8 +200,5 @@ fn read_net(folder: &Path, net: &Net, settings: &InferenceSettings) -> anyhow::R
             );
         }
     }
-    Ok(NetFile {
-        net: net.clone(),
-        onnx,
-    })
+    Ok(NetFile { net, onnx })
 }

@@ -29,11 +29,7 @@ impl Reader {
             activation: head.activation.unwrap_or(Activation::Logits),
             temperature: head.temperature,
             ages: head.ages.clone().into(),
-            classes: match head.kind {
-                Kind::Softmax => head.labels.len(),
-                Kind::AgeDistribution => head.ages.len(),
-                Kind::Regression => 1,
-            },
+            classes: head.classes(),
         }
     }
 

@@ -1,10 +1,17 @@
 //! `manifest.toml`, version 1: what a model folder says of its nets. Pure.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    path::{Component, Path},
+};
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::{
+    interval::AgeInterval,
+    self_test::{SelfTest, Tolerance},
+};
 use crate::{
     config::{Fault, Faults, read_checked},
     record::Attribute,
@@ -33,6 +40,13 @@ pub struct Manifest {
     #[serde(rename = "net")]
     #[schemars(length(min = 1, max = 16))]
     pub nets: Vec<Net>,
+    /// Images with known answers, which every session must give before it serves.
+    #[serde(default, rename = "self_test")]
+    #[schemars(length(max = 64))]
+    pub self_tests: Vec<SelfTest>,
+    /// How far a probability may be from the self-test's, by what the session computes in.
+    #[serde(default)]
+    pub self_test_tolerance: Tolerance,
 }
 
 /// One ONNX file.
@@ -45,10 +59,45 @@ pub struct Net {
     /// Its SHA-256, 64 lowercase hexadecimal digits; `sha256sum FILE` prints it.
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: String,
+    /// The same net in other numbers: same input, same outputs.
+    #[serde(default, rename = "variant")]
+    #[schemars(length(max = 4))]
+    pub variants: Vec<Variant>,
     pub input: Input,
     #[serde(rename = "head")]
     #[schemars(length(min = 1, max = 3))]
     pub heads: Vec<Head>,
+}
+
+/// Another file of the same net.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// What it computes in; fp32 is the net's own file.
+    pub precision: Precision,
+    /// The ONNX file beside this one.
+    #[schemars(length(min = 1))]
+    pub file: String,
+    /// Its SHA-256, 64 lowercase hexadecimal digits.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    pub sha256: String,
+}
+
+/// The numbers that a net computes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    Fp32,
+    Int8,
+}
+
+impl Precision {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fp32 => "fp32",
+            Self::Int8 => "int8",
+        }
+    }
 }
 
 /// How a crop becomes the net's input: resized, then `(pixel - mean) / std` for pixels of 0..255.
@@ -117,6 +166,8 @@ pub struct Head {
     /// Divides the logits before the softmax; fitted on validation data, 1 leaves them as they are.
     #[serde(default = "one")]
     pub temperature: f32,
+    /// age_distribution: how to make intervals that hold the age as often as they say.
+    pub interval: Option<AgeInterval>,
 }
 
 fn one() -> f32 {
@@ -133,6 +184,17 @@ pub enum Kind {
     AgeDistribution,
     /// The age in years, one number.
     Regression,
+}
+
+impl Head {
+    /// How many numbers the output holds for a crop.
+    pub(super) fn classes(&self) -> usize {
+        match self.kind {
+            Kind::Softmax => self.labels.len(),
+            Kind::AgeDistribution => self.ages.len(),
+            Kind::Regression => 1,
+        }
+    }
 }
 
 /// What the numbers of an output are.
@@ -163,10 +225,7 @@ impl Manifest {
 
     /// The head of an attribute.
     pub fn head(&self, attribute: Attribute) -> Option<&Head> {
-        self.nets
-            .iter()
-            .flat_map(|net| &net.heads)
-            .find(|head| head.attribute == attribute)
+        self.heads().find(|head| head.attribute == attribute)
     }
 
     fn contradictions(&self) -> Vec<Fault> {
@@ -177,20 +236,7 @@ impl Manifest {
         }
         let mut seen = BTreeSet::new();
         for (n, net) in self.nets.iter().enumerate() {
-            if net.file.contains(['/', '\\']) {
-                faults.push(Fault::new(
-                    &format!("net[{n}].file"),
-                    &net.file,
-                    "name a file in the model's own folder",
-                ));
-            }
-            if net.input.std.contains(&0.0) {
-                faults.push(Fault::new(
-                    &format!("net[{n}].input.std"),
-                    "",
-                    "divides by 0: write 1.0 to leave pixels as they are",
-                ));
-            }
+            faults.extend(net.contradictions(&format!("net[{n}]")));
             for (m, head) in net.heads.iter().enumerate() {
                 let field = |name: &str| format!("net[{n}].head[{m}].{name}");
                 if !seen.insert(head.attribute) {
@@ -201,6 +247,54 @@ impl Manifest {
                     ));
                 }
                 faults.extend(head.contradictions(&field));
+            }
+        }
+        let heads: Vec<&Head> = self.heads().collect();
+        for (n, test) in self.self_tests.iter().enumerate() {
+            faults.extend(test.contradictions(&format!("self_test[{n}]"), &heads));
+        }
+        faults
+    }
+
+    pub(super) fn heads(&self) -> impl Iterator<Item = &Head> {
+        self.nets.iter().flat_map(|net| &net.heads)
+    }
+}
+
+/// Whether a path stays below the model's folder.
+pub(super) fn stays_inside(path: &str) -> bool {
+    let mut parts = Path::new(path).components();
+    !path.contains('\\') && parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
+impl Net {
+    fn contradictions(&self, at: &str) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let files = std::iter::once((format!("{at}.file"), &self.file)).chain(
+            self.variants
+                .iter()
+                .enumerate()
+                .map(|(n, variant)| (format!("{at}.variant[{n}].file"), &variant.file)),
+        );
+        for (field, file) in files.filter(|(_, file)| file.contains(['/', '\\'])) {
+            let fix = "name a file in the model's own folder";
+            faults.push(Fault::new(&field, file, fix));
+        }
+        if self.input.std.contains(&0.0) {
+            faults.push(Fault::new(
+                &format!("{at}.input.std"),
+                "",
+                "divides by 0: write 1.0 to leave pixels as they are",
+            ));
+        }
+        let mut seen = BTreeSet::from([Precision::Fp32.name()]);
+        for (n, variant) in self.variants.iter().enumerate() {
+            if !seen.insert(variant.precision.name()) {
+                faults.push(Fault::new(
+                    &format!("{at}.variant[{n}].precision"),
+                    variant.precision.name(),
+                    "has a file already: the net's own is fp32, and each precision stands once",
+                ));
             }
         }
         faults
@@ -241,6 +335,13 @@ impl Head {
         }
         if !(self.temperature > 0.0 && self.temperature.is_finite()) {
             fault("temperature", "must be above 0; 1.0 changes nothing");
+        }
+        match &self.interval {
+            Some(_) if !is_age => {
+                fault("interval", "only an age_distribution has one: remove it");
+            }
+            Some(interval) => faults.extend(interval.contradictions(&self.ages, field)),
+            None => {}
         }
         faults
     }

@@ -1,28 +1,33 @@
 //! Crops -> estimates. The trait here is all that the rest of the program knows of a model;
 //! ONNX Runtime stays behind `onnx`.
 //!
-//! Promises: a model runs only if its bytes have the manifest's hash and its graph the manifest's inputs and
-//! outputs; an attribute that a crop does not allow never becomes part of its estimate.
+//! Promises: a model runs only if its bytes have the manifest's hash, its graph the manifest's inputs and outputs, and
+//! its answers to the manifest's self-test are right; an attribute that a crop does not allow never becomes part of
+//! its estimate.
 
 mod denormals;
 mod files;
 mod heads;
+mod interval;
 mod manifest;
 mod net;
 mod onnx;
 mod runtime;
+mod self_test;
 mod stub;
 mod tensor;
 
 pub use files::{ModelFiles, NetFile};
-pub use manifest::Manifest;
+pub use interval::AgeInterval;
+pub use manifest::{Head, Manifest, Precision};
 pub use onnx::OnnxModel;
+pub use self_test::{Engine, Passed};
 pub use stub::StubModel;
 
 use std::path::PathBuf;
 
 use crate::{
-    config::Provider,
+    config::{PrecisionChoice, Provider},
     record::{Attribute, Crop, Estimate},
 };
 
@@ -59,6 +64,7 @@ pub trait Model: Send {
 #[derive(Debug, Clone, PartialEq)]
 pub struct InferenceSettings {
     pub provider: Provider,
+    pub precision: PrecisionChoice,
     pub allow_cpu_fallback: bool,
     pub device_id: i32,
     pub batch_max: usize,
@@ -71,6 +77,7 @@ impl Default for InferenceSettings {
     fn default() -> Self {
         Self {
             provider: Provider::Cpu,
+            precision: PrecisionChoice::Auto,
             allow_cpu_fallback: false,
             device_id: 0,
             batch_max: 8,

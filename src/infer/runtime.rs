@@ -1,6 +1,7 @@
 //! ONNX Runtime itself: found, loaded and started once a process.
 
 use std::{
+    ffi::CStr,
     path::{Path, PathBuf},
     sync::{Mutex, OnceLock},
 };
@@ -12,6 +13,7 @@ use ort::environment::Environment;
 const LIBRARY: &str = "libonnxruntime.so";
 
 static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+static VERSION: OnceLock<String> = OnceLock::new();
 static STARTING: Mutex<()> = Mutex::new(());
 
 /// The environment; the first call decides which library is loaded.
@@ -23,10 +25,30 @@ pub(super) fn environment(configured: Option<&Path>) -> anyhow::Result<&'static 
         return Ok(environment);
     }
     let library = find(configured)?;
-    let environment = start(&library)
+    let started =
+        start(&library).and_then(|environment| Ok((environment, read_version(&library)?)));
+    let (environment, version) = started
         .map_err(|error| anyhow!("{error}"))
         .with_context(|| format!("load ONNX Runtime from {}", library.display()))?;
+    VERSION.get_or_init(|| version);
     Ok(ENVIRONMENT.get_or_init(|| environment))
+}
+
+/// The version of the library that [`environment`] loaded.
+pub(super) fn version() -> &'static str {
+    VERSION.get().map_or("", String::as_str)
+}
+
+fn read_version(library: &Path) -> Result<String, Box<dyn std::error::Error>> {
+    // SAFETY: the library is loaded already (its initialisers have run), and the two functions are those that every
+    // version of ONNX Runtime's C interface begins with.
+    unsafe {
+        let library = libloading::Library::new(library)?;
+        let base = library
+            .get::<unsafe extern "C" fn() -> *const ort::sys::OrtApiBase>(b"OrtGetApiBase")?;
+        let version = ((*base()).GetVersionString)();
+        Ok(CStr::from_ptr(version).to_str()?.to_owned())
+    }
 }
 
 fn start(library: &Path) -> Result<Environment, Box<dyn std::error::Error>> {

@@ -1,5 +1,8 @@
 //! The shipped models, and what happens when a model folder is wrong. Needs the ONNX Runtime library (`make setup`).
 
+mod preprocessing;
+mod self_test;
+
 use std::path::{Path, PathBuf};
 
 use super::*;

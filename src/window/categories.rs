@@ -48,15 +48,19 @@ impl Categories {
     }
 
     /// The probability of each band. An age of 17.6 years lies in the band that ends with 17.
-    fn bands(&self, age: &AgePosterior) -> Vec<f32> {
+    pub fn bands(&self, age: &AgePosterior) -> Vec<f32> {
         let mut bands = vec![0.0; self.age_starts.len()];
         for (&years, p) in age.ages.iter().zip(&age.probabilities) {
-            let band = self
-                .age_starts
-                .partition_point(|&start| start as f32 <= years);
-            bands[band.saturating_sub(1)] += p;
+            bands[self.band(years)] += p;
         }
         bands
+    }
+
+    /// The band of an age.
+    pub fn band(&self, years: f32) -> usize {
+        self.age_starts
+            .partition_point(|&start| start as f32 <= years)
+            .saturating_sub(1)
     }
 }
 

@@ -6,6 +6,7 @@ mod dashboards;
 mod dependencies;
 mod deployment;
 mod end_to_end;
+mod evaluate;
 mod layers;
 mod malformed;
 mod metrics_endpoint;

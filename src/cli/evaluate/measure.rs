@@ -1,0 +1,161 @@
+//! Runs the faces through decoding and inference, one thread a session, and takes the time.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, anyhow};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{clocks, labels::Labelled, pictures::Pictures};
+use crate::{
+    cli::predict,
+    decode::Reject,
+    evaluate::{Answer, Reading},
+    infer::{Model, OnnxModel},
+    record::{Attribute, Attributes, Crop},
+};
+
+/// Crops given to the model at a time, as in the service.
+const BATCH: usize = 8;
+
+/// The reason for a face that is not where the labels say.
+const MISSING: &str = "missing_file";
+
+/// What came of every row, in order.
+pub(super) struct Measured {
+    /// The answer, or why there is none.
+    pub outcomes: Vec<Result<Answer, &'static str>>,
+    /// CPU time of the whole program, less that of reading files and of preparing figures.
+    pub cpu: Duration,
+    pub wall: Duration,
+    pub sessions: usize,
+}
+
+/// What the threads share.
+struct Job<'a> {
+    rows: &'a [Labelled],
+    reading: &'a Reading,
+    /// The first row that nobody has taken.
+    next: AtomicUsize,
+    bar: ProgressBar,
+}
+
+/// What one thread did.
+#[derive(Default)]
+struct Done {
+    outcomes: Vec<(usize, Result<Answer, &'static str>)>,
+    /// CPU time of what the service does not do: reading files, reading answers for the figures.
+    apart: Duration,
+}
+
+pub(super) fn run(
+    rows: &[Labelled],
+    pictures: Pictures,
+    models: Vec<OnnxModel>,
+    reading: &Reading,
+) -> anyhow::Result<Measured> {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} faces, {per_sec}, {eta} to go")?;
+    let job = Job {
+        rows,
+        reading,
+        next: AtomicUsize::new(0),
+        bar: ProgressBar::new(rows.len() as u64).with_style(style),
+    };
+    let sessions = models.len();
+    let mut parts = Vec::new();
+    for model in models {
+        parts.push((model, pictures.again()?));
+    }
+    let (wall, cpu) = (clocks::wall(), clocks::process_cpu());
+    let done = thread::scope(|scope| {
+        let threads: Vec<_> = parts
+            .into_iter()
+            .map(|(model, pictures)| scope.spawn(|| job.work(model, pictures)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().map_err(|_| anyhow!("a thread panicked"))?)
+            .collect::<anyhow::Result<Vec<Done>>>()
+    })?;
+    let (wall, cpu) = (clocks::wall() - wall, clocks::process_cpu() - cpu);
+    job.bar.finish_and_clear();
+    let apart: Duration = done.iter().map(|done| done.apart).sum();
+    let mut outcomes: Vec<_> = done.into_iter().flat_map(|done| done.outcomes).collect();
+    outcomes.sort_by_key(|(row, _)| *row);
+    Ok(Measured {
+        outcomes: outcomes.into_iter().map(|(_, outcome)| outcome).collect(),
+        cpu: cpu.saturating_sub(apart),
+        wall,
+        sessions,
+    })
+}
+
+impl Job<'_> {
+    /// Takes batches until none is left.
+    fn work(&self, mut model: OnnxModel, mut pictures: Pictures) -> anyhow::Result<Done> {
+        let mut done = Done::default();
+        loop {
+            let first = self.next.fetch_add(BATCH, Ordering::Relaxed);
+            let last = (first + BATCH).min(self.rows.len());
+            if first >= last {
+                return Ok(done);
+            }
+            let batch = self.batch(first..last, &mut model, (&mut pictures, &mut done));
+            if let Err(error) = batch {
+                // The others need not go on.
+                self.next.store(self.rows.len(), Ordering::Relaxed);
+                return Err(error);
+            }
+            self.bar.inc((last - first) as u64);
+        }
+    }
+
+    fn batch(
+        &self,
+        rows: std::ops::Range<usize>,
+        model: &mut OnnxModel,
+        (pictures, done): (&mut Pictures, &mut Done),
+    ) -> anyhow::Result<()> {
+        let before = clocks::thread_cpu();
+        let max = predict::limits().payload_bytes_max;
+        let files = rows
+            .clone()
+            .map(|row| pictures.read(&self.rows[row].file, max))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        done.apart += clocks::thread_cpu() - before;
+
+        let mut crops: Vec<Crop> = Vec::with_capacity(files.len());
+        let decoded: Vec<Result<(), &'static str>> = files
+            .into_iter()
+            .map(|file| {
+                crops.push(decode(file)?);
+                Ok(())
+            })
+            .collect();
+        let mut estimates = model.estimate(&crops)?.into_iter();
+        let before = clocks::thread_cpu();
+        for (row, decoded) in rows.zip(decoded) {
+            let outcome = match decoded {
+                Err(reason) => Err(reason),
+                Ok(()) => {
+                    let estimate = estimates.next();
+                    let estimate = estimate.context("the model gives one estimate a crop")?;
+                    Ok(self.reading.answer(&estimate))
+                }
+            };
+            done.outcomes.push((row, outcome));
+        }
+        done.apart += clocks::thread_cpu() - before;
+        Ok(())
+    }
+}
+
+/// As the service does it; labels were made to be compared, so that every attribute is allowed.
+fn decode(file: Option<Vec<u8>>) -> Result<Crop, &'static str> {
+    let all: Attributes = Attribute::ALL.into_iter().collect();
+    let bytes = file.ok_or(MISSING)?;
+    predict::crop(&bytes, all).map_err(Reject::name)
+}
