@@ -86,7 +86,8 @@ def recalls(evaluation: dict) -> str:
 
 def robustness(figures: dict) -> str:
     """Flips under each change of the picture."""
-    text = f"\n## When only the picture changes ({figures['precision']})\nShare of faces whose class flips:\n\n"
+    text = f"\n## When only the picture changes ({figures['precision']}, {figures['part']} part)\n"
+    text += "Share of faces whose class flips:\n\n"
     classes = list(next(iter(figures["changes"].values()))["ethnicity"]["flip_rate"])
     rows = [
         [
@@ -97,14 +98,14 @@ def robustness(figures: dict) -> str:
         ]
         for name, change in figures["changes"].items()
     ]
-    head = ["change", "gender (worst class)", *(f"labelled {c}" for c in classes), "age moves, years"]
-    return text + table(head, rows)
+    head = ["change", "gender (worst class)", *(f"labelled {c}" for c in classes)]
+    return text + table([*head, "age moves, years"], rows)
 
 
 def speed(figures: dict) -> str:
     """Crops per CPU-second."""
-    text = f"\n## Speed\nOne thread of {figures['processor']}; ONNX Runtime {figures['onnxruntime']}, "
-    text += f"OpenVINO {figures['openvino']}.\n\n"
+    text = f"\n## Speed\nOne thread of {figures['processor']}; ONNX Runtime "
+    text += f"{figures['onnxruntime']}, OpenVINO {figures['openvino']}.\n\n"
     rows = [
         [name, rate, figures["times_resnet18_fp32"][name]]
         for name, rate in figures["crops_per_cpu_second"].items()

@@ -22,7 +22,7 @@ from PIL import Image
 
 from calibrate import age_interval, calibration_error
 from data import (
-    AGE_BANDS, DECADES, ETHNICITIES, GENDERS, age_band, decade, load_face, read_labels,
+    AGE_BANDS, DECADES, ETHNICITIES, GENDERS, Labels, age_band, decade, load_face, read_labels,
 )
 from runtime import Answers, predict
 
@@ -117,6 +117,15 @@ def interval_margin(folder: Path) -> list[float] | None:
     return found[0] if found else None
 
 
+def truth_of(labels: Labels) -> dict[str, np.ndarray]:
+    """Labelled age and names of classes."""
+    return {
+        "age": labels.age,
+        "gender": np.array(GENDERS)[labels.gender],
+        "ethnicity": np.array(ETHNICITIES)[labels.ethnicity],
+    }
+
+
 def measure_faces(options: argparse.Namespace) -> dict[str, object]:
     """Figures on a part of the labelled faces, with and without disputed labels."""
     labels = read_labels(options.labels)
@@ -124,11 +133,7 @@ def measure_faces(options: argparse.Namespace) -> dict[str, object]:
     with zipfile.ZipFile(options.data) as archive:
         faces = (load_face(archive, name) for name in labels.files)
         answers = predict(options.model, faces, options.precision)
-    truth = {
-        "age": labels.age,
-        "gender": np.array(GENDERS)[labels.gender],
-        "ethnicity": np.array(ETHNICITIES)[labels.ethnicity],
-    }
+    truth = truth_of(labels)
     margin = interval_margin(options.model)
     calm = ~labels.conflict
     calm_answers = Answers(

@@ -115,7 +115,8 @@ def processor() -> str:
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     flags = next((line.split() for line in lines if line.startswith("flags")), [])
     wanted = ("avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
-    return f"{names[0] if names else platform.processor()} ({', '.join(f for f in wanted if f in flags)})"
+    name = names[0] if names else platform.processor()
+    return f"{name} ({', '.join(flag for flag in wanted if flag in flags)})"
 
 
 def measure(model: Path, rounds: int) -> dict[str, object]:

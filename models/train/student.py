@@ -59,10 +59,11 @@ class Trainer:
         self.net = net.to(self.device, memory_format=torch.channels_last)
         net.layers[: plan.frozen_layers].requires_grad_(False)
         self.average = copy.deepcopy(self.net).eval()
+        tuned = [*net.layers[plan.frozen_layers :].parameters()]
         heads = [w for head in (net.age, net.gender, net.ethnicity) for w in head.parameters()]
         self.optimiser = torch.optim.AdamW(
             [
-                {"params": net.layers[plan.frozen_layers :].parameters(), "peak": plan.learning_rate},
+                {"params": tuned, "peak": plan.learning_rate},
                 {"params": heads, "peak": plan.head_learning_rate},
             ],
             lr=plan.learning_rate,
@@ -166,7 +167,8 @@ class Trainer:
     def judge(self) -> None:
         """Measure the running average on the validation part; keep the best."""
         val = self.labels.rows("val")
-        score, text = validation_score(student_logits(self.average, self, val), self.labels, val)
+        logits = student_logits(self.average, self, val)
+        score, text = validation_score(logits, self.labels, val)
         if score > self.best:
             self.best, self.best_state = score, copy.deepcopy(self.average.state_dict())
         print(f"student after {self.done} steps: val {text}", flush=True)

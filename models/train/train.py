@@ -2,14 +2,16 @@
 
 Stages: decode the faces once; run the frozen backbone once; fit the teacher's heads;
 fine-tune the network on labels and teacher; on the validation part, fit the bias of the rare
-class, a temperature a head and the age intervals; write the network, its 8-bit twin and
-the manifest; draw the training curve. Every stage leaves its result in the cache folder, so a
-run that was cut goes on where it stopped. The test part is not touched here: see evaluate.py.
+class, a temperature a head and the age intervals; write the network, its 8-bit twin, the
+manifest and the figures on the validation part. Every stage leaves its result in the cache
+folder, so a run that was cut goes on where it stopped. The test part is not touched here: see
+evaluate.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import zipfile
 from pathlib import Path
@@ -22,11 +24,16 @@ from PIL import Image
 import student
 import teacher
 from calibrate import fit_margins, fit_temperatures, rare_class_bias, softmax
-from data import ETHNICITIES, Labels, decoded_faces, load_face, read_labels, resize_antialias
+from data import (
+    AGE_CLASSES, ETHNICITIES, GENDERS, Labels, decoded_faces, load_face, read_labels,
+    resize_antialias,
+)
+from evaluate import face_figures, truth_of
 from export import export_float, export_int8
 from losses import HeadLogits, validation_score
 from manifest import Facts, write_manifest
 from network import INPUT_SIZE, FaceNet, load_backbone, mean_colour
+from runtime import Answers
 from trim import pooled_features, trim
 
 COMPOSITES = Path(__file__).resolve().parents[2] / "tests/data/composites"
@@ -53,7 +60,9 @@ def parse_arguments() -> argparse.Namespace:
         help="end fine-tuning after so long, the learning rate annealed all the same",
     )
     parser.add_argument("--faces", type=int, help="use so many faces only, to try the program out")
-    parser.add_argument("--keep-float", nargs="*", default=[], help="nodes left out of the int8 file")
+    parser.add_argument(
+        "--keep-float", nargs="*", default=[], help="nodes left in floats in the int8 file"
+    )
     parser.add_argument("--seed", type=int, default=1, help="seed of everything random")
     return parser.parse_args()
 
@@ -103,7 +112,8 @@ def raw_outputs(path: Path, pixels: np.ndarray) -> dict[str, np.ndarray]:
     """Logits of a written network, by output name."""
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = list(HeadLogits._fields)
-    parts = [session.run(names, {"image": p}) for p in np.array_split(pixels, len(pixels) // 32 + 1)]
+    batches = np.array_split(pixels, len(pixels) // 32 + 1)
+    parts = [session.run(names, {"image": batch}) for batch in batches]
     return {name: np.concatenate(rows) for name, rows in zip(names, zip(*parts))}
 
 
@@ -111,6 +121,17 @@ def report(what: str, logits: dict[str, np.ndarray], labels: Labels) -> None:
     """Print how a written network does on the validation part."""
     parts = HeadLogits(*(torch.from_numpy(logits[name]) for name in HeadLogits._fields))
     print(f"{what}: val {validation_score(parts, labels, labels.rows('val'))[1]}", flush=True)
+
+
+def validation_figures(
+    logits: dict[str, np.ndarray], facts: Facts, labels: Labels, calibrated: bool = True
+) -> dict[str, object]:
+    """Figures on the validation part, at the fitted temperatures or before them."""
+    classes = {"age": range(AGE_CLASSES), "gender": GENDERS, "ethnicity": ETHNICITIES}
+    heat = facts.temperatures if calibrated else dict.fromkeys(classes, 1.0)
+    answers = Answers({name: softmax(logits[name], heat[name]) for name in classes}, classes)
+    truth = truth_of(labels.subset(labels.rows("val")))
+    return face_figures(answers, truth, facts.margins if calibrated else None)
 
 
 def write_self_tests(options: argparse.Namespace) -> dict[str, dict[str, np.ndarray]]:
@@ -147,13 +168,21 @@ def write_folder(options: argparse.Namespace, labels: Labels, net: FaceNet) -> N
     temperatures = fit_temperatures(logits, labels, val)
     margins = fit_margins(softmax(logits["age"], temperatures["age"]), labels.age[val])
     print(f"temperatures {temperatures}, margins {margins}", flush=True)
-    report("fp32", logits, labels)
     small = options.out / "model.int8.onnx"
     export_int8(model, small, seen[:CALIBRATION_FACES], options.keep_float)
-    report("int8", raw_outputs(small, pixels), labels)
+    small_logits = raw_outputs(small, pixels)
+    report("fp32", logits, labels)
+    report("int8", small_logits, labels)
     colour = mean_colour(options.backbone)
     facts = Facts(colour, temperatures, margins, write_self_tests(options))
     write_manifest(options.out, facts)
+    figures = {
+        "before_calibration": validation_figures(logits, facts, labels, calibrated=False),
+        "fp32": validation_figures(logits, facts, labels),
+        "int8": validation_figures(small_logits, facts, labels),
+    }
+    text = json.dumps({"val": figures}, indent=2)
+    (options.out / "metrics.json").write_text(text + "\n")
 
 
 def main() -> None:
