@@ -27,7 +27,9 @@ AGE_BANDS = (
     ("45-54", 45, 54),
     ("55-64", 55, 64),
     ("65+", 65, 200),
-)
+)  # of the composites
+DECADES = ("0-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60+")  # of what is measured
+DECADE_STARTS = (0, 10, 20, 30, 40, 50, 60)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,17 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self.files)
+
+    def subset(self, rows: np.ndarray) -> Labels:
+        """Some of the faces, as labels of their own."""
+        names = [self.files[row] for row in rows]
+        rest = (self.age, self.gender, self.ethnicity, self.split, self.group, self.conflict)
+        return Labels(names, *(values[rows] for values in rest))
+
+    def sample(self, count: int, seed: int) -> Labels:
+        """`count` faces drawn at random, in file order: enough to try a program out."""
+        drawn = np.random.default_rng(seed).permutation(len(self))[:count]
+        return self.subset(np.sort(drawn))
 
     def rows(self, split: str) -> np.ndarray:
         """Row numbers of one part of the data."""
@@ -72,6 +85,11 @@ def age_band(years: np.ndarray) -> np.ndarray:
     """Index into AGE_BANDS for ages in years; a fraction belongs to the year it began in."""
     upper = [band[2] + 1 for band in AGE_BANDS[:-1]]
     return np.digitize(years, upper)
+
+
+def decade(years: np.ndarray) -> np.ndarray:
+    """Index into DECADES for ages in years."""
+    return np.digitize(years, DECADE_STARTS[1:])
 
 
 def load_face(archive: zipfile.ZipFile, name: str) -> Image.Image:

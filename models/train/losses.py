@@ -77,14 +77,19 @@ def expected_age(logits: torch.Tensor) -> torch.Tensor:
     return F.softmax(logits.float(), dim=1) @ classes
 
 
-def head_loss(logits: HeadLogits, targets: Targets) -> torch.Tensor:
-    """Cross-entropy of the three heads plus the error of the expected age (in decades)."""
-    terms = [
-        F.cross_entropy(logit.float(), target)
+def head_loss(
+    logits: HeadLogits, targets: Targets, weights: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Cross-entropy of the three heads plus the error of the expected age (in decades),
+    averaged over the faces, each with its weight."""
+    age, gender, ethnicity = (
+        F.cross_entropy(logit.float(), target, reduction="none")
         for logit, target in zip(logits, targets.probabilities)
-    ]
-    error = F.smooth_l1_loss(expected_age(logits.age) / 10, targets.years / 10)
-    return terms[0] * 0.5 + terms[1] + terms[2] + error
+    )
+    years = expected_age(logits.age) / 10
+    error = F.smooth_l1_loss(years, targets.years / 10, reduction="none")
+    losses = age * 0.5 + gender + ethnicity + error
+    return losses.mean() if weights is None else (losses * weights).sum() / weights.sum()
 
 
 def validation_score(logits: HeadLogits, labels: Labels, rows: np.ndarray) -> tuple[float, str]:

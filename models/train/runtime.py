@@ -77,21 +77,32 @@ def head_probabilities(head: dict, raw: np.ndarray) -> np.ndarray:
     return softmax(logits / temperature)
 
 
-def load_nets(folder: Path) -> list[Net]:
+def file_of(facts: dict, precision: str) -> str:
+    """The file of a network at a precision: its own, or that of a variant."""
+    if precision == "fp32":
+        return facts["file"]
+    found = [v["file"] for v in facts.get("variant", []) if v["precision"] == precision]
+    if not found:
+        raise ValueError(f"{facts['file']} has no variant of precision {precision}")
+    return found[0]
+
+
+def load_nets(folder: Path, precision: str = "fp32") -> list[Net]:
     """The networks a model folder's manifest names."""
     manifest = tomllib.loads((folder / "manifest.toml").read_text())
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     providers = ["CPUExecutionProvider"]
     return [
-        Net(facts, ort.InferenceSession(str(folder / facts["file"]), options, providers=providers))
+        Net(facts, ort.InferenceSession(str(folder / file), options, providers=providers))
         for facts in manifest["net"]
+        for file in [file_of(facts, precision)]
     ]
 
 
-def predict(folder: Path, faces: Iterable[Image.Image]) -> Answers:
+def predict(folder: Path, faces: Iterable[Image.Image], precision: str = "fp32") -> Answers:
     """What a model folder says about faces (softmax and age_distribution heads)."""
-    nets = load_nets(folder)
+    nets = load_nets(folder, precision)
     parts: dict[str, list[np.ndarray]] = {}
     classes: dict[str, list] = {}
     batch: list[Image.Image] = []

@@ -1,26 +1,49 @@
 """Train the shipped model from the labelled faces: the one command of this folder.
 
-Stages: decode the faces once; run the frozen backbone once; fit the teacher's
-heads; train the student on labels and teacher; fit one temperature a head on the
-validation part; write the network and its manifest. Every stage leaves its
-result in the cache folder, so a run that was cut goes on where it stopped. The
-test part is not touched here: see evaluate.py.
+Stages: decode the faces once; run the frozen backbone once; fit the teacher's heads;
+fine-tune the network on labels and teacher; on the validation part, fit the bias of the rare
+class, a temperature a head and the age intervals; write the network, its 8-bit twin, the
+manifest and the figures on the validation part. Every stage leaves its result in the cache
+folder, so a run that was cut goes on where it stopped. The test part is not touched here: see
+evaluate.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
+import json
+import math
+import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 import torch
+from PIL import Image
 
 import student
 import teacher
-from data import Labels, decoded_faces, read_labels
-from export import NetFacts, export_student, export_teacher, fit_temperatures, write_manifest
+from calibrate import fit_margins, fit_temperatures, rare_class_bias, softmax
+from data import (
+    AGE_CLASSES, ETHNICITIES, GENDERS, Labels, decoded_faces, load_face, read_labels,
+    resize_antialias,
+)
+from evaluate import face_figures, truth_of
+from export import export_float, export_int8
 from losses import HeadLogits, validation_score
+from manifest import Facts, write_manifest
+from network import INPUT_SIZE, FaceNet, load_backbone, mean_colour
+from runtime import Answers
+from trim import pooled_features, trim
+
+COMPOSITES = Path(__file__).resolve().parents[2] / "tests/data/composites"
+SELF_TESTS = (
+    "white-male-25-34-a.jpg", "black-female-35-44-a.jpg",
+    "asian-female-18-24-a.jpg", "indian-male-55-64-a.jpg",
+)
+CALIBRATION_FACES = 512
+TRIM_FACES = 6000  # seen when the heads are refitted to fewer features
+FEATURES = 744  # that are left: the 32-bit file then has less than 12 MB
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -31,73 +54,147 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--backbone", type=Path, required=True, help="feature network (ONNX)")
     parser.add_argument("--cache", type=Path, required=True, help="folder for arrays, checkpoints")
     parser.add_argument("--out", type=Path, required=True, help="model folder to write")
+    parser.add_argument("--epochs", type=int, default=12, help="epochs of fine-tuning")
     parser.add_argument(
-        "--ship", choices=("student", "teacher"), default="student",
-        help="which network goes into the model folder (the teacher is ready within minutes)",
+        "--minutes", type=float, default=math.inf,
+        help="end fine-tuning after so long, the learning rate annealed all the same",
     )
-    parser.add_argument("--epochs", type=int, default=26, help="epochs of the student")
+    parser.add_argument("--faces", type=int, help="use so many faces only, to try the program out")
+    parser.add_argument(
+        "--keep-float", nargs="*", default=[], help="nodes left in floats in the int8 file"
+    )
     parser.add_argument("--seed", type=int, default=1, help="seed of everything random")
     return parser.parse_args()
 
 
-def fit_teacher(options: argparse.Namespace, labels: Labels) -> tuple[teacher.Heads, np.ndarray]:
-    """The teacher's heads and the features they read, from the cache where they are there."""
-    faces = decoded_faces(options.data, labels, teacher.INPUT_SIZE, options.cache)
-    features = teacher.backbone_features(options.backbone, faces, options.cache)
-    path = options.cache / "heads.pt"
+def teacher_probabilities(options: argparse.Namespace, labels: Labels, cache: Path) -> HeadLogits:
+    """The teacher's answers for every face; its features and heads come from the cache."""
+    faces = decoded_faces(options.data, labels, teacher.INPUT_SIZE, cache)
+    features = teacher.backbone_features(options.backbone, faces, cache)
+    path = cache / "heads.pt"
     if path.exists():
         heads = teacher.Heads()
         heads.load_state_dict(torch.load(path, weights_only=True))
-        return heads.eval(), features
-    began = time.monotonic()
-    heads = teacher.train_heads(features, labels, options.seed)
-    torch.save(heads.state_dict(), path)
-    print(f"teacher: heads fitted in {time.monotonic() - began:.0f} s", flush=True)
-    return heads, features
+    else:
+        heads = teacher.train_heads(features, labels, options.seed)
+        torch.save(heads.state_dict(), path)
+    return teacher.soft_targets(heads, features)
 
 
-def standardised(features: np.ndarray, rows: np.ndarray) -> torch.Tensor:
-    """Features averaged over both views, zero mean and unit variance on `rows`."""
-    mean = torch.from_numpy(features.mean(axis=0))
-    return (mean - mean[rows].mean(0)) / (mean[rows].std(0) + 1e-3)
+def trained_network(options: argparse.Namespace, labels: Labels, cache: Path) -> FaceNet:
+    """The network, fine-tuned; goes on from a checkpoint of the same number of epochs."""
+    teaching = teacher_probabilities(options, labels, cache)
+    faces = decoded_faces(options.data, labels, student.CACHE_SIZE, cache)
+    torch.manual_seed(options.seed)
+    net = FaceNet()
+    load_backbone(net, options.backbone)
+    plan = student.Plan(options.seed, epochs=options.epochs, minutes=options.minutes)
+    colour = mean_colour(options.backbone)
+    trainer = student.Trainer(net, colour, faces, labels, teaching, plan)
+    return student.train_student(trainer, cache / f"student-{options.epochs}.pt")
 
 
-def fit_student(
-    options: argparse.Namespace, labels: Labels, heads: teacher.Heads, features: np.ndarray
-) -> tuple[student.Student, HeadLogits]:
-    """The trained student and its logits on the validation part."""
-    faces = decoded_faces(options.data, labels, student.CACHE_SIZE, options.cache)
-    teaching = student.Teaching(
-        teacher.soft_targets(heads, features), standardised(features, labels.rows("train"))
-    )
-    plan = student.Plan(seed=options.seed, epochs=options.epochs)
-    trainer = student.Trainer(faces, labels, teaching, plan)
-    net = student.train_student(trainer, options.cache / "student.pt")
-    on_device = net.to(trainer.device)
-    logits = student.student_logits(on_device, trainer, labels.rows("val"))
-    return net.cpu(), logits
+def prepared(options: argparse.Namespace, labels: Labels, rows: np.ndarray) -> np.ndarray:
+    """Faces as the runtime prepares them: from the full-sized pictures, less the mean colour."""
+    with zipfile.ZipFile(options.data) as archive:
+        pictures = [load_face(archive, labels.files[row]) for row in rows]
+    pixels = np.stack([resize_antialias(picture, INPUT_SIZE) for picture in pictures])
+    return network_input(pixels, options.backbone)
+
+
+def network_input(pixels: np.ndarray, backbone: Path) -> np.ndarray:
+    """Pictures (n, side, side, 3), uint8 -> floats (n, 3, side, side) less the mean colour."""
+    values = pixels.astype(np.float32) - np.float32(mean_colour(backbone))
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+
+
+def raw_outputs(path: Path, pixels: np.ndarray) -> dict[str, np.ndarray]:
+    """Logits of a written network, by output name."""
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = list(HeadLogits._fields)
+    batches = np.array_split(pixels, len(pixels) // 32 + 1)
+    parts = [session.run(names, {"image": batch}) for batch in batches]
+    return {name: np.concatenate(rows) for name, rows in zip(names, zip(*parts))}
+
+
+def report(what: str, logits: dict[str, np.ndarray], labels: Labels) -> None:
+    """Print how a written network does on the validation part."""
+    parts = HeadLogits(*(torch.from_numpy(logits[name]) for name in HeadLogits._fields))
+    print(f"{what}: val {validation_score(parts, labels, labels.rows('val'))[1]}", flush=True)
+
+
+def validation_figures(
+    logits: dict[str, np.ndarray], facts: Facts, labels: Labels, calibrated: bool = True
+) -> dict[str, object]:
+    """Figures on the validation part, at the fitted temperatures or before them."""
+    classes = {"age": range(AGE_CLASSES), "gender": GENDERS, "ethnicity": ETHNICITIES}
+    heat = facts.temperatures if calibrated else dict.fromkeys(classes, 1.0)
+    answers = Answers({name: softmax(logits[name], heat[name]) for name in classes}, classes)
+    truth = truth_of(labels.subset(labels.rows("val")))
+    return face_figures(answers, truth, facts.margins if calibrated else None)
+
+
+def write_self_tests(options: argparse.Namespace) -> dict[str, dict[str, np.ndarray]]:
+    """Save a few composites at exactly the input size, with the answers of the written net."""
+    folder = options.out / "self-test"
+    folder.mkdir(exist_ok=True)
+    tests = {}
+    for number, name in enumerate(SELF_TESTS, start=1):
+        pixels = resize_antialias(Image.open(COMPOSITES / name).convert("RGB"), INPUT_SIZE)
+        Image.fromarray(pixels).save(folder / f"{number}.png", optimize=True)
+        inputs = network_input(pixels[None], options.backbone)
+        answers = raw_outputs(options.out / "model.onnx", inputs)
+        tests[f"self-test/{number}.png"] = {key: rows[0] for key, rows in answers.items()}
+    return tests
+
+
+def write_folder(options: argparse.Namespace, labels: Labels, net: FaceNet) -> None:
+    """Everything from the trained network to the model folder."""
+    model, val = options.out / "model.onnx", labels.rows("val")
+    export_float(net, model)
+    report("before trimming", raw_outputs(model, prepared(options, labels, val)), labels)
+    train = np.random.default_rng(options.seed).permutation(labels.rows("train"))
+    seen = prepared(options, labels, train[:TRIM_FACES])
+    net = trim(net, pooled_features(net, seen), FEATURES)
+    export_float(net, model)
+    pixels = prepared(options, labels, val)
+    logits = raw_outputs(model, pixels)
+    bias = rare_class_bias(logits["ethnicity"], labels, val)
+    print(f'bias of "other": {bias}', flush=True)
+    with torch.no_grad():
+        net.ethnicity.bias[ETHNICITIES.index("other")] += bias
+    export_float(net, model)
+    logits = raw_outputs(model, pixels)
+    temperatures = fit_temperatures(logits, labels, val)
+    margins = fit_margins(softmax(logits["age"], temperatures["age"]), labels.age[val])
+    print(f"temperatures {temperatures}, margins {margins}", flush=True)
+    small = options.out / "model.int8.onnx"
+    export_int8(model, small, seen[:CALIBRATION_FACES], options.keep_float)
+    small_logits = raw_outputs(small, pixels)
+    report("fp32", logits, labels)
+    report("int8", small_logits, labels)
+    colour = mean_colour(options.backbone)
+    facts = Facts(colour, temperatures, margins, write_self_tests(options))
+    write_manifest(options.out, facts)
+    figures = {
+        "before_calibration": validation_figures(logits, facts, labels, calibrated=False),
+        "fp32": validation_figures(logits, facts, labels),
+        "int8": validation_figures(small_logits, facts, labels),
+    }
+    text = json.dumps({"val": figures}, indent=2)
+    (options.out / "metrics.json").write_text(text + "\n")
 
 
 def main() -> None:
     """Run the stages."""
     options = parse_arguments()
-    options.cache.mkdir(parents=True, exist_ok=True)
-    options.out.mkdir(parents=True, exist_ok=True)
     labels = read_labels(options.labels)
-    val = labels.rows("val")
-    heads, features = fit_teacher(options, labels)
-    if options.ship == "teacher":
-        # The exported teacher sees one view of a face, so it is judged on one view.
-        with torch.no_grad():
-            logits = heads(torch.from_numpy(features[0, val]))
-        facts = NetFacts("model.onnx", teacher.INPUT_SIZE, mean=0.0, std=1.0)
-        export_teacher(options.backbone, heads, options.out / facts.file)
-    else:
-        net, logits = fit_student(options, labels, heads, features)
-        facts = NetFacts("model.onnx", student.INPUT_SIZE, mean=127.5, std=127.5)
-        export_student(net, options.out / facts.file)
-    print(f"{options.ship}: val {validation_score(logits, labels, val)[1]}", flush=True)
-    write_manifest(options.out, facts, fit_temperatures(logits, labels, val))
+    if options.faces:
+        labels = labels.sample(options.faces, options.seed)
+    cache = options.cache / f"{options.faces or 'all'}-seed{options.seed}"
+    cache.mkdir(parents=True, exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_folder(options, labels, trained_network(options, labels, cache))
 
 
 if __name__ == "__main__":
