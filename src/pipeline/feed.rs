@@ -23,7 +23,7 @@ pub enum Feed<T> {
 #[derive(Debug)]
 pub struct Tick {
     pub now: EventTime,
-    /// Partitions whose every record was read.
+    /// Partitions where silence means that nothing was sent: every record was read.
     pub at_end: Vec<i32>,
     /// The end of each partition's log.
     pub ends: HashMap<i32, i64>,

@@ -7,6 +7,7 @@
 //! ```
 //! Every channel is bounded: when a stage is slow, the one before it waits, and at the front Kafka does.
 
+mod attention;
 mod audience;
 mod feed;
 mod fold;
@@ -24,6 +25,7 @@ use anyhow::{Context, anyhow};
 use crossbeam_channel::bounded;
 
 use crate::{
+    clock,
     config::Config,
     decode::Limits,
     http::Health,
@@ -113,8 +115,10 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         health,
         shutdown: shutdown.clone(),
         drain_max: config.limits.drain_max.as_millis(),
+        idle_after: config.windows.idle_after.as_millis(),
         assigned: Default::default(),
         at_end: Default::default(),
+        attention: attention::Attention::from(clock::now()),
         stash: Default::default(),
         next_number: 0,
         last_tick: EventTime::MIN,

@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 
 use super::{
+    attention::Attention,
     feed::{Feed, Numbered, Tick},
     write::Ack,
 };
@@ -38,8 +39,12 @@ pub(super) struct Reader {
     pub shutdown: Shutdown,
     /// Milliseconds.
     pub drain_max: i64,
+    /// Milliseconds of silence after which panes are closed.
+    pub idle_after: i64,
     pub assigned: BTreeSet<i32>,
+    /// Partitions whose end was reached, as far as was heard.
     pub at_end: BTreeSet<i32>,
+    pub attention: Attention,
     /// Polled while there was no room downstream.
     pub stash: VecDeque<Polled>,
     pub next_number: u64,
@@ -50,6 +55,7 @@ impl Reader {
     /// Reads until asked to stop, then drains.
     pub(super) fn run(mut self) -> anyhow::Result<()> {
         while !self.shutdown.is_requested() {
+            self.attention.listen(clock::now());
             let polled = match self.stash.pop_front() {
                 Some(polled) => polled,
                 None => self.consumer.poll(POLL)?,
@@ -177,9 +183,13 @@ impl Reader {
             return Ok(());
         }
         self.last_tick = now;
+        let at_end = match self.attention.has_lasted(self.idle_after) {
+            true => self.at_end.iter().copied().collect(),
+            false => Vec::new(),
+        };
         self.send(Feed::Tick(Tick {
             now,
-            at_end: self.at_end.iter().copied().collect(),
+            at_end,
             ends: self.consumer.high_watermarks(),
         }))
     }

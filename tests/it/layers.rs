@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "record.rs",
     "decode",
     "evaluate",
@@ -13,6 +13,7 @@ const PURE: [&str; 12] = [
     "infer/tensor.rs",
     "infer/manifest.rs",
     "infer/denormals.rs",
+    "pipeline/attention.rs",
     "window",
     "privacy",
     "state",

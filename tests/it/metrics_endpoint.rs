@@ -1,7 +1,13 @@
 //! /metrics, /healthz, /readyz of the running service, and a real Prometheus that scrapes it.
 
-use super::world::{
-    Broker, Prometheus, Service, Topic, metric, promtool_check, publish, repository,
+use std::path::PathBuf;
+
+use super::{
+    dashboards::{self, Values},
+    world::{
+        Broker, Prometheus, Service, Topic, composites, crops_csv, metric, promtool_check, publish,
+        repository,
+    },
 };
 
 const SOURCES: &str = "[[source]]\nid = \"lobby\"\n[[source]]\nid = \"cafe\"\n";
@@ -68,5 +74,77 @@ fn metrics_pass_promtool_and_a_real_prometheus_gets_what_was_published() {
         let sum: f64 = series["value"][1].as_str().unwrap().parse().unwrap();
         assert!((sum - 1.0).abs() < 1e-6, "{series}");
     }
+    service.stop();
+}
+
+/// A run in which everything that the dashboards ask about happens: ethnicity with a legal basis, a source with
+/// too few people, one more source than has series of its own.
+const EVERYTHING: &str = r#"source_series_max = 2
+[policy]
+k_cell = 2
+[[source]]
+id = "lobby"
+attributes = ["age", "gender", "ethnicity"]
+legal_basis = "test: composites, no natural person"
+[[source]]
+id = "cafe"
+[[source]]
+id = "corner"
+"#;
+
+/// 1,600 crops, each of another person; some cut off, few at the corner, some of a stranger.
+fn crowd() -> impl Iterator<Item = (PathBuf, String, String)> {
+    // A category in which nobody is would be hidden, and others with it: all kinds of people.
+    let crops = composites();
+    let cut = repository("tests/data/malformed/cut_50.jpg");
+    (0..1_600).map(move |n| {
+        let file = if n % 20 == 7 {
+            &cut
+        } else {
+            &crops[n * 37 % crops.len()]
+        };
+        let source = match n % 40 {
+            1 => "stranger",
+            2 => "corner",
+            m if m % 2 == 0 => "cafe",
+            _ => "lobby",
+        };
+        (file.clone(), source.to_owned(), n.to_string())
+    })
+}
+
+#[test]
+fn every_query_of_every_dashboard_has_data_in_a_real_prometheus() {
+    let topic = Broker::shared().topic("dashboards", 2);
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let mut service = Service::start(&Service::config(&topic, &out, EVERYTHING));
+    let mut prometheus = Prometheus::scrape(&service.url);
+    let values = Values {
+        source: ".*",
+        window: "10s",
+        instance: ".*",
+        rate_interval: "10s",
+    };
+    let crops = crops_csv(folder.path(), crowd());
+    let publishing = publish(&topic, &crops, &["--rate", "40"]);
+    service.await_metric("demograph_audience_share_ratio{", 0.001, 60);
+    let queries = dashboards::queries(&values);
+    assert!(queries.len() >= 30, "{}", queries.len());
+    for query in queries {
+        prometheus.await_data(&query.expr, 30);
+    }
+    let variables = dashboards::variables(&values);
+    assert!(!variables.is_empty());
+    for variable in variables {
+        let label = format!(
+            "count by ({0}) ({1}{{{0}!=\"\"}})",
+            variable.label, variable.selector
+        );
+        let plain = !variable.selector.contains('{');
+        let expression = if plain { label } else { variable.selector };
+        prometheus.await_data(&expression, 30);
+    }
+    drop(publishing);
     service.stop();
 }

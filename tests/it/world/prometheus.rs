@@ -48,17 +48,14 @@ impl Prometheus {
         }
     }
 
-    /// The series that a PromQL expression gives now. Panics with Prometheus' words if it is none.
-    pub fn query(&self, expression: &str) -> Vec<Value> {
-        ask(&self.url, expression)
-    }
-
-    /// Waits until the expression gives at least one series.
+    /// Waits until the expression gives at least one series that is a number.
     pub fn await_data(&mut self, expression: &str, seconds: u64) -> Vec<Value> {
         let url = self.url.clone();
         self.process
             .wait_for(&format!("{expression} has data"), seconds, || {
-                Some(ask(&url, expression)).filter(|series| !series.is_empty())
+                let is_number = |series: &Value| series["value"][1] != "NaN";
+                let series = ask(&url, expression);
+                series.iter().any(is_number).then_some(series)
             })
     }
 }

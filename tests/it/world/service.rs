@@ -57,6 +57,17 @@ pub fn crops_csv(folder: &Path, rows: impl Iterator<Item = (PathBuf, String, Str
     path
 }
 
+/// The composites in the order of their names.
+pub fn composites() -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(repository("tests/data/composites")).unwrap();
+    let mut files: Vec<PathBuf> = folder
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "jpg"))
+        .collect();
+    files.sort();
+    files
+}
+
 /// A running `demograph run`.
 pub struct Service {
     pub process: Process,
