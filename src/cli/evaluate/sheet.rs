@@ -72,16 +72,16 @@ struct Line {
 fn lines(row: &Labelled, answer: &Answer, names: &Names) -> Vec<Line> {
     let mut lines = Vec::new();
     if let Some(age) = &answer.age {
-        let known = match row.truth.age {
-            Some(age) => format!(", label {age:.0}"),
-            None => String::new(),
+        let band = row.truth.age_band;
+        let is_wrong = band.is_some_and(|band| band != winner(&age.bands.calibrated));
+        let known = match (row.truth.age, band) {
+            (Some(age), _) => format!(", label {age:.0}"),
+            (None, Some(band)) if is_wrong => format!(", label {}", names.age_bands[band]),
+            (None, _) => String::new(),
         };
         lines.push(Line {
             text: format!("{:.0} years{known}", age.mean),
-            is_wrong: row
-                .truth
-                .age_band
-                .is_some_and(|band| band != winner(&age.bands.calibrated)),
+            is_wrong,
         });
     }
     for (scores, truth, labels) in [

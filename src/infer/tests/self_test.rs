@@ -1,35 +1,25 @@
-//! Variants, the self-test and age intervals, on a copy of the shipped model with a manifest that has them.
+//! Variants, the self-test and age intervals, on models made of the nets of `age-gender-cc0`, which stay as they are.
 
 use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::config::PrecisionChoice;
 
-const MODEL: &str = "utkface-small";
+const MODEL: &str = "age-gender-cc0";
 
 /// What ONNX Runtime 1.26.0 from Python gave for [`pattern`], resized by Pillow 13.0.0 (Image.BILINEAR). No JPEG:
 /// decoders differ by a level here and there, which moves a probability by up to 0.002.
 const SELF_TESTS: &str = r#"
 [[self_test]]
-image = "self-test/1.png"
-[self_test.expected]
-gender = [0.3450, -0.5897]
-ethnicity = [1.6747, -0.4674, -1.4785, -2.1889, -1.6121]
-
-[[self_test]]
 image = "self-test/3.png"
 [self_test.expected]
-gender = [0.8952, -0.6672]
-ethnicity = [0.0842, -0.9526, -1.9217, -0.9533, 0.0800]
-"#;
+probabilities = [0.993181, 0.006819]
 
-/// 240 x 240 pixels: red repeats `times` from left to right, green from top to bottom, blue along the diagonal.
-fn pattern(times: u32) -> image::RgbImage {
-    image::RgbImage::from_fn(240, 240, |x, y| {
-        let level = |value: u32| u8::try_from(value % 240).unwrap();
-        image::Rgb([level(x * times), level(y * times), level((x + y) / 2)])
-    })
-}
+[[self_test]]
+image = "self-test/5.png"
+[self_test.expected]
+probabilities = [0.079685, 0.920315]
+"#;
 
 const INTERVAL: &str = r#"
 [net.head.interval]
@@ -43,35 +33,52 @@ margin = [1.0, 2.5]
 /// A field that ONNX ignores (doc_string = "x"): another file of the same net.
 const DOC_STRING: [u8; 3] = [0x32, 1, b'x'];
 
-/// The shipped model with self-tests, intervals and an "int8" variant (the same net in another file).
+/// 240 x 240 pixels: red repeats `times` from left to right, green from top to bottom, blue along the diagonal.
+fn pattern(times: u32) -> image::RgbImage {
+    image::RgbImage::from_fn(240, 240, |x, y| {
+        let level = |value: u32| u8::try_from(value % 240).unwrap();
+        image::Rgb([level(x * times), level(y * times), level((x + y) / 2)])
+    })
+}
+
+/// The manifest with one of its nets only: 0 is age, 1 is gender.
+fn alone(manifest: &str, net: usize) -> String {
+    let parts: Vec<&str> = manifest.split("[[net]]").collect();
+    format!("{}[[net]]{}", parts[0], parts[1 + net])
+}
+
+/// The net for gender, with self-tests and an "int8" variant (the same net in another file).
 fn complete(change: impl Fn(String) -> String) -> tempfile::TempDir {
     let folder = changed(MODEL, |text| text);
     let images = folder.path().join("self-test");
     std::fs::create_dir(&images).unwrap();
-    for times in [1, 3] {
-        pattern(times)
-            .save(images.join(format!("{times}.png")))
-            .unwrap();
+    for times in [3, 5] {
+        let image = images.join(format!("{times}.png"));
+        pattern(times).save(image).unwrap();
     }
-    let mut onnx = std::fs::read(folder.path().join("model.onnx")).unwrap();
+    let mut onnx = std::fs::read(folder.path().join("gender.onnx")).unwrap();
     onnx.extend(DOC_STRING);
-    std::fs::write(folder.path().join("model.int8.onnx"), &onnx).unwrap();
+    std::fs::write(folder.path().join("gender.int8.onnx"), &onnx).unwrap();
     let hash: String = Sha256::digest(&onnx)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let variant = format!(
-        "[[net.variant]]\nprecision = \"int8\"\nfile = \"model.int8.onnx\"\nsha256 = \"{hash}\"\n\n[net.input]"
+        "[[net.variant]]\nprecision = \"int8\"\nfile = \"gender.int8.onnx\"\nsha256 = \"{hash}\"\n\n[net.input]"
     );
     let manifest = folder.path().join("manifest.toml");
-    let text = std::fs::read_to_string(&manifest).unwrap();
-    let text = text.replacen("[net.input]", &variant, 1).replacen(
-        "temperature = 1.145\n",
-        &format!("temperature = 1.145\n{INTERVAL}"),
-        1,
-    );
-    std::fs::write(&manifest, change(text + SELF_TESTS)).unwrap();
+    let text = alone(&std::fs::read_to_string(&manifest).unwrap(), 1);
+    let text = text.replacen("[net.input]", &variant, 1) + SELF_TESTS;
+    std::fs::write(&manifest, change(text)).unwrap();
     folder
+}
+
+/// The net for age, with intervals. Its first class stands for 0.25 years: here it is 0, one year apart from the next.
+fn with_interval(change: impl Fn(String) -> String) -> tempfile::TempDir {
+    changed(MODEL, |text| {
+        let text = alone(&text, 0).replace("    0.25, 1.0,", "    0.0, 1.0,");
+        change(text + INTERVAL)
+    })
 }
 
 fn open(folder: &Path, precision: PrecisionChoice) -> anyhow::Result<(ModelFiles, OnnxModel)> {
@@ -97,13 +104,11 @@ fn the_fp32_net_answers_as_it_does_from_python_through_pillow() {
 
 #[test]
 fn a_session_that_answers_wrongly_is_refused_with_image_output_numbers_and_library() {
-    let folder = complete(|text| text.replace("gender = [0.8952,", "gender = [0.7952,"));
+    let folder = complete(|text| text.replace("[0.079685, 0.920315]", "[0.099685, 0.900315]"));
     let error = open(folder.path(), PrecisionChoice::Fp32).err().unwrap();
     let error = format!("{error:#}");
     for part in [
-        "self-test/3.png",
-        "gender \"female\" should be 0.8",
-        "and is 0.8",
+        "self-test/5.png",
         "fp32 on cpu may differ by 0.001",
         "ONNX Runtime 1.",
         "26324",
@@ -122,7 +127,7 @@ fn a_session_that_answers_wrongly_is_refused_with_image_output_numbers_and_libra
 
 #[test]
 fn int8_that_answers_wrongly_is_told_to_try_fp32() {
-    let folder = complete(|text| text.replace("gender = [0.8952,", "gender = [-9.0,"));
+    let folder = complete(|text| text.replace("[0.079685, 0.920315]", "[0.5, 0.5]"));
     let error = open(folder.path(), PrecisionChoice::Auto).err().unwrap();
     let error = format!("{error:#}");
     assert!(error.contains("int8 on cpu may differ by 0.08"), "{error}");
@@ -178,32 +183,45 @@ fn int8_that_the_manifest_does_not_have_is_an_error_and_auto_takes_fp32() {
 #[test]
 fn a_variant_is_refused_by_its_hash() {
     let folder = complete(|text| text);
-    let variant = folder.path().join("model.int8.onnx");
+    let variant = folder.path().join("gender.int8.onnx");
     let mut bytes = std::fs::read(&variant).unwrap();
     *bytes.last_mut().unwrap() = b'y';
     std::fs::write(&variant, bytes).unwrap();
     let error = open(folder.path(), PrecisionChoice::Auto).err().unwrap();
     let error = format!("{error:#}");
-    assert!(error.contains("model.int8.onnx: its SHA-256 is"), "{error}");
+    assert!(
+        error.contains("gender.int8.onnx: its SHA-256 is"),
+        "{error}"
+    );
     assert!(open(folder.path(), PrecisionChoice::Fp32).is_ok());
 }
 
 #[test]
 fn ages_come_with_the_interval_that_the_manifest_describes() {
-    let folder = complete(|text| text);
+    let folder = with_interval(|text| text);
     let (files, mut model) = open(folder.path(), PrecisionChoice::Auto).unwrap();
     let interval = files.age_interval().unwrap();
-    let (crop, _) = composites(all()).swap_remove(0);
+    // A grown-up: the interval reaches neither end of life.
+    let (crop, _) = composites(all())
+        .into_iter()
+        .find(|(_, labels)| labels[0] == "35-44")
+        .unwrap();
     let age = model.estimate(&[crop]).unwrap()[0].age.clone().unwrap();
     let (low, high) = interval.of(&age);
-    assert!(low < age.mean() && age.mean() < high, "{low} {high}");
+    assert!(
+        0.0 < low && low < age.mean() && age.mean() < high,
+        "{low} {high}"
+    );
     let margin = if age.mean() < 30.0 { 1.0 } else { 2.5 };
     let bare = age.quantile(0.95) - age.quantile(0.05);
-    assert!((high - low - bare - 2.0 * margin).abs() < 1e-3 || low == 0.0);
+    assert!(
+        (high - low - bare - 2.0 * margin).abs() < 1e-3,
+        "{low} {high}"
+    );
 }
 
 #[test]
-fn faults_of_the_new_keys_name_the_field_and_the_fix() {
+fn faults_of_intervals_name_the_field_and_the_fix() {
     for (from, to, expected) in [
         (
             "margin = [1.0, 2.5]",
@@ -217,20 +235,31 @@ fn faults_of_the_new_keys_name_the_field_and_the_fix() {
         ),
         ("low = 0.05", "low = 0.97", "needs 0 < low < high < 1"),
         ("level = 0.9", "level = 90", "interval.level = 90"),
+        ("    0.0, 1.0,", "    0.25, 1.0,", "one year apart"),
+    ] {
+        let folder = with_interval(|text| text.replace(from, to));
+        let fault = fault(folder.path());
+        assert!(fault.contains(expected), "{from} -> {to}: {fault}");
+    }
+}
+
+#[test]
+fn faults_of_variants_and_self_tests_name_the_field_and_the_fix() {
+    for (from, to, expected) in [
         (
-            "\ngender = [0.3450, -0.5897]",
-            "\nsex = [0.3450, -0.5897]",
-            "self_test[0].expected.sex: no head has this output; the heads' outputs are [\"age\", \"gender\", \"ethnicity\"]",
+            "probabilities = [0.993181, 0.006819]",
+            "sex = [0.993181, 0.006819]",
+            "self_test[0].expected.sex: no head has this output; the heads' outputs are [\"probabilities\"]",
         ),
         (
-            "gender = [0.3450, -0.5897]",
-            "gender = [0.3450]",
-            "self_test[0].expected.gender = 1 numbers: the head gives 2 numbers",
+            "probabilities = [0.993181, 0.006819]",
+            "probabilities = [0.993181]",
+            "self_test[0].expected.probabilities = 1 numbers: the head gives 2 numbers",
         ),
         (
-            "image = \"self-test/1.png\"",
-            "image = \"../1.png\"",
-            "self_test[0].image = ../1.png: name an image in the model's own folder",
+            "image = \"self-test/3.png\"",
+            "image = \"../3.png\"",
+            "self_test[0].image = ../3.png: name an image in the model's own folder",
         ),
         (
             "precision = \"int8\"",
@@ -238,12 +267,12 @@ fn faults_of_the_new_keys_name_the_field_and_the_fix() {
             "net[0].variant[0].precision = fp32: has a file already",
         ),
         (
-            "image = \"self-test/1.png\"",
+            "image = \"self-test/3.png\"",
             "image = \"self-test/9.png\"",
             "read the self-test's image",
         ),
         (
-            "image = \"self-test/1.png\"",
+            "image = \"self-test/3.png\"",
             "image = \"manifest.toml\"",
             "not_an_image",
         ),
