@@ -87,6 +87,15 @@ impl Consumer {
         }
     }
 
+    /// What has arrived already; `Nothing` means that the client holds no record.
+    pub fn poll_arrived(&self) -> anyhow::Result<Polled> {
+        match self.poll(Duration::ZERO)? {
+            // Statistics, which come once a second, look the same: nothing twice is nothing.
+            Polled::Nothing => self.poll(Duration::ZERO),
+            polled => Ok(polled),
+        }
+    }
+
     /// Starts reading the partitions: where the group left off, else where the config says.
     /// Returns each partition's first offset where it is known.
     pub fn begin(&self, partitions: &[i32]) -> anyhow::Result<Vec<(i32, Option<i64>)>> {

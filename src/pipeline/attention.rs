@@ -1,11 +1,11 @@
 //! Whether the reader has been listening, so that what it did not hear may be called silence. Pure.
 //!
-//! The end of a partition is old news after the stages behind were busy, the process was stopped, or the
-//! broker was slow to answer: records may have come meanwhile that were not read yet.
+//! The end of a partition is old news while the reader works off a backlog, and after the stages behind were
+//! busy, the process was stopped, or the broker was slow to answer: records may have come that were not read yet.
 
 use crate::record::EventTime;
 
-/// The longest time between two polls that still counts as listening, in milliseconds.
+/// The longest time between two moments of listening that still has no gap, in milliseconds.
 const GAP_MAX: i64 = 1_000;
 
 /// Since when the reader has been listening without a gap.
@@ -23,12 +23,17 @@ impl Attention {
         }
     }
 
-    /// The reader is about to poll.
+    /// The reader has read all that arrived, and is about to wait.
     pub(super) fn listen(&mut self, now: EventTime) {
         if self.last.plus(GAP_MAX) < now {
             self.since = now;
         }
         self.last = now;
+    }
+
+    /// The last moment at which what had not been heard was not there.
+    pub(super) fn heard_until(&self) -> EventTime {
+        self.last
     }
 
     /// Whether it listened for so long that a record which was there would have been read.

@@ -25,6 +25,8 @@ pub struct Tick {
     pub now: EventTime,
     /// Partitions where silence means that nothing was sent: every record was read.
     pub at_end: Vec<i32>,
+    /// The moment up to which their silence was heard.
+    pub heard_until: EventTime,
     /// The end of each partition's log.
     pub ends: HashMap<i32, i64>,
 }

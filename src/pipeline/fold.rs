@@ -111,7 +111,7 @@ impl Fold {
         for partition in self.shards.keys().copied().collect::<Vec<_>>() {
             if tick.at_end.contains(&partition) {
                 let shard = self.shards.get_mut(&partition).expect("it was just listed");
-                let released = shard.close_idle(tick.now, &self.meaning.policy);
+                let released = shard.close_idle(tick.heard_until, &self.meaning.policy);
                 for source in released
                     .iter()
                     .map(|pane| pane.source.clone())

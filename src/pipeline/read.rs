@@ -55,10 +55,9 @@ impl Reader {
     /// Reads until asked to stop, then drains.
     pub(super) fn run(mut self) -> anyhow::Result<()> {
         while !self.shutdown.is_requested() {
-            self.attention.listen(clock::now());
             let polled = match self.stash.pop_front() {
                 Some(polled) => polled,
-                None => self.consumer.poll(POLL)?,
+                None => self.listen()?,
             };
             self.take(polled)?;
             self.tick()?;
@@ -71,6 +70,18 @@ impl Reader {
         self.let_go(Feed::Revoked)?;
         self.consumer.leave();
         Ok(())
+    }
+
+    /// What has arrived, else what comes. Only a reader with nothing left to read hears silence: what waits
+    /// behind a backlog has not been heard yet.
+    fn listen(&mut self) -> anyhow::Result<Polled> {
+        match self.consumer.poll_arrived()? {
+            Polled::Nothing => {
+                self.attention.listen(clock::now());
+                self.consumer.poll(POLL)
+            }
+            polled => Ok(polled),
+        }
     }
 
     fn take(&mut self, polled: Polled) -> anyhow::Result<()> {
@@ -190,6 +201,7 @@ impl Reader {
         self.send(Feed::Tick(Tick {
             now,
             at_end,
+            heard_until: self.attention.heard_until(),
             ends: self.consumer.high_watermarks(),
         }))
     }
