@@ -42,14 +42,12 @@ impl Broker {
         BROKER.get_or_init(|| Self::start(&data_folder("kafka"), ""))
     }
 
-    /// Starts a broker with the listener PLAINTEXT and the additional properties.
+    /// Starts a broker with the listener PLAINTEXT and the additional properties, which may override the template's
+    /// and name its ports (`@PORT@`, `@CONTROLLER@`).
     pub fn start(folder: &Path, properties: &str) -> Self {
         let (port, controller) = (free_port(), free_port());
         let file = folder.join("server.properties");
-        let text = format!(
-            "{}{properties}",
-            server_properties(port, controller, folder)
-        );
+        let text = server_properties(properties, (port, controller), folder);
         fs::write(&file, text).unwrap();
         let mut format = java("kafka.tools.StorageTool");
         format.args(["format", "--standalone", "-t", CLUSTER_ID, "-c"]);
@@ -177,9 +175,9 @@ fn data_folder(name: &str) -> PathBuf {
 }
 
 /// One node that is broker and controller; nothing waits longer than a test should.
-fn server_properties(port: u16, controller: u16, folder: &Path) -> String {
+fn server_properties(more: &str, (port, controller): (u16, u16), folder: &Path) -> String {
     let template = fs::read_to_string(repository("tests/it/world/server.properties")).unwrap();
-    template
+    (template + more)
         .replace("@PORT@", &port.to_string())
         .replace("@CONTROLLER@", &controller.to_string())
         .replace("@DATA@", &folder.join("data").display().to_string())

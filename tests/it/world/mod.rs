@@ -9,7 +9,7 @@ mod prometheus;
 mod service;
 mod tables;
 
-pub use broker::{Broker, Topic};
+pub use broker::{Broker, Topic, free_port};
 pub use process::{Finished, Process, command};
 pub use prometheus::{Prometheus, promtool_check};
 pub use service::{Service, check_config, composites, crops_csv, demograph, metric, publish};

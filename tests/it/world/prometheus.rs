@@ -5,7 +5,7 @@ use std::io::Write as _;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Process, broker::free_port, command};
+use super::{Process, command, free_port};
 
 /// A running Prometheus.
 pub struct Prometheus {

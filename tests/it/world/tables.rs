@@ -11,9 +11,9 @@ pub fn duckdb(sql: &str) -> Vec<Value> {
     ask("duckdb", sql)
 }
 
-/// The table `windows` in the output folder, summed by source.
-pub fn pyarrow_totals(out: &Path) -> Vec<Value> {
-    ask("totals", &out.join("windows").display().to_string())
+/// The table `windows` in this folder or at this URL, summed by source.
+pub fn pyarrow_totals(windows: &str) -> Vec<Value> {
+    ask("totals", windows)
 }
 
 /// The columns of a file, in the words of `schemas/*.arrow.txt`.

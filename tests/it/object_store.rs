@@ -1,0 +1,65 @@
+//! `s3://` is a change of one line: the same tables in a bucket of a stand-in S3 (moto), read back by pyarrow.
+
+use std::{net::TcpStream, path::Path};
+
+use serde_json::json;
+
+use super::world::{
+    Broker, Process, Service, command, composites, crops_csv, free_port, publish, pyarrow_totals,
+    setup,
+};
+
+const CROPS: usize = 120;
+
+/// A running S3, and where it is.
+fn s3() -> (Process, String) {
+    let address = format!("127.0.0.1:{}", free_port());
+    let port = address.split_once(':').unwrap().1;
+    let mut moto = command(setup("venv/bin/moto_server", "setup/test-tools"));
+    moto.args(["-H", "127.0.0.1", "-p", port]);
+    let mut process = Process::start("moto_server", moto);
+    process.wait_for("S3 accepts connections", 60, || {
+        TcpStream::connect(&address).ok()
+    });
+    (process, address)
+}
+
+#[test]
+fn the_tables_lie_in_a_bucket_when_the_config_says_so() {
+    let (_s3, address) = s3();
+    ureq::put(format!("http://{address}/tables"))
+        .send_empty()
+        .expect("the bucket is created");
+    let topic = Broker::shared().topic("bucket", 2);
+    let folder = tempfile::tempdir().unwrap();
+    let options = format!(
+        "[[source]]
+id = \"lobby\"
+[output.options]
+aws_endpoint = \"http://{address}\"
+aws_allow_http = \"true\"
+aws_region = \"us-east-1\"
+aws_access_key_id = \"name\"
+aws_secret_access_key = {{ env = \"S3_SECRET\" }}
+"
+    );
+    let config = Service::config(&topic, Path::new("s3://tables/site-a"), &options);
+    let mut service = Service::start_with(&config, &[("S3_SECRET", "word")]);
+    let crops = composites().into_iter().take(CROPS);
+    let crops = crops.map(|file| (file, "lobby".to_owned(), String::new()));
+    let published = publish(&topic, &crops_csv(folder.path(), crops), &[]).finish(60);
+    assert_eq!(published.code, Some(0), "{}", published.stderr);
+    service.await_metric("demograph_records_total", CROPS as f64, 60);
+    service.stop();
+
+    let totals = pyarrow_totals(&format!(
+        "s3://name:word@tables/site-a/windows?scheme=http&endpoint_override={address}"
+    ));
+    let records = |key: &str| totals[0][key].as_u64().unwrap();
+    assert_eq!(totals.len(), 1, "{totals:?}");
+    assert_eq!(totals[0]["source"], json!("lobby"));
+    assert_eq!(
+        records("faces") + records("late") + records("rejected"),
+        CROPS as u64
+    );
+}
