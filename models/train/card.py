@@ -33,7 +33,7 @@ LIMITS = """
 - Celebrities recur in the data without names, so the test part holds people who were trained on,
   though no copy of a picture: expect less elsewhere.
 - "other" joins people who have little in common; its recall is what it can be.
-- Ages above 60 are few and estimated too low more often than not; see the recall by age.
+- Few of the faces are above 60; see the recall and the errors by age.
 """
 
 
