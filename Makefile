@@ -14,8 +14,8 @@ help: ## list the targets
 
 demo: setup ## the whole path on simulated cameras: SECONDS=60 OUT=demo-out BROKERS=host:port
 	@echo "building demograph (minutes the first time, then seconds)"
-	@$(CARGO) build --release --locked
-	@$(CARGO) run --quiet --release --locked -- --log warn demo --seconds $(SECONDS) --out $(OUT) \
+	@$(CARGO) build --locked
+	@$(CARGO) run --quiet --locked -- --log warn demo --seconds $(SECONDS) --out $(OUT) \
 		$(if $(BROKERS),--brokers $(BROKERS))
 
 test: setup-test ## all tests, against a real Kafka, Prometheus and DuckDB
