@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "record.rs",
     "decode",
+    "estimate",
     "evaluate",
     "infer/heads.rs",
     "infer/interval.rs",
