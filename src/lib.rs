@@ -11,6 +11,7 @@ pub mod config;
 pub mod record;
 
 pub mod decode;
+pub mod estimate;
 pub mod infer;
 pub mod privacy;
 pub mod sink;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 const PURE: [&str; 13] = [
     "record.rs",
     "decode",
+    "estimate",
     "evaluate",
     "infer/heads.rs",
     "infer/interval.rs",

@@ -1,0 +1,353 @@
+//! Shares with intervals: a few numbers of each face, their means in the window, and their means in each true class.
+//!
+//! A face shows a vector g, one number a class. In the window its mean is `shown`; over calibration faces of class k
+//! it is column k of `rates`. Whatever g is, shown = rates × shares, so shares = rates⁻¹ × shown without bias from a
+//! model that errs or is too sure of itself; g decides only how much noise there is. ACC takes the predicted label
+//! for g, PACC the posterior. The default, "emq", takes the score of the mixture likelihood at EMQ's shares: the
+//! choice with the least variance where the posteriors are right, and still unbiased where they are not.
+//!
+//! Each calibration face and each face of the window moves the solution by rates⁻¹ g over their number: so the
+//! variance at any hypothetical share is a quadratic, and the interval is Wilson's with that variance.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Calibration,
+    em::{maximise, occupied},
+    linear::{Matrix, inverse, part, times},
+    simplex::solve_rates,
+};
+
+/// The square of the normal quantile of 97.5 %.
+const Z_SQUARED: f64 = 1.959_963_984_540_054 * 1.959_963_984_540_054;
+/// How far EMQ's shares are drawn towards equal ones before they choose the score, which has no value at 0.
+const DRAWN: f64 = 0.05;
+/// Rounds of EMQ for that; a better start would change g, not what is estimated.
+const ROUNDS: usize = 30;
+/// An interval wider than this says nothing.
+const WIDTH_MAX: f64 = 0.5;
+
+/// How shares are estimated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// Expectation maximisation, then one step with the calibration's measured rates.
+    #[default]
+    Emq,
+    /// Adjusted count of predicted labels.
+    Acc,
+    /// Adjusted mean of posteriors.
+    Pacc,
+}
+
+impl Method {
+    pub const ALL: [Self; 3] = [Self::Emq, Self::Acc, Self::Pacc];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Emq => "emq",
+            Self::Acc => "acc",
+            Self::Pacc => "pacc",
+        }
+    }
+}
+
+/// The estimated share of one class.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Share {
+    pub share: f64,
+    /// The 95 % interval; holds the share.
+    pub low: f64,
+    pub high: f64,
+    /// So many faces, labelled without error, would tell the share as well.
+    pub effective_n: f64,
+}
+
+impl Share {
+    /// Whether the data say anything worth showing of the class.
+    pub fn is_sufficient(&self) -> bool {
+        self.high - self.low <= WIDTH_MAX
+    }
+}
+
+/// The shares of the classes. `None` of no face, or where the calibration cannot tell the classes apart.
+pub fn estimate(calibration: &Calibration, counts: &[u64], method: Method) -> Option<Vec<Share>> {
+    let moments = Moments::new(calibration, counts, method)?;
+    let shares = match method {
+        Method::Emq => moments.within_reach(),
+        Method::Acc | Method::Pacc => solve_rates(&moments.rates, &moments.shown)?,
+    };
+    Some(
+        (0..shares.len())
+            .map(|k| moments.share(k, &shares))
+            .collect(),
+    )
+}
+
+/// What the window and the calibration show.
+pub(super) struct Moments {
+    /// Votes in the window.
+    votes: f64,
+    /// Calibration faces by class.
+    pub(super) faces: Vec<f64>,
+    /// g of each cell of the calibration, and how often each class falls into it.
+    pub(super) cells: Vec<CellMoment>,
+    shown: Vec<f64>,
+    rates: Matrix,
+    /// rates⁻¹ × shown: unbiased, may lie outside [0, 1].
+    pub(super) raw: Vec<f64>,
+    /// Of `influence[k]` among calibration faces of class l, at [k][l].
+    variances: Matrix,
+}
+
+/// One cell of the calibration.
+pub(super) struct CellMoment {
+    pub(super) cell: usize,
+    /// By true class.
+    pub(super) likelihood: Vec<f64>,
+    /// rates⁻¹ × g.
+    pub(super) influence: Vec<f64>,
+}
+
+impl Moments {
+    pub(super) fn new(calibration: &Calibration, counts: &[u64], method: Method) -> Option<Self> {
+        let votes: u64 = counts.iter().sum();
+        if votes == 0 {
+            return None;
+        }
+        let statistic = Statistic::new(calibration, counts, method);
+        let faces: Vec<f64> = calibration.faces().iter().map(|&n| n as f64).collect();
+        let classes = faces.len();
+        let mut shown = vec![0.0; classes];
+        for (cell, n) in occupied(counts) {
+            add(&mut shown, &statistic.of(cell), n as f64 / votes as f64);
+        }
+        let seen: Vec<(usize, Vec<f64>, Vec<f64>)> = calibration
+            .cells
+            .iter()
+            .map(|row| {
+                let likelihood = row.faces.iter().zip(&faces).map(|(&n, m)| n as f64 / m);
+                (row.cell, likelihood.collect(), statistic.of(row.cell))
+            })
+            .collect();
+        let mut rates = vec![vec![0.0; classes]; classes];
+        for (_, likelihood, g) in &seen {
+            for (row, g) in rates.iter_mut().zip(g) {
+                add(row, likelihood, *g);
+            }
+        }
+        let inverse = inverse(&rates)?;
+        let cells = seen.into_iter().map(|(cell, likelihood, g)| CellMoment {
+            cell,
+            likelihood,
+            influence: times(&inverse, &g),
+        });
+        let mut moments = Self {
+            votes: votes as f64,
+            cells: cells.collect(),
+            raw: times(&inverse, &shown),
+            variances: vec![vec![0.0; classes]; classes],
+            faces,
+            shown,
+            rates,
+        };
+        moments.variances = moments.variances();
+        Some(moments)
+    }
+
+    /// The influence of a face on share k has the mean 1 in class k and 0 in the others.
+    fn variances(&self) -> Matrix {
+        let classes = self.faces.len();
+        let mut variances = vec![vec![0.0; classes]; classes];
+        for cell in &self.cells {
+            for (k, row) in variances.iter_mut().enumerate() {
+                for (l, variance) in row.iter_mut().enumerate() {
+                    let gap = cell.influence[k] - f64::from(u8::from(k == l));
+                    *variance += cell.likelihood[l] * gap * gap;
+                }
+            }
+        }
+        for row in &mut variances {
+            for (variance, faces) in row.iter_mut().zip(&self.faces) {
+                *variance *= faces / (faces - 1.0);
+            }
+        }
+        variances
+    }
+
+    /// The most likely shares within [0, 1], were the raw ones normal: negative ones become 0, and what is known of
+    /// their errors corrects the rest.
+    pub(super) fn within_reach(&self) -> Vec<f64> {
+        let classes = self.raw.len();
+        let mut shares = self.raw.clone();
+        let mut zeros: Vec<usize> = Vec::new();
+        let covariance = if shares.iter().any(|&share| share < 0.0) {
+            self.covariance(&normalised(&shares))
+        } else {
+            return shares;
+        };
+        while let Some(k) = (0..classes).find(|k| shares[*k] < 0.0 && !zeros.contains(k)) {
+            zeros.push(k);
+            let Some(inverse) = inverse(&part(&covariance, &zeros, &zeros)) else {
+                return normalised(&self.raw);
+            };
+            let excess: Vec<f64> = zeros.iter().map(|&z| self.raw[z]).collect();
+            let pull = times(&inverse, &excess);
+            for k in 0..classes {
+                let with: Vec<f64> = zeros.iter().map(|&z| covariance[k][z]).collect();
+                shares[k] = self.raw[k] - super::linear::dot(&with, &pull);
+            }
+            zeros.iter().for_each(|&z| shares[z] = 0.0);
+        }
+        // What rounding left.
+        normalised(&shares)
+    }
+
+    /// Of the raw shares, at the shares given.
+    fn covariance(&self, shares: &[f64]) -> Matrix {
+        let classes = shares.len();
+        let mut sum = vec![vec![0.0; classes]; classes];
+        for cell in &self.cells {
+            for (l, likelihood) in cell.likelihood.iter().enumerate() {
+                let weight = likelihood * self.weight(l, shares);
+                let mut gap = cell.influence.clone();
+                gap[l] -= 1.0;
+                for (row, a) in sum.iter_mut().zip(&gap) {
+                    add(row, &gap, weight * a);
+                }
+            }
+        }
+        for (k, row) in sum.iter_mut().enumerate() {
+            for (l, entry) in row.iter_mut().enumerate() {
+                let own = if k == l { shares[k] } else { 0.0 };
+                *entry += (own - shares[k] * shares[l]) / self.votes;
+            }
+        }
+        sum
+    }
+
+    /// How much the variance within a class counts: faces of the window and of the calibration.
+    pub(super) fn weight(&self, class: usize, shares: &[f64]) -> f64 {
+        shares[class] / self.votes + shares[class] * shares[class] / self.faces[class]
+    }
+
+    /// Share k and Wilson's interval: the hypothetical shares t for which raw is not further from t than chance
+    /// allows, (raw - t)² <= z² (a + b t + c t²), while the other classes keep their proportions.
+    fn share(&self, k: usize, shares: &[f64]) -> Share {
+        let (mut within, mut calibrated) = (0.0, 0.0);
+        let rest: f64 = 1.0 - shares[k];
+        for l in (0..shares.len()).filter(|&l| l != k) {
+            let proportion = if rest > 1e-9 {
+                shares[l] / rest
+            } else {
+                1.0 / (shares.len() - 1) as f64
+            };
+            within += proportion * self.variances[k][l];
+            calibrated += proportion * proportion * self.variances[k][l] / self.faces[l];
+        }
+        let own = self.variances[k][k];
+        let a = within / self.votes + calibrated;
+        let b = (1.0 + own - within) / self.votes - 2.0 * calibrated;
+        let c = own / self.faces[k] + calibrated - 1.0 / self.votes;
+        let (low, high) = roots(self.raw[k], (a, b, c));
+        let share = shares[k].clamp(0.0, 1.0);
+        // A share of 0 or 1 has no binomial variance to compare with.
+        let inner = share.clamp(0.5 / self.votes, 1.0 - 0.5 / self.votes);
+        Share {
+            share,
+            low: low.min(share),
+            high: high.max(share),
+            effective_n: inner * (1.0 - inner) / (a + b * inner + c * inner * inner).max(1e-300),
+        }
+    }
+}
+
+/// Where (raw - t)² = z² (a + b t + c t²), within [0, 1].
+fn roots(raw: f64, (a, b, c): (f64, f64, f64)) -> (f64, f64) {
+    let square = 1.0 - Z_SQUARED * c;
+    if square <= 0.0 {
+        // So few calibration faces that any share will do.
+        return (0.0, 1.0);
+    }
+    let half = raw + Z_SQUARED * b / 2.0;
+    let root = (half * half - square * (raw * raw - Z_SQUARED * a))
+        .max(0.0)
+        .sqrt();
+    let at = |t: f64| (t / square).clamp(0.0, 1.0);
+    (at(half - root), at(half + root))
+}
+
+/// g of each cell.
+struct Statistic<'a> {
+    calibration: &'a Calibration,
+    method: Method,
+    prior: Vec<f64>,
+    /// The shares at which the score is taken.
+    at: Vec<f64>,
+}
+
+impl<'a> Statistic<'a> {
+    fn new(calibration: &'a Calibration, counts: &[u64], method: Method) -> Self {
+        let prior = calibration.prior();
+        let mut statistic = Self {
+            calibration,
+            method,
+            at: prior.clone(),
+            prior,
+        };
+        if method == Method::Emq {
+            let total: u64 = counts.iter().sum();
+            let rows: Vec<(f64, Vec<f64>)> = occupied(counts)
+                .map(|(cell, n)| (n as f64 / total as f64, statistic.ratios(cell)))
+                .collect();
+            let shares = maximise(&statistic.prior, &rows, (0.0, ROUNDS));
+            let even = DRAWN / shares.len() as f64;
+            statistic.at = shares.iter().map(|s| (1.0 - DRAWN) * s + even).collect();
+        }
+        statistic
+    }
+
+    /// How much likelier the cell is in each class than overall.
+    fn ratios(&self, cell: usize) -> Vec<f64> {
+        let posterior = self.calibration.posterior(cell);
+        posterior
+            .iter()
+            .zip(&self.prior)
+            .map(|(p, q)| p / q)
+            .collect()
+    }
+
+    fn of(&self, cell: usize) -> Vec<f64> {
+        match self.method {
+            Method::Pacc => self.calibration.mean_posterior(cell),
+            Method::Acc => {
+                let mut g = vec![0.0; self.prior.len()];
+                g[self.calibration.grid().predicted(cell)] = 1.0;
+                g
+            }
+            Method::Emq => {
+                let mut g = self.ratios(cell);
+                let sum = super::linear::dot(&g, &self.at);
+                g.iter_mut().for_each(|ratio| *ratio /= sum);
+                g
+            }
+        }
+    }
+}
+
+fn add(sum: &mut [f64], more: &[f64], scale: f64) {
+    sum.iter_mut()
+        .zip(more)
+        .for_each(|(sum, more)| *sum += more * scale);
+}
+
+/// Without negative shares, summing to 1.
+fn normalised(shares: &[f64]) -> Vec<f64> {
+    let positive: Vec<f64> = shares.iter().map(|share| share.max(0.0)).collect();
+    let sum: f64 = positive.iter().sum();
+    positive.iter().map(|share| share / sum).collect()
+}
+
+#[cfg(test)]
+#[path = "adjust_tests.rs"]
+mod tests;

@@ -1,0 +1,101 @@
+//! Expectation maximisation over posteriors (Saerens, Latinne and Decaestecker 2002), and the naive count.
+
+use super::{Calibration, Grid};
+
+/// The most rounds; a likelihood that is this flat says nothing anyway.
+const ROUNDS: usize = 100_000;
+
+/// Shares by counting predicted labels: what everybody does, shown for comparison. `None` of no face.
+pub fn naive(grid: Grid, counts: &[u64]) -> Option<Vec<f64>> {
+    let total: u64 = counts.iter().sum();
+    let mut shares = vec![0.0; grid.classes()];
+    for (cell, &n) in counts.iter().enumerate() {
+        shares[grid.predicted(cell)] += n as f64 / total as f64;
+    }
+    (total > 0).then_some(shares)
+}
+
+/// Shares from the posteriors themselves, which were made at the shares `prior`; until no share moves by more than
+/// `tolerance` on average.
+pub fn emq(prior: &[f64], posteriors: &[Vec<f64>], tolerance: f64) -> Vec<f64> {
+    let weight = 1.0 / posteriors.len() as f64;
+    let rows = posteriors.iter().map(|row| {
+        let ratios = row.iter().zip(prior).map(|(p, prior)| p / prior);
+        (weight, ratios.collect())
+    });
+    maximise(prior, &rows.collect::<Vec<_>>(), (tolerance, ROUNDS))
+}
+
+/// The same on cells, each at the mean posterior of the calibration faces in it. `None` of no face.
+pub fn emq_cells(calibration: &Calibration, counts: &[u64], tolerance: f64) -> Option<Vec<f64>> {
+    let prior = calibration.prior();
+    let total: u64 = counts.iter().sum();
+    let rows: Vec<_> = occupied(counts)
+        .map(|(cell, n)| {
+            let mean = calibration.mean_posterior(cell);
+            let ratios = mean.iter().zip(&prior).map(|(p, prior)| p / prior);
+            (n as f64 / total as f64, ratios.collect())
+        })
+        .collect();
+    (total > 0).then(|| maximise(&prior, &rows, (tolerance, ROUNDS)))
+}
+
+/// The cells with faces.
+pub(super) fn occupied(counts: &[u64]) -> impl Iterator<Item = (usize, u64)> + Clone {
+    counts.iter().copied().enumerate().filter(|&(_, n)| n > 0)
+}
+
+/// The shares under which rows of likelihood ratios, weighted, are most likely.
+pub(super) fn maximise(
+    start: &[f64],
+    rows: &[(f64, Vec<f64>)],
+    (tolerance, rounds): (f64, usize),
+) -> Vec<f64> {
+    let mut shares = start.to_vec();
+    for _ in 0..rounds {
+        let mut next = vec![0.0; shares.len()];
+        for (weight, ratios) in rows {
+            let sum: f64 = shares.iter().zip(ratios).map(|(s, r)| s * r).sum();
+            let scale = weight / sum;
+            for ((next, share), ratio) in next.iter_mut().zip(&shares).zip(ratios) {
+                *next += share * ratio * scale;
+            }
+        }
+        let moved: f64 = next.iter().zip(&shares).map(|(a, b)| (a - b).abs()).sum();
+        shares = next;
+        if moved < tolerance * shares.len() as f64 {
+            break;
+        }
+    }
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_naive_count_counts_winners() {
+        let grid = Grid::new(2).unwrap();
+        let mut counts = vec![0; grid.cells()];
+        counts[grid.cell(&[0.9, 0.1])] += 3;
+        counts[grid.cell(&[0.3, 0.7])] += 1;
+        assert_eq!(naive(grid, &counts), Some(vec![0.75, 0.25]));
+        assert_eq!(naive(grid, &vec![0; grid.cells()]), None);
+    }
+
+    #[test]
+    fn a_perfect_model_needs_no_correction() {
+        let rows: Vec<Vec<f64>> = (0..10)
+            .map(|n| {
+                if n < 3 {
+                    vec![1.0, 0.0]
+                } else {
+                    vec![0.0, 1.0]
+                }
+            })
+            .collect();
+        let shares = emq(&[0.5, 0.5], &rows, 1e-12);
+        assert!((shares[0] - 0.3).abs() < 1e-12, "{shares:?}");
+    }
+}

@@ -1,0 +1,31 @@
+//! True shares of a population from what a fallible model says of its faces: quantification under prior shift.
+//!
+//! Counting predicted labels ([`naive`]) is biased, and more faces do not help. What the model says of a face is kept
+//! as one of few integer [`cells`](Grid); a [`Calibration`] tells how faces of each true class fall into these cells;
+//! [`estimate`] solves for the shares which explain the cells, with 95 % intervals that hold both the window's
+//! sampling error and the calibration's, and [`shift_p`] says whether any shares explain them.
+//!
+//! Promises: pure; the same cells and calibration give the same bits; cells merge by addition, exactly. Nothing here
+//! knows of privacy: what may be published is decided elsewhere, before.
+//!
+//! Sources: Forman, "Quantifying counts and costs via classification" (2008): ACC. Bella et al., "Quantification via
+//! probability estimators" (2010): PACC. Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to
+//! new a priori probabilities" (2002): EMQ. Wilson (1927): the interval. Rao and Scott (1981): the test's two moments.
+
+mod adjust;
+mod calibration;
+mod cells;
+mod em;
+mod linear;
+mod shift;
+mod simplex;
+
+pub use adjust::{Method, Share, estimate};
+pub use calibration::{Calibration, CellRow, Faults};
+pub use cells::Grid;
+pub use em::{emq, emq_cells, naive};
+pub use shift::shift_p;
+pub use simplex::solve_rates;
+
+#[cfg(test)]
+mod oracle_tests;
