@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 13] = [
+const PURE: [&str; 14] = [
     "record.rs",
     "decode",
     "estimate",
