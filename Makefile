@@ -7,7 +7,7 @@ BROKERS ?=
 
 CARGO := cargo
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bless setup setup-test
+.PHONY: help demo experiment test check bless setup setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -17,6 +17,11 @@ demo: setup ## the whole path on simulated cameras: SECONDS=60 OUT=demo-out BROK
 	@$(CARGO) build --locked
 	@$(CARGO) run --quiet --locked -- --log warn demo --seconds $(SECONDS) --out $(OUT) \
 		$(if $(BROKERS),--brokers $(BROKERS))
+
+experiment: setup ## estimated shares against the truth: OUT=dir DATA=faces.zip LABELS=faces.csv
+	@test -n "$(DATA)" -a -n "$(LABELS)" || { echo "say DATA=folder-or-zip LABELS=csv"; exit 2; }
+	@$(CARGO) run --quiet --release --locked -- --log warn experiment --data $(DATA) --labels $(LABELS) \
+		--out $(if $(filter demo-out,$(OUT)),experiment-out,$(OUT)) $(if $(MODEL),--model $(MODEL))
 
 test: setup-test ## all tests, against a real Kafka, Prometheus and DuckDB
 	$(CARGO) test --locked

@@ -1,10 +1,12 @@
 //! The command line: one module a subcommand, each with a help text that teaches by an example.
 
+mod calibrate;
 mod cameras;
 mod check;
 mod crop_event;
 mod demo;
 mod evaluate;
+mod experiment;
 mod live;
 mod pace;
 mod predict;
@@ -57,6 +59,10 @@ enum Command {
     Predict(predict::PredictArgs),
     /// Measure a model on labelled faces: a report for people, figures for machines.
     Evaluate(evaluate::EvaluateArgs),
+    /// Learn from labelled faces how a model errs, for the estimates of true shares.
+    Calibrate(calibrate::CalibrateArgs),
+    /// Measure how near estimated shares come to the truth.
+    Experiment(experiment::ExperimentArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -88,6 +94,8 @@ impl Cli {
             Command::Publish(args) => publish::run(args),
             Command::Predict(args) => predict::run(args),
             Command::Evaluate(args) => evaluate::run(args),
+            Command::Calibrate(args) => calibrate::run(args),
+            Command::Experiment(args) => experiment::run(args),
         };
         result.unwrap_or_else(|error| {
             eprintln!("error: {error:#}");

@@ -96,7 +96,7 @@ pub(super) struct Moments {
     rates: Matrix,
     /// rates⁻¹ × shown: unbiased, may lie outside [0, 1].
     pub(super) raw: Vec<f64>,
-    /// Of `influence[k]` among calibration faces of class l, at `k`, `l`.
+    /// Of `influence[k]` among calibration faces of class l; rows are k.
     variances: Matrix,
 }
 

@@ -16,6 +16,7 @@ mod adjust;
 mod calibration;
 mod cells;
 mod em;
+mod file;
 mod linear;
 mod shift;
 mod simplex;
@@ -24,6 +25,7 @@ pub use adjust::{Method, Share, estimate};
 pub use calibration::{Calibration, CellRow, Faults};
 pub use cells::Grid;
 pub use em::{emq, emq_cells, naive};
+pub use file::CalibrationFile;
 pub use shift::shift_p;
 pub use simplex::solve_rates;
 

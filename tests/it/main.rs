@@ -8,6 +8,7 @@ mod dependencies;
 mod deployment;
 mod end_to_end;
 mod evaluate;
+mod experiment;
 mod layers;
 mod malformed;
 mod metrics_endpoint;

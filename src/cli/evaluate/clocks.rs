@@ -10,7 +10,7 @@ pub(super) fn process_cpu() -> Duration {
 }
 
 /// What the calling thread has computed.
-pub(super) fn thread_cpu() -> Duration {
+pub(in crate::cli) fn thread_cpu() -> Duration {
     read(ClockId::ThreadCPUTime)
 }
 

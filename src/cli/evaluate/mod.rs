@@ -2,6 +2,7 @@
 
 mod clocks;
 mod document;
+mod faces;
 mod html;
 mod labels;
 mod measure;
@@ -13,6 +14,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, thread::avail
 
 use anyhow::{Context, bail};
 
+pub(super) use self::{clocks::thread_cpu, faces::FaceArgs};
 use self::{
     document::{Document, Throughput},
     labels::{LabelOptions, Labelled},

@@ -1,0 +1,62 @@
+//! `demograph calibrate`: labelled faces -> how a model errs on them, for the estimates of true shares.
+
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, bail};
+
+use super::evaluate::FaceArgs;
+use crate::{
+    estimate::{Calibration, CalibrationFile},
+    record::Attribute,
+};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  demograph calibrate --data faces.zip --labels faces.csv --split val
+  demograph calibrate --data gate-cameras/ --labels gate.csv --out gate-calibration.json
+
+The faces must be new to the model: not trained on, not used to choose it. They should look like those of the cameras
+whose shares will be estimated; their own shares do not matter. At least 10 faces a class, hundreds are better: the
+intervals say how much too few cost. An attribute without labels is left out. The file holds counts only, no face.")]
+pub(super) struct CalibrateArgs {
+    #[command(flatten)]
+    faces: FaceArgs,
+    /// Only rows with this value in the column `split`.
+    #[arg(long)]
+    split: Option<String>,
+    /// The file to write; by default calibration.json in the model's folder.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(super) fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
+    let answered = args.faces.answer(args.split.as_deref())?;
+    let mut attributes = BTreeMap::new();
+    for attribute in Attribute::ALL {
+        let pairs = answered.pairs(attribute);
+        if pairs.is_empty() {
+            println!("{attribute}: left out, since no face has both a label and an answer");
+            continue;
+        }
+        let labels = answered.labels(attribute);
+        let calibration = Calibration::new(labels, pairs.iter().copied());
+        let calibration = calibration.with_context(|| attribute.to_string())?;
+        println!(
+            "{attribute}: {} faces in {} cells",
+            pairs.len(),
+            calibration.cells.len()
+        );
+        attributes.insert(attribute, calibration);
+    }
+    if attributes.is_empty() {
+        bail!("nothing to calibrate: the CSV needs a column age, age_band, gender or ethnicity");
+    }
+    let file = CalibrationFile::new(answered.model, args.faces.age_bands.clone(), attributes);
+    let out = args
+        .out
+        .unwrap_or_else(|| args.faces.model.join("calibration.json"));
+    std::fs::write(&out, file.text()).with_context(|| format!("write {}", out.display()))?;
+    println!("calibration {} is in {}", file.id(), out.display());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,127 @@
+//! Labelled faces and what a model answers, for the commands that compare the two: `calibrate` and `experiment`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+
+use super::{
+    faces, labels, labels::LabelOptions, meaning, measure, pictures::Pictures, renaming, sessions,
+};
+use crate::{
+    cli::predict::precision,
+    config::PrecisionChoice,
+    evaluate::{Face, Names},
+    infer::{InferenceSettings, ModelFiles, OnnxModel},
+    record::Attribute,
+};
+
+/// Which faces, and which model answers.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct FaceArgs {
+    /// The model's folder.
+    #[arg(long, default_value = "models/utkface-small", value_name = "DIR")]
+    pub model: PathBuf,
+    /// The faces: a folder, or a ZIP.
+    #[arg(long, value_name = "DIR|ZIP")]
+    data: PathBuf,
+    /// Their labels, as `demograph evaluate` reads them.
+    #[arg(long, value_name = "CSV")]
+    labels: PathBuf,
+    /// A label of the CSV and what the model calls it; nothing after the = leaves these faces out.
+    #[arg(long = "map", value_name = "OTHER=LABEL", value_parser = renaming)]
+    maps: Vec<(String, String)>,
+    /// The first age of every band, as in the config's windows.age_bands.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "0,18,25,35,45,55,65",
+        value_name = "AGES"
+    )]
+    pub age_bands: Vec<u32>,
+    /// So many faces only, spread evenly over the rows.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Which of the model's files runs; auto is int8 on the CPU where there is one.
+    #[arg(long, value_parser = precision, default_value = "auto", value_name = "auto|fp32|int8")]
+    precision: PrecisionChoice,
+    /// Threads that decode and infer, each with a session of its own; 0 = one a core.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    sessions: usize,
+}
+
+/// Faces with their labels and answers.
+pub(in crate::cli) struct Answered {
+    pub model: String,
+    pub names: Names,
+    pub faces: Vec<Face>,
+}
+
+impl FaceArgs {
+    /// The usable faces of a split, or of all.
+    pub(in crate::cli) fn answer(&self, split: Option<&str>) -> anyhow::Result<Answered> {
+        let settings = InferenceSettings {
+            precision: self.precision,
+            ..Default::default()
+        };
+        let files = ModelFiles::read(&self.model, &settings)?;
+        let (names, reading) = meaning(&files, &self.age_bands)?;
+        let options = LabelOptions {
+            split,
+            maps: &self.maps,
+            names: &names,
+            limit: self.limit,
+        };
+        let rows = labels::read(&self.labels, &options)?;
+        let pictures = Pictures::open(&self.data)?;
+        let models = (0..sessions(self.sessions))
+            .map(|_| OnnxModel::load(&files, &settings))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let measured = measure::run(&rows, pictures, models, &reading).context("run the model")?;
+        let faces = faces(&rows, &measured);
+        ensure!(
+            !faces.is_empty(),
+            "no face was usable; --data must hold the files of the CSV's column `file`"
+        );
+        Ok(Answered {
+            model: files.facts.id.clone(),
+            names,
+            faces,
+        })
+    }
+}
+
+impl Answered {
+    pub(in crate::cli) fn labels(&self, attribute: Attribute) -> &[String] {
+        match attribute {
+            Attribute::Age => &self.names.age_bands,
+            Attribute::Gender => &self.names.gender,
+            Attribute::Ethnicity => &self.names.ethnicity,
+        }
+    }
+
+    /// True class and posterior of the faces that have both.
+    pub(in crate::cli) fn pairs(&self, attribute: Attribute) -> Vec<(usize, &[f32])> {
+        let pair = |face: &'_ Face| -> Option<usize> {
+            match attribute {
+                Attribute::Age => face.truth.age_band,
+                Attribute::Gender => face.truth.gender,
+                Attribute::Ethnicity => face.truth.ethnicity,
+            }
+        };
+        let posterior = |face| posterior(face, attribute);
+        let both = self
+            .faces
+            .iter()
+            .filter_map(|face| Some((pair(face)?, posterior(face)?)));
+        both.collect()
+    }
+}
+
+fn posterior(face: &Face, attribute: Attribute) -> Option<&[f32]> {
+    let scores = match attribute {
+        Attribute::Age => &face.answer.age.as_ref()?.bands,
+        Attribute::Gender => face.answer.gender.as_ref()?,
+        Attribute::Ethnicity => face.answer.ethnicity.as_ref()?,
+    };
+    Some(&scores.calibrated)
+}

@@ -1,0 +1,226 @@
+//! The draws of an experiment on one attribute; the same seed gives the same figures (but for times).
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context, ensure};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use super::report::{Coverage, Figures};
+use crate::cli::evaluate::thread_cpu;
+use crate::estimate::{Calibration, Grid, Method, Share, emq_cells, estimate, naive, shift_p};
+
+/// Faces in a window of the errors.
+const WINDOW: usize = 1000;
+/// Faces in windows of the coverage.
+const SIZES: [usize; 4] = [50, 200, 1000, 5000];
+/// The width is compared in one in so many draws of the coverage, with so many bootstrap samples.
+const COMPARED: u32 = 50;
+const SAMPLES: usize = 200;
+
+/// One attribute's faces, by class, as cells and posteriors.
+pub(super) struct Trials<'a> {
+    labels: &'a [String],
+    calibration: Calibration,
+    population: Vec<Vec<(usize, &'a [f32])>>,
+    /// The population's shares.
+    shares: Vec<f64>,
+    grid: Grid,
+    rng: StdRng,
+}
+
+impl<'a> Trials<'a> {
+    pub(super) fn new(
+        labels: &'a [String],
+        known: &[(usize, &'a [f32])],
+        all: &[(usize, &'a [f32])],
+    ) -> anyhow::Result<Self> {
+        let calibration = Calibration::new(labels, known.iter().copied())?;
+        let grid = calibration.grid();
+        let mut population = vec![Vec::new(); labels.len()];
+        for &(class, posterior) in all {
+            population[class].push((grid.cell(posterior), posterior));
+        }
+        for (label, faces) in labels.iter().zip(&population) {
+            ensure!(!faces.is_empty(), "the population has no face of {label:?}");
+        }
+        let share = |faces: &Vec<_>| faces.len() as f64 / all.len() as f64;
+        Ok(Self {
+            labels,
+            shares: population.iter().map(share).collect(),
+            population,
+            grid,
+            calibration,
+            rng: StdRng::seed_from_u64(0),
+        })
+    }
+
+    pub(super) fn seeded(self, seed: u64) -> Self {
+        let rng = StdRng::seed_from_u64(seed);
+        Self { rng, ..self }
+    }
+
+    pub(super) fn run(&mut self, tvd_draws: u32, coverage_draws: u32) -> anyhow::Result<Figures> {
+        let mut figures = Figures::new(self.labels, &self.calibration.faces());
+        self.errors(tvd_draws, &mut figures)?;
+        self.coverage(coverage_draws, &mut figures)?;
+        Ok(figures)
+    }
+
+    fn errors(&mut self, draws: u32, figures: &mut Figures) -> anyhow::Result<()> {
+        let mut sums: BTreeMap<&'static str, f64> = BTreeMap::new();
+        let mut seconds = Duration::ZERO;
+        for _ in 0..draws {
+            let wanted = self.dirichlet();
+            let (counts, truth) = self.window(&wanted, WINDOW);
+            let mut judge =
+                |name, shares: &[f64]| *sums.entry(name).or_default() += tvd(shares, &truth);
+            judge(
+                "naive",
+                &naive(self.grid, &counts).context("an empty window")?,
+            );
+            let plain = emq_cells(&self.calibration, &counts, 1e-6).context("an empty window")?;
+            judge("emq_unadjusted", &plain);
+            for method in Method::ALL {
+                let started = thread_cpu();
+                let found = solved(&self.calibration, &counts, method)?;
+                if method == Method::default() {
+                    // As a pane's row has it; black_box, so that it is not optimised away.
+                    std::hint::black_box(shift_p(&self.calibration, &counts));
+                    seconds += thread_cpu() - started;
+                }
+                judge(method.name(), &points(&found));
+            }
+        }
+        let mean = |sum: f64| sum / f64::from(draws.max(1));
+        figures.tvd_points = sums
+            .into_iter()
+            .map(|(name, sum)| (name, 100.0 * mean(sum)))
+            .collect();
+        figures.seconds_per_estimate = mean(seconds.as_secs_f64());
+        Ok(())
+    }
+
+    fn coverage(&mut self, draws: u32, figures: &mut Figures) -> anyhow::Result<()> {
+        let sizes = self.calibration.faces();
+        let classes = self.labels.len();
+        let mut all: Vec<Coverage> = SIZES.iter().map(|&n| Coverage::new(n, classes)).collect();
+        for draw in 0..draws {
+            let calibration = self.resampled(&sizes)?;
+            for coverage in &mut all {
+                let shares = self.shares.clone();
+                let (counts, _) = self.window(&shares, coverage.faces);
+                let found = solved(&calibration, &counts, Method::default())?;
+                coverage.add(&found, &self.shares);
+                coverage.shift(shift_p(&calibration, &counts));
+                if draw % COMPARED == 0 {
+                    let widths = self.bootstrap(&calibration, &points(&found), coverage.faces)?;
+                    coverage.compare(&found, &widths);
+                }
+            }
+        }
+        figures.coverage = all.into_iter().map(|c| c.finished(self.labels)).collect();
+        Ok(())
+    }
+
+    /// Widths between the 2.5 % and 97.5 % points of estimates from samples of the fitted model: calibration sets and
+    /// windows whose cells follow the calibration's likelihoods.
+    fn bootstrap(
+        &mut self,
+        calibration: &Calibration,
+        shares: &[f64],
+        faces: usize,
+    ) -> anyhow::Result<Vec<f64>> {
+        let classes = shares.len();
+        let mut cells: Vec<Vec<usize>> = vec![Vec::new(); classes];
+        for (place, row) in calibration.cells.iter().enumerate() {
+            for (class, &n) in row.faces.iter().enumerate() {
+                cells[class].extend(std::iter::repeat_n(place, n as usize));
+            }
+        }
+        let mut estimates: Vec<Vec<f64>> = vec![Vec::new(); classes];
+        for _ in 0..SAMPLES {
+            let mut sample = calibration.clone();
+            sample.cells.iter_mut().for_each(|row| row.faces.fill(0));
+            for (class, cells) in cells.iter().enumerate() {
+                for _ in 0..cells.len() {
+                    sample.cells[cells[self.rng.random_range(0..cells.len())]].faces[class] += 1;
+                }
+            }
+            let mut counts = vec![0; self.grid.cells()];
+            for _ in 0..faces {
+                let from = &cells[self.class(shares)];
+                let place = from[self.rng.random_range(0..from.len())];
+                counts[calibration.cells[place].cell] += 1;
+            }
+            let found = solved(&sample, &counts, Method::default())?;
+            found
+                .iter()
+                .zip(&mut estimates)
+                .for_each(|(share, list)| list.push(share.share));
+        }
+        let width = |mut list: Vec<f64>| {
+            list.sort_by(f64::total_cmp);
+            list[SAMPLES - 1 - SAMPLES / 40] - list[SAMPLES / 40]
+        };
+        Ok(estimates.into_iter().map(width).collect())
+    }
+
+    /// A calibration set of the same class sizes, from the population.
+    fn resampled(&mut self, sizes: &[u64]) -> anyhow::Result<Calibration> {
+        let mut faces = Vec::new();
+        for (class, &size) in sizes.iter().enumerate() {
+            for _ in 0..size {
+                let place = self.rng.random_range(0..self.population[class].len());
+                faces.push((class, self.population[class][place].1));
+            }
+        }
+        Ok(Calibration::new(self.labels, faces.into_iter())?)
+    }
+
+    /// The cells of so many faces, and the shares that they really have.
+    fn window(&mut self, shares: &[f64], faces: usize) -> (Vec<u64>, Vec<f64>) {
+        let mut counts = vec![0; self.grid.cells()];
+        let mut truth = vec![0.0; shares.len()];
+        for _ in 0..faces {
+            let class = self.class(shares);
+            let place = self.rng.random_range(0..self.population[class].len());
+            counts[self.population[class][place].0] += 1;
+            truth[class] += 1.0 / faces as f64;
+        }
+        (counts, truth)
+    }
+
+    fn class(&mut self, shares: &[f64]) -> usize {
+        let mut left = self.rng.random::<f64>();
+        let found = shares.iter().position(|share| {
+            left -= share;
+            left < 0.0
+        });
+        found.unwrap_or(shares.len() - 1)
+    }
+
+    /// Shares of which all are equally likely: exponential variables over their sum.
+    fn dirichlet(&mut self) -> Vec<f64> {
+        let draw = |_| -(1.0 - self.rng.random::<f64>()).ln();
+        let weights: Vec<f64> = (0..self.labels.len()).map(draw).collect();
+        let sum: f64 = weights.iter().sum();
+        weights.iter().map(|weight| weight / sum).collect()
+    }
+}
+
+fn solved(calibration: &Calibration, counts: &[u64], method: Method) -> anyhow::Result<Vec<Share>> {
+    estimate(calibration, counts, method).with_context(|| {
+        format!(
+            "{}: the calibration cannot tell the classes apart",
+            method.name()
+        )
+    })
+}
+
+fn points(shares: &[Share]) -> Vec<f64> {
+    shares.iter().map(|share| share.share).collect()
+}
+
+fn tvd(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
+}

@@ -1,0 +1,86 @@
+//! `demograph calibrate` and `demograph experiment` as their users meet them, on the composites.
+
+use serde_json::Value;
+
+use super::world::{Finished, Process, demograph, repository};
+
+const FACES: [&str; 4] = [
+    "--data",
+    "tests/data/composites",
+    "--labels",
+    "tests/data/composites/labels.csv",
+];
+
+fn run(subcommand: &str, more: &[&str]) -> Finished {
+    let mut command = demograph(&["--log", "warn", subcommand]);
+    command.args(FACES).args(more);
+    Process::start("demograph", command).finish(240)
+}
+
+#[test]
+fn calibrate_counts_every_face_and_no_face_is_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("calibration.json");
+    let said = run("calibrate", &["--out", path.to_str().unwrap()]);
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    let text = std::fs::read_to_string(path).unwrap();
+    let file: Value = serde_json::from_str(&text).unwrap();
+    let labels = repository("tests/data/composites/labels.csv");
+    let rows = csv::Reader::from_path(labels).unwrap().records().count() as u64;
+    for attribute in ["age", "gender", "ethnicity"] {
+        let cells = file["attributes"][attribute]["cells"].as_array().unwrap();
+        let faces = cells
+            .iter()
+            .flat_map(|cell| cell["faces"].as_array().unwrap());
+        assert_eq!(
+            faces.map(|n| n.as_u64().unwrap()).sum::<u64>(),
+            rows,
+            "{attribute}"
+        );
+    }
+    assert!(!text.contains(".jpg"));
+}
+
+#[test]
+fn a_class_with_too_few_faces_is_named() {
+    let said = run("calibrate", &["--limit", "30", "--out", "unused.json"]);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.stderr.contains("calibration faces: label at least 10"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn on_composites_corrected_shares_beat_counting_and_intervals_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let small = [
+        "--calibration-split",
+        "",
+        "--population-split",
+        "",
+        "--tvd-draws",
+        "20",
+    ];
+    let said = run(
+        "experiment",
+        &[&small[..], &["--coverage-draws", "20", "--out", out]].concat(),
+    );
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let report: Value = serde_json::from_str(&read("experiment.json")).unwrap();
+    for head in ["age", "ethnicity"] {
+        let figures = &report["heads"][head];
+        let tvd = |method: &str| figures["tvd_points"][method].as_f64().unwrap();
+        assert!(tvd("emq") < tvd("naive") / 2.0, "{head}: {figures}");
+        for coverage in figures["coverage"].as_array().unwrap() {
+            let held = coverage["by_class"].as_object().unwrap().values();
+            let held: Vec<f64> = held.map(|share| share.as_f64().unwrap()).collect();
+            let mean = held.iter().sum::<f64>() / held.len() as f64;
+            assert!(mean > 0.85, "{head}: {coverage}");
+        }
+    }
+    assert!(read("experiment.svg").contains("ethnicity: naive"));
+}
