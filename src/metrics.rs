@@ -3,7 +3,10 @@
 //! Promises: names by Prometheus' rules; audience series come from released panes only;
 //! the number of sources with series of their own is bounded.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 
 use prometheus::{
     Counter, CounterVec, Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
@@ -11,6 +14,9 @@ use prometheus::{
 };
 
 mod known;
+mod sample;
+
+pub use sample::Sample;
 
 /// What became of a record; the values of the label `outcome`.
 pub mod outcome {
@@ -46,6 +52,8 @@ pub mod stage {
 pub struct Metrics {
     registry: Registry,
     names: Arc<[String]>,
+    /// Held while series that belong together change, and while all are read.
+    whole: Arc<Mutex<()>>,
 
     pub build_info: IntGaugeVec,
     pub records: IntCounterVec,
@@ -270,6 +278,7 @@ impl Metrics {
                 ),
             ),
             names: declared.names.into(),
+            whole: Arc::default(),
             registry: declared.registry,
         }
         .with_known_series()
@@ -294,7 +303,7 @@ impl Metrics {
 
     /// The current values of a counter or gauge, without the program's prefix, for a terminal.
     pub fn samples(&self, name: &str) -> Vec<Sample> {
-        let families = self.registry.gather();
+        let families = self.gather();
         let family = families
             .iter()
             .find(|family| family.name().strip_prefix("demograph_") == Some(name));
@@ -312,38 +321,24 @@ impl Metrics {
             + 0.0
     }
 
+    /// No scrape comes between the changes that are made while this is held: shares of one view sum to 1 in each.
+    pub fn change_together(&self) -> MutexGuard<'_, ()> {
+        // It guards no data, so a panic elsewhere left nothing half done behind it.
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gather(&self) -> Vec<prometheus::proto::MetricFamily> {
+        let _whole = self.change_together();
+        self.registry.gather()
+    }
+
     /// The text exposition format.
     pub fn render(&self) -> String {
         let mut bytes = Vec::new();
         TextEncoder::new()
-            .encode(&self.registry.gather(), &mut bytes)
+            .encode(&self.gather(), &mut bytes)
             .expect("a buffer in memory takes every write");
         String::from_utf8(bytes).expect("the text format is UTF-8")
-    }
-}
-
-/// One series of a counter or gauge, as a scrape would see it now.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sample {
-    pub labels: BTreeMap<String, String>,
-    pub value: f64,
-}
-
-impl Sample {
-    fn of(metric: &prometheus::proto::Metric) -> Self {
-        let labels = metric.get_label().iter();
-        Self {
-            labels: labels
-                .map(|label| (label.name().to_owned(), label.value().to_owned()))
-                .collect(),
-            // A metric is one of the two; the other one reads as 0.
-            value: metric.get_counter().get_value() + metric.get_gauge().get_value(),
-        }
-    }
-
-    /// Empty where the label is missing.
-    pub fn label(&self, name: &str) -> &str {
-        self.labels.get(name).map_or("", String::as_str)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
 
 /// Sets the series of one view. What is hidden has no series, rather than a zero.
 pub(super) fn show(view: &View, categories: &Categories, metrics: &Metrics) {
+    let _whole = metrics.change_together();
     let source = view.source.as_str();
     let window = view.window.to_string();
     metrics

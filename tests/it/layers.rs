@@ -43,7 +43,7 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 6] = [
     ("object_store::", &["sink/store.rs"]),
     ("parquet::", &["sink/file.rs"]),
     ("axum::", &["http.rs"]),
-    ("prometheus::", &["metrics.rs"]),
+    ("prometheus::", &["metrics.rs", "metrics/"]),
 ];
 
 /// Edges do not know one another; only the pipeline and the command line join them.
