@@ -12,6 +12,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+MILD = 0.6  # of the faces, which most of a camera's are
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -26,11 +27,19 @@ def crop_jitter(face: np.ndarray, side: int, draw: np.random.Generator) -> np.nd
     if draw.random() < 0.25:
         slant = np.deg2rad(draw.uniform(-45, 45))
         linear = linear @ np.array([[1, -np.sin(slant)], [0, np.cos(slant)]])
-    centre = (face.shape[0] - 1) / 2
     reach = 0.15 if draw.random() < 0.2 else 0.06
-    shift = (side - 1) / 2 + draw.uniform(-reach, reach, 2) * side
-    matrix = np.column_stack([linear, shift - linear @ [centre, centre]])
     border = cv2.BORDER_REPLICATE if draw.random() < 0.8 else cv2.BORDER_CONSTANT
+    return _placed(face, side, linear, draw.uniform(-reach, reach, 2), border)
+
+
+def _placed(
+    face: np.ndarray, side: int, linear: np.ndarray, shift: np.ndarray,
+    border: int = cv2.BORDER_REPLICATE,
+) -> np.ndarray:
+    """The face through a linear map about its centre, then shifted by parts of the side."""
+    centre = (face.shape[0] - 1) / 2
+    target = (side - 1) / 2 + shift * side
+    matrix = np.column_stack([linear, target - linear @ [centre, centre]])
     return cv2.warpAffine(face, matrix, (side, side), borderMode=border)
 
 
@@ -76,8 +85,21 @@ def compression(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     return cv2.imdecode(data, cv2.IMREAD_COLOR)
 
 
+def mild(face: np.ndarray, side: int, draw: np.random.Generator) -> np.ndarray:
+    """Mirror, small turns, scales and shifts, more or less light."""
+    angle, scale = draw.uniform(-0.12, 0.12), side / face.shape[0] * draw.uniform(0.94, 1.1)
+    mirror = draw.choice((-1.0, 1.0))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = turn @ np.diag([scale * mirror, scale])
+    changed = _placed(face, side, linear, draw.uniform(-0.03, 0.03, 2))
+    gain = draw.uniform(0.5, 1.5) if draw.random() < 0.4 else draw.uniform(0.9, 1.1)
+    return cv2.convertScaleAbs(changed, alpha=gain)
+
+
 def augment(face: np.ndarray, side: int, draw: np.random.Generator) -> np.ndarray:
-    """The whole chain on one face (uint8, RGB)."""
+    """One face (uint8, RGB), changed: three in five mildly, the others by the whole chain."""
+    if draw.random() < MILD:
+        return mild(face, side, draw)
     face = light_and_colour(crop_jitter(face, side, draw), draw)
     for change, probability in ((blur, 0.12), (few_pixels, 0.18), (compression, 0.2)):
         if draw.random() < probability:

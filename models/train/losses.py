@@ -88,7 +88,7 @@ def head_loss(
     )
     years = expected_age(logits.age) / 10
     error = F.smooth_l1_loss(years, targets.years / 10, reduction="none")
-    losses = age * 0.5 + gender + ethnicity + error
+    losses = age * 0.5 + gender * 1.6 + ethnicity + error
     return losses.mean() if weights is None else (losses * weights).sum() / weights.sum()
 
 

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from data import AGE_CLASSES, ETHNICITIES, GENDERS
 from losses import HeadLogits
 
-INPUT_SIZE = 112
+INPUT_SIZE = 120
 FEATURES = 1024
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)  # of the 13 separable blocks
 WIDTHS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024)

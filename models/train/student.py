@@ -18,9 +18,9 @@ from torch.nn import functional as F
 from augment import augment
 from data import ETHNICITIES, Labels
 from losses import HeadLogits, Targets, head_loss, validation_score
-from network import INPUT_SIZE, FaceNet
+from network import FaceNet
 
-CACHE_SIZE = 128  # side of the decoded faces that training crops from
+CACHE_SIZE = 160  # side of the decoded faces that training crops from
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,15 @@ class Plan:
     """Settings of a training run."""
 
     seed: int
-    epochs: int = 12
+    side: int  # of the faces, in pixels
+    epochs: int
     batch: int = 64
     learning_rate: float = 4e-4
-    head_learning_rate: float = 1.5e-3
-    teacher_share: float = 0.4  # of the targets; all of it where a label is disputed
+    head_learning_rate: float = 8e-4
+    teacher_share: float = 0.5  # of the targets; all of it where a label is disputed
     rare_weight: float = 1.6  # of faces labelled "other", or 60 years and older
-    average_decay: float = 0.995
-    minutes: float = math.inf  # training ends in good order after so long (see `progress`)
-    frozen_layers: int = 9  # first layers, which keep the backbone's weights
+    average_decay: float = 0.997
+    frozen_layers: int = 5  # first layers, which keep the backbone's weights
     save_every: int = 64  # steps
 
 
@@ -96,7 +96,7 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.done, self.seconds = state["done"], state["seconds"]
         self.best, self.best_state = state["best"], state["best_state"]
-        print(f"student: going on after step {self.done}", flush=True)
+        print(f"{self.plan.side} px: going on after step {self.done}", flush=True)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, whole or not at all."""
@@ -105,10 +105,8 @@ class Trainer:
         partial.replace(path)
 
     def progress(self) -> float:
-        """Part of the training that is behind: of its steps, or of its time if that ends first,
-        so that a slow machine anneals the learning rate to the end all the same."""
-        steps = self.done / (self.per_epoch * self.plan.epochs)
-        return max(steps, self.seconds / 60 / self.plan.minutes)
+        """Part of the training that is behind."""
+        return self.done / (self.per_epoch * self.plan.epochs)
 
     def pace(self) -> float:
         """Part of the peak learning rate: a short warm-up, then a cosine to 1 %."""
@@ -132,7 +130,7 @@ class Trainer:
 
         def prepare(index: int) -> np.ndarray:
             draw = np.random.default_rng(seeds[index])
-            faces = [augment(self.faces[row], INPUT_SIZE, draw) for row in parts[index]]
+            faces = [augment(self.faces[row], self.plan.side, draw) for row in parts[index]]
             return np.stack(faces)
 
         with ThreadPoolExecutor(1) as pool:
@@ -167,14 +165,34 @@ class Trainer:
     def judge(self) -> None:
         """Measure the running average on the validation part; keep the best."""
         val = self.labels.rows("val")
-        logits = student_logits(self.average, self, val)
+        logits = self.logits(self.average, val)
         score, text = validation_score(logits, self.labels, val)
         if score > self.best:
             self.best, self.best_state = score, copy.deepcopy(self.average.state_dict())
-        print(f"student after {self.done} steps: val {text}", flush=True)
+        print(f"{self.plan.side} px after {self.done} steps: val {text}", flush=True)
+
+    @torch.no_grad()
+    def logits(self, net: FaceNet, rows: np.ndarray, mirror: bool = False) -> HeadLogits:
+        """Logits (float32, on the CPU) for some faces, unchanged but for the resize."""
+        parts = []
+        size = (self.plan.side, self.plan.side)
+        for chunk in np.array_split(rows, max(1, len(rows) // 128)):
+            faces = self.faces[chunk]
+            pixels = self.network_input(faces[:, :, ::-1].copy() if mirror else faces)
+            pixels = F.interpolate(pixels, size, mode="bilinear", antialias=True)
+            with torch.autocast(self.device.type, torch.bfloat16):
+                parts.append([part.float().cpu() for part in net(pixels)])
+        return HeadLogits(*(torch.cat(part) for part in zip(*parts)))
+
+    def teaching(self, net: FaceNet) -> HeadLogits:
+        """Probabilities of every face, from the mean logits of the face and its mirror image."""
+        net = net.to(self.device, memory_format=torch.channels_last)
+        rows = np.arange(len(self.labels))
+        views = zip(self.logits(net, rows), self.logits(net, rows, mirror=True))
+        return HeadLogits(*(F.softmax((one + other) / 2, dim=1) for one, other in views))
 
     def run_epoch(self, checkpoint: Path) -> None:
-        """Train to the end of the epoch, or of the time; then judge."""
+        """Train to the end of the epoch, then judge."""
         torch.manual_seed(self.plan.seed * 1_000_000 + self.done)
         self.net.train()
         losses = []
@@ -193,22 +211,8 @@ class Trainer:
                     f" {self.seconds / 60:.1f} min",
                     flush=True,
                 )
-            if self.progress() >= 1:
-                break
         self.judge()
         self.save(checkpoint)
-
-
-@torch.no_grad()
-def student_logits(net: FaceNet, trainer: Trainer, rows: np.ndarray) -> HeadLogits:
-    """Logits (float32, on the CPU) for some faces, unchanged but for the resize."""
-    parts = []
-    size = (INPUT_SIZE, INPUT_SIZE)
-    for chunk in np.array_split(rows, max(1, len(rows) // 128)):
-        pixels = trainer.network_input(trainer.faces[chunk])
-        pixels = F.interpolate(pixels, size, mode="bilinear", antialias=True)
-        parts.append([part.float().cpu() for part in net(pixels)])
-    return HeadLogits(*(torch.cat(part) for part in zip(*parts)))
 
 
 def train_student(trainer: Trainer, checkpoint: Path) -> FaceNet:

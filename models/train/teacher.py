@@ -20,7 +20,6 @@ from torch.nn import functional as F
 from data import AGE_CLASSES, ETHNICITIES, GENDERS, Labels
 from losses import HeadLogits, Targets, head_loss, validation_score
 
-INPUT_SIZE = 160
 FEATURES = 1024
 
 
@@ -40,6 +39,20 @@ class Heads(nn.Module):
     def forward(self, features: torch.Tensor) -> HeadLogits:
         hidden = self.body(self.norm(features))
         return HeadLogits(self.age(hidden), self.gender(hidden), self.ethnicity(hidden))
+
+
+class Probe(nn.Module):
+    """The heads of the network itself, linear in the features: where fine-tuning begins, so
+    that its first steps do not spoil the backbone (Kumar et al. 2022)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.age = nn.Linear(FEATURES, AGE_CLASSES)
+        self.gender = nn.Linear(FEATURES, len(GENDERS))
+        self.ethnicity = nn.Linear(FEATURES, len(ETHNICITIES))
+
+    def forward(self, features: torch.Tensor) -> HeadLogits:
+        return HeadLogits(self.age(features), self.gender(features), self.ethnicity(features))
 
 
 def backbone_features(backbone: Path, faces: np.ndarray, cache: Path) -> np.ndarray:
@@ -62,13 +75,13 @@ def backbone_features(backbone: Path, faces: np.ndarray, cache: Path) -> np.ndar
     return out
 
 
-def train_heads(features: np.ndarray, labels: Labels, seed: int, epochs: int = 40) -> Heads:
+def train_heads(
+    heads: nn.Module, features: np.ndarray, labels: Labels, seed: int, epochs: int = 40
+) -> nn.Module:
     """Fit the heads on the training part; the epoch with the best validation score wins."""
-    torch.manual_seed(seed)
     train, val = labels.rows("train"), labels.rows("val")
     stored = torch.from_numpy(np.array(features))
     targets = Targets.from_labels(labels)
-    heads = Heads()
     optimiser = torch.optim.AdamW(heads.parameters(), lr=1e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
     best, best_state = -np.inf, heads.state_dict()
@@ -93,7 +106,7 @@ def train_heads(features: np.ndarray, labels: Labels, seed: int, epochs: int = 4
 
 
 @torch.no_grad()
-def teacher_logits(heads: Heads, features: torch.Tensor) -> HeadLogits:
+def teacher_logits(heads: nn.Module, features: torch.Tensor) -> HeadLogits:
     """Logits averaged over a face and its mirror image; features are (2, faces, 1024)."""
     heads.eval()
     both = [heads(view) for view in features]

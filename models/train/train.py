@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import zipfile
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import numpy as np
 import onnxruntime as ort
 import torch
 from PIL import Image
+from torch import nn
 
 import student
 import teacher
@@ -54,10 +54,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--backbone", type=Path, required=True, help="feature network (ONNX)")
     parser.add_argument("--cache", type=Path, required=True, help="folder for arrays, checkpoints")
     parser.add_argument("--out", type=Path, required=True, help="model folder to write")
-    parser.add_argument("--epochs", type=int, default=12, help="epochs of fine-tuning")
     parser.add_argument(
-        "--minutes", type=float, default=math.inf,
-        help="end fine-tuning after so long, the learning rate annealed all the same",
+        "--large-epochs", type=int, default=7, help="epochs of fine-tuning on large faces"
+    )
+    parser.add_argument(
+        "--epochs", type=int, default=18, help="epochs at the size of the shipped network"
     )
     parser.add_argument("--faces", type=int, help="use so many faces only, to try the program out")
     parser.add_argument(
@@ -67,31 +68,43 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def teacher_probabilities(options: argparse.Namespace, labels: Labels, cache: Path) -> HeadLogits:
-    """The teacher's answers for every face; its features and heads come from the cache."""
-    faces = decoded_faces(options.data, labels, teacher.INPUT_SIZE, cache)
-    features = teacher.backbone_features(options.backbone, faces, cache)
-    path = cache / "heads.pt"
+def fitted(heads: nn.Module, options: argparse.Namespace, labels: Labels, cache: Path) -> nn.Module:
+    """Heads trained on the frozen backbone's features; these and the heads come from the cache."""
+    path = cache / f"{type(heads).__name__.lower()}.pt"
     if path.exists():
-        heads = teacher.Heads()
         heads.load_state_dict(torch.load(path, weights_only=True))
-    else:
-        heads = teacher.train_heads(features, labels, options.seed)
-        torch.save(heads.state_dict(), path)
-    return teacher.soft_targets(heads, features)
+        return heads.eval()
+    faces = decoded_faces(options.data, labels, student.CACHE_SIZE, cache)
+    features = teacher.backbone_features(options.backbone, faces, cache)
+    torch.manual_seed(options.seed)
+    teacher.train_heads(heads, features, labels, options.seed)
+    torch.save(heads.state_dict(), path)
+    return heads
 
 
 def trained_network(options: argparse.Namespace, labels: Labels, cache: Path) -> FaceNet:
-    """The network, fine-tuned; goes on from a checkpoint of the same number of epochs."""
-    teaching = teacher_probabilities(options, labels, cache)
+    """The network, fine-tuned twice: on the large faces, taught by the frozen backbone's heads;
+    then on faces of the size that ships, taught by those heads and its former self together."""
     faces = decoded_faces(options.data, labels, student.CACHE_SIZE, cache)
-    torch.manual_seed(options.seed)
+    features = teacher.backbone_features(options.backbone, faces, cache)
+    heads = fitted(teacher.Heads(), options, labels, cache)
+    frozen = teacher.soft_targets(heads, features)
     net = FaceNet()
     load_backbone(net, options.backbone)
-    plan = student.Plan(options.seed, epochs=options.epochs, minutes=options.minutes)
+    net.load_state_dict(fitted(teacher.Probe(), options, labels, cache).state_dict(), strict=False)
     colour = mean_colour(options.backbone)
-    trainer = student.Trainer(net, colour, faces, labels, teaching, plan)
-    return student.train_student(trainer, cache / f"student-{options.epochs}.pt")
+    large = student.Plan(options.seed, student.CACHE_SIZE, options.large_epochs, learning_rate=2e-4)
+    trainer = student.Trainer(net, colour, faces, labels, frozen, large)
+    net = student.train_student(trainer, cache / f"large-{options.large_epochs}.pt")
+    taught = cache / f"teaching-{options.large_epochs}.pt"
+    if not taught.exists():
+        torch.save(tuple(trainer.teaching(net)), taught)
+    tuned = HeadLogits(*torch.load(taught, weights_only=True))
+    teaching = HeadLogits(*((one + other) / 2 for one, other in zip(frozen, tuned)))
+    small = student.Plan(options.seed + 1, INPUT_SIZE, options.epochs, learning_rate=3e-4)
+    trainer = student.Trainer(net, colour, faces, labels, teaching, small)
+    run = f"small-{options.large_epochs}-{options.epochs}.pt"
+    return student.train_student(trainer, cache / run)
 
 
 def prepared(options: argparse.Namespace, labels: Labels, rows: np.ndarray) -> np.ndarray:
