@@ -13,9 +13,11 @@ use prometheus::{
     IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
+mod audience;
 mod known;
 mod sample;
 
+pub use audience::{Audience, put};
 pub use sample::Sample;
 
 /// What became of a record; the values of the label `outcome`.
@@ -79,10 +81,7 @@ pub struct Metrics {
     pub rows_written: IntCounterVec,
     pub bytes_written: IntCounterVec,
 
-    pub audience_share: GaugeVec,
-    pub audience_votes: GaugeVec,
-    pub audience_faces: GaugeVec,
-    pub audience_coverage: GaugeVec,
+    pub audience: Audience,
 }
 
 impl Default for Metrics {
@@ -95,14 +94,13 @@ impl Metrics {
     pub fn new() -> Self {
         let mut declared = Declared::default();
         let r = &mut declared;
-        const AUDIENCE: &[&str] = &["source", "attribute", "category", "window"];
         Self {
             build_info: add(
                 r,
                 gauges(
                     "build_info",
                     "Constant 1; the labels say what runs.",
-                    &["version", "model", "policy"],
+                    &["version", "model", "policy", "calibration"],
                 ),
             ),
             records: add(
@@ -245,38 +243,7 @@ impl Metrics {
                 ),
             ),
 
-            audience_share: add(
-                r,
-                float_gauges(
-                    "audience_share_ratio",
-                    "Share of a category in the released panes of the window.",
-                    AUDIENCE,
-                ),
-            ),
-            audience_votes: add(
-                r,
-                float_gauges(
-                    "audience_votes",
-                    "Votes (tracks, or detections without track ids) for a category in the released panes of the window.",
-                    AUDIENCE,
-                ),
-            ),
-            audience_faces: add(
-                r,
-                float_gauges(
-                    "audience_faces",
-                    "Faces in all panes of the window, suppressed or not.",
-                    &["source", "window"],
-                ),
-            ),
-            audience_coverage: add(
-                r,
-                float_gauges(
-                    "audience_coverage_ratio",
-                    "Part of the window's votes that the released cells show.",
-                    &["source", "attribute", "window"],
-                ),
-            ),
+            audience: Audience::declare(r),
             names: declared.names.into(),
             whole: Arc::default(),
             registry: declared.registry,

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::bail;
 
-use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT, service};
+use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT, calibrations, service};
 use crate::{
     config::Config,
     infer::{Model, ModelFiles, OnnxModel},
@@ -49,6 +49,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         ),
         ("secrets", secrets(&config)),
         ("model", model(&config)),
+        ("calibration", calibration(&config)),
     ];
     if !args.offline {
         checks.push(("kafka", kafka(&config)));
@@ -110,6 +111,21 @@ fn model(config: &Config) -> anyhow::Result<String> {
         engine.library,
         service::self_test(model.self_test())
     ))
+}
+
+fn calibration(config: &Config) -> anyhow::Result<String> {
+    let files = ModelFiles::read(&config.model.dir, &service::inference_settings(config))?;
+    let calibrations = calibrations::load(config, &files.facts)?;
+    Ok(match calibrations.id() {
+        Some(id) => format!(
+            "{id} is of this model; shares are estimated by {}",
+            config.estimates.method.name()
+        ),
+        None => {
+            "none, so there are counts but no estimated shares: see `demograph calibrate --help`"
+                .into()
+        }
+    })
 }
 
 fn kafka(config: &Config) -> anyhow::Result<String> {

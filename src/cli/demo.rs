@@ -90,7 +90,8 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let service = service::start(config.clone(), metrics.clone(), shutdown.clone())?;
     println!(
         "demograph demo: {} s, up to {} crops/s from 4 cameras; metrics at http://{}/metrics\n\
-         Categories with too few people are hidden, and so is ethnicity where no policy allows it.",
+         Shares are corrected for the model's errors, with 95 % intervals; ~ marks a plain count. Categories with\n\
+         too few people are hidden, and so is ethnicity where no policy allows it.",
         args.seconds, args.rate, service.address
     );
     let pace = Pace::new(args.rate);

@@ -6,13 +6,19 @@ use comfy_table::{Table, presets};
 
 use crate::metrics::{Metrics, Sample, outcome};
 
-/// Shares by attribute and source; hidden categories are left out.
-type Shares = BTreeMap<String, BTreeMap<String, Vec<(String, f64)>>>;
+/// Shares by source and attribute, as text by category; hidden categories are left out.
+type Shares = BTreeMap<String, BTreeMap<String, Vec<(String, String)>>>;
 
 /// One line of totals, and a table of the shares in the rolling window.
 pub(super) fn picture(metrics: &Metrics, window: &str, seconds: f64) -> String {
     let mut shares: Shares = BTreeMap::new();
-    let samples = metrics.samples("audience_share_ratio");
+    let estimates = [
+        "audience_share_ratio",
+        "audience_share_low_ratio",
+        "audience_share_high_ratio",
+    ]
+    .map(|name| metrics.samples(name));
+    let samples = metrics.samples("audience_share_naive_ratio");
     for sample in samples
         .iter()
         .filter(|sample| sample.label("window") == window)
@@ -22,12 +28,27 @@ pub(super) fn picture(metrics: &Metrics, window: &str, seconds: f64) -> String {
             .or_default()
             .entry(sample.label("attribute").to_owned())
             .or_default()
-            .push((sample.label("category").to_owned(), sample.value));
+            .push((
+                sample.label("category").to_owned(),
+                in_words(sample, &estimates),
+            ));
     }
     if shares.is_empty() {
         return format!("{}   (no pane has closed yet)", totals(metrics, seconds));
     }
     format!("\n{}\n{}", totals(metrics, seconds), table(shares, window))
+}
+
+/// The estimated share with its interval; where there is none, the counted one with a tilde.
+fn in_words(naive: &Sample, estimates: &[Vec<Sample>; 3]) -> String {
+    let [share, low, high] = estimates.each_ref().map(|samples| {
+        let same = samples.iter().find(|sample| sample.labels == naive.labels);
+        same.map(|sample| sample.value * 100.0)
+    });
+    match (share, low, high) {
+        (Some(share), Some(low), Some(high)) => format!("{share:.0} [{low:.0}-{high:.0}]"),
+        _ => format!("~{:.0}", naive.value * 100.0),
+    }
 }
 
 fn totals(metrics: &Metrics, seconds: f64) -> String {
@@ -67,7 +88,7 @@ fn table(shares: Shares, window: &str) -> Table {
     table
 }
 
-fn percentages(mut categories: Vec<(String, f64)>) -> String {
+fn percentages(mut categories: Vec<(String, String)>) -> String {
     // Bands of age in their order; anything else keeps the order of its names.
     categories.sort_by_key(|(name, _)| {
         name.split(['-', '+'])
@@ -76,7 +97,7 @@ fn percentages(mut categories: Vec<(String, f64)>) -> String {
     });
     let shown = categories
         .iter()
-        .map(|(name, share)| format!("{name} {:.0}", share * 100.0));
+        .map(|(name, share)| format!("{name} {share}"));
     shown.collect::<Vec<_>>().join("  ")
 }
 

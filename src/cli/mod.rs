@@ -1,10 +1,12 @@
 //! The command line: one module a subcommand, each with a help text that teaches by an example.
 
 mod calibrate;
+mod calibrations;
 mod cameras;
 mod check;
 mod crop_event;
 mod demo;
+mod estimate;
 mod evaluate;
 mod experiment;
 mod live;
@@ -61,6 +63,8 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Learn from labelled faces how a model errs, for the estimates of true shares.
     Calibrate(calibrate::CalibrateArgs),
+    /// Estimate true shares of any days and sources from the tables.
+    Estimate(estimate::EstimateArgs),
     /// Measure how near estimated shares come to the truth.
     Experiment(experiment::ExperimentArgs),
 }
@@ -95,6 +99,7 @@ impl Cli {
             Command::Predict(args) => predict::run(args),
             Command::Evaluate(args) => evaluate::run(args),
             Command::Calibrate(args) => calibrate::run(args),
+            Command::Estimate(args) => estimate::run(args),
             Command::Experiment(args) => experiment::run(args),
         };
         result.unwrap_or_else(|error| {

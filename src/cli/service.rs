@@ -4,6 +4,7 @@ use std::{net::SocketAddr, thread::available_parallelism};
 
 use anyhow::Context;
 
+use super::calibrations;
 use crate::{
     config::Config,
     http::{self, Control, Health},
@@ -34,12 +35,12 @@ pub(super) fn start(
         tracing::info!(%source, basis, "ethnicity is estimated for this source");
     }
     let models = load_models(&config)?;
-    let model = models
+    let facts = models
         .first()
         .context("inference.sessions gives no session")?
-        .facts()
-        .id
-        .clone();
+        .facts();
+    let model = facts.id.clone();
+    let calibrations = calibrations::load(&config, facts)?;
     let store = Store::open(&config.output)?;
     store.probe()?;
     let health = Health::default();
@@ -54,7 +55,12 @@ pub(super) fn start(
     )?;
     metrics
         .build_info
-        .with_label_values(&[env!("CARGO_PKG_VERSION"), &model, &policy.id])
+        .with_label_values(&[
+            env!("CARGO_PKG_VERSION"),
+            &model,
+            &policy.id,
+            calibrations.id().unwrap_or_default(),
+        ])
         .set(1);
     let consumer = Consumer::join(&config.kafka)?;
     tracing::info!(
@@ -67,6 +73,7 @@ pub(super) fn start(
         consumer,
         models,
         policy,
+        calibrations,
         store,
         metrics,
         health,

@@ -11,8 +11,8 @@ mod values;
 
 pub use fault::{Fault, Faults, read_checked};
 pub use sections::{
-    Http, Inference, Kafka, Limits, LostData, Model, Output, Policy, PrecisionChoice, Provider,
-    Source, Start, UnknownSources, Windows,
+    Estimates, Http, Inference, Kafka, Limits, LostData, Model, Output, Policy, PrecisionChoice,
+    Provider, Source, Start, UnknownSources, Weighting, Windows,
 };
 pub use values::{Span, Text};
 
@@ -31,6 +31,8 @@ pub struct Config {
     pub inference: Inference,
     #[serde(default)]
     pub windows: Windows,
+    #[serde(default)]
+    pub estimates: Estimates,
     #[serde(default)]
     pub policy: Policy,
     /// The cameras, one `[[source]]` each.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::values::{Span, Text};
-use crate::record::Attribute;
+use crate::{estimate::Method, record::Attribute};
 
 /// Where the face crops come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -144,6 +144,9 @@ pub struct Windows {
     /// Rolling views in /metrics, as sums of released panes; each a multiple of the pane.
     #[schemars(length(min = 1, max = 8))]
     pub rolling: Vec<Span>,
+    /// What a vote is: "people" (one a track, one a face without a track id) or "dwell" (one a face, so that who
+    /// stays longer counts more).
+    pub weighting: Weighting,
     /// The first age of every band; the first band begins at 0, the last one is open.
     #[schemars(length(min = 1, max = 32))]
     pub age_bands: Vec<u32>,
@@ -157,9 +160,33 @@ impl Default for Windows {
             idle_after: Span::seconds(30),
             future_max: Span::seconds(60),
             rolling: vec![Span::seconds(60), Span::seconds(300), Span::seconds(3600)],
+            weighting: Weighting::People,
             age_bands: vec![0, 18, 25, 35, 45, 55, 65],
         }
     }
+}
+
+/// What a vote is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Weighting {
+    /// One a track, and one a face without a track id.
+    #[default]
+    People,
+    /// One a face.
+    Dwell,
+}
+
+/// How true shares are estimated from the model's answers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Estimates {
+    /// The estimator: "emq", "acc" or "pacc".
+    pub method: Method,
+    /// How the model errs, made by `demograph calibrate`; by default calibration.json in the model's folder, if it is
+    /// there. Without one there are counts only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<PathBuf>,
 }
 
 /// What may be estimated and what may be shown.
@@ -221,6 +248,9 @@ pub struct Source {
     /// Why ethnicity may be processed here (consent, audit, ...); required for it, kept in the files' metadata.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legal_basis: Option<String>,
+    /// A calibration from faces of this camera, or of cameras like it, instead of `estimates.calibration`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<PathBuf>,
 }
 
 fn default_attributes() -> Vec<Attribute> {
@@ -241,9 +271,25 @@ pub struct Output {
     #[serde(default = "default_file_rows_max")]
     #[schemars(range(min = 1))]
     pub file_rows_max: usize,
+    /// Write the table `cells` too, from which `demograph estimate` estimates any days and sources again. It holds exact
+    /// counts, small ones included: give it to those only who may see them.
+    #[serde(default)]
+    pub cells: bool,
     /// Options of the object store, such as aws_region or aws_secret_access_key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, Text>,
+}
+
+impl Default for Output {
+    fn default() -> Self {
+        Self {
+            url: "out".into(),
+            publish_interval: default_publish_interval(),
+            file_rows_max: default_file_rows_max(),
+            cells: false,
+            options: BTreeMap::new(),
+        }
+    }
 }
 
 fn default_publish_interval() -> Span {

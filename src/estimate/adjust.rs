@@ -28,7 +28,9 @@ const ROUNDS: usize = 30;
 const WIDTH_MAX: f64 = 0.5;
 
 /// How shares are estimated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
     /// Expectation maximisation, then one step with the calibration's measured rates.

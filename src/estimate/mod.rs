@@ -15,17 +15,21 @@
 mod adjust;
 mod calibration;
 mod cells;
+mod counts;
 mod em;
 mod file;
 mod linear;
+mod registry;
 mod shift;
 mod simplex;
 
 pub use adjust::{Method, Share, estimate};
 pub use calibration::{Calibration, CellRow, Faults};
 pub use cells::Grid;
+pub use counts::CellCounts;
 pub use em::{emq, emq_cells, naive};
 pub use file::CalibrationFile;
+pub use registry::{Calibrations, Estimated, Estimator};
 pub use shift::shift_p;
 pub use simplex::solve_rates;
 

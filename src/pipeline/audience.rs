@@ -1,45 +1,52 @@
 //! Rolling views as series of /metrics.
 
+use super::Meaning;
 use crate::{
-    metrics::Metrics,
-    window::{Categories, View},
+    metrics::{Metrics, put},
+    privacy::{ShownShare, ShownShares, show_shares},
+    record::Attribute,
+    window::View,
 };
 
 /// Sets the series of one view. What is hidden has no series, rather than a zero.
-pub(super) fn show(view: &View, categories: &Categories, metrics: &Metrics) {
+pub(super) fn show(view: &View, meaning: &Meaning, metrics: &Metrics) {
+    let estimated = Attribute::ALL.map(|attribute| estimate(view, meaning, attribute));
     let _whole = metrics.change_together();
+    let audience = &metrics.audience;
     let source = view.source.as_str();
     let window = view.window.to_string();
-    metrics
-        .audience_faces
-        .with_label_values(&[source, &window])
-        .set(view.faces as f64);
-    for attribute in crate::record::Attribute::ALL {
+    let faces = Some(view.faces as f64);
+    put(&audience.faces, &[source, &window], faces);
+    for (attribute, estimated) in Attribute::ALL.into_iter().zip(estimated) {
         let shares = view.shares(attribute);
         let labels = [source, attribute.name(), &window];
-        match shares.coverage() {
-            Some(coverage) => metrics
-                .audience_coverage
-                .with_label_values(&labels)
-                .set(coverage),
-            // Removing what was never shown is an error of no interest.
-            None => drop(metrics.audience_coverage.remove_label_values(&labels)),
-        }
-        for (category, label) in categories.labels(attribute).iter().enumerate() {
+        put(&audience.coverage, &labels, shares.coverage());
+        put(&audience.shift_p, &labels, estimated.shift_p);
+        let categories = meaning.categories.labels(attribute).iter().enumerate();
+        for (category, label) in categories {
             let labels = [source, attribute.name(), label, &window];
-            match (shares.count(category), shares.share(category)) {
-                (Some(count), Some(share)) => {
-                    metrics
-                        .audience_votes
-                        .with_label_values(&labels)
-                        .set(count as f64);
-                    metrics.audience_share.with_label_values(&labels).set(share);
-                }
-                _ => {
-                    drop(metrics.audience_votes.remove_label_values(&labels));
-                    drop(metrics.audience_share.remove_label_values(&labels));
-                }
-            }
+            let votes = shares.count(category).map(|votes| votes as f64);
+            put(&audience.votes, &labels, votes);
+            put(&audience.share_naive, &labels, shares.share(category));
+            let ShownShare {
+                share,
+                low,
+                high,
+                effective_n,
+            } = estimated.shares.get(category).copied().unwrap_or_default();
+            put(&audience.share, &labels, share);
+            put(&audience.share_low, &labels, low);
+            put(&audience.share_high, &labels, high);
+            put(&audience.effective_n, &labels, effective_n);
         }
     }
+}
+
+fn estimate(view: &View, meaning: &Meaning, attribute: Attribute) -> ShownShares {
+    let shares = view.shares(attribute);
+    let estimator = meaning.calibrations.estimator(&view.source, attribute);
+    let k_cell = meaning.policy.thresholds(view.unit).k_cell;
+    estimator.map_or_else(ShownShares::default, |estimator| {
+        show_shares(&shares.cells(), &shares.evidence, &estimator, k_cell)
+    })
 }

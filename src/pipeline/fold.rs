@@ -124,7 +124,7 @@ impl Fold {
             self.publish_if_due(partition, tick.now)?;
         }
         for view in self.views.expire(tick.now) {
-            audience::show(&view, &self.meaning.categories, &self.metrics);
+            audience::show(&view, &self.meaning, &self.metrics);
         }
         self.measure(tick);
         Ok(())
@@ -186,7 +186,7 @@ impl Fold {
             }
             let source = pane.source.clone();
             for view in self.views.add(pane, now) {
-                audience::show(&view, &self.meaning.categories, &self.metrics);
+                audience::show(&view, &self.meaning, &self.metrics);
             }
             if self.views.is_folded(&source) {
                 self.metrics

@@ -28,6 +28,7 @@ use crate::{
     clock,
     config::Config,
     decode::Limits,
+    estimate::Calibrations,
     http::Health,
     infer::{Model, ModelFacts},
     kafka::Consumer,
@@ -53,6 +54,7 @@ pub struct Parts {
     /// One a worker.
     pub models: Vec<Box<dyn Model>>,
     pub policy: Policy,
+    pub calibrations: Calibrations,
     pub store: Store,
     pub metrics: Metrics,
     pub health: Health,
@@ -65,14 +67,16 @@ struct Meaning {
     policy: Arc<Policy>,
     model: Arc<ModelFacts>,
     categories: Arc<window::Categories>,
+    calibrations: Arc<Calibrations>,
 }
 
 impl Meaning {
     fn provenance(&self) -> Provenance {
         Provenance {
             model: self.model.id.clone(),
-            policy: self.policy.id.clone(),
-            categories: self.categories.as_ref().clone(),
+            policy: self.policy.clone(),
+            categories: self.categories.clone(),
+            calibrations: self.calibrations.clone(),
         }
     }
 }
@@ -84,6 +88,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         consumer,
         models,
         policy,
+        calibrations,
         store,
         metrics,
         health,
@@ -96,6 +101,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         .clone();
     let meaning = Meaning {
         policy: Arc::new(policy),
+        calibrations: Arc::new(calibrations),
         categories: Arc::new(window::Categories::new(&config.windows.age_bands, &facts)),
         model: Arc::new(facts),
     };
@@ -149,6 +155,8 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
             lateness_max: config.windows.lateness_max.as_millis(),
             idle_after: config.windows.idle_after.as_millis(),
             sources_max: config.limits.sources_max,
+            weighting: config.windows.weighting,
+            correlation: meaning.calibrations.track_correlation(),
         },
         rolling: state::Rolling {
             interval: config.output.publish_interval.as_millis(),
@@ -165,6 +173,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         acks,
         store,
         topic: config.kafka.topic.clone(),
+        cells: config.output.cells,
         writer_id: format!("{:08x}", rand::random::<u32>()),
         publications: 0,
         meaning,

@@ -39,6 +39,8 @@ pub(super) struct Writer {
     pub acks: Sender<Ack>,
     pub store: Store,
     pub topic: String,
+    /// Whether the table of exact cells is written.
+    pub cells: bool,
     /// Random for each start, so that two runs never want the same name.
     pub writer_id: String,
     /// So far. Part of the file names: idle panes and a drain publish again without a new offset.
@@ -71,10 +73,11 @@ impl Writer {
             .start_timer();
         for (date, panes) in by_date(&publication.panes) {
             let provenance = &self.meaning.provenance();
-            for (table, rows) in [
-                (Table::Demographics, sink::demographics(&panes, provenance)),
-                (Table::Windows, sink::windows(&panes, provenance)),
-            ] {
+            for table in Table::ALL {
+                if table == Table::Cells && !self.cells {
+                    continue;
+                }
+                let rows = table.rows(&panes, provenance);
                 if rows.num_rows() == 0 {
                     continue;
                 }
@@ -121,7 +124,7 @@ impl Writer {
         vec![
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
             ("model", provenance.model.clone()),
-            ("policy", provenance.policy.clone()),
+            ("policy", provenance.policy.id.clone()),
             ("legal_basis", bases.join("\n")),
         ]
     }

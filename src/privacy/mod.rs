@@ -6,7 +6,9 @@
 mod disclosure;
 mod policy;
 mod release;
+mod shares;
 
-pub use disclosure::{Cells, Thresholds};
+pub use disclosure::{Cells, Thresholds, suppress};
 pub use policy::Policy;
 pub use release::{ReleasedAttribute, ReleasedPane, release};
+pub use shares::{ShownShare, ShownShares, show_shares};

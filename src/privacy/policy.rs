@@ -112,6 +112,7 @@ mod tests {
             id: id.into(),
             attributes: attributes.to_vec(),
             legal_basis: legal_basis.map(Into::into),
+            calibration: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Cells, Policy, disclosure::suppress};
 use crate::{
+    estimate::CellCounts,
     record::{Attribute, EventTime, SourceId},
     window::{Accounting, ClosedBy, ClosedPane, Unit},
 };
@@ -28,9 +29,12 @@ pub struct ReleasedPane {
 pub struct ReleasedAttribute {
     pub attribute: Attribute,
     pub cells: Cells,
+    /// Votes by cell of the posterior: exact, so not for show. What is estimated from them passes
+    /// [`show_shares`](super::show_shares).
+    pub evidence: CellCounts,
 }
 
-/// Applies disclosure control. The exact counts of the pane end here.
+/// Applies disclosure control. The exact counts of the pane end here; its cells go on, under seal.
 pub fn release(pane: ClosedPane, policy: &Policy) -> ReleasedPane {
     let thresholds = policy.thresholds(pane.unit);
     let attributes = Attribute::ALL
@@ -39,6 +43,7 @@ pub fn release(pane: ClosedPane, policy: &Policy) -> ReleasedPane {
         .map(|attribute| ReleasedAttribute {
             attribute,
             cells: suppress(pane.tally.counts(attribute), thresholds),
+            evidence: pane.tally.cells(attribute).clone(),
         })
         .collect();
     ReleasedPane {

@@ -2,7 +2,7 @@
 
 use arrow_array::RecordBatch;
 use parquet::{
-    arrow::ArrowWriter,
+    arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder},
     basic::{Compression, ZstdLevel},
     errors::ParquetError,
     file::{metadata::KeyValue, properties::WriterProperties},
@@ -22,4 +22,10 @@ pub fn encode(rows: &RecordBatch, facts: &[(&str, String)]) -> Result<Vec<u8>, P
     let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties))?;
     writer.write(rows)?;
     writer.into_inner()
+}
+
+/// The rows of a file that [`encode`] wrote.
+pub fn decode(bytes: Vec<u8>) -> anyhow::Result<Vec<RecordBatch>> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes))?.build()?;
+    Ok(reader.collect::<Result<_, _>>()?)
 }

@@ -2,10 +2,12 @@
 //!
 //! Promises: the schema is the one in `schemas/`; readers see complete files only; rows are sorted by source and window.
 
+mod cells;
 mod file;
 mod rows;
 mod store;
 
-pub use file::encode;
-pub use rows::{Provenance, Table, demographics, windows};
+pub use cells::CellRow;
+pub use file::{decode, encode};
+pub use rows::{Provenance, Table};
 pub use store::Store;

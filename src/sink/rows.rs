@@ -11,25 +11,29 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::{
-    privacy::{Cells, ReleasedPane},
+    estimate::{Calibrations, Estimator},
+    privacy::{Cells, Policy, ReleasedPane, ShownShare, ShownShares, show_shares},
     record::{Attribute, EventTime},
     window::{Accounting, Categories},
 };
 
-/// The two tables.
+/// The tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Table {
     Demographics,
     Windows,
+    /// Exact, so written only where the config asks for it.
+    Cells,
 }
 
 impl Table {
-    pub const ALL: [Self; 2] = [Self::Demographics, Self::Windows];
+    pub const ALL: [Self; 3] = [Self::Demographics, Self::Windows, Self::Cells];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Demographics => "demographics",
             Self::Windows => "windows",
+            Self::Cells => "cells",
         }
     }
 
@@ -37,8 +41,17 @@ impl Table {
         let fields = match self {
             Self::Demographics => demographics_fields(),
             Self::Windows => windows_fields(),
+            Self::Cells => super::cells::fields(),
         };
         Arc::new(Schema::new(fields))
+    }
+
+    pub fn rows(self, panes: &[ReleasedPane], provenance: &Provenance) -> RecordBatch {
+        match self {
+            Self::Demographics => demographics(panes, provenance),
+            Self::Windows => windows(panes, provenance),
+            Self::Cells => super::cells::rows(panes, provenance),
+        }
     }
 }
 
@@ -46,19 +59,24 @@ impl Table {
 #[derive(Debug, Clone)]
 pub struct Provenance {
     pub model: String,
-    pub policy: String,
-    pub categories: Categories,
+    pub policy: Arc<Policy>,
+    pub categories: Arc<Categories>,
+    pub calibrations: Arc<Calibrations>,
 }
 
-fn text(name: &str) -> Field {
+pub(super) fn text(name: &str) -> Field {
     Field::new(name, DataType::Utf8, false)
 }
 
-fn integer(name: &str) -> Field {
+pub(super) fn integer(name: &str) -> Field {
     Field::new(name, DataType::Int64, false)
 }
 
-fn time(name: &str) -> Field {
+fn number(name: &str) -> Field {
+    Field::new(name, DataType::Float64, true)
+}
+
+pub(super) fn time(name: &str) -> Field {
     Field::new(
         name,
         DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
@@ -75,7 +93,14 @@ fn demographics_fields() -> Vec<Field> {
         text("category").with_nullable(true),
         integer("count").with_nullable(true),
         integer("total").with_nullable(true),
-        Field::new("share", DataType::Float64, true),
+        number("share_naive"),
+        number("share"),
+        number("share_low"),
+        number("share_high"),
+        number("effective_n"),
+        number("shift_p"),
+        text("method").with_nullable(true),
+        text("calibration").with_nullable(true),
         text("unit"),
         Field::new("suppressed", DataType::Boolean, false),
         text("model"),
@@ -117,12 +142,16 @@ fn reasons_field() -> Field {
 }
 
 /// One cell of the table `demographics`.
+#[derive(Clone, Copy)]
 struct Cell<'a> {
     pane: &'a ReleasedPane,
     attribute: Attribute,
     category: Option<&'a str>,
     count: Option<u64>,
     total: Option<u64>,
+    estimated: ShownShare,
+    shift_p: Option<f64>,
+    estimator: Option<Estimator<'a>>,
 }
 
 /// One row a pane, attribute and category; a single row without a category where all is suppressed.
@@ -130,20 +159,15 @@ pub fn demographics(panes: &[ReleasedPane], provenance: &Provenance) -> RecordBa
     let cells: Vec<Cell<'_>> = sorted(panes)
         .into_iter()
         .filter(|pane| pane.accounting.faces > 0)
-        .flat_map(|pane| cells_of(pane, &provenance.categories))
+        .flat_map(|pane| cells_of(pane, provenance))
         .collect();
-    let share = |cell: &Cell<'_>| Some(cell.count? as f64 / cell.total? as f64);
+    let naive = |cell: &Cell<'_>| Some(cell.count? as f64 / cell.total? as f64);
     let columns: Vec<ArrayRef> = vec![
         texts(&cells, |cell| cell.pane.source.as_str()),
         times(&cells, |cell| cell.pane.start),
         times(&cells, |cell| cell.pane.end),
         texts(&cells, |cell| cell.attribute.name()),
-        Arc::new(
-            cells
-                .iter()
-                .map(|cell| cell.category)
-                .collect::<StringArray>(),
-        ),
+        known(&cells, |cell| cell.category),
         Arc::new(
             cells
                 .iter()
@@ -156,7 +180,14 @@ pub fn demographics(panes: &[ReleasedPane], provenance: &Provenance) -> RecordBa
                 .map(|cell| cell.total.map(signed))
                 .collect::<Int64Array>(),
         ),
-        Arc::new(cells.iter().map(share).collect::<Float64Array>()),
+        numbers(&cells, naive),
+        numbers(&cells, |cell| cell.estimated.share),
+        numbers(&cells, |cell| cell.estimated.low),
+        numbers(&cells, |cell| cell.estimated.high),
+        numbers(&cells, |cell| cell.estimated.effective_n),
+        numbers(&cells, |cell| cell.shift_p),
+        known(&cells, |cell| Some(cell.estimator?.method.name())),
+        known(&cells, |cell| Some(cell.estimator?.id)),
         texts(&cells, |cell| cell.pane.unit.name()),
         Arc::new(
             cells
@@ -165,7 +196,7 @@ pub fn demographics(panes: &[ReleasedPane], provenance: &Provenance) -> RecordBa
                 .collect::<BooleanArray>(),
         ),
         texts(&cells, |_| &provenance.model),
-        texts(&cells, |_| &provenance.policy),
+        texts(&cells, |_| &provenance.policy.id),
         Arc::new(
             cells
                 .iter()
@@ -194,7 +225,7 @@ pub fn windows(panes: &[ReleasedPane], provenance: &Provenance) -> RecordBatch {
         reasons(&panes),
         texts(&panes, |pane| pane.by.name()),
         texts(&panes, |_| &provenance.model),
-        texts(&panes, |_| &provenance.policy),
+        texts(&panes, |_| &provenance.policy.id),
         Arc::new(
             panes
                 .iter()
@@ -207,35 +238,45 @@ pub fn windows(panes: &[ReleasedPane], provenance: &Provenance) -> RecordBatch {
     batch(Table::Windows, columns)
 }
 
-fn sorted(panes: &[ReleasedPane]) -> Vec<&ReleasedPane> {
+pub(super) fn sorted(panes: &[ReleasedPane]) -> Vec<&ReleasedPane> {
     let mut panes: Vec<_> = panes.iter().collect();
     panes.sort_by(|a, b| (&a.source, a.start).cmp(&(&b.source, b.start)));
     panes
 }
 
-fn cells_of<'a>(pane: &'a ReleasedPane, categories: &'a Categories) -> Vec<Cell<'a>> {
+fn cells_of<'a>(pane: &'a ReleasedPane, provenance: &'a Provenance) -> Vec<Cell<'a>> {
+    let k_cell = provenance.policy.thresholds(pane.unit).k_cell;
     let mut cells = Vec::new();
     for released in &pane.attributes {
         let attribute = released.attribute;
-        match &released.cells {
-            Cells::Suppressed => cells.push(Cell {
-                pane,
-                attribute,
-                category: None,
-                count: None,
-                total: None,
-            }),
-            Cells::Shown { total, counts } => {
-                let labels = categories.labels(attribute);
-                cells.extend(labels.iter().zip(counts).map(|(label, &count)| Cell {
-                    pane,
-                    attribute,
-                    category: Some(label),
-                    count,
-                    total: Some(*total),
-                }));
-            }
-        }
+        let estimator = provenance.calibrations.estimator(&pane.source, attribute);
+        let nothing = Cell {
+            pane,
+            attribute,
+            category: None,
+            count: None,
+            total: None,
+            estimated: ShownShare::default(),
+            shift_p: None,
+            estimator,
+        };
+        let Cells::Shown { total, counts } = &released.cells else {
+            cells.push(nothing);
+            continue;
+        };
+        let estimated = estimator.map_or_else(ShownShares::default, |estimator| {
+            show_shares(&released.cells, &released.evidence, &estimator, k_cell)
+        });
+        let labels = provenance.categories.labels(attribute);
+        let categories = labels.iter().zip(counts).enumerate();
+        cells.extend(categories.map(|(place, (label, &count))| Cell {
+            category: Some(label),
+            count,
+            total: Some(*total),
+            estimated: estimated.shares.get(place).copied().unwrap_or_default(),
+            shift_p: estimated.shift_p,
+            ..nothing
+        }));
     }
     cells
 }
@@ -254,7 +295,7 @@ fn reasons(panes: &[&ReleasedPane]) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-fn texts<'a, T>(rows: &'a [T], get: impl Fn(&'a T) -> &'a str) -> ArrayRef {
+pub(super) fn texts<'a, T>(rows: &'a [T], get: impl Fn(&'a T) -> &'a str) -> ArrayRef {
     Arc::new(
         rows.iter()
             .map(|row| Some(get(row)))
@@ -262,20 +303,28 @@ fn texts<'a, T>(rows: &'a [T], get: impl Fn(&'a T) -> &'a str) -> ArrayRef {
     )
 }
 
-fn integers<T>(rows: &[T], get: impl Fn(&T) -> i64) -> ArrayRef {
+fn known<'a, T>(rows: &'a [T], get: impl Fn(&'a T) -> Option<&'a str>) -> ArrayRef {
+    Arc::new(rows.iter().map(get).collect::<StringArray>())
+}
+
+fn numbers<T>(rows: &[T], get: impl Fn(&T) -> Option<f64>) -> ArrayRef {
+    Arc::new(rows.iter().map(get).collect::<Float64Array>())
+}
+
+pub(super) fn integers<T>(rows: &[T], get: impl Fn(&T) -> i64) -> ArrayRef {
     Arc::new(rows.iter().map(get).collect::<Int64Array>())
 }
 
-fn times<T>(rows: &[T], get: impl Fn(&T) -> EventTime) -> ArrayRef {
+pub(super) fn times<T>(rows: &[T], get: impl Fn(&T) -> EventTime) -> ArrayRef {
     let millis: TimestampMillisecondArray = rows.iter().map(|row| Some(get(row).0)).collect();
     Arc::new(millis.with_timezone("UTC"))
 }
 
-fn signed(count: u64) -> i64 {
+pub(super) fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn batch(table: Table, columns: Vec<ArrayRef>) -> RecordBatch {
+pub(super) fn batch(table: Table, columns: Vec<ArrayRef>) -> RecordBatch {
     RecordBatch::try_new(table.schema(), columns)
         .expect("the arrays are made in the schema's order and types")
 }

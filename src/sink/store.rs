@@ -56,6 +56,36 @@ impl Store {
         Ok(())
     }
 
+    /// The files of a table, over all its dates, in order.
+    pub fn list(&self, table: &str) -> anyhow::Result<Vec<String>> {
+        let list = |folder: &ObjectPath| {
+            self.runtime
+                .block_on(self.objects.list_with_delimiter(Some(folder)))
+                .with_context(|| format!("list {folder} in {}", self.place))
+        };
+        let mut files = Vec::new();
+        for date in list(&ObjectPath::from(table))?.common_prefixes {
+            let objects = list(&date)?.objects;
+            files.extend(
+                objects
+                    .into_iter()
+                    .map(|object| object.location.to_string()),
+            );
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    pub fn read(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        let read = async {
+            let found = self.objects.get(&ObjectPath::from(path)).await?;
+            found.bytes().await
+        };
+        let bytes = self.runtime.block_on(read);
+        let bytes = bytes.with_context(|| format!("read {path} from {}", self.place))?;
+        Ok(bytes.to_vec())
+    }
+
     /// Whether files can be created here, found out by creating one.
     pub fn probe(&self) -> anyhow::Result<()> {
         let path = ObjectPath::from(format!("_probe-{}", crate::clock::now().0));
@@ -116,6 +146,7 @@ mod tests {
             url: directory.path().join("new").display().to_string(),
             publish_interval: config::Span::seconds(1),
             file_rows_max: 1,
+            cells: false,
             options: Default::default(),
         };
         let store = Store::open(&output).unwrap();
@@ -128,6 +159,8 @@ mod tests {
             .unwrap_err();
         let file = directory.path().join("new/t/date=2026-01-01/a.parquet");
         assert_eq!(std::fs::read(file).unwrap(), b"one");
+        assert_eq!(store.list("t").unwrap(), ["t/date=2026-01-01/a.parquet"]);
+        assert_eq!(store.read("t/date=2026-01-01/a.parquet").unwrap(), b"one");
         assert_eq!(
             std::fs::read_dir(directory.path().join("new"))
                 .unwrap()
@@ -142,6 +175,7 @@ mod tests {
             url: "ftp://x/y".into(),
             publish_interval: config::Span::seconds(1),
             file_rows_max: 1,
+            cells: false,
             options: Default::default(),
         };
         let error = Store::open(&output).err().unwrap().to_string();

@@ -139,6 +139,8 @@ mod tests {
         pane: 10_000,
         lateness_max: 0,
         idle_after: 30_000,
+        weighting: crate::config::Weighting::People,
+        correlation: [1000; 3],
         sources_max: 10,
     };
     const ROLLING: Rolling = Rolling {

@@ -11,6 +11,8 @@ const SETTINGS: Settings = Settings {
     pane: 10_000,
     lateness_max: 20_000,
     idle_after: 30_000,
+    weighting: crate::config::Weighting::People,
+    correlation: [1000; 3],
     sources_max: 100,
 };
 

@@ -17,9 +17,10 @@ pub use pane::{ClosedBy, ClosedPane, Unit};
 pub use partition::PartitionWindows;
 pub use rolling::{Rolling, View};
 pub use source::Outcome;
-pub use tally::{Evidence, Tally};
+pub use tally::{Evidence, Tally, TrackEvidence};
 
 use crate::{
+    config::Weighting,
     decode::Reject,
     record::{EventTime, Position, SourceId, TrackId},
 };
@@ -44,6 +45,10 @@ pub struct Settings {
     pub idle_after: i64,
     /// Sources with state of their own, a partition.
     pub sources_max: usize,
+    /// What a vote is.
+    pub weighting: Weighting,
+    /// How alike the crops of one track are, by attribute, in 1/1000 (see [`TrackEvidence::pooled`]).
+    pub correlation: [u32; 3],
 }
 
 impl Settings {

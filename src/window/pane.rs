@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 
-use super::{Accounting, Evidence, Observation, Tally};
-use crate::record::{EventTime, SourceId, TrackId};
+use super::{Accounting, Evidence, Observation, Settings, Tally, TrackEvidence};
+use crate::{
+    config::Weighting,
+    record::{EventTime, SourceId, TrackId},
+};
 
 /// What a vote stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Every face had a track id: a vote is a person's track.
     Tracks,
-    /// Some face had none: a person may have several votes.
+    /// Faces voted for themselves: some had no track id, or votes are weighted by dwell. A person may have several.
     Detections,
 }
 
@@ -56,7 +59,7 @@ pub struct ClosedPane {
     pub by: ClosedBy,
     pub accounting: Accounting,
     pub tracks: u64,
-    /// Tracks, plus faces without a track id.
+    /// Tracks, plus faces that voted for themselves.
     pub votes: u64,
     pub unit: Unit,
     pub tally: Tally,
@@ -75,9 +78,10 @@ pub(super) struct PaneName {
 #[derive(Debug, Default)]
 pub(super) struct Pane {
     accounting: Accounting,
-    untracked: Tally,
-    untracked_faces: u64,
-    tracks: HashMap<TrackId, Evidence>,
+    /// The votes of faces that vote for themselves.
+    faces: Tally,
+    faces_voted: u64,
+    tracks: HashMap<TrackId, TrackEvidence>,
     /// When the last record for it was received, by the wall clock.
     pub(super) touched: EventTime,
 }
@@ -87,14 +91,22 @@ impl Pane {
         self.accounting.first_offset
     }
 
-    pub(super) fn face(&mut self, observation: &Observation, evidence: &Evidence) {
+    pub(super) fn face(
+        &mut self,
+        observation: &Observation,
+        evidence: &Evidence,
+        weighting: Weighting,
+    ) {
         self.touch(observation);
         self.accounting.faces += 1;
-        match observation.track {
-            Some(track) => self.tracks.entry(track).or_default().add(evidence),
-            None => {
-                self.untracked_faces += 1;
-                self.untracked.vote(evidence);
+        let track = observation
+            .track
+            .map(|track| self.tracks.entry(track).or_default());
+        match (track, weighting) {
+            (Some(track), Weighting::People) => track.add(evidence),
+            (None, _) | (Some(_), Weighting::Dwell) => {
+                self.faces_voted += 1;
+                self.faces.vote(evidence);
             }
         }
     }
@@ -115,12 +127,16 @@ impl Pane {
     }
 
     /// Counts the tracks' votes and gives the pane its name.
-    pub(super) fn close(self, name: PaneName) -> ClosedPane {
-        let mut tally = self.untracked;
-        for evidence in self.tracks.values() {
-            tally.vote(evidence);
-        }
+    pub(super) fn close(self, name: PaneName, settings: &Settings) -> ClosedPane {
+        let mut tally = self.faces;
         let tracks = self.tracks.len() as u64;
+        let mut votes = self.faces_voted;
+        if settings.weighting == Weighting::People {
+            votes += tracks;
+            for track in self.tracks.values() {
+                tally.vote(&track.pooled(settings.correlation));
+            }
+        }
         ClosedPane {
             source: name.source,
             partition: name.partition,
@@ -129,8 +145,8 @@ impl Pane {
             by: name.by,
             accounting: self.accounting,
             tracks,
-            votes: tracks + self.untracked_faces,
-            unit: if self.untracked_faces == 0 {
+            votes,
+            unit: if self.faces_voted == 0 {
                 Unit::Tracks
             } else {
                 Unit::Detections

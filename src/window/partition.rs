@@ -110,13 +110,14 @@ impl PartitionWindows {
         panes
             .into_iter()
             .map(|(start, pane)| {
-                pane.close(PaneName {
+                let name = PaneName {
                     source: source.clone(),
                     partition: self.partition,
                     start,
                     end: start.plus(self.settings.pane),
                     by,
-                })
+                };
+                pane.close(name, &self.settings)
             })
             .collect()
     }

@@ -6,8 +6,10 @@ use std::{
     sync::Arc,
 };
 
+use super::Unit;
 use crate::{
     config::Span,
+    estimate::CellCounts,
     privacy::{Cells, ReleasedPane},
     record::{Attribute, EventTime, SourceId},
 };
@@ -32,6 +34,8 @@ pub struct View {
     pub source: SourceId,
     pub window: Span,
     pub faces: u64,
+    /// Detections if any pane's votes are.
+    pub unit: Unit,
     attributes: Vec<(Attribute, Shares)>,
 }
 
@@ -44,6 +48,8 @@ pub struct Shares {
     pub votes: u64,
     /// By category; `None` where no pane of the window showed the category.
     pub counts: Vec<Option<u64>>,
+    /// Votes by cell in the panes that showed their total. Exact, so not for show.
+    pub evidence: CellCounts,
 }
 
 impl View {
@@ -64,6 +70,14 @@ impl Shares {
         (self.total > 0).then(|| count as f64 / self.total as f64)
     }
 
+    /// The sums in the words of disclosure control.
+    pub fn cells(&self) -> Cells {
+        Cells::Shown {
+            total: self.total,
+            counts: self.counts.clone(),
+        }
+    }
+
     /// Part of the votes that the shown cells stand for.
     pub fn coverage(&self) -> Option<f64> {
         let shown: u64 = self.counts.iter().flatten().sum();
@@ -76,6 +90,8 @@ impl Shares {
 struct Ring {
     span: Span,
     panes: BTreeMap<(EventTime, u64), Arc<ReleasedPane>>,
+    /// The sum of the panes' cells, kept up to date because there are many.
+    evidence: [CellCounts; 3],
     /// When the last pane came in, by the wall clock.
     touched: EventTime,
 }
@@ -98,6 +114,7 @@ impl Rolling {
             let ring = |&span| Ring {
                 span,
                 panes: BTreeMap::new(),
+                evidence: Default::default(),
                 touched: now,
             };
             self.spans.iter().map(ring).collect()
@@ -121,6 +138,7 @@ impl Rolling {
                 let is_over = ring.touched.plus(ring.span.as_millis()) <= now;
                 if is_over && !ring.panes.is_empty() {
                     ring.panes.clear();
+                    ring.evidence = Default::default();
                     changed.push(ring.view(source));
                 }
             }
@@ -148,6 +166,9 @@ impl Rolling {
 impl Ring {
     fn add(&mut self, pane: Arc<ReleasedPane>, number: u64, now: EventTime) {
         self.touched = now;
+        for (attribute, cells) in shown_cells(&pane) {
+            self.evidence[attribute as usize].merge(cells);
+        }
         self.panes.insert((pane.start, number), pane);
         let newest = self.panes.values().map(|pane| pane.end).max();
         let begin = newest.map_or(EventTime::MIN, |end| end.minus(self.span.as_millis()));
@@ -155,7 +176,9 @@ impl Ring {
             if oldest.key().0 >= begin {
                 break;
             }
-            oldest.remove();
+            for (attribute, cells) in shown_cells(&oldest.remove()) {
+                self.evidence[attribute as usize].remove(cells);
+            }
         }
     }
 
@@ -171,13 +194,34 @@ impl Ring {
                 }
             }
         }
+        for (&attribute, sum) in &mut sums {
+            sum.evidence = self.evidence[attribute as usize].clone();
+        }
+        let has_detections = self
+            .panes
+            .values()
+            .any(|pane| pane.unit == Unit::Detections);
         View {
+            unit: if has_detections {
+                Unit::Detections
+            } else {
+                Unit::Tracks
+            },
             source: source.clone(),
             window: self.span,
             faces: self.panes.values().map(|pane| pane.accounting.faces).sum(),
             attributes: sums.into_iter().collect(),
         }
     }
+}
+
+/// The cells of the attributes that show their total.
+fn shown_cells(pane: &ReleasedPane) -> impl Iterator<Item = (Attribute, &CellCounts)> {
+    let shown = pane
+        .attributes
+        .iter()
+        .filter(|released| released.cells != Cells::Suppressed);
+    shown.map(|released| (released.attribute, &released.evidence))
 }
 
 impl Shares {

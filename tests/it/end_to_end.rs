@@ -93,7 +93,7 @@ fn shows_what_the_policy_allows(out: &Path) {
         ]
     );
     let shown = duckdb(&format!(
-        "SELECT sum(count) AS votes, count(*) FILTER (count > total OR (share IS NULL) <> (count IS NULL)) AS wrong
+        "SELECT sum(count) AS votes, count(*) FILTER (count > total OR (share_naive IS NULL) <> (count IS NULL)) AS wrong
          FROM read_parquet('{}/demographics/*/*.parquet') WHERE attribute = 'gender'",
         out.display()
     ));

@@ -7,6 +7,7 @@ mod dashboards;
 mod dependencies;
 mod deployment;
 mod end_to_end;
+mod estimates;
 mod evaluate;
 mod experiment;
 mod layers;

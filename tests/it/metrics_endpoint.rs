@@ -56,7 +56,7 @@ fn metrics_pass_promtool_and_a_real_prometheus_gets_what_was_published() {
     let published = publish(&topic, &crops, &two_sources).finish(60);
     assert_eq!(published.code, Some(0), "{}", published.stderr);
     service.await_metric("demograph_records_total", 600.0, 120);
-    service.await_metric("demograph_audience_share_ratio{", 0.001, 60);
+    service.await_metric("demograph_audience_share_naive_ratio{", 0.001, 60);
 
     let text = service.metrics();
     assert_eq!(promtool_check(&text), "");
@@ -67,7 +67,7 @@ fn metrics_pass_promtool_and_a_real_prometheus_gets_what_was_published() {
     let faces = prometheus.await_data("sum(demograph_records_total{outcome=\"face\"}) == 600", 30);
     assert_eq!(faces[0]["value"][1], "600");
     let sums = prometheus.await_data(
-        "sum by (source, window) (demograph_audience_share_ratio{attribute=\"gender\", window=\"1m\"})",
+        "sum by (source, window) (demograph_audience_share_naive_ratio{attribute=\"gender\", window=\"1m\"})",
         30,
     );
     for series in sums {
@@ -128,7 +128,7 @@ fn every_query_of_every_dashboard_has_data_in_a_real_prometheus() {
     };
     let crops = crops_csv(folder.path(), crowd());
     let publishing = publish(&topic, &crops, &["--rate", "40"]);
-    service.await_metric("demograph_audience_share_ratio{", 0.001, 60);
+    service.await_metric("demograph_audience_share_naive_ratio{", 0.001, 60);
     let queries = dashboards::queries(&values);
     assert!(queries.len() >= 30, "{}", queries.len());
     for query in queries {

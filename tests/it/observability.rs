@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use demograph::metrics::Metrics;
+use demograph::metrics::{Metrics, put};
 use serde_json::{Value, json};
 
 use crate::{
@@ -26,22 +26,24 @@ fn filled() -> Metrics {
     let metrics = Metrics::new();
     metrics
         .build_info
-        .with_label_values(&["0.1.0", "model", "policy"])
+        .with_label_values(&["0.1.0", "model", "policy", "calibration"])
         .set(1);
     metrics.partition_lag.with_label_values(&["0"]).set(1);
     metrics.source_watermark.with_label_values(&["a"]).set(1.0);
-    metrics
-        .audience_faces
-        .with_label_values(&["a", "10s"])
-        .set(1.0);
-    metrics
-        .audience_coverage
-        .with_label_values(&["a", "age", "10s"])
-        .set(1.0);
-    for gauge in [&metrics.audience_share, &metrics.audience_votes] {
-        gauge
-            .with_label_values(&["a", "age", "0-17", "10s"])
-            .set(1.0);
+    let audience = &metrics.audience;
+    put(&audience.faces, &["a", "10s"], Some(1.0));
+    for gauge in [&audience.coverage, &audience.shift_p] {
+        put(gauge, &["a", "age", "10s"], Some(1.0));
+    }
+    for gauge in [
+        &audience.votes,
+        &audience.share_naive,
+        &audience.share,
+        &audience.share_low,
+        &audience.share_high,
+        &audience.effective_n,
+    ] {
+        put(gauge, &["a", "age", "0-17", "10s"], Some(1.0));
     }
     metrics
 }

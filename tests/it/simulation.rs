@@ -22,6 +22,8 @@ const SETTINGS: Settings = Settings {
     lateness_max: 15_000,
     idle_after: 40_000,
     sources_max: 50,
+    weighting: demograph::config::Weighting::People,
+    correlation: [1000; 3],
 };
 const LIMITS: Limits = Limits {
     payload_bytes_max: 10_000,
@@ -140,6 +142,7 @@ fn policy() -> Policy {
         id: format!("cam-{n}"),
         attributes: vec![Attribute::Gender],
         legal_basis: None,
+        calibration: None,
     };
     Policy::new(&rules, &(0..PARTITIONS * 2).map(source).collect::<Vec<_>>())
 }

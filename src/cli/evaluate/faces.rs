@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 
 use super::{
     faces, labels, labels::LabelOptions, meaning, measure, pictures::Pictures, renaming, sessions,
+    views::VIEWS,
 };
 use crate::{
     cli::predict::precision,
@@ -59,6 +60,16 @@ pub(in crate::cli) struct Answered {
 impl FaceArgs {
     /// The usable faces of a split, or of all.
     pub(in crate::cli) fn answer(&self, split: Option<&str>) -> anyhow::Result<Answered> {
+        let mut views = self.answer_views(split, 1)?;
+        Ok(views.remove(0))
+    }
+
+    /// The same faces in several views each: as they are, then as further crops of a track might show them.
+    pub(in crate::cli) fn answer_views(
+        &self,
+        split: Option<&str>,
+        views: usize,
+    ) -> anyhow::Result<Vec<Answered>> {
         let settings = InferenceSettings {
             precision: self.precision,
             ..Default::default()
@@ -73,20 +84,23 @@ impl FaceArgs {
         };
         let rows = labels::read(&self.labels, &options)?;
         let pictures = Pictures::open(&self.data)?;
-        let models = (0..sessions(self.sessions))
-            .map(|_| OnnxModel::load(&files, &settings))
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        let measured = measure::run(&rows, pictures, models, &reading).context("run the model")?;
-        let faces = faces(&rows, &measured);
-        ensure!(
-            !faces.is_empty(),
-            "no face was usable; --data must hold the files of the CSV's column `file`"
-        );
-        Ok(Answered {
-            model: files.facts.id.clone(),
-            names,
-            faces,
-        })
+        let one = |view| -> anyhow::Result<Answered> {
+            let models = (0..sessions(self.sessions))
+                .map(|_| OnnxModel::load(&files, &settings))
+                .collect::<anyhow::Result<Vec<_>>>()?;
+            let measured = measure::run(&rows, pictures.again()?, models, (&reading, view));
+            let faces = faces(&rows, &measured.context("run the model")?);
+            ensure!(
+                !faces.is_empty(),
+                "no face was usable; --data must hold the files of the CSV's column `file`"
+            );
+            Ok(Answered {
+                model: files.facts.id.clone(),
+                names: names.clone(),
+                faces,
+            })
+        };
+        (0..views.clamp(1, VIEWS)).map(one).collect()
     }
 }
 

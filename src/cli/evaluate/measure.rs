@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{clocks, labels::Labelled, pictures::Pictures};
+use super::{clocks, labels::Labelled, pictures::Pictures, views};
 use crate::{
     cli::predict,
     decode::Reject,
@@ -38,6 +38,8 @@ pub(super) struct Measured {
 struct Job<'a> {
     rows: &'a [Labelled],
     reading: &'a Reading,
+    /// Which view of each face (see [`views`]).
+    view: usize,
     /// The first row that nobody has taken.
     next: AtomicUsize,
     bar: ProgressBar,
@@ -51,16 +53,18 @@ struct Done {
     apart: Duration,
 }
 
+/// Answers for one view of every face.
 pub(super) fn run(
     rows: &[Labelled],
     pictures: Pictures,
     models: Vec<OnnxModel>,
-    reading: &Reading,
+    (reading, view): (&Reading, usize),
 ) -> anyhow::Result<Measured> {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} faces, {per_sec}, {eta} to go")?;
     let job = Job {
         rows,
         reading,
+        view,
         next: AtomicUsize::new(0),
         bar: ProgressBar::new(rows.len() as u64).with_style(style),
     };
@@ -131,7 +135,7 @@ impl Job<'_> {
         let decoded: Vec<Result<(), &'static str>> = files
             .into_iter()
             .map(|file| {
-                crops.push(decode(file)?);
+                crops.push(views::view(decode(file)?, self.view));
                 Ok(())
             })
             .collect();

@@ -9,12 +9,16 @@ mod measure;
 mod pictures;
 mod sheet;
 mod summary;
+mod views;
 
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, thread::available_parallelism};
 
 use anyhow::{Context, bail};
 
-pub(super) use self::{clocks::thread_cpu, faces::FaceArgs};
+pub(super) use self::{
+    clocks::thread_cpu,
+    faces::{Answered, FaceArgs},
+};
 use self::{
     document::{Document, Throughput},
     labels::{LabelOptions, Labelled},
@@ -118,7 +122,7 @@ pub(super) fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
     let (engine, self_test) = (first.engine().clone(), first.self_test().clone());
     let model = first.facts().id.clone();
 
-    let measured = measure::run(&rows, pictures, models, &reading)?;
+    let measured = measure::run(&rows, pictures, models, (&reading, 0))?;
     let faces = faces(&rows, &measured);
     if faces.is_empty() {
         bail!(

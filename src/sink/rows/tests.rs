@@ -19,8 +19,9 @@ fn provenance() -> Provenance {
     };
     Provenance {
         model: facts.id.clone(),
-        policy: "policy@2".into(),
-        categories: Categories::new(&[0], &facts),
+        policy: Arc::new(Policy::new(&crate::config::Policy::default(), &[])),
+        categories: Arc::new(Categories::new(&[0], &facts)),
+        calibrations: Arc::default(),
     }
 }
 
@@ -46,6 +47,7 @@ fn pane(source: &str, cells: Cells) -> ReleasedPane {
         attributes: vec![ReleasedAttribute {
             attribute: Attribute::Gender,
             cells,
+            evidence: Default::default(),
         }],
     }
 }
@@ -69,7 +71,7 @@ fn a_shown_attribute_has_a_row_for_each_category() {
     assert_eq!(batch.num_rows(), 4);
     let sources: &StringArray = column(&batch, "source");
     assert_eq!(sources.value(0), "a");
-    let shares: &Float64Array = column(&batch, "share");
+    let shares: &Float64Array = column(&batch, "share_naive");
     assert_eq!(shares.value(0), 0.75);
 }
 
@@ -77,7 +79,14 @@ fn a_shown_attribute_has_a_row_for_each_category() {
 fn a_suppressed_attribute_has_one_row_that_says_nothing_else() {
     let batch = demographics(&[pane("a", Cells::Suppressed)], &provenance());
     assert_eq!(batch.num_rows(), 1);
-    for name in ["category", "count", "total", "share"] {
+    for name in [
+        "category",
+        "count",
+        "total",
+        "share_naive",
+        "share",
+        "method",
+    ] {
         assert_eq!(
             batch.column_by_name(name).unwrap().null_count(),
             1,

@@ -1,0 +1,82 @@
+//! The calibration files that the config names, read and compared with the model.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use crate::{
+    config::Config,
+    estimate::{CalibrationFile, Calibrations},
+    infer::ModelFacts,
+    record::{Attribute, SourceId},
+    window::Categories,
+};
+
+/// The file in a model's folder that is used unless the config names another.
+pub(super) const IN_MODEL_FOLDER: &str = "calibration.json";
+
+/// All that the config names, and the model's own.
+pub(super) fn load(config: &Config, facts: &ModelFacts) -> anyhow::Result<Calibrations> {
+    let categories = Categories::new(&config.windows.age_bands, facts);
+    let fitting = |path: &Path| -> anyhow::Result<CalibrationFile> {
+        let file = read(path)?;
+        fit(file, facts, &categories).with_context(|| path.display().to_string())
+    };
+    let in_folder = config.model.dir.join(IN_MODEL_FOLDER);
+    let default = match &config.estimates.calibration {
+        Some(path) => Some(fitting(path).context("estimates.calibration")?),
+        None if in_folder.exists() => Some(fitting(&in_folder)?),
+        None => None,
+    };
+    let mut own = Vec::new();
+    for source in &config.sources {
+        if let Some(path) = &source.calibration {
+            let file = fitting(path)
+                .with_context(|| format!("calibration of the source {:?}", source.id))?;
+            own.push((SourceId::new(&source.id), file));
+        }
+    }
+    Ok(Calibrations::new(config.estimates.method, default, own))
+}
+
+pub(super) fn read(path: &Path) -> anyhow::Result<CalibrationFile> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    CalibrationFile::parse(&text).with_context(|| path.display().to_string())
+}
+
+/// Refuses another model's file. Age is left out, with a warning, where the file was made with other bands.
+fn fit(
+    mut file: CalibrationFile,
+    facts: &ModelFacts,
+    categories: &Categories,
+) -> anyhow::Result<CalibrationFile> {
+    if file.model != facts.id {
+        bail!(
+            "made with the model {}, and {} runs: make one with `demograph calibrate`",
+            file.model,
+            facts.id
+        );
+    }
+    for attribute in Attribute::ALL {
+        let Some(calibration) = file.attributes.get(&attribute) else {
+            continue;
+        };
+        let labels = categories.labels(attribute);
+        if calibration.labels == labels {
+            continue;
+        }
+        if attribute != Attribute::Age {
+            bail!(
+                "{attribute} has the labels {:?} there and {labels:?} in the model: calibrate again",
+                calibration.labels
+            );
+        }
+        tracing::warn!(
+            calibrated = ?file.age_bands,
+            "the calibration has other age bands than windows.age_bands, so shares of ages are not estimated: \
+             calibrate again with --age-bands"
+        );
+        file.attributes.remove(&Attribute::Age);
+    }
+    Ok(file)
+}

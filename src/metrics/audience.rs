@@ -1,0 +1,84 @@
+//! The series of who was seen. They come from released panes only.
+
+use prometheus::GaugeVec;
+
+use super::{Declared, add, float_gauges};
+
+/// Gauges of the rolling views.
+#[derive(Clone)]
+pub struct Audience {
+    pub votes: GaugeVec,
+    pub share_naive: GaugeVec,
+    pub share: GaugeVec,
+    pub share_low: GaugeVec,
+    pub share_high: GaugeVec,
+    pub effective_n: GaugeVec,
+    pub shift_p: GaugeVec,
+    pub faces: GaugeVec,
+    pub coverage: GaugeVec,
+}
+
+const CATEGORY: &[&str] = &["source", "attribute", "category", "window"];
+const ATTRIBUTE: &[&str] = &["source", "attribute", "window"];
+
+impl Audience {
+    pub(super) fn declare(to: &mut Declared) -> Self {
+        let mut gauges = |name, help, labels| add(to, float_gauges(name, help, labels));
+        Self {
+            votes: gauges(
+                "audience_votes",
+                "Votes (tracks, or detections without track ids) for a category in the released panes of the window.",
+                CATEGORY,
+            ),
+            share_naive: gauges(
+                "audience_share_naive_ratio",
+                "Part of the votes that went to the category: what the model says, its errors included.",
+                CATEGORY,
+            ),
+            share: gauges(
+                "audience_share_ratio",
+                "Estimated true share of the category, corrected for the model's errors; absent where the data do not say.",
+                CATEGORY,
+            ),
+            share_low: gauges(
+                "audience_share_low_ratio",
+                "Lower end of the 95 % interval of the share.",
+                CATEGORY,
+            ),
+            share_high: gauges(
+                "audience_share_high_ratio",
+                "Upper end of the 95 % interval of the share.",
+                CATEGORY,
+            ),
+            effective_n: gauges(
+                "audience_effective_n",
+                "So many people, labelled without error, would tell the share as well.",
+                CATEGORY,
+            ),
+            shift_p: gauges(
+                "audience_shift_p_value",
+                "Probability of answers that fit so badly, if only the shares have changed since calibration.",
+                ATTRIBUTE,
+            ),
+            faces: gauges(
+                "audience_faces",
+                "Faces in all panes of the window, suppressed or not.",
+                &["source", "window"],
+            ),
+            coverage: gauges(
+                "audience_coverage_ratio",
+                "Part of the window's votes that the released cells show.",
+                ATTRIBUTE,
+            ),
+        }
+    }
+}
+
+/// Sets a series, or removes it: what is hidden or unknown has none, rather than a zero.
+pub fn put(gauge: &GaugeVec, labels: &[&str], value: Option<f64>) {
+    match value {
+        Some(value) => gauge.with_label_values(labels).set(value),
+        // Removing what was never shown is an error of no interest.
+        None => drop(gauge.remove_label_values(labels)),
+    }
+}
