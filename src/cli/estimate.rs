@@ -177,7 +177,7 @@ fn grouped(rows: &[CellRow], every: Option<Span>, by: By) -> BTreeMap<Group, Vot
             attribute,
         };
         let votes = groups.entry(group).or_default();
-        votes.cells.add(row.cell, row.votes);
+        votes.cells.add(row.cell, row.parts);
         votes.until = votes.until.max(row.window_end);
     }
     groups
@@ -213,11 +213,11 @@ fn estimated(
             group.attribute
         );
     };
-    let mut by_class = vec![0; grid.classes()];
+    let mut by_class = vec![0.0; grid.classes()];
     for (cell, n) in counts.iter().enumerate() {
         by_class[grid.predicted(cell)] += n;
     }
-    let shown = suppress(&by_class, thresholds);
+    let shown = suppress(&whole(&by_class), thresholds);
     let ShownShares { shares, shift_p } =
         show_shares(&shown, &votes.cells, &estimator, thresholds.k_cell);
     let nothing = || Line {
@@ -243,6 +243,18 @@ fn estimated(
         ..nothing()
     };
     Ok(labels.map(line).collect())
+}
+
+/// Spread votes as whole ones, with the total that they have.
+fn whole(votes: &[f64]) -> Vec<u64> {
+    let mut before = 0.0;
+    let count = |n: &f64| {
+        let upto = before + n;
+        let count = upto.round() - f64::round(before);
+        before = upto;
+        count as u64
+    };
+    votes.iter().map(count).collect()
 }
 
 const HEADER: [&str; 11] = [
@@ -313,14 +325,14 @@ mod tests {
             window_end: EventTime((minute + 1) * 60_000),
             attribute: Attribute::Gender,
             cell,
-            votes: 2,
+            parts: 2 * 720_720,
             model: "m@1".into(),
         }
     }
 
-    fn totals(groups: &BTreeMap<Group, Votes>) -> Vec<(i64, &str, u64)> {
+    fn totals(groups: &BTreeMap<Group, Votes>) -> Vec<(i64, &str, f64)> {
         let total =
-            |(group, votes): (&'_ Group, &Votes)| (group.from.0 / 60_000, votes.cells.total());
+            |(group, votes): (&'_ Group, &Votes)| (group.from.0 / 60_000, votes.cells.votes());
         let sources = groups.keys().map(|group| group.source.as_str());
         let totals = groups.iter().map(total);
         totals
@@ -339,8 +351,17 @@ mod tests {
         ];
         let hour = Some(Span::seconds(3600));
         let hours = grouped(&rows, hour, By::Source);
-        assert_eq!(totals(&hours), [(0, "a", 4), (0, "b", 2), (60, "a", 2)]);
-        assert_eq!(totals(&grouped(&rows, None, By::All)), [(0, "*", 8)]);
+        assert_eq!(
+            totals(&hours),
+            [(0, "a", 4.0), (0, "b", 2.0), (60, "a", 2.0)]
+        );
+        assert_eq!(totals(&grouped(&rows, None, By::All)), [(0, "*", 8.0)]);
+    }
+
+    #[test]
+    fn spread_votes_become_whole_ones_of_the_same_total() {
+        assert_eq!(whole(&[1.5, 2.5, 3.0]), [2, 2, 3]);
+        assert_eq!(whole(&[0.4, 0.4, 0.2]), [0, 1, 0]);
     }
 
     #[test]

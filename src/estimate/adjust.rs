@@ -72,8 +72,8 @@ impl Share {
     }
 }
 
-/// The shares of the classes. `None` of no face, or where the calibration cannot tell the classes apart.
-pub fn estimate(calibration: &Calibration, counts: &[u64], method: Method) -> Option<Vec<Share>> {
+/// The shares of the classes from votes by cell; a vote may be spread over cells. `None` of no vote, or where the calibration cannot tell the classes apart.
+pub fn estimate(calibration: &Calibration, counts: &[f64], method: Method) -> Option<Vec<Share>> {
     let moments = Moments::new(calibration, counts, method)?;
     let shares = match method {
         Method::Emq => moments.within_reach(),
@@ -112,9 +112,9 @@ pub(super) struct CellMoment {
 }
 
 impl Moments {
-    pub(super) fn new(calibration: &Calibration, counts: &[u64], method: Method) -> Option<Self> {
-        let votes: u64 = counts.iter().sum();
-        if votes == 0 {
+    pub(super) fn new(calibration: &Calibration, counts: &[f64], method: Method) -> Option<Self> {
+        let votes: f64 = counts.iter().sum();
+        if votes <= 0.0 {
             return None;
         }
         let statistic = Statistic::new(calibration, counts, method);
@@ -122,7 +122,7 @@ impl Moments {
         let classes = faces.len();
         let mut shown = vec![0.0; classes];
         for (cell, n) in occupied(counts) {
-            add(&mut shown, &statistic.of(cell), n as f64 / votes as f64);
+            add(&mut shown, &statistic.of(cell), n / votes);
         }
         let seen: Vec<(usize, Vec<f64>, Vec<f64>)> = calibration
             .cells
@@ -145,7 +145,7 @@ impl Moments {
             influence: times(&inverse, &g),
         });
         let mut moments = Self {
-            votes: votes as f64,
+            votes,
             cells: cells.collect(),
             raw: times(&inverse, &shown),
             variances: vec![vec![0.0; classes]; classes],
@@ -289,7 +289,7 @@ struct Statistic<'a> {
 }
 
 impl<'a> Statistic<'a> {
-    fn new(calibration: &'a Calibration, counts: &[u64], method: Method) -> Self {
+    fn new(calibration: &'a Calibration, counts: &[f64], method: Method) -> Self {
         let prior = calibration.prior();
         let mut statistic = Self {
             calibration,
@@ -298,9 +298,9 @@ impl<'a> Statistic<'a> {
             prior,
         };
         if method == Method::Emq {
-            let total: u64 = counts.iter().sum();
+            let total: f64 = counts.iter().sum();
             let rows: Vec<(f64, Vec<f64>)> = occupied(counts)
-                .map(|(cell, n)| (n as f64 / total as f64, statistic.ratios(cell)))
+                .map(|(cell, n)| (n / total, statistic.ratios(cell)))
                 .collect();
             let shares = maximise(&statistic.prior, &rows, (0.0, ROUNDS));
             let even = DRAWN / shares.len() as f64;

@@ -40,9 +40,9 @@ impl World {
         Calibration::new(&labels, known.iter().map(|(k, p)| (*k, p.as_slice()))).unwrap()
     }
 
-    fn window(&mut self, shares: &[f64], faces: usize) -> Vec<u64> {
+    fn window(&mut self, shares: &[f64], faces: usize) -> Vec<f64> {
         let grid = crate::estimate::Grid::new(self.classes).unwrap();
-        let mut counts = vec![0; grid.cells()];
+        let mut counts = vec![0.0; grid.cells()];
         for _ in 0..faces {
             let mut left = self.rng.random::<f64>();
             let class = shares.iter().position(|share| {
@@ -50,7 +50,7 @@ impl World {
                 left < 0.0
             });
             let posterior = self.posterior(class.unwrap_or(self.classes - 1));
-            counts[grid.cell(&posterior)] += 1;
+            counts[grid.cell(&posterior)] += 1.0;
         }
         counts
     }
@@ -127,7 +127,7 @@ fn shares_sum_to_one_and_lie_in_their_intervals_at_the_edges_too() {
 fn no_face_and_a_blind_model_give_nothing_and_few_faces_are_insufficient() {
     let mut world = World::new(2, 10);
     let calibration = world.calibration(&[100, 100]);
-    assert_eq!(estimate(&calibration, &[0; 54], Method::Emq), None);
+    assert_eq!(estimate(&calibration, &[0.0; 54], Method::Emq), None);
     let counts = world.window(&[0.5, 0.5], 4);
     let shares = estimate(&calibration, &counts, Method::Emq).unwrap();
     assert!(!shares[0].is_sufficient(), "{shares:?}");

@@ -6,13 +6,13 @@ use super::{Calibration, Grid};
 const ROUNDS: usize = 100_000;
 
 /// Shares by counting predicted labels: what everybody does, shown for comparison. `None` of no face.
-pub fn naive(grid: Grid, counts: &[u64]) -> Option<Vec<f64>> {
-    let total: u64 = counts.iter().sum();
+pub fn naive(grid: Grid, counts: &[f64]) -> Option<Vec<f64>> {
+    let total: f64 = counts.iter().sum();
     let mut shares = vec![0.0; grid.classes()];
     for (cell, &n) in counts.iter().enumerate() {
-        shares[grid.predicted(cell)] += n as f64 / total as f64;
+        shares[grid.predicted(cell)] += n / total;
     }
-    (total > 0).then_some(shares)
+    (total > 0.0).then_some(shares)
 }
 
 /// Shares from the posteriors themselves, which were made at the shares `prior`; until no share moves by more than
@@ -27,22 +27,22 @@ pub fn emq(prior: &[f64], posteriors: &[Vec<f64>], tolerance: f64) -> Vec<f64> {
 }
 
 /// The same on cells, each at the mean posterior of the calibration faces in it. `None` of no face.
-pub fn emq_cells(calibration: &Calibration, counts: &[u64], tolerance: f64) -> Option<Vec<f64>> {
+pub fn emq_cells(calibration: &Calibration, counts: &[f64], tolerance: f64) -> Option<Vec<f64>> {
     let prior = calibration.prior();
-    let total: u64 = counts.iter().sum();
+    let total: f64 = counts.iter().sum();
     let rows: Vec<_> = occupied(counts)
         .map(|(cell, n)| {
             let mean = calibration.mean_posterior(cell);
             let ratios = mean.iter().zip(&prior).map(|(p, prior)| p / prior);
-            (n as f64 / total as f64, ratios.collect())
+            (n / total, ratios.collect())
         })
         .collect();
-    (total > 0).then(|| maximise(&prior, &rows, (tolerance, ROUNDS)))
+    (total > 0.0).then(|| maximise(&prior, &rows, (tolerance, ROUNDS)))
 }
 
 /// The cells with faces.
-pub(super) fn occupied(counts: &[u64]) -> impl Iterator<Item = (usize, u64)> + Clone {
-    counts.iter().copied().enumerate().filter(|&(_, n)| n > 0)
+pub(super) fn occupied(counts: &[f64]) -> impl Iterator<Item = (usize, f64)> + Clone {
+    counts.iter().copied().enumerate().filter(|&(_, n)| n > 0.0)
 }
 
 /// The shares under which rows of likelihood ratios, weighted, are most likely.
@@ -77,11 +77,11 @@ mod tests {
     #[test]
     fn the_naive_count_counts_winners() {
         let grid = Grid::new(2).unwrap();
-        let mut counts = vec![0; grid.cells()];
-        counts[grid.cell(&[0.9, 0.1])] += 3;
-        counts[grid.cell(&[0.3, 0.7])] += 1;
+        let mut counts = vec![0.0; grid.cells()];
+        counts[grid.cell(&[0.9, 0.1])] += 3.0;
+        counts[grid.cell(&[0.3, 0.7])] += 1.0;
         assert_eq!(naive(grid, &counts), Some(vec![0.75, 0.25]));
-        assert_eq!(naive(grid, &vec![0; grid.cells()]), None);
+        assert_eq!(naive(grid, &vec![0.0; grid.cells()]), None);
     }
 
     #[test]

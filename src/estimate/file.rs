@@ -21,10 +21,6 @@ pub struct CalibrationFile {
     /// The first age of every band.
     pub age_bands: Vec<u32>,
     pub attributes: BTreeMap<Attribute, Calibration>,
-    /// How alike the model's errors on crops of one track are, in 1/1000; 1000 where it was not fitted: such crops
-    /// together are worth one.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub track_correlation: BTreeMap<Attribute, u32>,
 }
 
 impl CalibrationFile {
@@ -38,7 +34,6 @@ impl CalibrationFile {
             model,
             age_bands,
             attributes,
-            track_correlation: BTreeMap::new(),
         }
     }
 

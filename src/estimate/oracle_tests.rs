@@ -56,7 +56,7 @@ impl Case {
         (rates, shown)
     }
 
-    fn calibrated(&self) -> (Calibration, Vec<u64>) {
+    fn calibrated(&self) -> (Calibration, Vec<f64>) {
         let labels: Vec<String> = (0..self.classes()).map(|k| k.to_string()).collect();
         let known = single(&self.calibration);
         let faces = self
@@ -65,9 +65,9 @@ impl Case {
             .copied()
             .zip(known.iter().map(Vec::as_slice));
         let calibration = Calibration::new(&labels, faces).unwrap();
-        let mut counts = vec![0; calibration.grid().cells()];
+        let mut counts = vec![0.0; calibration.grid().cells()];
         for row in single(&self.window) {
-            counts[calibration.grid().cell(&row)] += 1;
+            counts[calibration.grid().cell(&row)] += 1.0;
         }
         (calibration, counts)
     }

@@ -62,17 +62,6 @@ impl Calibrations {
         }
     }
 
-    /// How alike crops of one track are, by attribute, in 1/1000: the default calibration's.
-    pub fn track_correlation(&self) -> [u32; 3] {
-        Attribute::ALL.map(|attribute| {
-            let fitted = self
-                .default
-                .as_ref()
-                .and_then(|named| named.file.track_correlation.get(&attribute));
-            fitted.copied().unwrap_or(1000).min(1000)
-        })
-    }
-
     /// The id of the default calibration.
     pub fn id(&self) -> Option<&str> {
         self.default.as_ref().map(|named| named.id.as_str())

@@ -16,17 +16,17 @@ const BINS_JOINED: usize = 3;
 
 /// The probability of cells that fit no better, if only shares have changed; small where something else has.
 /// `None` where there are too few faces to tell.
-pub fn shift_p(calibration: &Calibration, counts: &[u64]) -> Option<f64> {
+pub fn shift_p(calibration: &Calibration, counts: &[f64]) -> Option<f64> {
     let moments = Moments::new(calibration, counts, Method::Emq)?;
     let shares = moments.within_reach();
-    let votes: u64 = counts.iter().sum();
-    let pools = Pools::new(&moments, (&shares, votes as f64));
+    let votes: f64 = counts.iter().sum();
+    let pools = Pools::new(&moments, (&shares, votes));
     if pools.expected.len() <= shares.len() {
         return None;
     }
     let mut gaps: Vec<f64> = pools.expected_at(&moments.raw).iter().map(|p| -p).collect();
     for (cell, n) in occupied(counts) {
-        gaps[pools.of(cell)] += n as f64 / votes as f64;
+        gaps[pools.of(cell)] += n / votes;
     }
     let covariance = pools.covariance(&moments, &shares);
     let scale = |pool: usize| 1.0 / pools.expected[pool];

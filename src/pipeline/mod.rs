@@ -156,7 +156,6 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
             idle_after: config.windows.idle_after.as_millis(),
             sources_max: config.limits.sources_max,
             weighting: config.windows.weighting,
-            correlation: meaning.calibrations.track_correlation(),
         },
         rolling: state::Rolling {
             interval: config.output.publish_interval.as_millis(),

@@ -89,6 +89,8 @@ fn one_digit(p: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::{
         estimate::{Calibration, CalibrationFile, Calibrations, Grid, Method},
@@ -125,7 +127,8 @@ mod tests {
         for (class, n) in of.into_iter().enumerate() {
             let mut p = [0.1f32; 3];
             p[class] = 0.8;
-            votes.add(grid.cell(&p) as u32, n);
+            let cell = BTreeMap::from([(grid.cell(&p) as u32, 1)]);
+            (0..n).for_each(|_| votes.vote(&cell));
         }
         votes
     }

@@ -1,4 +1,5 @@
-//! The table `cells`: how many votes fell into each cell of the posteriors. Exact, small counts included, so that
+//! The table `cells`: how many votes fell into each cell of the posteriors, in parts, since a track's vote is spread
+//! over the cells of its crops. Exact, small counts included, so that
 //! days and sources can be estimated again; written only where the config asks for it.
 
 use std::sync::Arc;
@@ -26,7 +27,8 @@ pub struct CellRow {
     pub attribute: Attribute,
     /// See [`Grid`](crate::estimate::Grid).
     pub cell: u32,
-    pub votes: u64,
+    /// In 1/720720 of a vote.
+    pub parts: u64,
     pub model: String,
 }
 
@@ -37,7 +39,7 @@ pub(super) fn fields() -> Vec<Field> {
         time("window_end"),
         text("attribute"),
         Field::new("cell", DataType::Int32, false),
-        integer("votes"),
+        integer("parts"),
         text("unit"),
         text("model"),
         text("policy"),
@@ -51,7 +53,7 @@ pub(super) fn rows(panes: &[ReleasedPane], provenance: &Provenance) -> RecordBat
     for pane in sorted(panes) {
         for released in &pane.attributes {
             let cells = released.evidence.iter();
-            rows.extend(cells.map(|(cell, votes)| (pane, released.attribute, cell, votes)));
+            rows.extend(cells.map(|(cell, parts)| (pane, released.attribute, cell, parts)));
         }
     }
     let columns: Vec<ArrayRef> = vec![
@@ -81,7 +83,7 @@ impl CellRow {
         let end: &TimestampMillisecondArray = column(batch, "window_end")?;
         let attribute: &StringArray = column(batch, "attribute")?;
         let cell: &Int32Array = column(batch, "cell")?;
-        let votes: &Int64Array = column(batch, "votes")?;
+        let parts: &Int64Array = column(batch, "parts")?;
         let model: &StringArray = column(batch, "model")?;
         (0..batch.num_rows())
             .map(|row| {
@@ -95,7 +97,7 @@ impl CellRow {
                         .find(|attribute| attribute.name() == name)
                         .with_context(|| format!("attribute {name:?} is none that is known"))?,
                     cell: u32::try_from(cell.value(row)).context("a cell below 0")?,
-                    votes: u64::try_from(votes.value(row)).context("votes below 0")?,
+                    parts: u64::try_from(parts.value(row)).context("parts below 0")?,
                     model: model.value(row).to_owned(),
                 })
             })

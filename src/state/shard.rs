@@ -140,7 +140,6 @@ mod tests {
         lateness_max: 0,
         idle_after: 30_000,
         weighting: crate::config::Weighting::People,
-        correlation: [1000; 3],
         sources_max: 10,
     };
     const ROLLING: Rolling = Rolling {

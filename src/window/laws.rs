@@ -12,7 +12,6 @@ const SETTINGS: Settings = Settings {
     lateness_max: 20_000,
     idle_after: 30_000,
     weighting: crate::config::Weighting::People,
-    correlation: [1000; 3],
     sources_max: 100,
 };
 

@@ -47,8 +47,6 @@ pub struct Settings {
     pub sources_max: usize,
     /// What a vote is.
     pub weighting: Weighting,
-    /// How alike the crops of one track are, by attribute, in 1/1000 (see [`TrackEvidence::pooled`]).
-    pub correlation: [u32; 3],
 }
 
 impl Settings {

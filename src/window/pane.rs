@@ -134,7 +134,7 @@ impl Pane {
         if settings.weighting == Weighting::People {
             votes += tracks;
             for track in self.tracks.values() {
-                tally.vote(&track.pooled(settings.correlation));
+                tally.vote_track(track);
             }
         }
         ClosedPane {

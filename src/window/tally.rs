@@ -1,5 +1,7 @@
 //! Counting votes: integers only, so that adding them in any order and grouping gives the same bits.
 
+use std::collections::BTreeMap;
+
 use crate::{
     estimate::{CellCounts, Grid},
     record::Attribute,
@@ -19,62 +21,51 @@ impl Evidence {
             .collect();
     }
 
-    /// Of one category; never 0, since no answer is that sure.
-    pub fn probability(&self, attribute: Attribute, category: usize) -> f64 {
-        let weight = self.0[attribute as usize].get(category).copied();
-        f64::from(weight.unwrap_or(0)).max(0.5) / f64::from(Self::STEPS)
-    }
-
     fn weights(&self, attribute: Attribute) -> &[u32] {
         &self.0[attribute as usize]
     }
 }
 
-/// What the crops of one track say together: sums of log probabilities, in steps of 1/1000, so that their order
-/// changes no bit.
+/// What the crops of one track say. Integers, so that their order changes no bit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TrackEvidence {
-    crops: u32,
+    /// Sums of log probabilities, in steps of 1/1000.
     logs: [Vec<i64>; 3],
+    /// Crops by cell.
+    cells: [BTreeMap<u32, u32>; 3],
 }
 
 impl TrackEvidence {
     const STEPS: f64 = 1000.0;
 
     pub fn add(&mut self, crop: &Evidence) {
-        self.crops += 1;
-        for (sum, weights) in self.logs.iter_mut().zip(&crop.0) {
+        for attribute in Attribute::ALL {
             let log = |&weight: &u32| {
                 // What rounded to 0 is half a step.
                 let p = f64::from(weight).max(0.5) / f64::from(Evidence::STEPS);
                 (p.ln() * Self::STEPS).round() as i64
             };
+            let weights = crop.weights(attribute);
             let logs: Vec<i64> = weights.iter().map(log).collect();
-            add_up(sum, &logs, |a, b| a + b);
+            add_up(&mut self.logs[attribute as usize], &logs, |a, b| a + b);
+            if let Some(cell) = cell(weights) {
+                *self.cells[attribute as usize].entry(cell).or_default() += 1;
+            }
         }
     }
+}
 
-    /// The evidence of the whole track: a logarithmic pool (Genest and Zidek 1986). Crops of one face repeat one
-    /// another, so n crops with the correlation r are worth n / (1 + (n - 1) r) (Kish 1965); r in 1/1000.
-    pub fn pooled(&self, correlation: [u32; 3]) -> Evidence {
-        let mut pooled = Evidence::default();
-        let others = f64::from(self.crops.saturating_sub(1));
-        for attribute in Attribute::ALL {
-            let logs = &self.logs[attribute as usize];
-            let Some(&most) = logs.iter().max() else {
-                continue;
-            };
-            let weight = 1.0 / (1.0 + others * f64::from(correlation[attribute as usize]) / 1000.0);
-            let powers = logs
-                .iter()
-                .map(|&log| ((log - most) as f64 / Self::STEPS * weight).exp());
-            let powers: Vec<f64> = powers.collect();
-            let sum: f64 = powers.iter().sum();
-            let posterior: Vec<f32> = powers.iter().map(|power| (power / sum) as f32).collect();
-            pooled.set(attribute, &posterior);
-        }
-        pooled
-    }
+/// The cell of a posterior; none of an attribute with a single category.
+fn cell(weights: &[u32]) -> Option<u32> {
+    let grid = Grid::new(weights.len())?;
+    let weights: Vec<f32> = weights.iter().map(|&weight| weight as f32).collect();
+    Some(grid.cell(&weights) as u32)
+}
+
+/// The most likely; the first of equals.
+fn winner<T: Ord>(weights: &[T]) -> Option<usize> {
+    let best = weights.iter().max()?;
+    weights.iter().position(|weight| weight == best)
 }
 
 /// Votes by attribute: a commutative monoid under [`Tally::merge`].
@@ -85,22 +76,32 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// One vote in each attribute: for the most likely category (the first of equals), and for the cell that the
-    /// posterior falls into.
-    pub fn vote(&mut self, evidence: &Evidence) {
+    /// The vote of one face in each attribute: for its most likely category, and for the cell of its posterior.
+    pub fn vote(&mut self, face: &Evidence) {
         for attribute in Attribute::ALL {
-            let weights = evidence.weights(attribute);
-            let Some(best) = weights.iter().max() else {
-                continue;
-            };
-            let counts = &mut self.counts[attribute as usize];
-            counts.resize(counts.len().max(weights.len()), 0);
-            let winner = weights.iter().position(|weight| weight == best);
-            counts[winner.expect("the best is one of them")] += 1;
-            if let Some(grid) = Grid::new(weights.len()) {
-                let weights: Vec<f32> = weights.iter().map(|&weight| weight as f32).collect();
-                self.cells[attribute as usize].add(grid.cell(&weights) as u32, 1);
+            let weights = face.weights(attribute);
+            self.count(attribute, (winner(weights), weights.len()));
+            if let Some(cell) = cell(weights) {
+                self.cells[attribute as usize].vote(&BTreeMap::from([(cell, 1)]));
             }
+        }
+    }
+
+    /// The one vote of a track: for the category that its crops together make most likely (their likelihoods
+    /// multiplied, which no damping would change), and spread over the cells of its crops.
+    pub fn vote_track(&mut self, track: &TrackEvidence) {
+        for attribute in Attribute::ALL {
+            let logs = &track.logs[attribute as usize];
+            self.count(attribute, (winner(logs), logs.len()));
+            self.cells[attribute as usize].vote(&track.cells[attribute as usize]);
+        }
+    }
+
+    fn count(&mut self, attribute: Attribute, (winner, categories): (Option<usize>, usize)) {
+        let counts = &mut self.counts[attribute as usize];
+        counts.resize(counts.len().max(categories), 0);
+        if let Some(winner) = winner {
+            counts[winner] += 1;
         }
     }
 
@@ -158,9 +159,6 @@ mod tests {
         sum
     }
 
-    const UNRELATED: [u32; 3] = [0; 3];
-    const THE_SAME: [u32; 3] = [1000; 3];
-
     fn track(crops: &[[f32; 2]]) -> TrackEvidence {
         let mut track = TrackEvidence::default();
         crops.iter().for_each(|crop| track.add(&evidence(crop)));
@@ -170,19 +168,19 @@ mod tests {
     #[test]
     fn a_track_votes_with_all_its_evidence_not_with_its_last_crop() {
         let mut tally = Tally::default();
-        tally.vote(&track(&[[0.9, 0.1], [0.45, 0.55]]).pooled(THE_SAME));
+        tally.vote_track(&track(&[[0.9, 0.1], [0.45, 0.55]]));
         assert_eq!(tally.counts(Attribute::Gender), [1, 0]);
         assert!(tally.counts(Attribute::Ethnicity).is_empty());
     }
 
     #[test]
-    fn crops_that_repeat_one_another_are_worth_one_and_unrelated_ones_multiply() {
-        let crops = [[0.8, 0.2]; 4];
-        let weights =
-            |correlation| track(&crops).pooled(correlation).0[Attribute::Gender as usize].clone();
-        let near = |found: u32, p: f64| (f64::from(found) / 65_535.0 - p).abs() < 2e-3;
-        assert!(near(weights(THE_SAME)[0], 0.8));
-        assert!(near(weights(UNRELATED)[0], 256.0 / 257.0));
+    fn a_track_has_one_vote_spread_over_the_cells_of_its_crops() {
+        let mut tally = Tally::default();
+        tally.vote_track(&track(&[[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.2, 0.8]]));
+        let grid = Grid::new(2).unwrap();
+        let cells = tally.cells(Attribute::Gender).dense(grid).unwrap();
+        assert_eq!(cells[grid.cell(&[0.9, 0.1])], 0.75);
+        assert_eq!(cells[grid.cell(&[0.2, 0.8])], 0.25);
     }
 
     #[test]
@@ -204,8 +202,8 @@ mod tests {
             .iter()
             .enumerate()
             .filter(|(cell, _)| grid.predicted(*cell) == 0);
-        assert_eq!(women.map(|(_, n)| n).sum::<u64>(), 2);
-        assert_eq!(counts.iter().sum::<u64>(), 3);
+        assert_eq!(women.map(|(_, n)| n).sum::<f64>(), 2.0);
+        assert_eq!(counts.iter().sum::<f64>(), 3.0);
     }
 
     proptest! {
@@ -213,7 +211,7 @@ mod tests {
         fn the_order_of_a_track_s_crops_changes_no_bit(mut crops in prop::collection::vec(prop::array::uniform2(0.0f32..1.0), 1..9)) {
             let forth = track(&crops);
             crops.reverse();
-            prop_assert_eq!(forth.pooled([300; 3]), track(&crops).pooled([300; 3]));
+            prop_assert_eq!(forth, track(&crops));
         }
 
         #[test]

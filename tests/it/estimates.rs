@@ -63,10 +63,10 @@ fn rows_are_consistent(out: &Path) {
 
 fn cells_hold_every_vote(out: &Path) {
     let wrong = duckdb(&format!(
-        "WITH cells AS (SELECT source, attribute, sum(votes) AS votes
+        "WITH cells AS (SELECT source, attribute, sum(parts) AS votes
            FROM read_parquet('{0}/cells/*/*.parquet') GROUP BY ALL),
          panes AS (SELECT source, sum(votes) AS votes FROM read_parquet('{0}/windows/*/*.parquet') GROUP BY ALL)
-         SELECT count(*) AS groups, count(*) FILTER (cells.votes <> panes.votes) AS wrong FROM cells JOIN panes USING (source)",
+         SELECT count(*) AS groups, count(*) FILTER (cells.votes <> panes.votes * 720720) AS wrong FROM cells JOIN panes USING (source)",
         out.display()
     ));
     // Three attributes of the lobby, two of the cafe.

@@ -75,6 +75,11 @@ fn on_composites_corrected_shares_beat_counting_and_intervals_hold() {
         let figures = &report["heads"][head];
         let tvd = |method: &str| figures["tvd_points"][method].as_f64().unwrap();
         assert!(tvd("emq") < tvd("naive") / 2.0, "{head}: {figures}");
+        let bias = |votes: &str| figures["dwell_bias_points"][votes].as_f64().unwrap();
+        assert!(
+            bias("tracks") < bias("detections") / 4.0,
+            "{head}: {figures}"
+        );
         for coverage in figures["coverage"].as_array().unwrap() {
             let held = coverage["by_class"].as_object().unwrap().values();
             let held: Vec<f64> = held.map(|share| share.as_f64().unwrap()).collect();
@@ -83,4 +88,5 @@ fn on_composites_corrected_shares_beat_counting_and_intervals_hold() {
         }
     }
     assert!(read("experiment.svg").contains("ethnicity: naive"));
+    assert!(read("shares.svg").contains("<circle"));
 }

@@ -23,7 +23,6 @@ const SETTINGS: Settings = Settings {
     idle_after: 40_000,
     sources_max: 50,
     weighting: demograph::config::Weighting::People,
-    correlation: [1000; 3],
 };
 const LIMITS: Limits = Limits {
     payload_bytes_max: 10_000,

@@ -58,14 +58,9 @@ pub(in crate::cli) struct Answered {
 }
 
 impl FaceArgs {
-    /// The usable faces of a split, or of all.
-    pub(in crate::cli) fn answer(&self, split: Option<&str>) -> anyhow::Result<Answered> {
-        let mut views = self.answer_views(split, 1)?;
-        Ok(views.remove(0))
-    }
-
-    /// The same faces in several views each: as they are, then as further crops of a track might show them.
-    pub(in crate::cli) fn answer_views(
+    /// The usable faces of a split, or of all, in several views each: as they are first, then as further crops of a
+    /// track might show them.
+    pub(in crate::cli) fn answer(
         &self,
         split: Option<&str>,
         views: usize,

@@ -1,16 +1,21 @@
 //! `demograph experiment`: how near estimated shares come to the truth, and how often their intervals hold it.
 
+mod dwell;
 mod plot;
 mod report;
+mod scatter;
 mod trials;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
-use self::{report::Report, trials::Trials};
-use super::evaluate::FaceArgs;
+use self::{dwell::Person, report::Report, trials::Trials};
+use super::evaluate::{Answered, FaceArgs};
 use crate::record::Attribute;
+
+/// Views of each face.
+const VIEWS: usize = 5;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -23,7 +28,10 @@ Errors: windows of 1,000 faces with shares drawn from Dirichlet(1) are taken fro
 calibration is that of the calibration split. Coverage: every draw resamples both a calibration set, with the class
 sizes of the calibration split, and windows from the population split; the truth is the population's share. Widths are
 compared with a parametric bootstrap of the same estimator. An empty split stands for all rows: the faces then judge
-themselves, and errors look smaller than they are. Writes experiment.json and experiment.svg.")]
+themselves, and errors look smaller than they are. Dwell: in windows of 1,000 people of the
+population, those of one class are seen ten times (in views of the face: mirrored, cut, lit differently), the others
+once; the error is that of the class where it is worst. Writes experiment.json, experiment.svg (errors by method) and
+shares.svg (estimated against true).")]
 pub(super) struct ExperimentArgs {
     #[command(flatten)]
     faces: FaceArgs,
@@ -51,12 +59,13 @@ pub(super) fn run(args: ExperimentArgs) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("make the folder {}", args.out.display()))?;
     let named = |split: &str| (!split.is_empty()).then(|| split.to_owned());
-    let calibration = args
+    let calibrating = args
         .faces
-        .answer(named(&args.calibration_split).as_deref())?;
-    let population = args
+        .answer(named(&args.calibration_split).as_deref(), 1)?;
+    let crossing = args
         .faces
-        .answer(named(&args.population_split).as_deref())?;
+        .answer(named(&args.population_split).as_deref(), VIEWS)?;
+    let (calibration, population) = (&calibrating[0], &crossing[0]);
     let mut report = Report::new(
         &calibration.model,
         (&args.calibration_split, &args.population_split),
@@ -70,7 +79,12 @@ pub(super) fn run(args: ExperimentArgs) -> anyhow::Result<ExitCode> {
         let mut trials = trials
             .with_context(|| attribute.to_string())?
             .seeded(args.seed);
-        let figures = trials.run(args.tvd_draws, args.coverage_draws)?;
+        let mut figures = trials.run(args.tvd_draws, args.coverage_draws)?;
+        figures.dwell_bias_points = dwell::run(
+            trials.calibration(),
+            &people(&crossing, attribute)?,
+            (attribute, args.seed),
+        );
         report.heads.insert(attribute.name(), figures);
     }
     let write = |name: &str, text: String| {
@@ -79,10 +93,28 @@ pub(super) fn run(args: ExperimentArgs) -> anyhow::Result<ExitCode> {
     };
     write("experiment.json", report.json()?)?;
     write("experiment.svg", plot::draw(&report))?;
+    let dots = report.heads.iter();
+    let dots = dots.map(|(head, figures)| (*head, figures.dots.as_slice()));
+    write("shares.svg", scatter::draw(dots))?;
     println!("{}", report.table());
     println!(
-        "experiment.json and experiment.svg are in {}",
+        "experiment.json, experiment.svg and shares.svg are in {}",
         args.out.display()
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// The faces with their views.
+fn people(views: &[Answered], attribute: Attribute) -> anyhow::Result<Vec<Person<'_>>> {
+    let pairs: Vec<_> = views.iter().map(|view| view.pairs(attribute)).collect();
+    let faces = pairs[0].len();
+    ensure!(
+        pairs.iter().all(|view| view.len() == faces),
+        "some view of a face could not be used"
+    );
+    let person = |face: usize| Person {
+        class: pairs[0][face].0,
+        views: pairs.iter().map(|view| view[face].1).collect(),
+    };
+    Ok((0..faces).map(person).collect())
 }

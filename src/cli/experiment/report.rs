@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
+use super::{dwell::DwellFigures, scatter::Dot};
 use crate::estimate::Share;
 
 #[derive(Debug, Serialize)]
@@ -27,6 +28,11 @@ pub(super) struct Figures {
     /// CPU time of an estimate with intervals and the shift test.
     pub seconds_per_estimate: f64,
     pub coverage: Vec<CoverageFigures>,
+    /// What happens to the share of a class whose people stay ten times longer.
+    pub dwell_bias_points: DwellFigures,
+    /// For the picture.
+    #[serde(skip)]
+    pub dots: Vec<Dot>,
 }
 
 /// How often intervals of windows of one size held the population's share.
@@ -115,6 +121,8 @@ impl Figures {
             tvd_points: BTreeMap::new(),
             seconds_per_estimate: 0.0,
             coverage: Vec::new(),
+            dwell_bias_points: DwellFigures::default(),
+            dots: Vec::new(),
         }
     }
 }
@@ -147,6 +155,7 @@ impl Report {
             "mean TVD, points",
             "coverage by faces (least, most)",
             "width / bootstrap",
+            "dwell bias, points",
             "ms",
         ]);
         for (name, head) in &self.heads {
@@ -170,6 +179,12 @@ impl Report {
                     format!("{}: {least:.3}, {most:.3}", c.faces)
                 }),
                 lines(&|c| format!("{:.3}", c.width_ratio)),
+                format!(
+                    "tracks {:.2}\ncrops {:.2}\ncrops, naive {:.2}",
+                    head.dwell_bias_points.tracks,
+                    head.dwell_bias_points.detections,
+                    head.dwell_bias_points.naive_detections
+                ),
                 format!("{:.3}", head.seconds_per_estimate * 1e3),
             ]);
         }

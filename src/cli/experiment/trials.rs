@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::{Context, ensure};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use super::report::{Coverage, Figures};
+use super::{
+    report::{Coverage, Figures},
+    scatter::Dot,
+};
 use crate::cli::evaluate::thread_cpu;
 use crate::estimate::{Calibration, Grid, Method, Share, emq_cells, estimate, naive, shift_p};
 
@@ -54,6 +57,10 @@ impl<'a> Trials<'a> {
         })
     }
 
+    pub(super) fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
     pub(super) fn seeded(self, seed: u64) -> Self {
         let rng = StdRng::seed_from_u64(seed);
         Self { rng, ..self }
@@ -74,10 +81,8 @@ impl<'a> Trials<'a> {
             let (counts, truth) = self.window(&wanted, WINDOW);
             let mut judge =
                 |name, shares: &[f64]| *sums.entry(name).or_default() += tvd(shares, &truth);
-            judge(
-                "naive",
-                &naive(self.grid, &counts).context("an empty window")?,
-            );
+            let counted = naive(self.grid, &counts).context("an empty window")?;
+            judge("naive", &counted);
             let plain = emq_cells(&self.calibration, &counts, 1e-6).context("an empty window")?;
             judge("emq_unadjusted", &plain);
             for method in Method::ALL {
@@ -89,6 +94,16 @@ impl<'a> Trials<'a> {
                     seconds += thread_cpu() - started;
                 }
                 judge(method.name(), &points(&found));
+                if method == Method::default() {
+                    let all = truth.iter().zip(&counted).zip(points(&found));
+                    figures
+                        .dots
+                        .extend(all.map(|((&truth, &naive), corrected)| Dot {
+                            truth,
+                            naive,
+                            corrected,
+                        }));
+                }
             }
         }
         let mean = |sum: f64| sum / f64::from(draws.max(1));
@@ -146,11 +161,11 @@ impl<'a> Trials<'a> {
                     sample.cells[cells[self.rng.random_range(0..cells.len())]].faces[class] += 1;
                 }
             }
-            let mut counts = vec![0; self.grid.cells()];
+            let mut counts = vec![0.0; self.grid.cells()];
             for _ in 0..faces {
                 let from = &cells[self.class(shares)];
                 let place = from[self.rng.random_range(0..from.len())];
-                counts[calibration.cells[place].cell] += 1;
+                counts[calibration.cells[place].cell] += 1.0;
             }
             let found = solved(&sample, &counts, Method::default())?;
             found
@@ -178,13 +193,13 @@ impl<'a> Trials<'a> {
     }
 
     /// The cells of so many faces, and the shares that they really have.
-    fn window(&mut self, shares: &[f64], faces: usize) -> (Vec<u64>, Vec<f64>) {
-        let mut counts = vec![0; self.grid.cells()];
+    fn window(&mut self, shares: &[f64], faces: usize) -> (Vec<f64>, Vec<f64>) {
+        let mut counts = vec![0.0; self.grid.cells()];
         let mut truth = vec![0.0; shares.len()];
         for _ in 0..faces {
             let class = self.class(shares);
             let place = self.rng.random_range(0..self.population[class].len());
-            counts[self.population[class][place].0] += 1;
+            counts[self.population[class][place].0] += 1.0;
             truth[class] += 1.0 / faces as f64;
         }
         (counts, truth)
@@ -208,7 +223,7 @@ impl<'a> Trials<'a> {
     }
 }
 
-fn solved(calibration: &Calibration, counts: &[u64], method: Method) -> anyhow::Result<Vec<Share>> {
+fn solved(calibration: &Calibration, counts: &[f64], method: Method) -> anyhow::Result<Vec<Share>> {
     estimate(calibration, counts, method).with_context(|| {
         format!(
             "{}: the calibration cannot tell the classes apart",
