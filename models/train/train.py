@@ -4,8 +4,8 @@ Stages: decode the faces once; run the frozen backbone once; fit the teacher's h
 fine-tune the network on labels and teacher; on the validation part, fit the bias of the rare
 class, a temperature a head and the age intervals; write the network, its 8-bit twin, the
 manifest and the figures on the validation part. Every stage leaves its result in the cache
-folder, so a run that was cut goes on where it stopped. The test part is not touched here: see
-evaluate.py.
+folder, so a run that was cut goes on where it stopped. The test part is not touched here:
+`demograph evaluate` measures it (see make-model).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from data import (
     AGE_CLASSES, ETHNICITIES, GENDERS, Labels, decoded_faces, load_face, read_labels,
     resize_antialias,
 )
-from evaluate import face_figures, truth_of
 from export import export_float, export_int8
+from figures import face_figures, truth_of
 from losses import HeadLogits, validation_score
 from manifest import Facts, write_manifest
 from network import INPUT_SIZE, FaceNet, load_backbone, mean_colour
