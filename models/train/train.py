@@ -68,15 +68,18 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def fitted(heads: nn.Module, options: argparse.Namespace, labels: Labels, cache: Path) -> nn.Module:
+def fitted(
+    kind: type[nn.Module], options: argparse.Namespace, labels: Labels, cache: Path
+) -> nn.Module:
     """Heads trained on the frozen backbone's features; these and the heads come from the cache."""
-    path = cache / f"{type(heads).__name__.lower()}.pt"
+    path = cache / f"{kind.__name__.lower()}.pt"
+    torch.manual_seed(options.seed)  # of the first weights too
+    heads = kind()
     if path.exists():
         heads.load_state_dict(torch.load(path, weights_only=True))
         return heads.eval()
     faces = decoded_faces(options.data, labels, student.CACHE_SIZE, cache)
     features = teacher.backbone_features(options.backbone, faces, cache)
-    torch.manual_seed(options.seed)
     teacher.train_heads(heads, features, labels, options.seed)
     torch.save(heads.state_dict(), path)
     return heads
@@ -87,11 +90,11 @@ def trained_network(options: argparse.Namespace, labels: Labels, cache: Path) ->
     then on faces of the size that ships, taught by those heads and its former self together."""
     faces = decoded_faces(options.data, labels, student.CACHE_SIZE, cache)
     features = teacher.backbone_features(options.backbone, faces, cache)
-    heads = fitted(teacher.Heads(), options, labels, cache)
+    heads = fitted(teacher.Heads, options, labels, cache)
     frozen = teacher.soft_targets(heads, features)
     net = FaceNet()
     load_backbone(net, options.backbone)
-    net.load_state_dict(fitted(teacher.Probe(), options, labels, cache).state_dict(), strict=False)
+    net.load_state_dict(fitted(teacher.Probe, options, labels, cache).state_dict(), strict=False)
     colour = mean_colour(options.backbone)
     large = student.Plan(options.seed, student.CACHE_SIZE, options.large_epochs, learning_rate=2e-4)
     trainer = student.Trainer(net, colour, faces, labels, frozen, large)
