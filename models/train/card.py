@@ -35,7 +35,9 @@ def with_interval(share: float | None, interval: list[float] | None) -> str:
 
 def rate(figure: dict | None) -> str:
     """A rate of the evaluation as a percentage with its interval."""
-    return "-" if figure is None else with_interval(figure["share"], [figure["low"], figure["high"]])
+    if figure is None:
+        return "-"
+    return with_interval(figure["share"], [figure["low"], figure["high"]])
 
 
 def table(head: list[str], rows: list[list[object]]) -> str:

@@ -3,9 +3,9 @@
     python speed.py --model DIR [--write]
 
 The peer is a ResNet-18 at 112 pixels, whatever the model's own size (stem 3x3 of stride 2, 64
-wide, random weights), on ONNX Runtime. All contestants take turns in every round, each at batches of 1, 8 and 32; what
-counts is the median over rounds of CPU time (not of the clock, which other programs disturb)
-at the best batch.
+wide, random weights), on ONNX Runtime. All contestants take turns in every round, each at batches
+of 1, 8 and 32; what counts is the median over rounds of CPU time (not of the clock, which other
+programs disturb) at the best batch.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 `make test-training` runs it. What it cannot say: how good a model is. What it says: that a zip, a
 label file and a backbone become a folder that demograph loads and that holds what was trained;
-that a second run goes on where the first stopped; that the seed decides everything.
+that a second run goes on where the first stopped; that the seed decides everything; that the card
+quotes what was measured.
 """
 
 from __future__ import annotations
@@ -194,20 +195,53 @@ class Training(unittest.TestCase):
         written = [(self.place / out / "metrics.json").read_text() for out in ("first", "fresh")]
         self.assertEqual(json.loads(written[0]), json.loads(written[1]))
 
+    def evaluation(self, precision: str) -> Path:
+        """What demograph measures on the test part."""
+        report = self.place / f"report-{precision}"
+        command = ["cargo", "run", "--quiet", "--locked", "--", "--log", "warn", "evaluate"]
+        command += ["--model", str(self.out), "--data", str(self.faces), "--split", "test"]
+        command += ["--labels", str(self.labels), "--precision", precision, "--out", str(report)]
+        done = subprocess.run(command, cwd=REPOSITORY, text=True, capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return report / "evaluation.json"
+
     def test_demograph_loads_the_folder_and_answers(self) -> None:
         wanted = len(read_labels(self.labels).rows("test"))
         for precision in ("int8", "fp32"):
-            report = self.place / f"report-{precision}"
-            command = ["cargo", "run", "--quiet", "--locked", "--", "--log", "warn", "evaluate"]
-            command += ["--model", str(self.out), "--data", str(self.faces)]
-            command += ["--labels", str(self.labels), "--split", "test", "--out", str(report)]
-            command += ["--precision", precision]
-            done = subprocess.run(command, cwd=REPOSITORY, text=True, capture_output=True)
+            figures = json.loads(self.evaluation(precision).read_text())
+            self.assertEqual((figures["n"], figures["rejected"]), (wanted, 0))
+            self.assertEqual(figures["self_test"]["passed"], True)
+            self.assertEqual(figures["precision"], precision)
+
+    def test_the_card_holds_these_figures_and_no_others(self) -> None:
+        folder = self.place / "with-card"
+        shutil.copytree(self.out, folder)
+        shutil.copy(self.evaluation("int8"), folder / "evaluation.json")
+        shutil.copy(self.evaluation("fp32"), folder / "evaluation.fp32.json")
+        faces = ["--data", str(self.faces), "--labels", str(self.labels)]
+
+        def tool(name: str, *more: str) -> subprocess.CompletedProcess:
+            command = [sys.executable, str(TRAIN / name), "--model", str(folder), *more]
+            return subprocess.run(command, env=ENVIRONMENT, text=True, capture_output=True)
+
+        for done in (
+            tool("robustness.py", *faces, "--part", "test", "--write"),
+            tool("speed.py", "--rounds", "1", "--write"),
+            tool("card.py"),
+        ):
             self.assertEqual(done.returncode, 0, done.stderr)
-            evaluation = json.loads((report / "evaluation.json").read_text())
-            self.assertEqual((evaluation["n"], evaluation["rejected"]), (wanted, 0))
-            self.assertEqual(evaluation["self_test"]["passed"], True)
-            self.assertEqual(evaluation["precision"], precision)
+        card = (folder / "CARD.md").read_text()
+        figures = json.loads((folder / "evaluation.json").read_text())
+        low, high = (100 * end for end in figures["gender"]["accuracy_interval"])
+        accuracy = 100 * figures["gender"]["accuracy"]
+        self.assertIn(f"| gender: accuracy | {accuracy:.1f} % ({low:.1f} to {high:.1f}) |", card)
+        self.assertIn("int8 without disputed labels", card)
+        foreign = json.loads((folder / "robustness.json").read_text())
+        foreign["model"] = "other@0123456789ab"
+        (folder / "robustness.json").write_text(json.dumps(foreign))
+        refused = tool("card.py")
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("robustness.json is of the model file 0123456789ab", refused.stderr)
 
 
 if __name__ == "__main__":
