@@ -7,7 +7,7 @@ BROKERS ?=
 
 CARGO := cargo
 .DEFAULT_GOAL := help
-.PHONY: help demo experiment test check bless setup setup-test
+.PHONY: help demo experiment model test test-training check bless setup setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -23,15 +23,25 @@ experiment: setup ## estimated shares against the truth: OUT=dir DATA=faces.zip 
 	@$(CARGO) run --quiet --release --locked -- --log warn experiment --data $(DATA) --labels $(LABELS) \
 		--out $(if $(filter demo-out,$(OUT)),experiment-out,$(OUT)) $(if $(MODEL),--model $(MODEL))
 
+# What the command line sets reaches the script through the environment.
+model: setup ## train, measure, write the card: DATA=faces.zip LABELS=faces.csv BACKBONE=net.onnx OUT=dir CACHE=dir
+	@models/train/make-model
+
 test: setup-test ## all tests, against a real Kafka, Prometheus and DuckDB
 	$(CARGO) test --locked
+
+test-training: setup ## the training program from end to end, on composites; fetches PyTorch (5 GB) the first time
+	@setup/train-tools
+	$(CARGO) build --locked
+	$(or $(TRAIN_PYTHON),.setup/train-venv/bin/python) -m unittest discover -v -s models/train/tests
 
 check: setup-test ## formatting, lints, documentation, scripts; licences and sources of dependencies
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
 	$(CARGO) test --locked --quiet --test it dependencies
-	.setup/venv/bin/shellcheck .ci/run setup/rust setup/onnxruntime setup/system-packages setup/test-tools
+	.setup/venv/bin/shellcheck .ci/run setup/rust setup/onnxruntime setup/system-packages setup/test-tools \
+		setup/train-tools models/train/make-model
 
 bless: setup ## write the derived files in schemas/ anew after an intended change
 	DEMOGRAPH_BLESS=1 $(CARGO) test --locked --quiet --lib schema

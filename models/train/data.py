@@ -81,12 +81,6 @@ def read_labels(path: Path) -> Labels:
     )
 
 
-def age_band(years: np.ndarray) -> np.ndarray:
-    """Index into AGE_BANDS for ages in years; a fraction belongs to the year it began in."""
-    upper = [band[2] + 1 for band in AGE_BANDS[:-1]]
-    return np.digitize(years, upper)
-
-
 def decade(years: np.ndarray) -> np.ndarray:
     """Index into DECADES for ages in years."""
     return np.digitize(years, DECADE_STARTS[1:])

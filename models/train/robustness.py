@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from data import ETHNICITIES, GENDERS, Labels, load_face, read_labels
-from runtime import Answers, predict
+from runtime import Answers, chosen_precision, model_id, predict
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -99,7 +99,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="zip archive of face crops")
     parser.add_argument("--labels", type=Path, required=True, help="label file (CSV)")
     parser.add_argument("--part", choices=("val", "test"), default="val", help="part of the data")
-    parser.add_argument("--precision", choices=("fp32", "int8"), default="fp32", help="which file")
+    parser.add_argument(
+        "--precision", choices=("auto", "fp32", "int8"), default="auto",
+        help="which file; auto is what the service takes on a CPU: int8 where there is one",
+    )
     parser.add_argument("--write", action="store_true", help="write robustness.json")
     return parser.parse_args()
 
@@ -145,16 +148,22 @@ def main() -> None:
     labels = labels.subset(labels.rows(options.part))
     with zipfile.ZipFile(options.data) as archive:
         faces = [np.asarray(load_face(archive, name)) for name in labels.files]
-    before = predict(options.model, map(Image.fromarray, faces), options.precision)
-    result = {"part": options.part, "precision": options.precision, "n": len(labels)}
-    result["changes"] = {}
+    precision = chosen_precision(options.model, options.precision)
+    before = predict(options.model, map(Image.fromarray, faces), precision)
+    result = {
+        "model": model_id(options.model, precision),
+        "part": options.part,
+        "precision": precision,
+        "n": len(labels),
+        "changes": {},
+    }
     for name, change in CHANGES.items():
         seeds = np.random.SeedSequence(1).spawn(len(faces))
         changed = (
             Image.fromarray(change(face, np.random.default_rng(seed)))
             for face, seed in zip(faces, seeds)
         )
-        after = predict(options.model, changed, options.precision)
+        after = predict(options.model, changed, precision)
         result["changes"][name] = figures(before, after, labels)
         worst = result["changes"][name]["ethnicity"]["worst_flip_rate"]
         print(f"{name}: worst ethnicity flip rate {worst}", flush=True)

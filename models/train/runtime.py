@@ -5,6 +5,7 @@ Knows nothing of how a model was trained, so it also measures models from elsewh
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -87,9 +88,30 @@ def file_of(facts: dict, precision: str) -> str:
     return found[0]
 
 
+def read_manifest(folder: Path) -> dict:
+    """The manifest of a model folder."""
+    return tomllib.loads((folder / "manifest.toml").read_text())
+
+
+def chosen_precision(folder: Path, wanted: str) -> str:
+    """What `auto` stands for on a CPU: int8 where every network has it, else fp32."""
+    if wanted != "auto":
+        return wanted
+    variants = [net.get("variant", []) for net in read_manifest(folder)["net"]]
+    has_int8 = all(any(v["precision"] == "int8" for v in each) for each in variants)
+    return "int8" if has_int8 else "fp32"
+
+
+def model_id(folder: Path, precision: str) -> str:
+    """Name and hash of the (first) network's file, as demograph writes them into its tables."""
+    manifest = read_manifest(folder)
+    file = folder / file_of(manifest["net"][0], precision)
+    return f"{manifest['name']}@{hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
+
+
 def load_nets(folder: Path, precision: str = "fp32") -> list[Net]:
     """The networks a model folder's manifest names."""
-    manifest = tomllib.loads((folder / "manifest.toml").read_text())
+    manifest = read_manifest(folder)
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     providers = ["CPUExecutionProvider"]

@@ -2,10 +2,10 @@
 
     python speed.py --model DIR [--write]
 
-The peer is a ResNet-18 at 112 pixels (stem 3x3 of stride 2, 64 wide, random weights) on ONNX
-Runtime. All contestants take turns in every round, each at batches of 1, 8 and 32; what
-counts is the median over rounds of CPU time (not of the clock, which other programs disturb)
-at the best batch.
+The peer is a ResNet-18 at 112 pixels, whatever the model's own size (stem 3x3 of stride 2, 64
+wide, random weights), on ONNX Runtime. All contestants take turns in every round, each at batches
+of 1, 8 and 32; what counts is the median over rounds of CPU time (not of the clock, which other
+programs disturb) at the best batch.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ import onnxruntime as ort
 import openvino
 from onnx import TensorProto, helper, numpy_helper
 
-from network import INPUT_SIZE
+from runtime import model_id, read_manifest
 
 BATCHES = (1, 8, 32)
 CROPS = 64  # of one measurement
 PEER = "resnet18-fp32 onnxruntime"
+PEER_SIDE = 112
 Run = Callable[[np.ndarray], object]
 
 
@@ -77,7 +78,7 @@ class ResNet18:
             value, channels = self.block(value, out, out, 1), out
         value = self.node("Flatten", [self.node("GlobalAveragePool", [value])])
         value = self.node("Gemm", [value, self.weights(108, 512)], transB=1)
-        shape = ["batch", 3, INPUT_SIZE, INPUT_SIZE]
+        shape = ["batch", 3, PEER_SIDE, PEER_SIDE]
         image = helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)
         out = helper.make_tensor_value_info(value, TensorProto.FLOAT, ["batch", 108])
         graph = helper.make_graph(self.nodes, "peer", [image], [out], self.constants)
@@ -134,17 +135,26 @@ def measure(model: Path, rounds: int) -> dict[str, object]:
             "int8 openvino": on_openvino(int8_file, "f32"),
         }
     draw = np.random.default_rng(0)
-    side = (3, INPUT_SIZE, INPUT_SIZE)
-    inputs = {n: draw.uniform(-115, 140, (n, *side)).astype(np.float32) for n in BATCHES}
+    side = read_manifest(model)["net"][0]["input"]["width"]
+    sides = {name: PEER_SIDE if name == PEER else side for name in runs}
+    inputs = {
+        (n, each): draw.uniform(-115, 140, (n, 3, each, each)).astype(np.float32)
+        for n in BATCHES
+        for each in sorted({side, PEER_SIDE})
+    }
     times: dict[tuple[str, int], list[float]] = {}
     for _ in range(rounds):
         for name, run in runs.items():
-            for size, batch in inputs.items():
-                times.setdefault((name, size), []).append(cpu_seconds(run, batch))
+            for n in BATCHES:
+                spent = cpu_seconds(run, inputs[n, sides[name]])
+                times.setdefault((name, n), []).append(spent)
     best = {name: min(statistics.median(times[name, n]) for n in BATCHES) for name in runs}
     return {
+        "model": model_id(model, "int8"),
         "processor": processor(),
         "threads": 1,
+        "side": side,
+        "side_resnet18": PEER_SIDE,
         "rounds": rounds,
         "onnxruntime": ort.__version__,
         "openvino": openvino.__version__,

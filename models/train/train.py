@@ -4,8 +4,8 @@ Stages: decode the faces once; run the frozen backbone once; fit the teacher's h
 fine-tune the network on labels and teacher; on the validation part, fit the bias of the rare
 class, a temperature a head and the age intervals; write the network, its 8-bit twin, the
 manifest and the figures on the validation part. Every stage leaves its result in the cache
-folder, so a run that was cut goes on where it stopped. The test part is not touched here: see
-evaluate.py.
+folder, so a run that was cut goes on where it stopped. The test part is not touched here:
+`demograph evaluate` measures it (see make-model).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from data import (
     AGE_CLASSES, ETHNICITIES, GENDERS, Labels, decoded_faces, load_face, read_labels,
     resize_antialias,
 )
-from evaluate import face_figures, truth_of
 from export import export_float, export_int8
+from figures import face_figures, truth_of
 from losses import HeadLogits, validation_score
 from manifest import Facts, write_manifest
 from network import INPUT_SIZE, FaceNet, load_backbone, mean_colour
@@ -68,15 +68,18 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def fitted(heads: nn.Module, options: argparse.Namespace, labels: Labels, cache: Path) -> nn.Module:
+def fitted(
+    kind: type[nn.Module], options: argparse.Namespace, labels: Labels, cache: Path
+) -> nn.Module:
     """Heads trained on the frozen backbone's features; these and the heads come from the cache."""
-    path = cache / f"{type(heads).__name__.lower()}.pt"
+    path = cache / f"{kind.__name__.lower()}.pt"
+    torch.manual_seed(options.seed)  # of the first weights too
+    heads = kind()
     if path.exists():
         heads.load_state_dict(torch.load(path, weights_only=True))
         return heads.eval()
     faces = decoded_faces(options.data, labels, student.CACHE_SIZE, cache)
     features = teacher.backbone_features(options.backbone, faces, cache)
-    torch.manual_seed(options.seed)
     teacher.train_heads(heads, features, labels, options.seed)
     torch.save(heads.state_dict(), path)
     return heads
@@ -87,11 +90,11 @@ def trained_network(options: argparse.Namespace, labels: Labels, cache: Path) ->
     then on faces of the size that ships, taught by those heads and its former self together."""
     faces = decoded_faces(options.data, labels, student.CACHE_SIZE, cache)
     features = teacher.backbone_features(options.backbone, faces, cache)
-    heads = fitted(teacher.Heads(), options, labels, cache)
+    heads = fitted(teacher.Heads, options, labels, cache)
     frozen = teacher.soft_targets(heads, features)
     net = FaceNet()
     load_backbone(net, options.backbone)
-    net.load_state_dict(fitted(teacher.Probe(), options, labels, cache).state_dict(), strict=False)
+    net.load_state_dict(fitted(teacher.Probe, options, labels, cache).state_dict(), strict=False)
     colour = mean_colour(options.backbone)
     large = student.Plan(options.seed, student.CACHE_SIZE, options.large_epochs, learning_rate=2e-4)
     trainer = student.Trainer(net, colour, faces, labels, frozen, large)

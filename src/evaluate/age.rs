@@ -49,6 +49,8 @@ pub struct Intervals {
     #[serde(serialize_with = "share_only")]
     pub interval_coverage_by_estimated_band: ByLabel<Option<Rate>>,
     pub interval_width_median: f64,
+    /// By the labelled age.
+    pub interval_width_median_by_band: ByLabel<Option<f64>>,
 }
 
 /// A number a label, so that every coverage in the JSON is one.
@@ -126,11 +128,6 @@ impl Intervals {
             Rate::where_(pairs.iter().filter(|pair| group(pair)).filter_map(holds))
         };
         let all = coverage(&|_| true)?;
-        let mut widths: Vec<f64> = pairs
-            .iter()
-            .filter_map(|pair| pair.interval.map(|(low, high)| high - low))
-            .collect();
-        widths.sort_by(f64::total_cmp);
         Some(Self {
             interval_level: names.interval_level?,
             interval_coverage: all.share,
@@ -141,7 +138,14 @@ impl Intervals {
             interval_coverage_by_estimated_band: ByLabel::new(&names.age_bands, |band| {
                 coverage(&|pair| names.band(pair.expected) == band)
             }),
-            interval_width_median: median(&widths),
+            interval_width_median: median_width(pairs.iter())?,
+            interval_width_median_by_band: ByLabel::new(&names.age_bands, |band| {
+                median_width(
+                    pairs
+                        .iter()
+                        .filter(|pair| pair.face.truth.age_band == Some(band)),
+                )
+            }),
         })
     }
 }
@@ -149,6 +153,15 @@ impl Intervals {
 fn holds(pair: &Pair<'_>) -> Option<bool> {
     let (low, high) = pair.interval?;
     Some((low..=high).contains(&pair.age))
+}
+
+/// `None` of no interval.
+fn median_width<'a, 'b: 'a>(pairs: impl Iterator<Item = &'a Pair<'b>>) -> Option<f64> {
+    let mut widths: Vec<f64> = pairs
+        .filter_map(|pair| pair.interval.map(|(low, high)| high - low))
+        .collect();
+    widths.sort_by(f64::total_cmp);
+    (!widths.is_empty()).then(|| median(&widths))
 }
 
 /// Of sorted numbers, at least one.
@@ -247,6 +260,8 @@ mod tests {
         let intervals = age.intervals.unwrap();
         assert!((intervals.interval_coverage - 2.0 / 3.0).abs() < 1e-9);
         assert_eq!(intervals.interval_width_median, 4.0);
+        let widths = &intervals.interval_width_median_by_band;
+        assert_eq!(widths.get("10+"), Some(&Some(4.0)));
         let older = intervals
             .interval_coverage_by_band
             .get("10+")

@@ -19,6 +19,8 @@ pub struct Classification {
     pub balanced_accuracy: f64,
     /// `None` where no face has the label.
     pub recall: ByLabel<Option<f64>>,
+    /// Wilson's 95 % interval of each recall.
+    pub recall_interval: ByLabel<Option<[f64; 2]>>,
     pub precision: ByLabel<f64>,
     pub f1: ByLabel<f64>,
     pub support: ByLabel<usize>,
@@ -125,6 +127,10 @@ impl Classification {
             recall: ByLabel::new(labels, |label| {
                 (confusion.support(label) > 0).then(|| confusion.recall(label))
             }),
+            recall_interval: ByLabel::new(labels, |label| {
+                let rate = Rate::of(confusion.hits(label), confusion.support(label))?;
+                Some([rate.low, rate.high])
+            }),
             precision: ByLabel::new(labels, |label| confusion.precision(label)),
             f1: ByLabel::new(labels, |label| confusion.f1(label)),
             support: ByLabel::new(labels, |label| confusion.support(label)),
@@ -198,6 +204,12 @@ mod tests {
         assert_eq!(report.precision.get("dog"), Some(&0.5));
         assert_eq!(report.f1.get("dog"), Some(&0.5));
         assert_eq!(report.recall.get("fox"), Some(&None));
+        let wilson = Rate::of(2, 3).unwrap();
+        assert_eq!(
+            report.recall_interval.get("cat"),
+            Some(&Some([wilson.low, wilson.high]))
+        );
+        assert_eq!(report.recall_interval.get("fox"), Some(&None));
         assert_eq!(report.support.get("fox"), Some(&0));
     }
 

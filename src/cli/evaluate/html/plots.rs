@@ -20,6 +20,12 @@ fn ticks(from: f64) -> impl Iterator<Item = f64> {
     (0..=n).map(move |back| 1.0 - f64::from(back) * step)
 }
 
+/// To one place, without a minus before nothing.
+fn signed(value: f64) -> String {
+    let rounded = (value * 10.0).round() / 10.0;
+    format!("{:+.1}", rounded + 0.0)
+}
+
 /// Rows are true labels; the shade is the share of the row.
 pub(super) fn confusion(title: &str, confusion: &Confusion) -> String {
     let labels = &confusion.labels;
@@ -216,7 +222,7 @@ pub(super) fn errors(title: &str, groups: &ByLabel<Option<AgeError>>) -> String 
         plot.rect((zero, y + 2.0, error.mae * scale, row - 8.0), "bar", &tip);
         let x = zero + error.bias * scale;
         plot.line((x, y), (x, y + row - 4.0), "mark");
-        let text = format!("{:.1} ({:+.1})", error.mae, error.bias);
+        let text = format!("{:.1} ({})", error.mae, signed(error.bias));
         plot.text((HALF, y + 15.0), (Anchor::End, "faint"), &text);
     }
     plot.line((zero, 0.0), (zero, row * rows.len() as f64 + 4.0), "axis");
@@ -283,12 +289,21 @@ pub(super) fn shares(title: &str, shares: &crate::evaluate::Shares) -> String {
             let tip = format!("{label}, {class}: {:.1} %", share * 100.0);
             plot.rect((LEFT, y + offset, share * scale, 11.0), class, &tip);
         }
-        let text = format!(
-            "{:.1} % ({:+.1})",
-            predicted * 100.0,
-            (predicted - actual) * 100.0
-        );
+        let difference = signed((predicted - actual) * 100.0);
+        let text = format!("{:.1} % ({difference})", predicted * 100.0);
         plot.text((HALF, y + 17.0), (Anchor::End, "faint"), &text);
     }
     plot.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::signed;
+
+    #[test]
+    fn a_difference_that_rounds_to_nothing_has_no_minus() {
+        assert_eq!(signed(-0.04), "+0.0");
+        assert_eq!(signed(-0.06), "-0.1");
+        assert_eq!(signed(4.26), "+4.3");
+    }
 }
