@@ -25,7 +25,7 @@ pub(super) struct CalibrateArgs {
     /// Only rows with this value in the column `split`.
     #[arg(long)]
     split: Option<String>,
-    /// The file to write; by default calibration.json in the model's folder.
+    /// The file to write; by default calibration.PRECISION.json in the model's folder.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -53,10 +53,9 @@ pub(super) fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
     if attributes.is_empty() {
         bail!("nothing to calibrate: the CSV needs a column age, age_band, gender or ethnicity");
     }
+    let in_folder = calibrations::in_model_folder(answered.precision);
     let file = CalibrationFile::new(answered.model, args.faces.age_bands.clone(), attributes);
-    let out = args
-        .out
-        .unwrap_or_else(|| args.faces.model.join(calibrations::IN_MODEL_FOLDER));
+    let out = args.out.unwrap_or_else(|| args.faces.model.join(in_folder));
     std::fs::write(&out, file.text()).with_context(|| format!("write {}", out.display()))?;
     println!("calibration {} is in {}", file.id(), out.display());
     Ok(ExitCode::SUCCESS)

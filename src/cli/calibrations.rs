@@ -7,22 +7,29 @@ use anyhow::{Context, bail};
 use crate::{
     config::Config,
     estimate::{CalibrationFile, Calibrations},
-    infer::ModelFacts,
+    infer::{ModelFacts, Precision},
     record::{Attribute, SourceId},
     window::Categories,
 };
 
-/// The file in a model's folder that is used unless the config names another.
-pub(super) const IN_MODEL_FOLDER: &str = "calibration.json";
+/// The file in a model's folder that is used unless the config names another: one a precision, since each answers a
+/// little differently.
+pub(super) fn in_model_folder(precision: Precision) -> String {
+    format!("calibration.{}.json", precision.name())
+}
 
 /// All that the config names, and the model's own.
-pub(super) fn load(config: &Config, facts: &ModelFacts) -> anyhow::Result<Calibrations> {
+pub(super) fn load(
+    config: &Config,
+    facts: &ModelFacts,
+    precision: Precision,
+) -> anyhow::Result<Calibrations> {
     let categories = Categories::new(&config.windows.age_bands, facts);
     let fitting = |path: &Path| -> anyhow::Result<CalibrationFile> {
         let file = read(path)?;
         fit(file, facts, &categories).with_context(|| path.display().to_string())
     };
-    let in_folder = config.model.dir.join(IN_MODEL_FOLDER);
+    let in_folder = config.model.dir.join(in_model_folder(precision));
     let default = match &config.estimates.calibration {
         Some(path) => Some(fitting(path).context("estimates.calibration")?),
         None if in_folder.exists() => Some(fitting(&in_folder)?),

@@ -115,7 +115,7 @@ fn model(config: &Config) -> anyhow::Result<String> {
 
 fn calibration(config: &Config) -> anyhow::Result<String> {
     let files = ModelFiles::read(&config.model.dir, &service::inference_settings(config))?;
-    let calibrations = calibrations::load(config, &files.facts)?;
+    let calibrations = calibrations::load(config, &files.facts, files.precision)?;
     Ok(match calibrations.id() {
         Some(id) => format!(
             "{id} is of this model; shares are estimated by {}",

@@ -37,7 +37,7 @@ pub(super) struct EstimateArgs {
     #[arg(
         long,
         value_name = "FILE",
-        default_value = "models/utkface-small/calibration.json"
+        default_value = "models/utkface-small/calibration.int8.json"
     )]
     calibration: PathBuf,
     /// Panes of so long a time go together: 1h, 24h, ... in UTC; all of them by default.

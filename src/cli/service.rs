@@ -8,7 +8,7 @@ use super::calibrations;
 use crate::{
     config::Config,
     http::{self, Control, Health},
-    infer::{InferenceSettings, Model, ModelFiles, OnnxModel, Passed},
+    infer::{InferenceSettings, Model, ModelFiles, OnnxModel, Passed, Precision},
     kafka::Consumer,
     metrics::Metrics,
     pipeline::{self, Parts},
@@ -34,13 +34,13 @@ pub(super) fn start(
     for (source, basis) in policy.legal_bases() {
         tracing::info!(%source, basis, "ethnicity is estimated for this source");
     }
-    let models = load_models(&config)?;
+    let (models, precision) = load_models(&config)?;
     let facts = models
         .first()
         .context("inference.sessions gives no session")?
         .facts();
     let model = facts.id.clone();
-    let calibrations = calibrations::load(&config, facts)?;
+    let calibrations = calibrations::load(&config, facts, precision)?;
     let store = Store::open(&config.output)?;
     store.probe()?;
     let health = Health::default();
@@ -91,8 +91,8 @@ impl Service {
     }
 }
 
-/// Reads the files once and makes a session for each worker.
-fn load_models(config: &Config) -> anyhow::Result<Vec<Box<dyn Model>>> {
+/// Reads the files once and makes a session for each worker. Says which precision they run in.
+fn load_models(config: &Config) -> anyhow::Result<(Vec<Box<dyn Model>>, Precision)> {
     let settings = inference_settings(config);
     let files = ModelFiles::read(&config.model.dir, &settings)?;
     let sessions = match config.inference.sessions {
@@ -112,10 +112,11 @@ fn load_models(config: &Config) -> anyhow::Result<Vec<Box<dyn Model>>> {
             "every session answers as it should"
         );
     }
-    Ok(models
+    let models = models
         .into_iter()
         .map(|model| Box::new(model) as Box<dyn Model>)
-        .collect())
+        .collect();
+    Ok((models, files.precision))
 }
 
 /// A passed self-test in words.

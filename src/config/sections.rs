@@ -183,8 +183,8 @@ pub enum Weighting {
 pub struct Estimates {
     /// The estimator: "emq", "acc" or "pacc".
     pub method: Method,
-    /// How the model errs, made by `demograph calibrate`; by default calibration.json in the model's folder, if it is
-    /// there. Without one there are counts only.
+    /// How the model errs, made by `demograph calibrate`; by default calibration.PRECISION.json in the model's folder
+    /// (PRECISION is int8 or fp32, whichever runs), if it is there. Without one there are counts only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! `calibration.json`, version 1: the calibrations of a model's attributes, and for what they hold.
+//! A calibration file, version 1: the calibrations of a model's attributes, and for what they hold.
 
 use std::collections::BTreeMap;
 

@@ -12,7 +12,7 @@ use crate::{
     cli::predict::precision,
     config::PrecisionChoice,
     evaluate::{Face, Names},
-    infer::{InferenceSettings, ModelFiles, OnnxModel},
+    infer::{InferenceSettings, ModelFiles, OnnxModel, Precision},
     record::Attribute,
 };
 
@@ -53,6 +53,7 @@ pub(in crate::cli) struct FaceArgs {
 /// Faces with their labels and answers.
 pub(in crate::cli) struct Answered {
     pub model: String,
+    pub precision: Precision,
     pub names: Names,
     pub faces: Vec<Face>,
 }
@@ -91,6 +92,7 @@ impl FaceArgs {
             );
             Ok(Answered {
                 model: files.facts.id.clone(),
+                precision: files.precision,
                 names: names.clone(),
                 faces,
             })

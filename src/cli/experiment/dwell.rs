@@ -23,7 +23,8 @@ pub(super) struct Person<'a> {
     pub views: Vec<&'a [f32]>,
 }
 
-/// The mean error of the share of the class that stayed, in points: of the class where it is worst.
+/// How much the share of the class that stayed grows over what it is when everybody is seen once, the mean in points: of
+/// the class where that is worst.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct DwellFigures {
     /// Tracks vote, shares corrected.
@@ -48,11 +49,12 @@ pub(super) fn run(
             let seen: Vec<&Person<'_>> = (0..PEOPLE)
                 .map(|_| &people[rng.random_range(0..people.len())])
                 .collect();
-            let staying = seen.iter().filter(|person| person.class == stays).count();
-            let truth = staying as f64 / PEOPLE as f64;
-            let (mut tracks, mut crops) = (Tally::default(), Tally::default());
+            let (mut once, mut tracks, mut crops): (Tally, Tally, Tally) = Default::default();
             for person in &seen {
                 let count = if person.class == stays { LONG } else { SHORT };
+                let mut face = Evidence::default();
+                face.set(attribute, person.views[0]);
+                once.vote(&face);
                 let mut track = TrackEvidence::default();
                 for view in person.views.iter().cycle().take(count) {
                     let mut evidence = Evidence::default();
@@ -62,12 +64,18 @@ pub(super) fn run(
                 }
                 tracks.vote_track(&track);
             }
-            let counted = crops.counts(attribute);
-            let naive = counted[stays] as f64 / counted.iter().sum::<u64>() as f64;
-            let found =
-                [&tracks, &crops].map(|tally| share(calibration, tally.cells(attribute), stays));
-            for (sum, share) in sums.iter_mut().zip([found[0], found[1], naive]) {
-                *sum += 100.0 * (share - truth) / WINDOWS as f64;
+            let estimated = |tally: &Tally| share(calibration, tally.cells(attribute), stays);
+            let counted = |tally: &Tally| {
+                let counts = tally.counts(attribute);
+                counts[stays] as f64 / counts.iter().sum::<u64>() as f64
+            };
+            let growths = [
+                estimated(&tracks) - estimated(&once),
+                estimated(&crops) - estimated(&once),
+                counted(&crops) - counted(&once),
+            ];
+            for (sum, growth) in sums.iter_mut().zip(growths) {
+                *sum += 100.0 * growth / WINDOWS as f64;
             }
         }
         worst.tracks = worst.tracks.max(sums[0].abs());

@@ -30,7 +30,7 @@ sizes of the calibration split, and windows from the population split; the truth
 compared with a parametric bootstrap of the same estimator. An empty split stands for all rows: the faces then judge
 themselves, and errors look smaller than they are. Dwell: in windows of 1,000 people of the
 population, those of one class are seen ten times (in views of the face: mirrored, cut, lit differently), the others
-once; the error is that of the class where it is worst. Writes experiment.json, experiment.svg (errors by method) and
+once; the bias is how much its share grows by that, for the class where it grows most. Writes experiment.json, experiment.svg (errors by method) and
 shares.svg (estimated against true).")]
 pub(super) struct ExperimentArgs {
     #[command(flatten)]

@@ -11,7 +11,7 @@ pub(super) struct Dot {
     pub corrected: f64,
 }
 
-/// More dots only hide one another.
+/// More dots only hide one another. The dots of one window follow one another, so these are some windows whole.
 const DOTS_MAX: usize = 240;
 const SIDE: f64 = 220.0;
 const GAP: f64 = 48.0;
@@ -58,12 +58,11 @@ fn panel(body: &mut String, left: f64, (head, dots): (&str, &[Dot])) {
             tick * 100.0
         );
     }
-    let step = dots.len().div_ceil(DOTS_MAX).max(1);
     for (colour, get) in [
         ("#aaaaaa", (|dot: &Dot| dot.naive) as fn(&Dot) -> f64),
         ("#1b5e9c", |dot| dot.corrected),
     ] {
-        for dot in dots.iter().step_by(step) {
+        for dot in dots.iter().take(DOTS_MAX) {
             let _infallible = writeln!(
                 body,
                 "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"1.8\" fill=\"{colour}\" fill-opacity=\"0.75\"/>",
