@@ -46,10 +46,10 @@ fn panel(body: &mut String, left: f64, (head, dots): (&str, &[Dot])) {
         TOP - 8.0
     );
     for tick in [0.0, 0.5, 1.0] {
-        let _infallible = write!(
+        let _infallible = writeln!(
             body,
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{:.0} %</text>\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{:.0} %</text>\n",
+             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{:.0} %</text>",
             x(tick),
             bottom + 16.0,
             tick * 100.0,
