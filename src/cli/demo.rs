@@ -248,6 +248,9 @@ fn summary(metrics: &Metrics, args: &DemoArgs, (sent, seconds): (u64, f64)) -> S
         found.map_or(0.0, |sample| sample.value)
     };
     let out = args.out.display();
+    let program = std::env::args()
+        .next()
+        .unwrap_or_else(|| "demograph".into());
     format!(
         "
 Done.
@@ -257,6 +260,10 @@ Done.
   rows written      {} in demographics, {} in windows, {} files
   files             {out}/demographics/date=*/*.parquet
                     {out}/windows/date=*/*.parquet
+                    {out}/cells/date=*/*.parquet, exact: see schemas/README.md
+
+True shares over the whole time, with 95 % intervals:
+  {program} estimate --tables {out}
 
 Ask the tables (DuckDB):
   SELECT *, round(100 * votes / sum(votes) OVER (PARTITION BY source), 1) AS percent

@@ -139,6 +139,29 @@ fn a_provider_that_is_not_there_stops_the_start_unless_the_cpu_may_stand_in() {
 }
 
 #[test]
+fn a_calibration_of_another_model_stops_the_start_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = repository("models/utkface-small/calibration.int8.json");
+    let text = std::fs::read_to_string(shipped).unwrap();
+    let other = folder.path().join("other.json");
+    std::fs::write(&other, text.replace("utkface-small@", "somebody-elses@")).unwrap();
+    let more = format!(
+        "{SOURCE}calibration = \"{0}\"\n[estimates]\ncalibration = \"{0}\"\n",
+        other.display()
+    );
+    let said = failed_start(&Service::config(&nowhere(), folder.path(), &more));
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    for part in [
+        "estimates.calibration",
+        "other.json",
+        "somebody-elses@",
+        "demograph calibrate",
+    ] {
+        assert!(said.stderr.contains(part), "{part}: {}", said.stderr);
+    }
+}
+
+#[test]
 fn a_topic_that_is_not_there_ends_the_start_with_the_fix() {
     let mut topic = Broker::shared().topic("run-missing", 1);
     topic.name = "not-there-either".into();
@@ -224,6 +247,13 @@ fn the_demo_ends_with_a_query_that_runs() {
         .stdout
         .split_once("Ask the tables (DuckDB):")
         .expect("a query at the end");
+    let (_, estimate) = summary
+        .split_once(" estimate --tables ")
+        .expect("a command that estimates");
+    let tables = estimate.lines().next().unwrap();
+    let estimate = demograph(&["estimate", "--tables", tables]);
+    let estimated = Process::start("demograph estimate", estimate).finish(60);
+    assert!(estimated.stdout.contains("female"), "{}", estimated.stderr);
     let rows = duckdb(sql);
     assert!(!rows.is_empty(), "{sql}");
     let mut percent: BTreeMap<&str, f64> = BTreeMap::new();

@@ -25,7 +25,8 @@ Examples:
       --calibration-split '' --population-split '' --tvd-draws 20 --coverage-draws 20
 
 Errors: windows of 1,000 faces with shares drawn from Dirichlet(1) are taken from the population split, by class; the
-calibration is that of the calibration split. Coverage: every draw resamples both a calibration set, with the class
+calibration is that of the calibration split (emq_fair_calibration: a sample of the population of the same size, so what is
+left is chance alone). Coverage: every draw resamples both a calibration set, with the class
 sizes of the calibration split, and windows from the population split; the truth is the population's share. Widths are
 compared with a parametric bootstrap of the same estimator. An empty split stands for all rows: the faces then judge
 themselves, and errors look smaller than they are. Dwell: in windows of 1,000 people of the

@@ -70,6 +70,7 @@ impl<'a> Trials<'a> {
         let mut figures = Figures::new(self.labels, &self.calibration.faces());
         self.errors(tvd_draws, &mut figures)?;
         self.coverage(coverage_draws, &mut figures)?;
+        self.errors_of_a_fair_calibration(tvd_draws, &mut figures)?;
         Ok(figures)
     }
 
@@ -112,6 +113,27 @@ impl<'a> Trials<'a> {
             .map(|(name, sum)| (name, 100.0 * mean(sum)))
             .collect();
         figures.seconds_per_estimate = mean(seconds.as_secs_f64());
+        Ok(())
+    }
+
+    /// As `errors`, but the calibration of every draw is a sample of the population: what is left without differences
+    /// between the splits other than chance.
+    fn errors_of_a_fair_calibration(
+        &mut self,
+        draws: u32,
+        figures: &mut Figures,
+    ) -> anyhow::Result<()> {
+        let sizes = self.calibration.faces();
+        let mut sum = 0.0;
+        for _ in 0..draws {
+            let calibration = self.resampled(&sizes)?;
+            let wanted = self.dirichlet();
+            let (counts, truth) = self.window(&wanted, WINDOW);
+            let found = solved(&calibration, &counts, Method::default())?;
+            sum += tvd(&points(&found), &truth);
+        }
+        let mean = 100.0 * sum / f64::from(draws.max(1));
+        figures.tvd_points.insert("emq_fair_calibration", mean);
         Ok(())
     }
 
