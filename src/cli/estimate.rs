@@ -296,7 +296,7 @@ fn time(at: EventTime) -> String {
 
 fn print_table(lines: &[Line]) {
     let mut table = comfy_table::Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::NOTHING);
     table.set_header(HEADER);
     for line in lines {
         table.add_row(line.cells(|value| format!("{value:.3}")));
