@@ -251,7 +251,9 @@ impl Moments {
         let a = within / self.votes + calibrated;
         let b = (1.0 + own - within) / self.votes - 2.0 * calibrated;
         let c = own / self.faces[k] + calibrated - 1.0 / self.votes;
-        let (low, high) = roots(self.raw[k], (a, b, c));
+        // Further out than its error at the edge, it says no more: else a misfit would leave nothing within [0, 1].
+        let raw = self.raw[k].clamp(-a.sqrt(), 1.0 + (a + b + c).max(0.0).sqrt());
+        let (low, high) = roots(raw, (a, b, c));
         let share = shares[k].clamp(0.0, 1.0);
         // A share of 0 or 1 has no binomial variance to compare with.
         let inner = share.clamp(0.5 / self.votes, 1.0 - 0.5 / self.votes);

@@ -156,3 +156,15 @@ fn the_shift_test_stays_calm_when_only_shares_change_and_sees_other_faces() {
     assert!(blurred < 0.01, "{blurred}");
     assert_eq!(shift_p(&calibration, &world.window(&TRUTH, 5)), None);
 }
+
+#[test]
+fn no_interval_is_empty_however_far_off_the_answers_are() {
+    let mut world = World::new(4, 11);
+    let calibration = world.calibration(&[250, 120, 90, 60]);
+    let mut counts = vec![0.0; calibration.grid().cells()];
+    // Surer of one class than any faces of the calibration were.
+    counts[calibration.grid().cell(&[0.999, 0.0006, 0.0003, 0.0001])] = 5000.0;
+    for share in estimate(&calibration, &counts, Method::Emq).unwrap() {
+        assert!(share.high - share.low > 1e-3, "{share:?}");
+    }
+}
