@@ -141,7 +141,7 @@ def ages(evaluation: dict) -> str:
 def robustness(figures: dict) -> str:
     """Flips under each change of the picture."""
     text = f"\n## When only the picture changes ({figures['precision']}, {figures['part']} part)\n"
-    text += f"Share of the {figures['n']} faces whose class flips:\n\n"
+    text += f"Share of the {figures['n']} faces whose class flips. {card_text.ANCESTOR}\n\n"
     classes = list(next(iter(figures["changes"].values()))["ethnicity"]["flip_rate"])
     rows = [
         [

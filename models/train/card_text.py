@@ -70,3 +70,7 @@ LIMITS = """
 - "other" joins people who have little in common; its recall is what it can be.
 - Few of the faces are above 60; see the errors and the bias by age.
 """
+
+ANCESTOR = """For comparison, of the EGA model (VGG-Face,
+trained on the same data) its author reported that shear turned all Asian faces into "White", and
+brightness all Indian and Black ones."""
