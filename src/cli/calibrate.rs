@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
 
-use super::{calibrations, evaluate::FaceArgs};
+use super::{
+    calibrations,
+    evaluate::{BandArgs, FaceArgs},
+};
 use crate::{
     estimate::{Calibration, CalibrationFile},
     record::Attribute,
@@ -22,6 +25,8 @@ intervals say how much too few cost. An attribute without labels is left out. Th
 pub(super) struct CalibrateArgs {
     #[command(flatten)]
     faces: FaceArgs,
+    #[command(flatten)]
+    bands: BandArgs,
     /// Only rows with this value in the column `split`.
     #[arg(long)]
     split: Option<String>,
@@ -31,8 +36,8 @@ pub(super) struct CalibrateArgs {
 }
 
 pub(super) fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
-    let views = args.faces.answer(args.split.as_deref(), 1)?;
-    let answered = views.into_iter().next().context("there is no face")?;
+    let bands = args.bands.age_bands;
+    let answered = args.faces.answer(args.split.as_deref(), &bands)?;
     let mut attributes = BTreeMap::new();
     for attribute in Attribute::ALL {
         let pairs = answered.pairs(attribute);
@@ -54,7 +59,7 @@ pub(super) fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
         bail!("nothing to calibrate: the CSV needs a column age, age_band, gender or ethnicity");
     }
     let in_folder = calibrations::in_model_folder(answered.precision);
-    let file = CalibrationFile::new(answered.model, args.faces.age_bands.clone(), attributes);
+    let file = CalibrationFile::new(answered.model, bands, attributes);
     let out = args.out.unwrap_or_else(|| args.faces.model.join(in_folder));
     std::fs::write(&out, file.text()).with_context(|| format!("write {}", out.display()))?;
     println!("calibration {} is in {}", file.id(), out.display());

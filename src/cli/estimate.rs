@@ -219,7 +219,7 @@ fn estimated(
     }
     let shown = suppress(&whole(&by_class), thresholds);
     let ShownShares { shares, shift_p } =
-        show_shares(&shown, &votes.cells, &estimator, thresholds.k_cell);
+        show_shares(&shown, &votes.cells, Some(estimator), thresholds.k_cell);
     let nothing = || Line {
         from: group.from,
         until: votes.until,

@@ -58,10 +58,6 @@ impl CellCounts {
         self.0.iter().map(|(&cell, &parts)| (cell, parts))
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Whole votes.
     pub fn votes(&self) -> f64 {
         self.0.values().sum::<u64>() as f64 / VOTE as f64

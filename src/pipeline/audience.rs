@@ -5,20 +5,24 @@ use crate::{
     metrics::{Metrics, put},
     privacy::{ShownShare, ShownShares, show_shares},
     record::Attribute,
-    window::View,
+    window::{Shares, View},
 };
 
 /// Sets the series of one view. What is hidden has no series, rather than a zero.
 pub(super) fn show(view: &View, meaning: &Meaning, metrics: &Metrics) {
-    let estimated = Attribute::ALL.map(|attribute| estimate(view, meaning, attribute));
+    // Before the lock: no scrape waits for an estimate.
+    let attributes = Attribute::ALL.map(|attribute| {
+        let shares = view.shares(attribute);
+        let estimated = estimate(view, &shares, (meaning, attribute));
+        (attribute, shares, estimated)
+    });
     let _whole = metrics.change_together();
     let audience = &metrics.audience;
     let source = view.source.as_str();
     let window = view.window.to_string();
     let faces = Some(view.faces as f64);
     put(&audience.faces, &[source, &window], faces);
-    for (attribute, estimated) in Attribute::ALL.into_iter().zip(estimated) {
-        let shares = view.shares(attribute);
+    for (attribute, shares, estimated) in attributes {
         let labels = [source, attribute.name(), &window];
         put(&audience.coverage, &labels, shares.coverage());
         put(&audience.shift_p, &labels, estimated.shift_p);
@@ -42,11 +46,12 @@ pub(super) fn show(view: &View, meaning: &Meaning, metrics: &Metrics) {
     }
 }
 
-fn estimate(view: &View, meaning: &Meaning, attribute: Attribute) -> ShownShares {
-    let shares = view.shares(attribute);
+fn estimate(
+    view: &View,
+    shares: &Shares,
+    (meaning, attribute): (&Meaning, Attribute),
+) -> ShownShares {
     let estimator = meaning.calibrations.estimator(&view.source, attribute);
     let k_cell = meaning.policy.thresholds(view.unit).k_cell;
-    estimator.map_or_else(ShownShares::default, |estimator| {
-        show_shares(&shares.cells(), &shares.evidence, &estimator, k_cell)
-    })
+    show_shares(&shares.cells(), &shares.evidence, estimator, k_cell)
 }

@@ -12,7 +12,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::{
     estimate::{Calibrations, Estimator},
-    privacy::{Cells, Policy, ReleasedPane, ShownShare, ShownShares, show_shares},
+    privacy::{Cells, Policy, ReleasedPane, ShownShare, show_shares},
     record::{Attribute, EventTime},
     window::{Accounting, Categories},
 };
@@ -264,9 +264,7 @@ fn cells_of<'a>(pane: &'a ReleasedPane, provenance: &'a Provenance) -> Vec<Cell<
             cells.push(nothing);
             continue;
         };
-        let estimated = estimator.map_or_else(ShownShares::default, |estimator| {
-            show_shares(&released.cells, &released.evidence, &estimator, k_cell)
-        });
+        let estimated = show_shares(&released.cells, &released.evidence, estimator, k_cell);
         let labels = provenance.categories.labels(attribute);
         let categories = labels.iter().zip(counts).enumerate();
         cells.extend(categories.map(|(place, (label, &count))| Cell {

@@ -141,6 +141,24 @@ fn a_track_has_one_vote_however_long_it_stays() {
 }
 
 #[test]
+fn weighted_by_dwell_every_crop_of_a_track_votes() {
+    let settings = Settings {
+        weighting: crate::config::Weighting::Dwell,
+        ..SETTINGS
+    };
+    let mut windows = PartitionWindows::new(0, settings);
+    for (offset, gender) in [(0, 1), (1, 1), (2, 0)] {
+        let mut observation = face(offset, 1_000, gender);
+        observation.track = Some(TrackId::of(b"1"));
+        windows.observe(observation);
+    }
+    let panes = windows.drain();
+    assert_eq!((panes[0].tracks, panes[0].votes), (1, 3));
+    assert_eq!(panes[0].unit, Unit::Detections);
+    assert_eq!(panes[0].tally.counts(Attribute::Gender), [1, 2]);
+}
+
+#[test]
 fn one_source_too_many_is_rejected_under_the_unknown_source() {
     let settings = Settings {
         sources_max: 1,

@@ -15,7 +15,7 @@ pub use accounting::Accounting;
 pub use categories::Categories;
 pub use pane::{ClosedBy, ClosedPane, Unit};
 pub use partition::PartitionWindows;
-pub use rolling::{Rolling, View};
+pub use rolling::{Rolling, Shares, View};
 pub use source::Outcome;
 pub use tally::{Evidence, Tally, TrackEvidence};
 

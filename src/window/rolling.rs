@@ -235,3 +235,57 @@ impl Shares {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config,
+        privacy::{Policy, release},
+        window::{ClosedBy, ClosedPane, Evidence, Tally},
+    };
+
+    /// A pane of a minute in which `women` and `men` were seen.
+    fn pane(minute: i64, women: usize, men: usize) -> ReleasedPane {
+        let mut tally = Tally::default();
+        for place in 0..women + men {
+            let mut evidence = Evidence::default();
+            let p = if place < women { 0.9 } else { 0.2 };
+            evidence.set(Attribute::Gender, &[p, 1.0 - p]);
+            tally.vote(&evidence);
+        }
+        let closed = ClosedPane {
+            source: SourceId::new("cam"),
+            partition: 0,
+            start: EventTime(minute * 60_000),
+            end: EventTime((minute + 1) * 60_000),
+            by: ClosedBy::Watermark,
+            accounting: Default::default(),
+            tracks: (women + men) as u64,
+            votes: (women + men) as u64,
+            unit: Unit::Tracks,
+            tally,
+        };
+        release(closed, &Policy::new(&config::Policy::default(), &[]))
+    }
+
+    #[test]
+    fn a_view_holds_the_cells_of_its_panes_that_show_their_total_and_of_no_other() {
+        let mut rolling = Rolling::new(&[Span::seconds(120)], 10);
+        let mut votes = |pane: ReleasedPane| {
+            let now = pane.end;
+            let view = rolling.add(pane, now).remove(0);
+            view.shares(Attribute::Gender).evidence.votes()
+        };
+        assert_eq!(votes(pane(0, 20, 10)), 30.0);
+        // Too few people: suppressed, and so out of the estimate.
+        assert_eq!(votes(pane(1, 2, 1)), 30.0);
+        // The first minute has left the window.
+        assert_eq!(votes(pane(2, 8, 8)), 16.0);
+        let emptied = rolling.expire(EventTime(3 * 60_000 + 120_000)).remove(0);
+        assert_eq!(
+            emptied.shares(Attribute::Gender).evidence,
+            CellCounts::default()
+        );
+    }
+}

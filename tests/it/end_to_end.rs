@@ -5,18 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::world::{
-    Broker, Service, composites, crops_csv, duckdb, publish, pyarrow_schema, pyarrow_totals,
-    repository,
+    Broker, LOBBY_AND_CAFE, Service, composites, crops_csv, duckdb, publish, pyarrow_schema,
+    pyarrow_totals, repository,
 };
-
-const SOURCES: &str = r#"
-[[source]]
-id = "lobby"
-attributes = ["age", "gender", "ethnicity"]
-legal_basis = "test: composites, no natural person"
-[[source]]
-id = "cafe"
-"#;
 
 /// 5,000 rows: every fifth crop is seen by `cafe`, without a tracker; every hundredth is cut off.
 fn crops() -> impl Iterator<Item = (PathBuf, String, String)> {
@@ -42,7 +33,7 @@ fn what_was_published_stands_in_the_tables_to_the_last_crop() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     // A busy machine may be silent for seconds; only the watermark shall close panes here.
-    let config = Service::config(&topic, &out, SOURCES)
+    let config = Service::config(&topic, &out, LOBBY_AND_CAFE)
         .replace("idle_after = \"2s\"", "idle_after = \"5m\"");
     let mut service = Service::start(&config);
     let published = publish(&topic, &crops_csv(folder.path(), crops()), &[]).finish(120);

@@ -5,17 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::world::{
-    Broker, Process, Service, composites, crops_csv, demograph, duckdb, publish, repository,
+    Broker, LOBBY_AND_CAFE, Process, Service, composites, crops_csv, demograph, duckdb, publish,
+    repository,
 };
-
-const SOURCES: &str = r#"
-[[source]]
-id = "lobby"
-attributes = ["age", "gender", "ethnicity"]
-legal_basis = "test: composites, no natural person"
-[[source]]
-id = "cafe"
-"#;
 
 /// 2,000 crops of people of all kinds, each with a track of two.
 fn crowd() -> impl Iterator<Item = (PathBuf, String, String)> {
@@ -33,7 +25,7 @@ fn rows_carry_shares_with_intervals_and_any_grouping_can_be_estimated_again() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     // Only the watermark shall close panes here.
-    let config = Service::config(&topic, &out, SOURCES)
+    let config = Service::config(&topic, &out, LOBBY_AND_CAFE)
         .replace("idle_after = \"2s\"", "idle_after = \"5m\"")
         .replace("[output]", "[output]\ncells = true");
     let mut service = Service::start(&config);

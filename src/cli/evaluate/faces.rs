@@ -1,17 +1,23 @@
-//! Labelled faces and what a model answers, for the commands that compare the two: `calibrate` and `experiment`.
+//! Labelled faces and what a model answers, for the commands that compare the two: `evaluate`, `calibrate`,
+//! `experiment`.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 
 use super::{
-    faces, labels, labels::LabelOptions, meaning, measure, pictures::Pictures, renaming, sessions,
+    faces, labels,
+    labels::{LabelOptions, Labelled},
+    meaning,
+    measure::{self, Measured},
+    pictures::Pictures,
+    renaming, sessions,
     views::VIEWS,
 };
 use crate::{
     cli::predict::precision,
     config::PrecisionChoice,
-    evaluate::{Face, Names},
+    evaluate::{Face, Names, Reading},
     infer::{InferenceSettings, ModelFiles, OnnxModel, Precision},
     record::Attribute,
 };
@@ -24,21 +30,13 @@ pub(in crate::cli) struct FaceArgs {
     pub model: PathBuf,
     /// The faces: a folder, or a ZIP.
     #[arg(long, value_name = "DIR|ZIP")]
-    data: PathBuf,
-    /// Their labels, as `demograph evaluate` reads them.
+    pub data: PathBuf,
+    /// Their labels.
     #[arg(long, value_name = "CSV")]
-    labels: PathBuf,
-    /// A label of the CSV and what the model calls it; nothing after the = leaves these faces out.
+    pub labels: PathBuf,
+    /// A label of the CSV and what the model calls it; nothing after the = leaves these faces out of the figure.
     #[arg(long = "map", value_name = "OTHER=LABEL", value_parser = renaming)]
     maps: Vec<(String, String)>,
-    /// The first age of every band, as in the config's windows.age_bands.
-    #[arg(
-        long,
-        value_delimiter = ',',
-        default_value = "0,18,25,35,45,55,65",
-        value_name = "AGES"
-    )]
-    pub age_bands: Vec<u32>,
     /// So many faces only, spread evenly over the rows.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -47,6 +45,30 @@ pub(in crate::cli) struct FaceArgs {
     precision: PrecisionChoice,
     /// Threads that decode and infer, each with a session of its own; 0 = one a core.
     #[arg(long, default_value_t = 0, value_name = "N")]
+    sessions: usize,
+}
+
+/// How calibrated ages are grouped.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct BandArgs {
+    /// The first age of every band, as in the config's windows.age_bands.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "0,18,25,35,45,55,65",
+        value_name = "AGES"
+    )]
+    pub age_bands: Vec<u32>,
+}
+
+/// Everything that was named, opened: a wrong path should not cost minutes.
+pub(super) struct Opened {
+    pub files: ModelFiles,
+    pub settings: InferenceSettings,
+    pub names: Names,
+    pub reading: Reading,
+    pub rows: Vec<Labelled>,
+    pictures: Pictures,
     sessions: usize,
 }
 
@@ -59,19 +81,14 @@ pub(in crate::cli) struct Answered {
 }
 
 impl FaceArgs {
-    /// The usable faces of a split, or of all, in several views each: as they are first, then as further crops of a
-    /// track might show them.
-    pub(in crate::cli) fn answer(
-        &self,
-        split: Option<&str>,
-        views: usize,
-    ) -> anyhow::Result<Vec<Answered>> {
+    /// The faces of a split, or of all.
+    pub(super) fn open(&self, split: Option<&str>, age_bands: &[u32]) -> anyhow::Result<Opened> {
         let settings = InferenceSettings {
             precision: self.precision,
             ..Default::default()
         };
         let files = ModelFiles::read(&self.model, &settings)?;
-        let (names, reading) = meaning(&files, &self.age_bands)?;
+        let (names, reading) = meaning(&files, age_bands)?;
         let options = LabelOptions {
             split,
             maps: &self.maps,
@@ -79,25 +96,63 @@ impl FaceArgs {
             limit: self.limit,
         };
         let rows = labels::read(&self.labels, &options)?;
-        let pictures = Pictures::open(&self.data)?;
-        let one = |view| -> anyhow::Result<Answered> {
-            let models = (0..sessions(self.sessions))
-                .map(|_| OnnxModel::load(&files, &settings))
-                .collect::<anyhow::Result<Vec<_>>>()?;
-            let measured = measure::run(&rows, pictures.again()?, models, (&reading, view));
-            let faces = faces(&rows, &measured.context("run the model")?);
-            ensure!(
-                !faces.is_empty(),
-                "no face was usable; --data must hold the files of the CSV's column `file`"
-            );
-            Ok(Answered {
-                model: files.facts.id.clone(),
-                precision: files.precision,
-                names: names.clone(),
-                faces,
-            })
-        };
-        (0..views.clamp(1, VIEWS)).map(one).collect()
+        Ok(Opened {
+            rows,
+            pictures: Pictures::open(&self.data)?,
+            sessions: sessions(self.sessions),
+            files,
+            settings,
+            names,
+            reading,
+        })
+    }
+
+    /// What the model says of the usable faces.
+    pub(in crate::cli) fn answer(
+        &self,
+        split: Option<&str>,
+        age_bands: &[u32],
+    ) -> anyhow::Result<Answered> {
+        self.open(split, age_bands)?.answered(0)
+    }
+
+    /// The same in every view of the faces, the faces as they are first.
+    pub(in crate::cli) fn answer_views(
+        &self,
+        split: Option<&str>,
+        age_bands: &[u32],
+    ) -> anyhow::Result<Vec<Answered>> {
+        let opened = self.open(split, age_bands)?;
+        (0..VIEWS).map(|view| opened.answered(view)).collect()
+    }
+}
+
+impl Opened {
+    pub(super) fn models(&self) -> anyhow::Result<Vec<OnnxModel>> {
+        (0..self.sessions)
+            .map(|_| OnnxModel::load(&self.files, &self.settings))
+            .collect()
+    }
+
+    /// Runs the models over one view of every face.
+    pub(super) fn measure(&self, models: Vec<OnnxModel>, view: usize) -> anyhow::Result<Measured> {
+        let pictures = self.pictures.again()?;
+        measure::run(&self.rows, pictures, models, (&self.reading, view)).context("run the model")
+    }
+
+    fn answered(&self, view: usize) -> anyhow::Result<Answered> {
+        let measured = self.measure(self.models()?, view)?;
+        let faces = faces(&self.rows, &measured);
+        ensure!(
+            !faces.is_empty(),
+            "no face was usable; --data must hold the files of the CSV's column `file`"
+        );
+        Ok(Answered {
+            model: self.files.facts.id.clone(),
+            precision: self.files.precision,
+            names: self.names.clone(),
+            faces,
+        })
     }
 }
 

@@ -17,19 +17,16 @@ use anyhow::{Context, bail};
 
 pub(super) use self::{
     clocks::thread_cpu,
-    faces::{Answered, FaceArgs},
+    faces::{Answered, BandArgs, FaceArgs},
 };
 use self::{
     document::{Document, Throughput},
-    labels::{LabelOptions, Labelled},
+    labels::Labelled,
     measure::Measured,
-    pictures::Pictures,
 };
-use super::predict::precision;
 use crate::{
-    config::PrecisionChoice,
     evaluate::{Face, Figures, Names, Reading},
-    infer::{InferenceSettings, Model, ModelFiles, OnnxModel},
+    infer::{Model, ModelFiles},
     record::Attribute,
     window::Categories,
 };
@@ -54,36 +51,17 @@ The predicted age band is the most probable one, as windows count it, not the ba
 Crops per second are those of this run: decoding and inference, one session a core; give the machine nothing else to do
 and use a release build before you quote them.")]
 pub(super) struct EvaluateArgs {
-    /// The model's folder.
-    #[arg(long, default_value = "models/utkface-small", value_name = "DIR")]
-    model: PathBuf,
-    /// The faces: a folder, or a ZIP.
-    #[arg(long, value_name = "DIR|ZIP")]
-    data: PathBuf,
-    /// Their labels.
-    #[arg(long, value_name = "CSV")]
-    labels: PathBuf,
+    #[command(flatten)]
+    faces: FaceArgs,
     /// Only rows with this value in the column `split`.
     #[arg(long)]
     split: Option<String>,
     /// Where evaluation.json and report.html go; made if it is not there.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// A label of the CSV and what the model calls it; nothing after the = leaves these faces out of the figure.
-    #[arg(long = "map", value_name = "OTHER=LABEL", value_parser = renaming)]
-    maps: Vec<(String, String)>,
     /// The first age of every band.
     #[arg(long, value_delimiter = ',', default_value = AGE_BANDS, value_name = "AGES")]
     age_bands: Vec<u32>,
-    /// So many faces only, spread evenly over the rows.
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
-    /// Which of the model's files runs; auto is int8 on the CPU where there is one.
-    #[arg(long, value_parser = precision, default_value = "auto", value_name = "auto|fp32|int8")]
-    precision: PrecisionChoice,
-    /// Threads that decode and infer, each with a session of its own; 0 = one a core.
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    sessions: usize,
     /// Put the pictures themselves into the report, predicted beside true. For composites, or for people who have
     /// agreed to be shown to whoever gets the report: a photograph is personal data, and most data sets forbid it.
     #[arg(long)]
@@ -96,34 +74,17 @@ fn renaming(text: &str) -> Result<(String, String), String> {
 }
 
 pub(super) fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
-    let settings = InferenceSettings {
-        precision: args.precision,
-        ..Default::default()
-    };
-    let files = ModelFiles::read(&args.model, &settings)?;
-    let (names, reading) = meaning(&files, &args.age_bands)?;
-    let rows = labels::read(
-        &args.labels,
-        &LabelOptions {
-            split: args.split.as_deref(),
-            maps: &args.maps,
-            names: &names,
-            limit: args.limit,
-        },
-    )?;
-    // Before anything long: a wrong path should not cost minutes.
-    let pictures = Pictures::open(&args.data)?;
+    let opened = args.faces.open(args.split.as_deref(), &args.age_bands)?;
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("make the folder {}", args.out.display()))?;
-    let models = (0..sessions(args.sessions))
-        .map(|_| OnnxModel::load(&files, &settings))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let models = opened.models()?;
     let first = models.first().context("--sessions gives no session")?;
     let (engine, self_test) = (first.engine().clone(), first.self_test().clone());
     let model = first.facts().id.clone();
 
-    let measured = measure::run(&rows, pictures, models, (&reading, 0))?;
-    let faces = faces(&rows, &measured);
+    let measured = opened.measure(models, 0)?;
+    let (rows, names) = (&opened.rows, &opened.names);
+    let faces = faces(rows, &measured);
     if faces.is_empty() {
         bail!(
             "no face was usable: {:?}; --data must hold the files of the CSV's column `file`",
@@ -135,22 +96,22 @@ pub(super) fn run(args: EvaluateArgs) -> anyhow::Result<ExitCode> {
         model,
         engine,
         processor: clocks::processor(),
-        data: name(&args.data),
-        labels: name(&args.labels),
+        data: name(&args.faces.data),
+        labels: name(&args.faces.labels),
         split: args.split.clone(),
         age_band_rule: "most probable band",
         self_test: self_test.into(),
-        throughput: Throughput::new(&measured, &settings),
+        throughput: Throughput::new(&measured, &opened.settings),
         rejected: measured.outcomes.len() - faces.len(),
         rejected_by_reason: rejected(&measured),
-        figures: figures(&faces, &names, |_| true),
+        figures: figures(&faces, names, |_| true),
         without_label_conflict: faces
             .iter()
             .any(|face| face.truth.label_conflict)
-            .then(|| figures(&faces, &names, |face| !face.truth.label_conflict)),
+            .then(|| figures(&faces, names, |face| !face.truth.label_conflict)),
     };
     let sheet = if args.contact_sheet {
-        sheet::draw(&rows, &measured, &args.data, &names)?
+        sheet::draw(rows, &measured, &args.faces.data, names)?
     } else {
         String::new()
     };

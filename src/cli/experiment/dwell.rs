@@ -1,10 +1,11 @@
 //! One person, one vote: people of one class stay ten times longer, and their share should not grow for it.
 
+use anyhow::Context;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde::Serialize;
 
 use crate::{
-    estimate::{Calibration, CellCounts, Grid, Method, estimate},
+    estimate::{Calibration, CellCounts, Method, estimate},
     record::Attribute,
     window::{Evidence, Tally, TrackEvidence},
 };
@@ -40,39 +41,20 @@ pub(super) fn run(
     calibration: &Calibration,
     people: &[Person<'_>],
     (attribute, seed): (Attribute, u64),
-) -> DwellFigures {
+) -> anyhow::Result<DwellFigures> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut worst = DwellFigures::default();
     for stays in 0..calibration.labels.len() {
         let mut sums = [0.0; 3];
         for _ in 0..WINDOWS {
-            let seen: Vec<&Person<'_>> = (0..PEOPLE)
-                .map(|_| &people[rng.random_range(0..people.len())])
-                .collect();
-            let (mut once, mut tracks, mut crops): (Tally, Tally, Tally) = Default::default();
-            for person in &seen {
-                let count = if person.class == stays { LONG } else { SHORT };
-                let mut face = Evidence::default();
-                face.set(attribute, person.views[0]);
-                once.vote(&face);
-                let mut track = TrackEvidence::default();
-                for view in person.views.iter().cycle().take(count) {
-                    let mut evidence = Evidence::default();
-                    evidence.set(attribute, view);
-                    track.add(&evidence);
-                    crops.vote(&evidence);
-                }
-                tracks.vote_track(&track);
-            }
-            let estimated = |tally: &Tally| share(calibration, tally.cells(attribute), stays);
-            let counted = |tally: &Tally| {
-                let counts = tally.counts(attribute);
-                counts[stays] as f64 / counts.iter().sum::<u64>() as f64
-            };
+            let seen = (0..PEOPLE).map(|_| &people[rng.random_range(0..people.len())]);
+            let window = Window::of(seen, attribute, stays);
+            let share = |tally: &Tally| estimated(calibration, tally.cells(attribute), stays);
+            let once = share(&window.once)?;
             let growths = [
-                estimated(&tracks) - estimated(&once),
-                estimated(&crops) - estimated(&once),
-                counted(&crops) - counted(&once),
+                share(&window.tracks)? - once,
+                share(&window.crops)? - once,
+                counted(&window.crops, attribute, stays) - counted(&window.once, attribute, stays),
             ];
             for (sum, growth) in sums.iter_mut().zip(growths) {
                 *sum += 100.0 * growth / WINDOWS as f64;
@@ -82,13 +64,51 @@ pub(super) fn run(
         worst.detections = worst.detections.max(sums[1].abs());
         worst.naive_detections = worst.naive_detections.max(sums[2].abs());
     }
-    worst
+    Ok(worst)
 }
 
-/// Without an estimate there is no error that could be measured: the worst is assumed.
-fn share(calibration: &Calibration, cells: &CellCounts, class: usize) -> f64 {
-    let grid: Grid = calibration.grid();
-    let counts = cells.dense(grid).unwrap_or_default();
-    let found = estimate(calibration, &counts, Method::default());
-    found.map_or(f64::NAN, |shares| shares[class].share)
+/// The votes of the same people, counted in three ways.
+#[derive(Default)]
+struct Window {
+    /// A crop each.
+    once: Tally,
+    tracks: Tally,
+    crops: Tally,
+}
+
+impl Window {
+    /// People of the class `stays` are seen in `LONG` crops.
+    fn of<'a>(
+        people: impl Iterator<Item = &'a Person<'a>>,
+        attribute: Attribute,
+        stays: usize,
+    ) -> Self {
+        let mut window = Self::default();
+        for person in people {
+            let count = if person.class == stays { LONG } else { SHORT };
+            let mut track = TrackEvidence::default();
+            for (number, view) in person.views.iter().cycle().take(count).enumerate() {
+                let mut crop = Evidence::default();
+                crop.set(attribute, view);
+                track.add(&crop);
+                window.crops.vote(&crop);
+                if number == 0 {
+                    window.once.vote(&crop);
+                }
+            }
+            window.tracks.vote_track(&track);
+        }
+        window
+    }
+}
+
+fn counted(tally: &Tally, attribute: Attribute, class: usize) -> f64 {
+    let counts = tally.counts(attribute);
+    counts[class] as f64 / counts.iter().sum::<u64>() as f64
+}
+
+fn estimated(calibration: &Calibration, cells: &CellCounts, class: usize) -> anyhow::Result<f64> {
+    let counts = cells.dense(calibration.grid());
+    let shares = counts.and_then(|counts| estimate(calibration, &counts, Method::default()));
+    Ok(shares.context("the calibration cannot tell the classes apart")?[class].share)
 }

@@ -11,11 +11,8 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, ensure};
 
 use self::{dwell::Person, report::Report, trials::Trials};
-use super::evaluate::{Answered, FaceArgs};
+use super::evaluate::{Answered, BandArgs, FaceArgs};
 use crate::record::Attribute;
-
-/// Views of each face.
-const VIEWS: usize = 5;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -36,6 +33,8 @@ shares.svg (estimated against true).")]
 pub(super) struct ExperimentArgs {
     #[command(flatten)]
     faces: FaceArgs,
+    #[command(flatten)]
+    bands: BandArgs,
     /// The split that calibrates.
     #[arg(long, default_value = "val")]
     calibration_split: String,
@@ -60,13 +59,14 @@ pub(super) fn run(args: ExperimentArgs) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("make the folder {}", args.out.display()))?;
     let named = |split: &str| (!split.is_empty()).then(|| split.to_owned());
-    let calibrating = args
+    let bands = &args.bands.age_bands;
+    let calibration = args
         .faces
-        .answer(named(&args.calibration_split).as_deref(), 1)?;
-    let crossing = args
+        .answer(named(&args.calibration_split).as_deref(), bands)?;
+    let views = args
         .faces
-        .answer(named(&args.population_split).as_deref(), VIEWS)?;
-    let (calibration, population) = (&calibrating[0], &crossing[0]);
+        .answer_views(named(&args.population_split).as_deref(), bands)?;
+    let population = &views[0];
     let mut report = Report::new(
         &calibration.model,
         (&args.calibration_split, &args.population_split),
@@ -83,9 +83,9 @@ pub(super) fn run(args: ExperimentArgs) -> anyhow::Result<ExitCode> {
         let mut figures = trials.run(args.tvd_draws, args.coverage_draws)?;
         figures.dwell_bias_points = dwell::run(
             trials.calibration(),
-            &people(&crossing, attribute)?,
+            &people(&views, attribute)?,
             (attribute, args.seed),
-        );
+        )?;
         report.heads.insert(attribute.name(), figures);
     }
     let write = |name: &str, text: String| {

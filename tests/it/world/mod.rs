@@ -12,7 +12,9 @@ mod tables;
 pub use broker::{Broker, Topic, free_port};
 pub use process::{Finished, Process, command};
 pub use prometheus::{Prometheus, promtool_check};
-pub use service::{Service, check_config, composites, crops_csv, demograph, metric, publish};
+pub use service::{
+    LOBBY_AND_CAFE, Service, check_config, composites, crops_csv, demograph, metric, publish,
+};
 pub use tables::{duckdb, pyarrow_schema, pyarrow_totals};
 
 use std::path::{Path, PathBuf};

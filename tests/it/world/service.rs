@@ -9,6 +9,16 @@ use tempfile::TempDir;
 
 use super::{Finished, Process, Topic, command, repository, setup};
 
+/// Two cameras, one of which may show ethnicity.
+pub const LOBBY_AND_CAFE: &str = r#"
+[[source]]
+id = "lobby"
+attributes = ["age", "gender", "ethnicity"]
+legal_basis = "test: composites, no natural person"
+[[source]]
+id = "cafe"
+"#;
+
 /// How long a start may take: the model is loaded, a new group formed.
 const START_SECONDS: u64 = 60;
 
