@@ -4,10 +4,12 @@
 
 mod cells;
 mod file;
+mod objects;
 mod rows;
 mod store;
 
 pub use cells::CellRow;
-pub use file::{decode, encode};
+pub use file::{CHECKPOINT, decode, encode};
+pub use objects::Stores;
 pub use rows::{Provenance, Table};
 pub use store::Store;
