@@ -14,6 +14,7 @@ mod pace;
 mod predict;
 mod publish;
 mod service;
+mod state;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
@@ -65,6 +66,8 @@ enum Command {
     Calibrate(calibrate::CalibrateArgs),
     /// Estimate true shares of any days and sources from the tables.
     Estimate(estimate::EstimateArgs),
+    /// Look at the checkpoints, prove them against the tables, begin a partition again.
+    State(state::StateArgs),
     /// Measure how near estimated shares come to the truth.
     Experiment(experiment::ExperimentArgs),
 }
@@ -74,8 +77,8 @@ enum Command {
 Example:
   demograph run --config deploy/demograph.toml
 
-SIGTERM (or Ctrl-C) stops reading, closes the open panes, writes what is left, commits and ends;
-a second signal ends at once. /metrics, /healthz and /readyz are at http.listen.")]
+SIGTERM (or Ctrl-C) stops reading, writes a last checkpoint and ends; the next start goes on with the open panes
+(or they are closed and published: windows.on_stop). A second signal ends at once, and loses nothing either. /metrics, /healthz and /readyz are at http.listen.")]
 struct RunArgs {
     /// The TOML file; deploy/demograph.toml explains every key.
     #[arg(long, value_name = "FILE")]
@@ -101,6 +104,7 @@ impl Cli {
             Command::Calibrate(args) => calibrate::run(args),
             Command::Estimate(args) => estimate::run(args),
             Command::Experiment(args) => experiment::run(args),
+            Command::State(args) => state::run(args),
         };
         result.unwrap_or_else(|error| {
             eprintln!("error: {error:#}");

@@ -5,11 +5,13 @@
 mod cells;
 mod file;
 mod objects;
+mod records;
 mod rows;
 mod store;
 
 pub use cells::CellRow;
 pub use file::{CHECKPOINT, decode, encode};
 pub use objects::Stores;
-pub use rows::{Provenance, Table};
+pub use records::records;
+pub use rows::{Provenance, Table, part_name, part_path};
 pub use store::Store;
