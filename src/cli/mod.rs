@@ -4,6 +4,7 @@ mod calibrate;
 mod calibrations;
 mod cameras;
 mod check;
+mod compact;
 mod crop_event;
 mod demo;
 mod estimate;
@@ -65,6 +66,8 @@ enum Command {
     Calibrate(calibrate::CalibrateArgs),
     /// Estimate true shares of any days and sources from the tables.
     Estimate(estimate::EstimateArgs),
+    /// Merge the small files of past days into one a day, and delete what is older than the config keeps.
+    Compact(compact::CompactArgs),
     /// Measure how near estimated shares come to the truth.
     Experiment(experiment::ExperimentArgs),
 }
@@ -100,6 +103,7 @@ impl Cli {
             Command::Evaluate(args) => evaluate::run(args),
             Command::Calibrate(args) => calibrate::run(args),
             Command::Estimate(args) => estimate::run(args),
+            Command::Compact(args) => compact::run(&args),
             Command::Experiment(args) => experiment::run(args),
         };
         result.unwrap_or_else(|error| {

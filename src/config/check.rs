@@ -21,6 +21,7 @@ pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
     let mut faults = kafka(config);
     faults.extend(windows(config));
     faults.extend(sources(&config.sources));
+    faults.extend(output(config));
     faults.extend(http(config));
     faults
 }
@@ -107,6 +108,19 @@ fn sources(sources: &[Source]) -> Vec<Fault> {
         }
     }
     faults
+}
+
+fn output(config: &Config) -> Vec<Fault> {
+    let day = Span::seconds(24 * 60 * 60);
+    let short = config.output.keep.filter(|keep| *keep < day);
+    let fault = |keep| {
+        Fault::new(
+            "output.keep",
+            keep,
+            "files of a day that just ended would be deleted: write 1d or more, or leave it out to keep them for ever",
+        )
+    };
+    short.map(fault).into_iter().collect()
 }
 
 fn http(config: &Config) -> Vec<Fault> {

@@ -4,8 +4,8 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, anyhow, bail};
 use object_store::{
-    ObjectStore, ObjectStoreExt, PutMode, PutOptions, aws::AmazonS3Builder, local::LocalFileSystem,
-    path::Path as ObjectPath, prefix::PrefixStore,
+    GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, aws::AmazonS3Builder,
+    local::LocalFileSystem, path::Path as ObjectPath, prefix::PrefixStore,
 };
 
 use crate::config;
@@ -86,6 +86,24 @@ impl Store {
         Ok(bytes.to_vec())
     }
 
+    /// The last bytes of a file, at most so many.
+    pub fn tail(&self, path: &str, bytes: usize) -> anyhow::Result<Vec<u8>> {
+        let read = async {
+            let options = GetOptions::default().with_range(Some(GetRange::Suffix(bytes as u64)));
+            let path = ObjectPath::from(path);
+            self.objects.get_opts(&path, options).await?.bytes().await
+        };
+        let bytes = self.runtime.block_on(read);
+        let bytes = bytes.with_context(|| format!("read {path} from {}", self.place))?;
+        Ok(bytes.to_vec())
+    }
+
+    pub fn delete(&self, path: &str) -> anyhow::Result<()> {
+        self.runtime
+            .block_on(self.objects.delete(&ObjectPath::from(path)))
+            .with_context(|| format!("delete {path} from {}", self.place))
+    }
+
     /// Whether files can be created here, found out by creating one.
     pub fn probe(&self) -> anyhow::Result<()> {
         let path = ObjectPath::from(format!("_probe-{}", crate::clock::now().0));
@@ -146,8 +164,7 @@ mod tests {
             url: directory.path().join("new").display().to_string(),
             publish_interval: config::Span::seconds(1),
             file_rows_max: 1,
-            cells: false,
-            options: Default::default(),
+            ..config::Output::default()
         };
         let store = Store::open(&output).unwrap();
         store.probe().unwrap();
@@ -175,8 +192,7 @@ mod tests {
             url: "ftp://x/y".into(),
             publish_interval: config::Span::seconds(1),
             file_rows_max: 1,
-            cells: false,
-            options: Default::default(),
+            ..config::Output::default()
         };
         let error = Store::open(&output).err().unwrap().to_string();
         assert!(error.contains("s3://"), "{error}");

@@ -2,6 +2,7 @@
 
 mod backlog;
 mod commands;
+mod compact;
 mod contracts;
 mod dashboards;
 mod dependencies;
