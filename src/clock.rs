@@ -1,6 +1,6 @@
-//! The wall clock: read here, handed on as a value.
+//! The wall clock: read and waited for here, handed on as a value.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::record::EventTime;
 
@@ -14,4 +14,10 @@ pub fn now() -> EventTime {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     EventTime(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Waits for so long.
+pub fn pause(span: Duration) {
+    let timer = crossbeam_channel::after(span);
+    timer.recv().expect("the timer sends once");
 }

@@ -2,8 +2,7 @@
 //!
 //! ```text
 //! kafka ─▶ decode ─▶ infer ─▶ window ─▶ privacy ─▶ state ─▶ sink ─▶ Parquet
-//!   ▲      Record    Crop     Estimate   pane       rows   │  └────▶ /metrics
-//!   └──────────────── commit, after rows are durable ──────┘
+//!          Record    Crop     Estimate   pane    checkpoint └────▶ /metrics
 //! ```
 //! Modules stand in the order in which data flows; ARCHITECTURE.md is the map.
 
@@ -19,6 +18,7 @@ pub mod state;
 pub mod window;
 
 pub mod clock;
+mod crash;
 pub mod http;
 pub mod kafka;
 pub mod pipeline;

@@ -34,7 +34,9 @@ pub mod rebalance {
     pub const ASSIGNED: &str = "assigned";
     pub const REVOKED: &str = "revoked";
     pub const LOST: &str = "lost";
-    pub const ALL: [&str; 3] = [ASSIGNED, REVOKED, LOST];
+    /// Another instance wrote the next checkpoint: this one joins the group anew.
+    pub const DEPOSED: &str = "deposed";
+    pub const ALL: [&str; 4] = [ASSIGNED, REVOKED, LOST, DEPOSED];
 }
 
 /// The limit on sources with series of their own; the value of the label `limit`.
@@ -69,6 +71,7 @@ pub struct Metrics {
     pub partition_lag: IntGaugeVec,
     pub kafka_errors: IntCounter,
     pub commits: IntCounter,
+    pub skipped_offsets: IntCounter,
     pub partition_conflicts: IntCounter,
 
     pub source_watermark: GaugeVec,
@@ -77,6 +80,8 @@ pub struct Metrics {
     pub suppressed_panes: IntCounterVec,
     pub limit_hits: IntCounterVec,
 
+    pub checkpoints: IntCounter,
+    pub store_errors: IntCounter,
     pub files_written: IntCounterVec,
     pub rows_written: IntCounterVec,
     pub bytes_written: IntCounterVec,
@@ -154,7 +159,7 @@ impl Metrics {
                 r,
                 counters(
                     "rebalances_total",
-                    "Changes of the assignment by kind: assigned, revoked, lost.",
+                    "Changes of the assignment by kind: assigned, revoked, lost, deposed.",
                     &["kind"],
                 ),
             ),
@@ -177,7 +182,14 @@ impl Metrics {
                 r,
                 counter(
                     "offset_commits_total",
-                    "Offset commits, each after the rows it stands for were durable.",
+                    "Offset commits, each after the state it stands for was durable; for lag tools only.",
+                ),
+            ),
+            skipped_offsets: add(
+                r,
+                counter(
+                    "skipped_offsets_total",
+                    "Offsets that held no record: compacted, marks of transactions, or deleted before they were read.",
                 ),
             ),
             partition_conflicts: add(
@@ -201,7 +213,7 @@ impl Metrics {
                 r,
                 counters(
                     "closed_panes_total",
-                    "Panes closed, by what closed them: watermark, idle, drain.",
+                    "Panes closed, by what closed them: watermark, idle, end, change.",
                     &["by"],
                 ),
             ),
@@ -222,6 +234,14 @@ impl Metrics {
                 ),
             ),
 
+            checkpoints: add(r, counter("checkpoints_total", "Checkpoints written.")),
+            store_errors: add(
+                r,
+                counter(
+                    "store_errors_total",
+                    "Requests to the store that failed and were made again.",
+                ),
+            ),
             files_written: add(
                 r,
                 counters("files_written_total", "Parquet files written.", &["table"]),

@@ -5,6 +5,7 @@
 
 use std::{fmt, sync::Arc};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Where a record lies in the topic.
@@ -22,7 +23,8 @@ impl Position {
 }
 
 /// The name of a camera (or any other origin of crops); also the Kafka key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct SourceId(Arc<str>);
 
 impl SourceId {
@@ -49,7 +51,9 @@ impl fmt::Display for SourceId {
 }
 
 /// When the face was seen, in milliseconds since the Unix epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct EventTime(pub i64);
 
 impl EventTime {
@@ -66,7 +70,7 @@ impl EventTime {
 }
 
 /// One person's path before one camera. Only a hash is kept: the name that the tracker gave is never stored.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TrackId(u64);
 
 impl TrackId {

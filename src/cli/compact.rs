@@ -21,6 +21,7 @@ use crate::{
     config::{Config, Span},
     record::EventTime,
     sink::{Footer, Store, Table, day},
+    state::Created,
 };
 
 /// Enough for most footers; a longer one is asked for again.
@@ -235,8 +236,12 @@ impl One<'_> {
         let (table, date) = (self.table.name(), self.date);
         let merged = day::merge(self.table, files).with_context(|| format!("{table}, {date}"))?;
         let path = format!("daily/{table}/date={date}/{table}-{date}.parquet");
-        self.store.create(&path, merged.bytes)?;
-        Ok(merged.rows)
+        match self.store.create(&path, merged.bytes)? {
+            Created::New => Ok(merged.rows),
+            Created::Exists => {
+                bail!("{path} has just been made: is another `demograph compact` running?")
+            }
+        }
     }
 
     /// Whether the small files that are there are those that went into the daily file.

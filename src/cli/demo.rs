@@ -162,8 +162,9 @@ fn free_address(listen: &str) -> anyhow::Result<String> {
 /// An empty folder; what an earlier demo left there goes, what somebody else left there stays.
 fn prepare_folder(out: &Path) -> anyhow::Result<()> {
     let marker = out.join(MARKER);
-    for table in Table::ALL {
-        let folder = out.join(table.name());
+    let tables = Table::ALL.map(Table::name);
+    for name in tables.into_iter().chain(["state"]) {
+        let folder = out.join(name);
         match (folder.exists(), marker.exists()) {
             (true, true) => std::fs::remove_dir_all(&folder)
                 .with_context(|| format!("clear {}", folder.display()))?,

@@ -14,7 +14,7 @@ use crate::{
     pipeline::{self, Parts},
     privacy::Policy,
     shutdown::Shutdown,
-    sink::Store,
+    sink::{Store, Stores},
 };
 
 /// A service that is ready to run.
@@ -41,8 +41,9 @@ pub(super) fn start(
         .facts();
     let model = facts.id.clone();
     let calibrations = calibrations::load(&config, facts, precision)?;
-    let store = Store::open(&config.output)?;
-    store.probe()?;
+    let stores = open_stores(&config)?;
+    stores.tables.probe()?;
+    stores.state.probe()?;
     let health = Health::default();
     let (address, _until_the_end) = http::serve(
         &config.http.listen,
@@ -66,7 +67,7 @@ pub(super) fn start(
     tracing::info!(
         brokers = config.kafka.brokers, topic = config.kafka.topic, group = config.kafka.group,
         model, policy = policy.id, sessions = models.len(), metrics = %format!("http://{address}/metrics"),
-        output = store.place(), "demograph runs"
+        output = stores.tables.place(), "demograph runs"
     );
     let parts = Parts {
         config,
@@ -74,7 +75,7 @@ pub(super) fn start(
         models,
         policy,
         calibrations,
-        store,
+        stores,
         metrics,
         health,
         shutdown,
@@ -86,9 +87,19 @@ impl Service {
     /// Runs until asked to stop, and drains.
     pub(super) fn run(self) -> anyhow::Result<()> {
         pipeline::run(self.parts)?;
-        tracing::info!("everything that was read is written and committed");
+        tracing::info!("everything that was read is in a checkpoint");
         Ok(())
     }
+}
+
+/// Opens the places of the tables and of the checkpoints.
+pub(super) fn open_stores(config: &Config) -> anyhow::Result<Stores> {
+    let output = &config.output;
+    let state = config.state.url.as_ref().unwrap_or(&output.url);
+    Ok(Stores {
+        tables: Store::open(output)?,
+        state: Store::open_at(state, &output.options).context("state.url")?,
+    })
 }
 
 /// Reads the files once and makes a session for each worker. Says which precision they run in.

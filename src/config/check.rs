@@ -20,6 +20,7 @@ const FORCED: [&str; 8] = [
 pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
     let mut faults = kafka(config);
     faults.extend(windows(config));
+    faults.extend(state(config));
     faults.extend(sources(&config.sources));
     faults.extend(output(config));
     faults.extend(http(config));
@@ -75,6 +76,23 @@ fn windows(config: &Config) -> Vec<Fault> {
         ));
     }
     faults
+}
+
+/// A restart reads the panes of the rolling views from old checkpoints.
+fn state(config: &Config) -> Vec<Fault> {
+    let longest = config
+        .windows
+        .rolling
+        .iter()
+        .max_by_key(|span| span.as_millis());
+    let keep_for = config.state.keep_for;
+    let too_short = longest.filter(|span| keep_for.as_millis() < span.as_millis());
+    let faults = too_short.map(|span| {
+        let fix =
+            format!("a restart reads the rolling views from old checkpoints: write {span} or more");
+        Fault::new("state.keep_for", keep_for, fix)
+    });
+    faults.into_iter().collect()
 }
 
 fn sources(sources: &[Source]) -> Vec<Fault> {

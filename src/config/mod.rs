@@ -11,8 +11,8 @@ mod values;
 
 pub use fault::{Fault, Faults, read_checked};
 pub use sections::{
-    Estimates, Http, Inference, Kafka, Limits, LostData, Model, Output, Policy, PrecisionChoice,
-    Provider, Source, Start, UnknownSources, Weighting, Windows,
+    Estimates, Http, Inference, Kafka, Limits, LostData, Model, OnStop, Output, Policy,
+    PrecisionChoice, Provider, Source, Start, State, UnknownSources, Weighting, Windows,
 };
 pub use values::{Span, Text};
 
@@ -39,6 +39,8 @@ pub struct Config {
     #[serde(default, rename = "source", skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<Source>,
     pub output: Output,
+    #[serde(default)]
+    pub state: State,
     #[serde(default)]
     pub http: Http,
     #[serde(default)]

@@ -22,7 +22,7 @@ pub struct Kafka {
     #[schemars(length(min = 1))]
     #[serde(default = "default_group")]
     pub group: String,
-    /// Where to begin in a partition for which the group has no committed offset.
+    /// Where to begin in a partition that has no checkpoint.
     #[serde(default)]
     pub start: Start,
     /// What to do when the broker has already deleted the records that come next.
@@ -147,9 +147,23 @@ pub struct Windows {
     /// What a vote is: "people" (one a track, one a face without a track id) or "dwell" (one a face, so that who
     /// stays longer counts more).
     pub weighting: Weighting,
+    /// What becomes of open panes on SIGTERM: "keep" (the next start goes on with them) or "close" (they are closed and
+    /// published, for a stream that has ended; faces that come for them later are late).
+    pub on_stop: OnStop,
     /// The first age of every band; the first band begins at 0, the last one is open.
     #[schemars(length(min = 1, max = 32))]
     pub age_bands: Vec<u32>,
+}
+
+/// What becomes of open panes when the service is told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnStop {
+    /// They are kept in the checkpoint, and the next start goes on with them.
+    #[default]
+    Keep,
+    /// They are closed and published: the stream has ended.
+    Close,
 }
 
 impl Default for Windows {
@@ -161,6 +175,7 @@ impl Default for Windows {
             future_max: Span::seconds(60),
             rolling: vec![Span::seconds(60), Span::seconds(300), Span::seconds(3600)],
             weighting: Weighting::People,
+            on_stop: OnStop::Keep,
             age_bands: vec![0, 18, 25, 35, 45, 55, 65],
         }
     }
@@ -304,6 +319,30 @@ fn default_file_rows_max() -> usize {
     100_000
 }
 
+/// The checkpoints, which make every record count exactly once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct State {
+    /// A folder, or "s3://bucket/prefix", for the checkpoints; by default output.url. They hold exact counts of open
+    /// panes and hashes of track ids: give them to no one but the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// How often each partition's state is written down (if anything happened): what a crash makes read again.
+    pub checkpoint_interval: Span,
+    /// How long old checkpoints stay; at least the longest rolling view, which a restart reads from them.
+    pub keep_for: Span,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            url: None,
+            checkpoint_interval: Span::seconds(10),
+            keep_for: Span::seconds(24 * 3600),
+        }
+    }
+}
+
 /// The endpoint with /metrics, /healthz and /readyz.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -340,8 +379,11 @@ pub struct Limits {
     /// Sources with rows of their own, when unknown ones are allowed; the rest are rejected.
     #[schemars(range(min = 1))]
     pub sources_max: usize,
-    /// How long closing may take on SIGTERM or when a partition is taken away; then the program exits with an error.
+    /// How long the last checkpoint may take on SIGTERM or when a partition is taken away; then the program exits with
+    /// an error, and the next owner goes on from the checkpoint before.
     pub drain_max: Span,
+    /// How long the store may fail to answer before the program exits with an error. Meanwhile reading pauses.
+    pub store_stall_max: Span,
 }
 
 impl Default for Limits {
@@ -351,6 +393,7 @@ impl Default for Limits {
             image_side_max: 2048,
             sources_max: 10_000,
             drain_max: Span::seconds(20),
+            store_stall_max: Span::seconds(15 * 60),
         }
     }
 }

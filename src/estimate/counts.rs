@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::Grid;
 
 /// One vote, in the parts that are counted: divisible by every number of crops up to 16.
@@ -12,7 +14,7 @@ const VOTE: u64 = 720_720;
 
 /// Votes by cell of one attribute, in parts of 1/720720, empty cells left out: a commutative monoid under
 /// [`CellCounts::merge`].
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CellCounts(BTreeMap<u32, u64>);
 
 impl CellCounts {

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use rdkafka::{
     ClientContext, Message, Offset, Statistics, TopicPartitionList,
-    consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext},
+    consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol},
     error::KafkaError,
     message::{BorrowedMessage, Headers},
     types::{RDKafkaErrorCode, RDKafkaRespErr},
@@ -36,13 +36,20 @@ pub enum Polled {
     AtEnd(i32),
     /// Partitions to begin with; answer with [`Consumer::begin`].
     Assigned(Vec<i32>),
-    /// Partitions that go away; answer with [`Consumer::give_up`] after draining.
+    /// Partitions that go away; answer with [`Consumer::give_up`] once their state is written.
     Revoked(Vec<i32>),
     /// Partitions that already belong to somebody else; answer with [`Consumer::give_up`].
     Lost(Vec<i32>),
     /// The client reported an error and goes on by itself.
     Trouble(String),
     Nothing,
+}
+
+/// Whether a commit waits for the broker's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    Yes,
+    No,
 }
 
 /// A member of the consumer group.
@@ -96,52 +103,73 @@ impl Consumer {
         }
     }
 
-    /// Starts reading the partitions: where the group left off, else where the config says.
-    /// Returns each partition's first offset where it is known.
-    pub fn begin(&self, partitions: &[i32]) -> anyhow::Result<Vec<(i32, Option<i64>)>> {
-        let committed = self
-            .client
-            .committed_offsets(self.list(partitions), BROKER_TIMEOUT)
-            .context("kafka: look up the group's offsets")?;
-        let start = match self.start {
-            Start::Earliest => Offset::Beginning,
-            Start::Latest => Offset::End,
-        };
-        let mut assignment = TopicPartitionList::new();
-        let mut offsets = Vec::new();
-        for element in committed.elements() {
-            let known = match element.offset() {
-                Offset::Offset(offset) => Some(offset),
-                _ => None,
-            };
-            assignment.add_partition_offset(
-                &self.topic,
-                element.partition(),
-                known.map_or(start, Offset::Offset),
-            )?;
-            offsets.push((element.partition(), known));
+    /// Where a partition without a checkpoint begins, by the config.
+    pub fn first_offset(&self, partition: i32) -> anyhow::Result<i64> {
+        let (low, high) = self.watermarks(partition)?;
+        Ok(match self.start {
+            Start::Earliest => low,
+            Start::Latest => high,
+        })
+    }
+
+    /// Starts reading partitions at these offsets, in addition to those that are being read.
+    pub fn begin(&self, starts: &[(i32, i64)]) -> anyhow::Result<()> {
+        let mut list = TopicPartitionList::new();
+        for &(partition, offset) in starts {
+            list.add_partition_offset(&self.topic, partition, Offset::Offset(offset))?;
         }
-        self.client
-            .assign(&assignment)
-            .context("kafka: take the assignment")?;
-        Ok(offsets)
+        match self.is_incremental() {
+            true => self.client.incremental_assign(&list),
+            false => self.client.assign(&list),
+        }
+        .context("kafka: take the assignment")
     }
 
-    /// Lets go of the whole assignment (it is eager).
-    pub fn give_up(&self) -> anyhow::Result<()> {
-        self.client
-            .unassign()
-            .context("kafka: give up the assignment")
+    /// Lets go of partitions; of the whole assignment where it is eager.
+    pub fn give_up(&self, partitions: &[i32]) -> anyhow::Result<()> {
+        match self.is_incremental() {
+            true => self.client.incremental_unassign(&self.list(partitions)),
+            false => self.client.unassign(),
+        }
+        .context("kafka: give up the assignment")
     }
 
-    /// Commits next offsets and waits for the answer.
-    pub fn commit(&self, offsets: &[(i32, i64)]) -> anyhow::Result<()> {
+    /// Leaves the group and joins it anew: the partitions are revoked, and others assigned.
+    pub fn rejoin(&self) -> anyhow::Result<()> {
+        self.client.unsubscribe();
+        self.client
+            .subscribe(&[&self.topic])
+            .context("kafka: subscribe again")
+    }
+
+    /// Whether partitions come and go one by one (cooperative-sticky, KIP-848).
+    fn is_incremental(&self) -> bool {
+        matches!(
+            self.client.rebalance_protocol(),
+            RebalanceProtocol::Cooperative
+        )
+    }
+
+    fn watermarks(&self, partition: i32) -> anyhow::Result<(i64, i64)> {
+        self.client
+            .fetch_watermarks(&self.topic, partition, BROKER_TIMEOUT)
+            .with_context(|| format!("kafka: ask for the offsets of partition {partition}"))
+    }
+
+    /// Commits next offsets, which lag tools read. `wait` for the answer only before leaving.
+    pub fn commit(&self, offsets: &[(i32, i64)], wait: Wait) -> anyhow::Result<()> {
         let mut list = TopicPartitionList::new();
         for &(partition, next_offset) in offsets {
             list.add_partition_offset(&self.topic, partition, Offset::Offset(next_offset))?;
         }
         self.client
-            .commit(&list, CommitMode::Sync)
+            .commit(
+                &list,
+                match wait {
+                    Wait::Yes => CommitMode::Sync,
+                    Wait::No => CommitMode::Async,
+                },
+            )
             .context("kafka: commit offsets")
     }
 
@@ -209,17 +237,46 @@ impl Consumer {
                  to go on with what is there set kafka.on_lost_data = \"continue\"",
                 self.topic
             ),
-            LostData::Continue => {
-                let mut list = self.client.assignment().context("kafka: assignment")?;
-                list.set_all_offsets(Offset::Beginning)?;
-                self.client
-                    .assign(&list)
-                    .context("kafka: go on with the oldest record")?;
-                Ok(Polled::Trouble(
-                    "records were deleted before they were read".into(),
-                ))
-            }
+            LostData::Continue => self.go_on_with_what_is_there(),
         }
+    }
+
+    /// Moves those partitions whose next record was deleted to the oldest that is there; their gap is counted where
+    /// it is folded. An offset beyond the end is no gap: the topic is another one.
+    fn go_on_with_what_is_there(&self) -> anyhow::Result<Polled> {
+        let assignment = self.client.assignment().context("kafka: assignment")?;
+        let positions = self.client.position().context("kafka: positions")?;
+        let mut starts = Vec::new();
+        for element in assignment.elements() {
+            let partition = element.partition();
+            let (low, high) = self.watermarks(partition)?;
+            let position = positions.find_partition(&self.topic, partition);
+            let next = match position.map(|position| position.offset()) {
+                Some(Offset::Offset(next)) => next,
+                // Nothing was read of it yet.
+                _ => match element.offset() {
+                    Offset::Offset(start) => start,
+                    _ => low,
+                },
+            };
+            if next > high {
+                bail!(
+                    "kafka: the next offset of partition {partition} is {next}, and its log ends at {high}: the topic \
+                     was made anew. `demograph state reset` begins its chain again"
+                );
+            }
+            starts.push((partition, next.max(low)));
+        }
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in starts {
+            list.add_partition_offset(&self.topic, partition, Offset::Offset(offset))?;
+        }
+        self.client
+            .seek_partitions(list, BROKER_TIMEOUT)
+            .context("kafka: go on with the oldest records")?;
+        Ok(Polled::Trouble(
+            "records were deleted before they were read".into(),
+        ))
     }
 }
 

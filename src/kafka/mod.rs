@@ -10,6 +10,6 @@ mod embedded;
 mod producer;
 
 pub use admin::{Admin, TopicState};
-pub use consumer::{Consumer, Polled};
+pub use consumer::{Consumer, Polled, Wait};
 pub use embedded::EmbeddedBroker;
 pub use producer::{Event, Producer};

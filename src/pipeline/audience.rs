@@ -20,13 +20,18 @@ pub(super) fn show(view: &View, meaning: &Meaning, metrics: &Metrics) {
     let audience = &metrics.audience;
     let source = view.source.as_str();
     let window = view.window.to_string();
-    let faces = Some(view.faces as f64);
+    let faces = (view.panes > 0).then_some(view.faces as f64);
     put(&audience.faces, &[source, &window], faces);
     for (attribute, shares, estimated) in attributes {
         let labels = [source, attribute.name(), &window];
         put(&audience.coverage, &labels, shares.coverage());
         put(&audience.shift_p, &labels, estimated.shift_p);
-        let categories = meaning.categories.labels(attribute).iter().enumerate();
+        let categories = meaning
+            .terms
+            .categories
+            .labels(attribute)
+            .iter()
+            .enumerate();
         for (category, label) in categories {
             let labels = [source, attribute.name(), label, &window];
             let votes = shares.count(category).map(|votes| votes as f64);
@@ -52,6 +57,6 @@ fn estimate(
     (meaning, attribute): (&Meaning, Attribute),
 ) -> ShownShares {
     let estimator = meaning.calibrations.estimator(&view.source, attribute);
-    let k_cell = meaning.policy.thresholds(view.unit).k_cell;
+    let k_cell = meaning.terms.thresholds(view.unit).k_cell;
     show_shares(&shares.cells(), &shares.evidence, estimator, k_cell)
 }

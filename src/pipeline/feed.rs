@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::record::EventTime;
+use crate::{privacy::ReleasedPane, record::EventTime, state::Start};
 
 /// Data, or a signal that keeps its place among the data.
 #[derive(Debug)]
@@ -11,12 +11,22 @@ pub enum Feed<T> {
     Data(T),
     /// The wall clock has moved on.
     Tick(Tick),
-    /// Partitions to begin with, and their first offsets where known.
-    Assigned(Vec<(i32, Option<i64>)>),
-    /// Partitions to drain and publish.
+    /// Partitions to begin with.
+    Assigned(Vec<Beginning>),
+    /// Partitions to write down and give up.
     Revoked(Vec<i32>),
+    /// Partitions whose stream has ended: to close, publish and give up.
+    Ended(Vec<i32>),
     /// Partitions to forget: somebody else has them already.
     Lost(Vec<i32>),
+}
+
+/// Where a partition begins, and the panes that were released before.
+#[derive(Debug)]
+pub struct Beginning {
+    pub partition: i32,
+    pub start: Start,
+    pub history: Vec<ReleasedPane>,
 }
 
 /// What the reader knows at a moment.

@@ -6,15 +6,15 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::{
     Meaning, audience,
-    feed::{Feed, Numbered, Order, Tick},
+    feed::{Beginning, Feed, Numbered, Order, Tick},
     write::Task,
 };
 use crate::{
     clock,
-    metrics::{Metrics, SOURCE_SERIES_LIMIT, outcome, stage},
+    metrics::{Metrics, SOURCE_SERIES_LIMIT, outcome, put, stage},
     privacy::{Cells, ReleasedPane},
     record::{EventTime, SourceId},
-    state::{self, Applied, Publication, Shard},
+    state::{Applied, Cadence, Checkpoint, Shard},
     window::{self, Observation, Outcome, Settings},
 };
 
@@ -23,7 +23,7 @@ pub(super) struct Fold {
     pub input: Receiver<Vec<Numbered<Observation>>>,
     pub output: Sender<Task>,
     pub settings: Settings,
-    pub rolling: state::Rolling,
+    pub cadence: Cadence,
     pub views: window::Rolling,
     pub meaning: Meaning,
     pub metrics: Metrics,
@@ -60,17 +60,21 @@ impl Fold {
         match feed {
             Feed::Data(observation) => self.apply(observation),
             Feed::Tick(tick) => self.tick(&tick),
-            Feed::Assigned(starts) => {
-                let now = clock::now();
-                for (partition, next_offset) in starts {
-                    let shard = Shard::new(partition, next_offset, self.settings, now);
-                    self.shards.insert(partition, shard);
+            Feed::Assigned(beginnings) => {
+                for beginning in beginnings {
+                    self.begin(beginning);
                 }
                 Ok(())
             }
             Feed::Revoked(partitions) => {
                 for partition in partitions {
-                    self.drain(partition)?;
+                    self.give_up(partition)?;
+                }
+                self.send(Task::Drained)
+            }
+            Feed::Ended(partitions) => {
+                for partition in partitions {
+                    self.end(partition)?;
                 }
                 self.send(Task::Drained)
             }
@@ -83,6 +87,17 @@ impl Fold {
         }
     }
 
+    /// Takes up a partition where it was left.
+    fn begin(&mut self, beginning: Beginning) {
+        let now = clock::now();
+        let terms = (self.settings, self.meaning.terms.clone());
+        let shard = Shard::begin(beginning.partition, beginning.start, terms, now);
+        self.shards.insert(beginning.partition, shard);
+        for view in self.views.restore(beginning.history, now) {
+            audience::show(&view, &self.meaning, &self.metrics);
+        }
+    }
+
     fn apply(&mut self, observation: Observation) -> Result<(), WriterGone> {
         let partition = observation.position.partition;
         let (source, now) = (observation.source.clone(), observation.received);
@@ -90,7 +105,10 @@ impl Fold {
         let Some(shard) = self.shards.get_mut(&partition) else {
             return Ok(());
         };
-        let applied = shard.apply(observation, &self.meaning.policy);
+        let skipped = shard.skipped();
+        let applied = shard.apply(observation);
+        let skipped = shard.skipped() - skipped;
+        self.metrics.skipped_offsets.inc_by(skipped);
         let Applied::Counted(outcome, released) = applied else {
             self.metrics
                 .records
@@ -104,14 +122,14 @@ impl Fold {
         self.count(outcome);
         self.check_keying(&source, partition);
         self.show(released, now);
-        self.publish_if_due(partition, now)
+        self.checkpoint_if_due(partition, now)
     }
 
     fn tick(&mut self, tick: &Tick) -> Result<(), WriterGone> {
         for partition in self.shards.keys().copied().collect::<Vec<_>>() {
             if tick.at_end.contains(&partition) {
                 let shard = self.shards.get_mut(&partition).expect("it was just listed");
-                let released = shard.close_idle(tick.heard_until, &self.meaning.policy);
+                let released = shard.close_idle(tick.heard_until);
                 for source in released
                     .iter()
                     .map(|pane| pane.source.clone())
@@ -121,7 +139,7 @@ impl Fold {
                 }
                 self.show(released, tick.now);
             }
-            self.publish_if_due(partition, tick.now)?;
+            self.checkpoint_if_due(partition, tick.now)?;
         }
         for view in self.views.expire(tick.now) {
             audience::show(&view, &self.meaning, &self.metrics);
@@ -130,35 +148,48 @@ impl Fold {
         Ok(())
     }
 
-    fn drain(&mut self, partition: i32) -> Result<(), WriterGone> {
-        let Some(mut shard) = self.forget(partition) else {
-            return Ok(());
-        };
-        let now = clock::now();
-        let released = shard.drain(&self.meaning.policy);
-        self.show(released, now);
-        match shard.publish(now) {
-            Some(publication) => self.send(Task::Publish(publication)),
-            None => Ok(()),
+    /// The partition goes to somebody else, who goes on with its open panes.
+    fn give_up(&mut self, partition: i32) -> Result<(), WriterGone> {
+        match self.forget(partition) {
+            Some(mut shard) if shard.is_changed() => {
+                self.send(Task::Write(shard.checkpoint(clock::now(), false)))
+            }
+            _ => Ok(()),
         }
     }
 
-    /// The partition is somebody else's, and so is its lag.
-    fn forget(&mut self, partition: i32) -> Option<Shard> {
-        // Where no tick came yet there is no series to remove.
-        drop(
-            self.metrics
-                .partition_lag
-                .remove_label_values(&[&partition.to_string()]),
-        );
-        self.shards.remove(&partition)
+    /// The stream has ended: nothing stays open, and everything is published.
+    fn end(&mut self, partition: i32) -> Result<(), WriterGone> {
+        let Some(mut shard) = self.shards.remove(&partition) else {
+            return Ok(());
+        };
+        let now = clock::now();
+        let released = shard.end();
+        self.show(released, now);
+        self.send(Task::Write(shard.checkpoint(now, true)))
     }
 
-    fn publish_if_due(&mut self, partition: i32, now: EventTime) -> Result<(), WriterGone> {
+    /// The partition is somebody else's, and so are its lag and its sources' series.
+    fn forget(&mut self, partition: i32) -> Option<Shard> {
+        // Where no tick came yet there is no series to remove.
+        let lag = &self.metrics.partition_lag;
+        drop(lag.remove_label_values(&[&partition.to_string()]));
+        for view in self.views.forget(partition) {
+            audience::show(&view, &self.meaning, &self.metrics);
+        }
+        let shard = self.shards.remove(&partition)?;
+        for (source, ..) in shard.windows().sources().iter() {
+            put(&self.metrics.source_watermark, &[source.as_str()], None);
+            self.seen.remove(source);
+        }
+        Some(shard)
+    }
+
+    fn checkpoint_if_due(&mut self, partition: i32, now: EventTime) -> Result<(), WriterGone> {
         let shard = self.shards.get_mut(&partition);
-        let publication: Option<Publication> =
-            shard.and_then(|shard| shard.publish_if_due(now, self.rolling));
-        publication.map_or(Ok(()), |publication| self.send(Task::Publish(publication)))
+        let checkpoint: Option<Checkpoint> =
+            shard.and_then(|shard| shard.checkpoint_if_due(now, self.cadence));
+        checkpoint.map_or(Ok(()), |checkpoint| self.send(Task::Write(checkpoint)))
     }
 
     fn send(&self, task: Task) -> Result<(), WriterGone> {
@@ -251,14 +282,14 @@ impl Fold {
         let open: usize = self
             .shards
             .values()
-            .map(|shard| shard.windows().open_panes())
+            .map(|shard| shard.windows().sources().open_panes())
             .sum();
         self.metrics.open_panes.set(open as i64);
         for (partition, shard) in &self.shards {
-            let lag = match (tick.ends.get(partition), shard.next_offset()) {
-                (Some(end), Some(next_offset)) => (end - next_offset).max(0),
-                _ => continue,
+            let Some(end) = tick.ends.get(partition) else {
+                continue;
             };
+            let lag = (end - shard.next_offset()).max(0);
             self.metrics
                 .partition_lag
                 .with_label_values(&[&partition.to_string()])

@@ -3,7 +3,7 @@
 //! ```text
 //! read ─▶ work × n ─▶ fold ─▶ write
 //!   ▲                           │
-//!   └────── durable offsets ────┘
+//!   └── where to begin, what is durable
 //! ```
 //! Every channel is bounded: when a stage is slow, the one before it waits, and at the front Kafka does.
 
@@ -12,6 +12,7 @@ mod audience;
 mod feed;
 mod fold;
 mod read;
+mod tables;
 mod work;
 mod write;
 
@@ -26,25 +27,26 @@ use crossbeam_channel::bounded;
 
 use crate::{
     clock,
-    config::Config,
+    config::{Config, OnStop, Span},
     decode::Limits,
     estimate::Calibrations,
     http::Health,
-    infer::{Model, ModelFacts},
+    infer::Model,
     kafka::Consumer,
     metrics::Metrics,
     privacy::Policy,
     record::EventTime,
     shutdown::Shutdown,
-    sink::{Provenance, Store},
-    state, window,
+    sink::Stores,
+    state::{self, Terms},
+    window,
 };
 
 /// Batches that wait for the fold: enough that no worker waits for another's batch to be folded.
 const BATCHES_QUEUED: usize = 16;
-/// Publications that wait for the store; each holds the rows of one file.
-const PUBLICATIONS_QUEUED: usize = 16;
-/// Offsets on their way back; the reader takes them at every poll.
+/// Checkpoints that wait for the store; each holds the state of one partition.
+const CHECKPOINTS_QUEUED: usize = 16;
+/// What the writer has to say; the reader listens at every poll.
 const ACKS_QUEUED: usize = 1024;
 
 /// What the pipeline is made of.
@@ -55,7 +57,7 @@ pub struct Parts {
     pub models: Vec<Box<dyn Model>>,
     pub policy: Policy,
     pub calibrations: Calibrations,
-    pub store: Store,
+    pub stores: Stores,
     pub metrics: Metrics,
     pub health: Health,
     pub shutdown: Shutdown,
@@ -65,20 +67,8 @@ pub struct Parts {
 #[derive(Clone)]
 struct Meaning {
     policy: Arc<Policy>,
-    model: Arc<ModelFacts>,
-    categories: Arc<window::Categories>,
+    terms: Arc<Terms>,
     calibrations: Arc<Calibrations>,
-}
-
-impl Meaning {
-    fn provenance(&self) -> Provenance {
-        Provenance {
-            model: self.model.id.clone(),
-            policy: self.policy.clone(),
-            categories: self.categories.clone(),
-            calibrations: self.calibrations.clone(),
-        }
-    }
 }
 
 /// Runs until asked to stop, and drains; or until a stage fails.
@@ -89,7 +79,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         models,
         policy,
         calibrations,
-        store,
+        stores,
         metrics,
         health,
         shutdown,
@@ -99,30 +89,45 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         .context("no model was loaded")?
         .facts()
         .clone();
+    let settings = window::Settings {
+        pane: config.windows.pane.as_millis(),
+        lateness_max: config.windows.lateness_max.as_millis(),
+        idle_after: config.windows.idle_after.as_millis(),
+        sources_max: config.limits.sources_max,
+        weighting: config.windows.weighting,
+    };
+    let categories = window::Categories::new(&config.windows.age_bands, &facts);
+    let terms = Terms::new(&facts.id, &policy, (categories, &settings));
     let meaning = Meaning {
         policy: Arc::new(policy),
+        terms: Arc::new(terms),
         calibrations: Arc::new(calibrations),
-        categories: Arc::new(window::Categories::new(&config.windows.age_bands, &facts)),
-        model: Arc::new(facts),
     };
 
     // Twice what the workers hold, so that a full batch is there whenever a model is free.
     let records_queued = 2 * models.len() * config.inference.batch_max;
     let (to_work, from_read) = bounded(records_queued);
     let (to_fold, from_work) = bounded(BATCHES_QUEUED);
-    let (to_write, from_fold) = bounded(PUBLICATIONS_QUEUED);
+    let (to_write, from_fold) = bounded(CHECKPOINTS_QUEUED);
     let (acks, from_write) = bounded(ACKS_QUEUED);
 
     let reader = read::Reader {
         consumer,
         output: to_work,
+        to_write: to_write.clone(),
         acks: from_write,
         metrics: metrics.clone(),
         health,
         shutdown: shutdown.clone(),
         drain_max: config.limits.drain_max.as_millis(),
         idle_after: config.windows.idle_after.as_millis(),
+        at_stop: match config.windows.on_stop {
+            OnStop::Keep => feed::Feed::Revoked,
+            OnStop::Close => feed::Feed::Ended,
+        },
         assigned: Default::default(),
+        expected: Default::default(),
+        early: Default::default(),
         at_end: Default::default(),
         attention: attention::Attention::from(clock::now()),
         stash: Default::default(),
@@ -150,15 +155,10 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
     let fold = fold::Fold {
         input: from_work,
         output: to_write,
-        settings: window::Settings {
-            pane: config.windows.pane.as_millis(),
-            lateness_max: config.windows.lateness_max.as_millis(),
-            idle_after: config.windows.idle_after.as_millis(),
-            sources_max: config.limits.sources_max,
-            weighting: config.windows.weighting,
-        },
-        rolling: state::Rolling {
-            interval: config.output.publish_interval.as_millis(),
+        settings,
+        cadence: state::Cadence {
+            checkpoint: config.state.checkpoint_interval.as_millis(),
+            publish: config.output.publish_interval.as_millis(),
             panes_max: config.output.file_rows_max,
         },
         views: window::Rolling::new(&config.windows.rolling, config.http.source_series_max),
@@ -170,13 +170,22 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
     let writer = write::Writer {
         input: from_fold,
         acks,
-        store,
-        topic: config.kafka.topic.clone(),
-        cells: config.output.cells,
-        writer_id: format!("{:08x}", rand::random::<u32>()),
-        publications: 0,
+        stores,
+        tables: tables::Tables {
+            group: config.kafka.group.clone(),
+            topic: config.kafka.topic.clone(),
+            cells: config.output.cells,
+            meaning: meaning.clone(),
+        },
         meaning,
+        settings,
+        history: longest(&config.windows.rolling),
+        keep_for: config.state.keep_for.as_millis(),
+        stall_max: config.limits.store_stall_max.as_millis(),
+        writer_id: rand::random(),
+        chains: Default::default(),
         metrics: metrics.clone(),
+        shutdown: shutdown.clone(),
     };
 
     let mut stages = Stages::new(shutdown);
@@ -187,6 +196,11 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
     }
     stages.spawn("read", move || reader.run())?;
     stages.join()
+}
+
+/// In milliseconds.
+fn longest(spans: &[Span]) -> i64 {
+    spans.iter().map(|span| span.as_millis()).max().unwrap_or(0)
 }
 
 /// The running threads. The first error of any of them stops the others and is what the program ends with.

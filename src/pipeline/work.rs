@@ -96,6 +96,7 @@ impl Worker {
             Feed::Tick(tick) => Feed::Tick(tick),
             Feed::Assigned(starts) => Feed::Assigned(starts),
             Feed::Revoked(partitions) => Feed::Revoked(partitions),
+            Feed::Ended(partitions) => Feed::Ended(partitions),
             Feed::Lost(partitions) => Feed::Lost(partitions),
         }
     }
@@ -113,7 +114,7 @@ impl Worker {
             .start_timer();
         let estimates = self.model.estimate(&crops)?;
         timer.observe_duration();
-        let categories = &self.meaning.categories;
+        let categories = &self.meaning.terms.categories;
         Ok(estimates
             .iter()
             .map(|estimate| categories.evidence(estimate))

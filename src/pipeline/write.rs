@@ -1,52 +1,92 @@
-//! The writer: publications in, durable files out, then the offsets that may be committed.
+//! The writer: the only owner of the checkpoint chains. Checkpoints in, durable state and files out, then the offsets
+//! that are safe. While the store does not answer it asks again, up to a limit; the stages before it wait meanwhile.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, Sender};
 
-use super::Meaning;
+use super::{
+    Meaning,
+    tables::{Edition, Tables},
+};
 use crate::{
+    clock, crash,
     metrics::{Metrics, stage},
     privacy::ReleasedPane,
     record::EventTime,
-    sink::{self, Provenance, Store, Table},
-    state::Publication,
+    shutdown::Shutdown,
+    sink::Stores,
+    state::{self, Chain, Checkpoint, Commit, Found, Halt, Objects, Saved, Shard, Step},
+    window::Settings,
 };
 
-/// What the fold asks for.
+/// How long to wait before asking a store again that did not answer.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// Checkpoints between two collections of old ones.
+const COLLECT_EVERY: u64 = 64;
+/// Checkpoints behind the head that stay whatever their age.
+const KEEP: u64 = 8;
+
+/// What the reader and the fold ask for.
 #[derive(Debug)]
 pub enum Task {
-    Publish(Publication),
-    /// Answer when everything before is durable.
+    /// Find out where these partitions stand.
+    Recover(Vec<i32>),
+    Write(Checkpoint),
+    /// Answer when everything before is done.
     Drained,
 }
 
 /// What the reader learns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Ack {
-    /// Rows are durable: this offset may be committed.
+    Recovered(Vec<Recovered>),
+    /// The state up to this offset is durable.
     Durable {
         partition: i32,
-        commit_offset: i64,
+        next_offset: i64,
     },
+    /// Another instance owns the partition.
+    Deposed(i32),
     Drained,
+}
+
+/// Where a partition stands.
+#[derive(Debug)]
+pub struct Recovered {
+    pub partition: i32,
+    /// Nothing where the partition was never read.
+    pub resumed: Option<Resumed>,
+}
+
+/// State to go on with.
+#[derive(Debug)]
+pub struct Resumed {
+    pub saved: Box<Saved>,
+    /// Panes that were released before, for the rolling views.
+    pub history: Vec<ReleasedPane>,
 }
 
 /// The writer's parts.
 pub(super) struct Writer {
     pub input: Receiver<Task>,
     pub acks: Sender<Ack>,
-    pub store: Store,
-    pub topic: String,
-    /// Whether the table of exact cells is written.
-    pub cells: bool,
-    /// Random for each start, so that two runs never want the same name.
-    pub writer_id: String,
-    /// So far. Part of the file names: idle panes and a drain publish again without a new offset.
-    pub publications: u64,
+    pub stores: Stores,
+    pub tables: Tables,
     pub meaning: Meaning,
+    pub settings: Settings,
+    /// The longest rolling view, in milliseconds.
+    pub history: i64,
+    /// How long old checkpoints stay, in milliseconds.
+    pub keep_for: i64,
+    /// How long the store may fail to answer, in milliseconds.
+    pub stall_max: i64,
+    /// Random for each start.
+    pub writer_id: u64,
+    pub chains: BTreeMap<i32, Chain>,
     pub metrics: Metrics,
+    pub shutdown: Shutdown,
 }
 
 impl Writer {
@@ -54,131 +94,234 @@ impl Writer {
     pub(super) fn run(mut self) -> anyhow::Result<()> {
         while let Ok(task) = self.input.recv() {
             let ack = match task {
-                Task::Publish(publication) => self.publish(&publication)?,
-                Task::Drained => Ack::Drained,
+                Task::Recover(partitions) => {
+                    let found = partitions
+                        .into_iter()
+                        .map(|partition| self.recover(partition));
+                    let found = found.collect::<anyhow::Result<_>>()?;
+                    crash::at("recovered");
+                    Some(Ack::Recovered(found))
+                }
+                Task::Write(checkpoint) => self.write(checkpoint)?,
+                Task::Drained => Some(Ack::Drained),
             };
-            if self.acks.send(ack).is_err() {
+            if let Some(ack) = ack
+                && self.acks.send(ack).is_err()
+            {
                 break;
             }
         }
         Ok(())
     }
 
-    fn publish(&mut self, publication: &Publication) -> anyhow::Result<Ack> {
-        self.publications += 1;
+    /// Takes up a partition's chain: what its head was to publish is published, what was counted on other terms is
+    /// settled, and the rolling views' panes are read.
+    fn recover(&mut self, partition: i32) -> anyhow::Result<Recovered> {
+        loop {
+            let name = (self.tables.group.as_str(), self.tables.topic.as_str());
+            let mut chain = Chain::new(name, partition, self.writer_id);
+            let found = self.insist(|stores| chain.recover(stores))?;
+            let Some(Found {
+                saved,
+                mark,
+                header,
+            }) = found
+            else {
+                self.chains.insert(partition, chain);
+                return Ok(Recovered {
+                    partition,
+                    resumed: None,
+                });
+            };
+            if saved.publish {
+                let edition = Edition {
+                    partition,
+                    seq: header.seq,
+                    mark: mark.clone(),
+                    terms: Arc::new(saved.terms.clone()),
+                };
+                for written in self.tables.files(&saved.outbox, &edition)? {
+                    self.insist(|stores| state::publish(stores, &written.file, &mark))?;
+                }
+            }
+            let now = clock::now();
+            self.chains.insert(partition, chain);
+            if saved.terms != *self.meaning.terms {
+                tracing::info!(
+                    partition,
+                    from = saved.terms.model,
+                    policy = saved.terms.policy,
+                    "the model, the policy or the windows changed: open panes are cut"
+                );
+                let cut = Shard::settle(
+                    partition,
+                    saved,
+                    &self.settings,
+                    (&self.meaning.policy, now),
+                );
+                // Deposed meanwhile: look again what is there.
+                let Some(saved) = self.settled(cut)? else {
+                    continue;
+                };
+                return Ok(Recovered {
+                    partition,
+                    resumed: Some(Resumed {
+                        saved: Box::new(saved),
+                        history: Vec::new(),
+                    }),
+                });
+            }
+            let chain = &self.chains[&partition];
+            let since = now.minus(self.history);
+            let mut history = self.insist(|stores| chain.history(stores, since))?;
+            if !saved.publish {
+                history.extend(saved.outbox.iter().cloned());
+            }
+            return Ok(Recovered {
+                partition,
+                resumed: Some(Resumed {
+                    saved: Box::new(saved),
+                    history,
+                }),
+            });
+        }
+    }
+
+    /// Writes the end of the old terms, and the same state on the new ones. `None` if somebody else was faster.
+    fn settled(&mut self, cut: Checkpoint) -> anyhow::Result<Option<Saved>> {
+        let mut saved: Saved =
+            postcard::from_bytes(&cut.saved).context("a state that was just encoded")?;
+        if cut.publication.is_some() && !matches!(self.write(cut)?, Some(Ack::Durable { .. })) {
+            return Ok(None);
+        }
+        saved.ledger = saved.ledger_after();
+        saved.outbox.clear();
+        saved.publish = false;
+        saved.terms = (*self.meaning.terms).clone();
+        Ok(Some(saved))
+    }
+
+    fn write(&mut self, checkpoint: Checkpoint) -> anyhow::Result<Option<Ack>> {
+        let partition = checkpoint.partition;
+        // Deposed: what the fold still hands down is of no worth.
+        let Some(mut chain) = self.chains.remove(&partition) else {
+            return Ok(None);
+        };
         let timer = self
             .metrics
             .stage_seconds
             .with_label_values(&[stage::WRITE])
             .start_timer();
-        for (date, panes) in by_date(&publication.panes) {
-            let provenance = &self.meaning.provenance();
-            for table in Table::ALL {
-                if table == Table::Cells && !self.cells {
-                    continue;
-                }
-                let rows = table.rows(&panes, provenance);
-                if rows.num_rows() == 0 {
-                    continue;
-                }
-                let bytes =
-                    sink::encode(&rows, &self.facts(provenance)).context("encode Parquet")?;
-                let labels = [table.name()];
-                self.metrics
-                    .bytes_written
-                    .with_label_values(&labels)
-                    .inc_by(bytes.len() as u64);
-                self.store
-                    .create(&self.path(table, &date, publication), bytes)?;
-                self.metrics.files_written.with_label_values(&labels).inc();
-                self.metrics
-                    .rows_written
-                    .with_label_values(&labels)
-                    .inc_by(rows.num_rows() as u64);
+        let now = clock::now();
+        let publish = checkpoint.publication.is_some();
+        let mut commit = chain.commit(&checkpoint.saved, publish, now);
+        let edition = Edition {
+            partition,
+            seq: commit.seq(),
+            mark: commit.mark(),
+            terms: checkpoint.terms,
+        };
+        let panes = checkpoint.publication.unwrap_or_default();
+        let written = self.tables.files(&panes, &edition)?;
+        commit = commit.with_tables(written.iter().map(|written| written.file.clone()).collect());
+        if !self.carry_through(&mut commit)? {
+            tracing::warn!(
+                partition,
+                seq = commit.seq(),
+                "another instance owns the partition"
+            );
+            return Ok(Some(Ack::Deposed(partition)));
+        }
+        for written in &written {
+            let labels = [written.table.name()];
+            let metrics = &self.metrics;
+            metrics.files_written.with_label_values(&labels).inc();
+            metrics
+                .rows_written
+                .with_label_values(&labels)
+                .inc_by(written.rows as u64);
+            metrics
+                .bytes_written
+                .with_label_values(&labels)
+                .inc_by(written.file.bytes.len() as u64);
+        }
+        self.metrics.checkpoints.inc();
+        chain.advance(&commit);
+        if commit.seq() % COLLECT_EVERY == COLLECT_EVERY - 1 {
+            self.collect(&chain, now);
+        }
+        self.chains.insert(partition, chain);
+        timer.observe_duration();
+        crash::at("published");
+        Ok(Some(Ack::Durable {
+            partition,
+            next_offset: checkpoint.next_offset,
+        }))
+    }
+
+    /// Takes every step of the commit. False if another instance owns the partition.
+    fn carry_through(&self, commit: &mut Commit) -> anyhow::Result<bool> {
+        loop {
+            match commit.step() {
+                Step::Create => crash::at("checkpoint-create"),
+                Step::ReadBack => {}
+                Step::HeadCheck => crash::at("checkpoint-created"),
+                Step::Publish(0) => crash::at("head-checked"),
+                Step::Publish(_) => crash::at("table-created"),
+                Step::Done => return Ok(true),
+            }
+            let step = self.insist(|stores| match commit.advance(stores) {
+                Err(Halt::Deposed) => Ok(None),
+                other => other.map(Some),
+            })?;
+            if step.is_none() {
+                return Ok(false);
             }
         }
-        timer.observe_duration();
-        Ok(Ack::Durable {
-            partition: publication.partition,
-            commit_offset: publication.commit_offset,
-        })
     }
 
-    fn path(&self, table: Table, date: &str, publication: &Publication) -> String {
-        let run = (self.writer_id.as_str(), self.publications);
-        format!(
-            "{}/date={date}/{}",
-            table.name(),
-            file_name(&self.topic, publication, run)
-        )
+    /// Asks the store until it answers, but not for ever.
+    fn insist<T>(&self, mut ask: impl FnMut(&dyn Objects) -> Result<T, Halt>) -> anyhow::Result<T> {
+        let deadline = clock::now().plus(self.stall_max);
+        let mut is_first = true;
+        loop {
+            let error = match ask(&self.stores) {
+                Ok(answer) => {
+                    if !is_first {
+                        tracing::info!("the store answers again");
+                    }
+                    return Ok(answer);
+                }
+                Err(Halt::Store(error)) => error,
+                Err(other) => bail!(other),
+            };
+            self.metrics.store_errors.inc();
+            if std::mem::take(&mut is_first) {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "the store does not answer: reading waits, and asking goes on"
+                );
+            }
+            if clock::now() >= deadline {
+                return Err(
+                    error.context("the store failed for longer than limits.store_stall_max")
+                );
+            }
+            if self.shutdown.has_failed() {
+                bail!("another stage failed");
+            }
+            clock::pause(ASK_AGAIN);
+        }
     }
 
-    fn facts(&self, provenance: &Provenance) -> Vec<(&'static str, String)> {
-        let bases: Vec<String> = self
-            .meaning
-            .policy
-            .legal_bases()
-            .iter()
-            .map(|(source, basis)| format!("{source}: {basis}"))
-            .collect();
-        vec![
-            ("version", env!("CARGO_PKG_VERSION").to_owned()),
-            ("model", provenance.model.clone()),
-            ("policy", provenance.policy.id.clone()),
-            ("legal_basis", bases.join("\n")),
-        ]
-    }
-}
-
-/// No two publications of any runs have the same.
-fn file_name(topic: &str, publication: &Publication, (writer_id, number): (&str, u64)) -> String {
-    format!(
-        "part-{topic}-p{}-{:020}-{writer_id}-{number}.parquet",
-        publication.partition, publication.next_offset,
-    )
-}
-
-/// Hive partitions go by the UTC date of the pane's start.
-fn by_date(panes: &[ReleasedPane]) -> BTreeMap<String, Vec<ReleasedPane>> {
-    let mut dates: BTreeMap<String, Vec<ReleasedPane>> = BTreeMap::new();
-    for pane in panes {
-        dates
-            .entry(date(pane.start))
-            .or_default()
-            .push(pane.clone());
-    }
-    dates
-}
-
-fn date(time: EventTime) -> String {
-    let time = jiff::Timestamp::from_millisecond(time.0).unwrap_or_default();
-    jiff::tz::Offset::UTC.to_datetime(time).date().to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_publications_up_to_the_same_offset_are_two_files() {
-        let publication = Publication {
-            partition: 3,
-            next_offset: 78,
-            commit_offset: 70,
-            panes: Vec::new(),
-        };
-        let first = file_name("faces", &publication, ("0f501df9", 1));
-        assert_eq!(
-            first,
-            "part-faces-p3-00000000000000000078-0f501df9-1.parquet"
-        );
-        assert_ne!(first, file_name("faces", &publication, ("0f501df9", 2)));
-    }
-
-    #[test]
-    fn a_pane_belongs_to_the_utc_date_of_its_start() {
-        assert_eq!(date(EventTime(0)), "1970-01-01");
-        assert_eq!(date(EventTime(1_767_225_599_999)), "2025-12-31");
-        assert_eq!(date(EventTime(1_767_225_600_000)), "2026-01-01");
+    /// What is left over is collected the next time.
+    fn collect(&self, chain: &Chain, now: EventTime) {
+        if let Err(error) = chain.collect(&self.stores, (KEEP, now.minus(self.keep_for))) {
+            self.metrics.store_errors.inc();
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "old checkpoints were not deleted"
+            );
+        }
     }
 }

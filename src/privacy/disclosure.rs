@@ -2,6 +2,8 @@
 //! so that the hidden ones cannot be computed from the total (secondary suppression).
 //! The rules are those of statistical offices: Hundepool et al., "Statistical Disclosure Control" (2012), ch. 4.
 
+use serde::{Deserialize, Serialize};
+
 /// The least number of people that may be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Thresholds {
@@ -12,7 +14,7 @@ pub struct Thresholds {
 }
 
 /// What may be shown of the counts of one attribute.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cells {
     /// Too few people: nothing but this fact.
     Suppressed,

@@ -60,15 +60,27 @@ impl Policy {
             .fold(Attributes::NONE, |all, &one| all.union(one))
     }
 
-    /// The least number of people that may be shown. One person can be many detections, so these need more.
+    /// What the operator wrote.
+    pub fn rules(&self) -> &config::Policy {
+        &self.rules
+    }
+
+    /// The least number of people that may be shown.
     pub fn thresholds(&self, unit: Unit) -> Thresholds {
+        Thresholds::of(&self.rules, unit)
+    }
+}
+
+impl Thresholds {
+    /// One person can be many detections, so these need more.
+    pub fn of(rules: &config::Policy, unit: Unit) -> Self {
         let factor = match unit {
             Unit::Tracks => 1,
-            Unit::Detections => self.rules.detections_factor,
+            Unit::Detections => rules.detections_factor,
         };
-        Thresholds {
-            k_total: self.rules.k_total * factor,
-            k_cell: self.rules.k_cell * factor,
+        Self {
+            k_total: rules.k_total * factor,
+            k_cell: rules.k_cell * factor,
         }
     }
 }

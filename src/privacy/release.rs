@@ -1,6 +1,8 @@
 //! A closed pane becomes what the world may see of it. Decided once, when the pane closes.
 
-use super::{Cells, Policy, disclosure::suppress};
+use serde::{Deserialize, Serialize};
+
+use super::{Cells, Thresholds, disclosure::suppress};
 use crate::{
     estimate::CellCounts,
     record::{Attribute, EventTime, SourceId},
@@ -8,7 +10,7 @@ use crate::{
 };
 
 /// What may be published of a pane.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReleasedPane {
     pub source: SourceId,
     pub partition: i32,
@@ -25,7 +27,7 @@ pub struct ReleasedPane {
 }
 
 /// One attribute of a released pane.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReleasedAttribute {
     pub attribute: Attribute,
     pub cells: Cells,
@@ -35,8 +37,7 @@ pub struct ReleasedAttribute {
 }
 
 /// Applies disclosure control. The exact counts of the pane end here; its cells go on, under seal.
-pub fn release(pane: ClosedPane, policy: &Policy) -> ReleasedPane {
-    let thresholds = policy.thresholds(pane.unit);
+pub fn release(pane: ClosedPane, thresholds: Thresholds) -> ReleasedPane {
     let attributes = Attribute::ALL
         .into_iter()
         .filter(|&attribute| !pane.tally.counts(attribute).is_empty())

@@ -64,8 +64,8 @@ pub(super) fn rows(panes: &[ReleasedPane], provenance: &Provenance) -> RecordBat
         Arc::new(rows.iter().map(|row| row.2 as i32).collect::<Int32Array>()),
         integers(&rows, |row| signed(row.3)),
         texts(&rows, |row| row.0.unit.name()),
-        texts(&rows, |_| &provenance.model),
-        texts(&rows, |_| &provenance.policy.id),
+        texts(&rows, |_| &provenance.terms.model),
+        texts(&rows, |_| &provenance.terms.policy),
         Arc::new(
             rows.iter()
                 .map(|row| row.0.partition)

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Table,
-    file::{Batches, Encoder, Footer, batches},
+    file::{Batches, CHECKPOINT, Encoder, Footer, batches},
 };
 use crate::record::{EventTime, SourceId};
 
@@ -43,7 +43,12 @@ pub fn merge(table: Table, files: Vec<(String, Vec<u8>)>) -> anyhow::Result<Merg
     for (name, bytes) in &files {
         let footer = Footer::read(bytes).with_context(|| name.clone())?;
         expected += footer.rows;
-        for (key, value) in footer.facts {
+        // Which checkpoint a small file came from says nothing of the day.
+        let of_the_day = footer
+            .facts
+            .into_iter()
+            .filter(|(key, _)| key != CHECKPOINT);
+        for (key, value) in of_the_day {
             let lines = value.lines().map(str::to_owned);
             facts.entry(key).or_default().extend(lines);
         }

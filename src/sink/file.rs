@@ -19,6 +19,8 @@ use parquet::{
 const FACT: &str = "demograph.";
 /// The footer's length and the magic bytes, at the very end.
 const END: usize = 8;
+/// The fact that names the checkpoint whose outbox the file holds.
+pub const CHECKPOINT: &str = "checkpoint";
 
 /// One file, zstd, with the facts as its key-value metadata.
 pub fn encode(rows: &RecordBatch, facts: &[(&str, String)]) -> Result<Vec<u8>, ParquetError> {
@@ -64,6 +66,15 @@ pub type Batches = Box<dyn Iterator<Item = anyhow::Result<RecordBatch>>>;
 pub fn batches(bytes: Vec<u8>) -> anyhow::Result<Batches> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes))?.build()?;
     Ok(Box::new(reader.map(|batch| Ok(batch?))))
+}
+
+/// A fact of a file that [`encode`] wrote.
+pub(super) fn fact(bytes: Vec<u8>, name: &str) -> anyhow::Result<Option<String>> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes))?;
+    let key = format!("{FACT}{name}");
+    let facts = reader.metadata().file_metadata().key_value_metadata();
+    let found = facts.and_then(|facts| facts.iter().find(|fact| fact.key == key));
+    Ok(found.and_then(|fact| fact.value.clone()))
 }
 
 /// The rows of a file that [`encode`] wrote.

@@ -5,10 +5,12 @@
 mod cells;
 pub mod day;
 mod file;
+mod objects;
 mod rows;
 mod store;
 
 pub use cells::CellRow;
-pub use file::{Footer, decode, encode};
+pub use file::{CHECKPOINT, Footer, decode, encode};
+pub use objects::Stores;
 pub use rows::{Provenance, Table};
 pub use store::Store;

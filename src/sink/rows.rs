@@ -12,9 +12,10 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::{
     estimate::{Calibrations, Estimator},
-    privacy::{Cells, Policy, ReleasedPane, ShownShare, show_shares},
+    privacy::{Cells, ReleasedPane, ShownShare, show_shares},
     record::{Attribute, EventTime},
-    window::{Accounting, Categories},
+    state::Terms,
+    window::Accounting,
 };
 
 /// The tables.
@@ -58,9 +59,7 @@ impl Table {
 /// What stands behind every row.
 #[derive(Debug, Clone)]
 pub struct Provenance {
-    pub model: String,
-    pub policy: Arc<Policy>,
-    pub categories: Arc<Categories>,
+    pub terms: Arc<Terms>,
     pub calibrations: Arc<Calibrations>,
 }
 
@@ -195,8 +194,8 @@ pub fn demographics(panes: &[ReleasedPane], provenance: &Provenance) -> RecordBa
                 .map(|cell| Some(cell.count.is_none()))
                 .collect::<BooleanArray>(),
         ),
-        texts(&cells, |_| &provenance.model),
-        texts(&cells, |_| &provenance.policy.id),
+        texts(&cells, |_| &provenance.terms.model),
+        texts(&cells, |_| &provenance.terms.policy),
         Arc::new(
             cells
                 .iter()
@@ -224,8 +223,8 @@ pub fn windows(panes: &[ReleasedPane], provenance: &Provenance) -> RecordBatch {
         total(Accounting::rejected),
         reasons(&panes),
         texts(&panes, |pane| pane.by.name()),
-        texts(&panes, |_| &provenance.model),
-        texts(&panes, |_| &provenance.policy.id),
+        texts(&panes, |_| &provenance.terms.model),
+        texts(&panes, |_| &provenance.terms.policy),
         Arc::new(
             panes
                 .iter()
@@ -245,7 +244,7 @@ pub(super) fn sorted(panes: &[ReleasedPane]) -> Vec<&ReleasedPane> {
 }
 
 fn cells_of<'a>(pane: &'a ReleasedPane, provenance: &'a Provenance) -> Vec<Cell<'a>> {
-    let k_cell = provenance.policy.thresholds(pane.unit).k_cell;
+    let k_cell = provenance.terms.thresholds(pane.unit).k_cell;
     let mut cells = Vec::new();
     for released in &pane.attributes {
         let attribute = released.attribute;
@@ -265,7 +264,7 @@ fn cells_of<'a>(pane: &'a ReleasedPane, provenance: &'a Provenance) -> Vec<Cell<
             continue;
         };
         let estimated = show_shares(&released.cells, &released.evidence, estimator, k_cell);
-        let labels = provenance.categories.labels(attribute);
+        let labels = provenance.terms.categories.labels(attribute);
         let categories = labels.iter().zip(counts).enumerate();
         cells.extend(categories.map(|(place, (label, &count))| Cell {
             category: Some(label),

@@ -1,14 +1,18 @@
 //! Where the files go: a folder or an S3 bucket, through one door.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use object_store::{
-    GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, aws::AmazonS3Builder,
-    local::LocalFileSystem, path::Path as ObjectPath, prefix::PrefixStore,
+    Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
+    aws::AmazonS3Builder, local::LocalFileSystem, path::Path as ObjectPath, prefix::PrefixStore,
 };
 
-use crate::config;
+use crate::{
+    config,
+    record::EventTime,
+    state::{Created, Listed},
+};
 
 /// The output store, and the small runtime that its requests need.
 pub struct Store {
@@ -18,24 +22,29 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store. A folder is created if it is not there.
+    /// Opens where the tables go. A folder is created if it is not there.
     pub fn open(output: &config::Output) -> anyhow::Result<Self> {
+        Self::open_at(&output.url, &output.options)
+    }
+
+    /// Opens a place with the options of its object store.
+    pub fn open_at(url: &str, options: &BTreeMap<String, config::Text>) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("start a runtime for the output store")?;
-        let objects = match output.url.split_once("://") {
-            Some(("s3", _)) => s3(output)?,
+        let objects = match url.split_once("://") {
+            Some(("s3", _)) => s3(url, options)?,
             Some(("file", path)) => folder(Path::new(path))?,
             Some((scheme, _)) => bail!(
                 "output.url: {scheme}:// is not supported; write a folder or s3://bucket/prefix"
             ),
-            None => folder(Path::new(&output.url))?,
+            None => folder(Path::new(url))?,
         };
         Ok(Self {
             objects,
             runtime,
-            place: output.url.clone(),
+            place: url.to_owned(),
         })
     }
 
@@ -44,46 +53,93 @@ impl Store {
         &self.place
     }
 
-    /// Writes a complete file, durably, under a name that must be free: readers never see a part of it.
-    pub fn create(&self, path: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
+    /// Writes a complete file, durably, unless the name is taken: readers never see a part of it.
+    pub fn create(&self, path: &str, bytes: Vec<u8>) -> anyhow::Result<Created> {
         let options = PutOptions::from(PutMode::Create);
-        self.runtime
-            .block_on(
-                self.objects
-                    .put_opts(&ObjectPath::from(path), bytes.into(), options),
-            )
-            .with_context(|| format!("write {path} to {}", self.place))?;
-        Ok(())
-    }
-
-    /// The files of a table, over all its dates, in order.
-    pub fn list(&self, table: &str) -> anyhow::Result<Vec<String>> {
-        let list = |folder: &ObjectPath| {
-            self.runtime
-                .block_on(self.objects.list_with_delimiter(Some(folder)))
-                .with_context(|| format!("list {folder} in {}", self.place))
-        };
-        let mut files = Vec::new();
-        for date in list(&ObjectPath::from(table))?.common_prefixes {
-            let objects = list(&date)?.objects;
-            files.extend(
-                objects
-                    .into_iter()
-                    .map(|object| object.location.to_string()),
-            );
+        let path = ObjectPath::from(path);
+        let put = self.objects.put_opts(&path, bytes.into(), options);
+        match self.runtime.block_on(put) {
+            Ok(_) => Ok(Created::New),
+            // S3 answers 412, or 409 while another attempt is under way: the caller reads what is there.
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(Created::Exists),
+            Err(error) => Err(error).with_context(|| format!("write {path} to {}", self.place)),
         }
-        files.sort();
-        Ok(files)
     }
 
-    pub fn read(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+    /// A file, or nothing where there is none.
+    pub fn find(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
         let read = async {
             let found = self.objects.get(&ObjectPath::from(path)).await?;
             found.bytes().await
         };
-        let bytes = self.runtime.block_on(read);
-        let bytes = bytes.with_context(|| format!("read {path} from {}", self.place))?;
-        Ok(bytes.to_vec())
+        match self.runtime.block_on(read) {
+            Ok(bytes) => Ok(Some(bytes.to_vec())),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("read {path} from {}", self.place)),
+        }
+    }
+
+    /// The files directly in a folder, in order of their names.
+    pub fn files(&self, folder: &str) -> anyhow::Result<Vec<Listed>> {
+        let listed = self
+            .runtime
+            .block_on(
+                self.objects
+                    .list_with_delimiter(Some(&ObjectPath::from(folder))),
+            )
+            .with_context(|| format!("list {folder} in {}", self.place))?;
+        let mut files: Vec<Listed> = listed
+            .objects
+            .into_iter()
+            .map(|object| Listed {
+                path: object.location.to_string(),
+                modified: EventTime(object.last_modified.timestamp_millis()),
+            })
+            .collect();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+
+    /// The folders directly in a folder.
+    pub fn folders(&self, folder: &str) -> anyhow::Result<Vec<String>> {
+        let listed = self
+            .runtime
+            .block_on(
+                self.objects
+                    .list_with_delimiter(Some(&ObjectPath::from(folder))),
+            )
+            .with_context(|| format!("list {folder} in {}", self.place))?;
+        let mut folders: Vec<String> = listed
+            .common_prefixes
+            .into_iter()
+            .map(|folder| folder.to_string())
+            .collect();
+        folders.sort();
+        Ok(folders)
+    }
+
+    pub fn delete(&self, path: &str) -> anyhow::Result<()> {
+        match self
+            .runtime
+            .block_on(self.objects.delete(&ObjectPath::from(path)))
+        {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error).with_context(|| format!("delete {path} in {}", self.place)),
+        }
+    }
+
+    /// The files of a table, over all its dates, in order.
+    pub fn list(&self, table: &str) -> anyhow::Result<Vec<String>> {
+        let mut files = Vec::new();
+        for date in self.folders(table)? {
+            files.extend(self.files(&date)?.into_iter().map(|file| file.path));
+        }
+        Ok(files)
+    }
+
+    pub fn read(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        let found = self.find(path)?;
+        found.with_context(|| format!("{path} is not in {}", self.place))
     }
 
     /// The last bytes of a file, at most so many.
@@ -98,24 +154,24 @@ impl Store {
         Ok(bytes.to_vec())
     }
 
-    pub fn delete(&self, path: &str) -> anyhow::Result<()> {
-        self.runtime
-            .block_on(self.objects.delete(&ObjectPath::from(path)))
-            .with_context(|| format!("delete {path} from {}", self.place))
-    }
-
-    /// Whether files can be created here, found out by creating one.
+    /// Whether files can be created here, and only once: found out by doing it.
     pub fn probe(&self) -> anyhow::Result<()> {
-        let path = ObjectPath::from(format!("_probe-{}", crate::clock::now().0));
-        self.runtime
-            .block_on(async {
-                let options = PutOptions::from(PutMode::Create);
-                self.objects
-                    .put_opts(&path, Vec::new().into(), options)
-                    .await?;
-                self.objects.delete(&path).await
-            })
-            .with_context(|| format!("{} is not writable", self.place))
+        let path = format!(
+            "_probe-{}-{:08x}",
+            crate::clock::now().0,
+            rand::random::<u32>()
+        );
+        let created = self
+            .create(&path, b"first".to_vec())
+            .and_then(|_| self.create(&path, b"second".to_vec()))
+            .with_context(|| format!("{} is not writable", self.place));
+        self.delete(&path)?;
+        ensure!(
+            created? == Created::Exists,
+            "{} overwrites files that are there (it has no conditional create), so rows could be lost: use another store",
+            self.place
+        );
+        Ok(())
     }
 }
 
@@ -128,9 +184,20 @@ fn folder(path: &Path) -> anyhow::Result<Arc<dyn ObjectStore>> {
     Ok(Arc::new(store))
 }
 
-fn s3(output: &config::Output) -> anyhow::Result<Arc<dyn ObjectStore>> {
-    let mut builder = AmazonS3Builder::from_env().with_url(&output.url);
-    for (key, value) in &output.options {
+/// The client's own attempts are few: the writer goes on asking, and can stop in between.
+fn retries() -> RetryConfig {
+    RetryConfig {
+        max_retries: 3,
+        retry_timeout: Duration::from_secs(20),
+        ..Default::default()
+    }
+}
+
+fn s3(url: &str, options: &BTreeMap<String, config::Text>) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    let mut builder = AmazonS3Builder::from_env()
+        .with_url(url)
+        .with_retry(retries());
+    for (key, value) in options {
         let option = key.parse().map_err(|_| {
             anyhow!("output.options.{key} is no option of S3; write for example aws_region")
         })?;
@@ -140,8 +207,7 @@ fn s3(output: &config::Output) -> anyhow::Result<Arc<dyn ObjectStore>> {
         builder = builder.with_config(option, value);
     }
     let store = builder.build().context("output: S3 refuses the options")?;
-    let prefix = output
-        .url
+    let prefix = url
         .splitn(4, '/')
         .nth(3)
         .unwrap_or_default()
@@ -164,7 +230,8 @@ mod tests {
             url: directory.path().join("new").display().to_string(),
             publish_interval: config::Span::seconds(1),
             file_rows_max: 1,
-            ..config::Output::default()
+            cells: false,
+            options: Default::default(),
         };
         let store = Store::open(&output).unwrap();
         store.probe().unwrap();
@@ -173,7 +240,7 @@ mod tests {
             .unwrap();
         store
             .create("t/date=2026-01-01/a.parquet", b"two".to_vec())
-            .unwrap_err();
+            .unwrap();
         let file = directory.path().join("new/t/date=2026-01-01/a.parquet");
         assert_eq!(std::fs::read(file).unwrap(), b"one");
         assert_eq!(store.list("t").unwrap(), ["t/date=2026-01-01/a.parquet"]);
@@ -192,7 +259,8 @@ mod tests {
             url: "ftp://x/y".into(),
             publish_interval: config::Span::seconds(1),
             file_rows_max: 1,
-            ..config::Output::default()
+            cells: false,
+            options: Default::default(),
         };
         let error = Store::open(&output).err().unwrap().to_string();
         assert!(error.contains("s3://"), "{error}");

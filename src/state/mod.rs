@@ -1,9 +1,19 @@
-//! What a partition's log has become so far, and what of it is ready to be published.
+//! The state of one Kafka partition, the unit of order, of checkpoints and of files, and the chain that keeps it.
 //!
-//! Promises: an offset is given out for commit only together with the rows that everything before it
-//! became. This is the seam for the checkpoint chain: [`Shard`] is one partition's state, and everything
-//! it holds is integers and plain values.
+//! Promises: an offset below `next_offset` is never folded again; every record that was read is accounted for exactly
+//! once, in published rows, in the outbox or in an open pane; what is published was checkpointed before.
 
+mod chain;
+mod checkpoint;
 mod shard;
+mod terms;
 
-pub use shard::{Applied, Publication, Rolling, Shard};
+#[cfg(test)]
+mod chain_model;
+
+pub use chain::{
+    Chain, Commit, Created, Found, Halt, Listed, Objects, Step, TableFile, folder, plain, publish,
+};
+pub use checkpoint::{Damage, Hash, Header, Ledger, Saved, decode, hash};
+pub use shard::{Applied, Cadence, Checkpoint, Shard, Start};
+pub use terms::Terms;

@@ -1,29 +1,60 @@
 //! One Kafka partition: its open panes, its outbox, its place in the log.
 
+use std::sync::Arc;
+
+use super::{
+    Terms,
+    checkpoint::{self, Ledger, Saved},
+};
 use crate::{
+    decode::Admit,
     privacy::{Policy, ReleasedPane, release},
     record::EventTime,
     window::{ClosedPane, Observation, Outcome, PartitionWindows, Settings},
 };
 
-/// When an outbox becomes a file.
+/// When the state is written down, and when an outbox becomes files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rolling {
-    /// Milliseconds.
-    pub interval: i64,
+pub struct Cadence {
+    /// Milliseconds between checkpoints.
+    pub checkpoint: i64,
+    /// Milliseconds between publications.
+    pub publish: i64,
+    /// Panes that make a publication due at once.
     pub panes_max: usize,
+}
+
+/// Where a partition begins: anew at an offset, or with what was saved.
+#[derive(Debug, Clone)]
+pub enum Start {
+    At(i64),
+    Resumed(Box<Saved>),
+}
+
+impl Start {
+    /// The first offset to fold.
+    pub fn next_offset(&self) -> i64 {
+        match self {
+            Self::At(offset) => *offset,
+            Self::Resumed(saved) => saved.ledger.next_offset,
+        }
+    }
 }
 
 /// The state of one partition.
 #[derive(Debug)]
 pub struct Shard {
     partition: i32,
+    terms: Arc<Terms>,
     windows: PartitionWindows,
-    /// The next offset to fold; `None` until the first record of a partition without a known start.
-    next_offset: Option<i64>,
+    ledger: Ledger,
     /// Released panes that are in no file yet.
     outbox: Vec<ReleasedPane>,
     last_publication: EventTime,
+    /// None before the first, which is due at once: it fixes where the partition begins.
+    last_checkpoint: Option<EventTime>,
+    /// Whether anything happened since the last checkpoint.
+    is_changed: bool,
 }
 
 /// What became of a record, and the panes that it closed.
@@ -34,92 +65,160 @@ pub enum Applied {
     Counted(Outcome, Vec<ReleasedPane>),
 }
 
-/// Rows to make durable; only then may the offset be committed.
+/// The state at a moment, to be written down.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Publication {
+pub struct Checkpoint {
     pub partition: i32,
+    pub terms: Arc<Terms>,
     /// Everything before this offset was folded.
     pub next_offset: i64,
-    /// Reading again from here loses nothing: the first offset that an open pane stands on.
-    pub commit_offset: i64,
-    pub panes: Vec<ReleasedPane>,
+    /// The state's bytes, a [`Saved`].
+    pub saved: Vec<u8>,
+    /// The outbox, if it is to be published with this checkpoint.
+    pub publication: Option<Vec<ReleasedPane>>,
 }
 
 impl Shard {
-    pub fn new(
+    /// A partition of which nothing was read yet, or one that goes on. What was saved must be of the same terms
+    /// (see [`Shard::settle`]).
+    pub fn begin(
         partition: i32,
-        next_offset: Option<i64>,
-        settings: Settings,
+        start: Start,
+        (settings, terms): (Settings, Arc<Terms>),
         now: EventTime,
     ) -> Self {
+        let (sources, ledger, outbox) = match start {
+            Start::At(offset) => (Default::default(), Ledger::beginning(offset), Vec::new()),
+            Start::Resumed(saved) => {
+                let ledger = saved.ledger_after();
+                let outbox = if saved.publish {
+                    Vec::new()
+                } else {
+                    saved.outbox
+                };
+                (saved.sources, ledger, outbox)
+            }
+        };
         Self {
             partition,
-            windows: PartitionWindows::new(partition, settings),
-            next_offset,
-            outbox: Vec::new(),
+            terms,
+            windows: PartitionWindows::resume(partition, settings, sources),
+            ledger,
+            outbox,
             last_publication: now,
+            last_checkpoint: None,
+            is_changed: true,
         }
+    }
+
+    /// Ends what was counted on other terms: its open panes are cut and put into the outbox, which the returned
+    /// checkpoint publishes, still on the old terms. What the policy of today does not allow is dropped.
+    pub fn settle(
+        partition: i32,
+        saved: Saved,
+        settings: &Settings,
+        (policy, now): (&Policy, EventTime),
+    ) -> Checkpoint {
+        let terms = Arc::new(saved.terms.clone());
+        let settings = terms.settings(settings);
+        let start = Start::Resumed(Box::new(saved));
+        let mut shard = Self::begin(partition, start, (settings, terms), now);
+        let cut = shard.windows.cut();
+        shard.put_out(cut);
+        for pane in &mut shard.outbox {
+            let allowed = policy.admit(&pane.source).unwrap_or_default();
+            pane.attributes
+                .retain(|released| allowed.contains(released.attribute));
+        }
+        shard.checkpoint(now, true)
     }
 
     /// Folds one record, in offset order.
-    pub fn apply(&mut self, observation: Observation, policy: &Policy) -> Applied {
+    pub fn apply(&mut self, observation: Observation) -> Applied {
         let position = observation.position;
-        if self.next_offset.is_some_and(|next| position.offset < next) {
+        let Ok(skipped) = u64::try_from(position.offset - self.ledger.next_offset) else {
             return Applied::Replayed;
-        }
-        self.next_offset = Some(position.next_offset());
+        };
+        self.ledger.skipped += skipped;
+        self.ledger.next_offset = position.next_offset();
+        self.is_changed = true;
         let (outcome, closed) = self.windows.observe(observation);
-        Applied::Counted(outcome, self.put_out(closed, policy))
+        Applied::Counted(outcome, self.put_out(closed))
     }
 
     /// Closes panes of silent sources. Only when the whole log was read: a backlog is not silence.
-    pub fn close_idle(&mut self, now: EventTime, policy: &Policy) -> Vec<ReleasedPane> {
+    pub fn close_idle(&mut self, now: EventTime) -> Vec<ReleasedPane> {
         let closed = self.windows.close_idle(now);
-        self.put_out(closed, policy)
+        self.put_out(closed)
     }
 
-    /// Closes every pane.
-    pub fn drain(&mut self, policy: &Policy) -> Vec<ReleasedPane> {
-        let closed = self.windows.drain();
-        self.put_out(closed, policy)
+    /// Closes every pane: nothing more is expected.
+    pub fn end(&mut self) -> Vec<ReleasedPane> {
+        let closed = self.windows.end();
+        self.put_out(closed)
     }
 
-    /// Takes the outbox if it is time, by `rolling`.
-    pub fn publish_if_due(&mut self, now: EventTime, rolling: Rolling) -> Option<Publication> {
-        let is_due = self.outbox.len() >= rolling.panes_max
-            || self.last_publication.plus(rolling.interval) <= now;
-        if is_due { self.publish(now) } else { None }
+    /// The state, if it is time to write it down.
+    pub fn checkpoint_if_due(&mut self, now: EventTime, cadence: Cadence) -> Option<Checkpoint> {
+        let is_published = !self.outbox.is_empty()
+            && (self.outbox.len() >= cadence.panes_max
+                || self.last_publication.plus(cadence.publish) <= now);
+        let is_old = self
+            .last_checkpoint
+            .is_none_or(|last| last.plus(cadence.checkpoint) <= now);
+        let is_due = is_published || (self.is_changed && is_old);
+        is_due.then(|| self.checkpoint(now, is_published))
     }
 
-    /// Takes the outbox, if there is anything in it.
-    pub fn publish(&mut self, now: EventTime) -> Option<Publication> {
-        self.last_publication = now;
-        if self.outbox.is_empty() {
-            return None;
-        }
-        let next_offset = self
-            .next_offset
-            .expect("rows come from records, and a record sets the next offset");
-        Some(Publication {
+    /// The state as it is. `publish` takes the outbox out of it.
+    pub fn checkpoint(&mut self, now: EventTime, publish: bool) -> Checkpoint {
+        let publish = publish && !self.outbox.is_empty();
+        let saved = checkpoint::encode_saved(
+            (&self.terms, &self.ledger),
+            self.windows.sources(),
+            (&self.outbox, publish),
+        );
+        self.last_checkpoint = Some(now);
+        self.is_changed = false;
+        let publication = publish.then(|| {
+            self.last_publication = now;
+            self.ledger.published += checkpoint::records(&self.outbox);
+            std::mem::take(&mut self.outbox)
+        });
+        Checkpoint {
             partition: self.partition,
-            next_offset,
-            commit_offset: self.windows.first_offset().unwrap_or(next_offset),
-            panes: std::mem::take(&mut self.outbox),
-        })
+            terms: self.terms.clone(),
+            next_offset: self.ledger.next_offset,
+            saved,
+            publication,
+        }
     }
 
-    pub fn next_offset(&self) -> Option<i64> {
-        self.next_offset
+    /// Whether anything happened that no checkpoint holds.
+    pub fn is_changed(&self) -> bool {
+        self.is_changed
+    }
+
+    pub fn next_offset(&self) -> i64 {
+        self.ledger.next_offset
+    }
+
+    pub fn skipped(&self) -> u64 {
+        self.ledger.skipped
     }
 
     pub fn windows(&self) -> &PartitionWindows {
         &self.windows
     }
 
-    fn put_out(&mut self, closed: Vec<ClosedPane>, policy: &Policy) -> Vec<ReleasedPane> {
+    fn put_out(&mut self, closed: Vec<ClosedPane>) -> Vec<ReleasedPane> {
+        self.is_changed |= !closed.is_empty();
         let released: Vec<_> = closed
             .into_iter()
-            .map(|pane| release(pane, policy))
+            .map(|pane| {
+                let thresholds = self.terms.thresholds(pane.unit);
+                release(pane, thresholds)
+            })
             .collect();
         self.outbox.extend(released.iter().cloned());
         released
@@ -131,8 +230,10 @@ mod tests {
     use super::*;
     use crate::{
         config,
+        infer::ModelFacts,
         record::{Position, SourceId},
-        window::Evidence,
+        state,
+        window::{Categories, Evidence, Sources},
     };
 
     const SETTINGS: Settings = Settings {
@@ -142,14 +243,29 @@ mod tests {
         weighting: crate::config::Weighting::People,
         sources_max: 10,
     };
-    const ROLLING: Rolling = Rolling {
-        interval: 60_000,
+    const CADENCE: Cadence = Cadence {
+        checkpoint: 10_000,
+        publish: 60_000,
         panes_max: 2,
     };
 
-    fn shard() -> (Shard, Policy) {
-        let policy = Policy::new(&config::Policy::default(), &[]);
-        (Shard::new(3, Some(5), SETTINGS, EventTime(0)), policy)
+    fn policy() -> Policy {
+        Policy::new(&config::Policy::default(), &[])
+    }
+
+    fn terms(model: &str) -> Arc<Terms> {
+        let facts = ModelFacts {
+            id: model.into(),
+            has_age: true,
+            gender: vec!["female".into(), "male".into()],
+            ethnicity: vec![],
+        };
+        let categories = Categories::new(&[0, 18], &facts);
+        Arc::new(Terms::new(model, &policy(), (categories, &SETTINGS)))
+    }
+
+    fn shard() -> Shard {
+        Shard::begin(3, Start::At(5), (SETTINGS, terms("m@1")), EventTime(0))
     }
 
     fn face(offset: i64, time: i64) -> Observation {
@@ -166,40 +282,123 @@ mod tests {
         }
     }
 
+    fn saved(checkpoint: &Checkpoint) -> Saved {
+        postcard::from_bytes(&checkpoint.saved).unwrap()
+    }
+
     #[test]
     fn an_offset_that_was_folded_already_is_not_folded_again() {
-        let (mut shard, policy) = shard();
-        assert_eq!(shard.apply(face(4, 0), &policy), Applied::Replayed);
+        let mut shard = shard();
+        assert_eq!(shard.apply(face(4, 0)), Applied::Replayed);
         assert!(matches!(
-            shard.apply(face(5, 0), &policy),
+            shard.apply(face(5, 0)),
             Applied::Counted(Outcome::Face, _)
         ));
-        assert_eq!(shard.apply(face(5, 0), &policy), Applied::Replayed);
-        assert_eq!(shard.next_offset(), Some(6));
+        assert_eq!(shard.apply(face(5, 0)), Applied::Replayed);
+        assert_eq!(shard.next_offset(), 6);
     }
 
     #[test]
-    fn the_commit_offset_never_passes_an_open_pane() {
-        let (mut shard, policy) = shard();
-        shard.apply(face(5, 1_000), &policy);
-        shard.apply(face(6, 11_000), &policy);
-        let publication = shard.publish(EventTime(0)).unwrap();
-        assert_eq!((publication.next_offset, publication.commit_offset), (7, 6));
-        shard.drain(&policy);
-        let publication = shard.publish(EventTime(0)).unwrap();
-        assert_eq!((publication.next_offset, publication.commit_offset), (7, 7));
-        assert_eq!(shard.publish(EventTime(0)), None);
+    fn offsets_without_a_record_are_counted_as_skipped() {
+        let mut shard = shard();
+        shard.apply(face(5, 0));
+        shard.apply(face(9, 0));
+        assert_eq!((shard.next_offset(), shard.skipped()), (10, 3));
+        assert!(saved(&shard.checkpoint(EventTime(0), false)).is_conserved());
     }
 
     #[test]
-    fn a_file_is_due_by_time_or_by_size() {
-        let (mut shard, policy) = shard();
-        shard.apply(face(5, 1_000), &policy);
-        shard.apply(face(6, 11_000), &policy);
-        assert_eq!(shard.publish_if_due(EventTime(59_999), ROLLING), None);
-        assert!(shard.publish_if_due(EventTime(60_000), ROLLING).is_some());
-        shard.apply(face(7, 21_000), &policy);
-        shard.apply(face(8, 31_000), &policy);
-        assert!(shard.publish_if_due(EventTime(60_001), ROLLING).is_some());
+    fn what_is_saved_goes_on_where_it_was() {
+        let mut shard = shard();
+        shard.apply(face(5, 1_000));
+        shard.apply(face(6, 11_000));
+        shard.apply(face(7, 12_000));
+        let first = saved(&shard.checkpoint(EventTime(0), false));
+        assert_eq!((first.sources.records(), first.outbox.len()), (2, 1));
+        assert!(first.is_conserved());
+        let start = Start::Resumed(Box::new(first.clone()));
+        let mut again = Shard::begin(3, start, (SETTINGS, terms("m@1")), EventTime(0));
+        assert_eq!(again.apply(face(7, 0)), Applied::Replayed);
+        let second = saved(&again.checkpoint(EventTime(0), false));
+        assert_eq!(second, first);
+    }
+
+    #[test]
+    fn a_publication_leaves_the_outbox_and_enters_the_ledger() {
+        let mut shard = shard();
+        shard.apply(face(5, 1_000));
+        shard.apply(face(6, 11_000));
+        let published = shard.checkpoint(EventTime(0), true);
+        assert_eq!(published.publication.as_ref().unwrap().len(), 1);
+        let before = saved(&published);
+        assert!(before.publish && before.is_conserved() && before.ledger.published == 0);
+        let after = saved(&shard.checkpoint(EventTime(0), true));
+        assert!(!after.publish && after.is_conserved());
+        assert_eq!((after.ledger.published, after.outbox.len()), (1, 0));
+        assert_eq!(before.ledger_after(), after.ledger);
+    }
+
+    #[test]
+    fn a_checkpoint_is_due_at_once_then_by_time_and_a_publication_by_time_or_size() {
+        let mut shard = shard();
+        let mut due = |now, faces: &[(i64, i64)]| {
+            for &(offset, time) in faces {
+                shard.apply(face(offset, time));
+            }
+            let checkpoint = shard.checkpoint_if_due(EventTime(now), CADENCE);
+            checkpoint.map(|checkpoint| checkpoint.publication.map(|panes| panes.len()))
+        };
+        assert_eq!(due(0, &[]), Some(None), "where the partition begins");
+        assert_eq!(due(20_000, &[]), None, "nothing happened");
+        assert_eq!(due(9_999, &[(5, 1_000)]), None);
+        assert_eq!(due(10_000, &[]), Some(None));
+        assert_eq!(due(59_999, &[(6, 11_000)]), Some(None));
+        assert_eq!(due(60_000, &[]), Some(Some(1)));
+        assert_eq!(due(60_001, &[(7, 21_000), (8, 31_000)]), Some(Some(2)));
+    }
+
+    #[test]
+    fn other_terms_cut_the_open_panes_and_publish_them_on_the_old_ones() {
+        let mut shard = shard();
+        shard.apply(face(5, 1_000));
+        shard.apply(face(6, 11_000));
+        let old = saved(&shard.checkpoint(EventTime(0), false));
+        let cut = Shard::settle(3, old, &SETTINGS, (&policy(), EventTime(0)));
+        assert_eq!(cut.terms.model, "m@1");
+        let panes = cut.publication.as_ref().unwrap();
+        assert_eq!(panes.len(), 2);
+        assert_eq!(panes[1].by, crate::window::ClosedBy::Change);
+        let rest = saved(&cut);
+        assert!(rest.is_conserved() && rest.sources.open_panes() == 0);
+        // The pane that was cut goes on: nothing of it became late.
+        let start = Start::Resumed(Box::new(rest));
+        let mut next = Shard::begin(3, start, (SETTINGS, terms("m@2")), EventTime(0));
+        assert!(matches!(
+            next.apply(face(7, 12_000)),
+            Applied::Counted(Outcome::Face, _)
+        ));
+    }
+
+    #[test]
+    fn what_was_written_reads_back_and_what_was_damaged_does_not() {
+        let mut shard = shard();
+        shard.apply(face(5, 1_000));
+        let header = state::Header {
+            seq: 7,
+            parent: Some([1; 32]),
+            writer: 9,
+            written: EventTime(3),
+            previous_publication: Some(2),
+        };
+        let (bytes, _) = checkpoint::encode(&header, &shard.checkpoint(EventTime(0), false).saved);
+        let (read, saved) = checkpoint::decode(&bytes).unwrap();
+        assert_eq!(read, header);
+        assert_ne!(saved.sources, Sources::default());
+        for place in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= 1;
+            checkpoint::decode(&damaged).unwrap_err();
+            checkpoint::decode(&bytes[..place]).unwrap_err();
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! What became of the records that a pane stands for: exact totals, no attribute.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{decode::Reject, record::Position};
 
 /// Totals of a pane. Every record is counted in exactly one of faces, late and rejected.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accounting {
     pub faces: u64,
     pub late: u64,

@@ -1,5 +1,7 @@
 //! The categories that are counted: the model's labels, and bands of age.
 
+use serde::{Deserialize, Serialize};
+
 use super::Evidence;
 use crate::{
     infer::ModelFacts,
@@ -7,7 +9,7 @@ use crate::{
 };
 
 /// The names of the categories, in the order in which tallies hold them.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Categories {
     age_starts: Vec<u32>,
     labels: [Vec<String>; 3],

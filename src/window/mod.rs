@@ -14,7 +14,7 @@ mod tally;
 pub use accounting::Accounting;
 pub use categories::Categories;
 pub use pane::{ClosedBy, ClosedPane, Unit};
-pub use partition::PartitionWindows;
+pub use partition::{PartitionWindows, Sources};
 pub use rolling::{Rolling, Shares, View};
 pub use source::Outcome;
 pub use tally::{Evidence, Tally, TrackEvidence};

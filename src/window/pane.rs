@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Accounting, Evidence, Observation, Settings, Tally, TrackEvidence};
 use crate::{
     config::Weighting,
@@ -9,7 +11,7 @@ use crate::{
 };
 
 /// What a vote stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unit {
     /// Every face had a track id: a vote is a person's track.
     Tracks,
@@ -27,24 +29,27 @@ impl Unit {
 }
 
 /// What ended a pane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClosedBy {
     /// The source's watermark passed its end.
     Watermark,
     /// Nothing came for it for `idle_after`.
     Idle,
-    /// The partition was given up: shutdown or rebalance. More rows of the same pane may follow.
-    Drain,
+    /// The stream has ended: nothing more is expected.
+    End,
+    /// Another model, policy or kind of window took over: more rows of the same pane follow.
+    Change,
 }
 
 impl ClosedBy {
-    pub const ALL: [Self; 3] = [Self::Watermark, Self::Idle, Self::Drain];
+    pub const ALL: [Self; 4] = [Self::Watermark, Self::Idle, Self::End, Self::Change];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Watermark => "watermark",
             Self::Idle => "idle",
-            Self::Drain => "drain",
+            Self::End => "end",
+            Self::Change => "change",
         }
     }
 }
@@ -75,7 +80,7 @@ pub(super) struct PaneName {
 }
 
 /// An open pane.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Pane {
     accounting: Accounting,
     /// The votes of faces that vote for themselves.
@@ -87,8 +92,8 @@ pub(super) struct Pane {
 }
 
 impl Pane {
-    pub(super) fn first_offset(&self) -> i64 {
-        self.accounting.first_offset
+    pub(super) fn records(&self) -> u64 {
+        self.accounting.records()
     }
 
     pub(super) fn face(

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     ClosedBy, ClosedPane, Observation, Settings,
     pane::{Pane, PaneName},
@@ -17,22 +19,53 @@ use crate::{
 pub struct PartitionWindows {
     partition: i32,
     settings: Settings,
-    sources: BTreeMap<SourceId, SourceWindows>,
+    sources: Sources,
+}
+
+/// What of [`PartitionWindows`] outlives the process: every source's watermark and open panes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Sources(BTreeMap<SourceId, SourceWindows>);
+
+impl Sources {
+    pub fn open_panes(&self) -> usize {
+        self.0.values().map(SourceWindows::open_panes).sum()
+    }
+
+    /// Records in the open panes.
+    pub fn records(&self) -> u64 {
+        self.0.values().map(SourceWindows::records).sum()
+    }
+
+    /// Each source, the event time up to which its panes are closed, and how many are open.
+    pub fn iter(&self) -> impl Iterator<Item = (&SourceId, EventTime, usize)> {
+        self.0
+            .iter()
+            .map(|(id, source)| (id, source.closed_until(), source.open_panes()))
+    }
 }
 
 impl PartitionWindows {
     pub fn new(partition: i32, settings: Settings) -> Self {
+        Self::resume(partition, settings, Sources::default())
+    }
+
+    /// Goes on with panes that were open before.
+    pub fn resume(partition: i32, settings: Settings, sources: Sources) -> Self {
         Self {
             partition,
             settings,
-            sources: BTreeMap::new(),
+            sources,
         }
+    }
+
+    pub fn sources(&self) -> &Sources {
+        &self.sources
     }
 
     /// Counts one record, and closes what its time has passed.
     pub fn observe(&mut self, mut observation: Observation) -> (Outcome, Vec<ClosedPane>) {
-        if !self.sources.contains_key(&observation.source)
-            && self.sources.len() >= self.settings.sources_max
+        if !self.sources.0.contains_key(&observation.source)
+            && self.sources.0.len() >= self.settings.sources_max
         {
             observation.source = SourceId::unknown();
             observation.outcome = observation.outcome.and(Err(Reject::TooManySources));
@@ -40,6 +73,7 @@ impl PartitionWindows {
         let settings = self.settings;
         let source = self
             .sources
+            .0
             .entry(observation.source.clone())
             .or_insert_with(SourceWindows::new);
         let outcome = source.observe(&observation, &settings);
@@ -58,30 +92,19 @@ impl PartitionWindows {
     }
 
     /// Closes everything.
-    pub fn drain(&mut self) -> Vec<ClosedPane> {
+    pub fn end(&mut self) -> Vec<ClosedPane> {
         let settings = self.settings;
-        self.close(ClosedBy::Drain, |source| source.close_all(&settings))
+        self.close(ClosedBy::End, |source| source.close_all(&settings))
     }
 
-    /// The first offset that any open pane stands on: reading again from here loses nothing.
-    pub fn first_offset(&self) -> Option<i64> {
-        self.sources
-            .values()
-            .filter_map(SourceWindows::first_offset)
-            .min()
-    }
-
-    pub fn open_panes(&self) -> usize {
-        self.sources.values().map(SourceWindows::open_panes).sum()
-    }
-
-    pub fn has_source(&self, source: &SourceId) -> bool {
-        self.sources.contains_key(source)
+    /// Takes out every pane, so that what means something else begins new rows. Nothing becomes late by it.
+    pub fn cut(&mut self) -> Vec<ClosedPane> {
+        self.close(ClosedBy::Change, SourceWindows::cut)
     }
 
     /// The event time up to which the source's panes are closed; `None` before the first.
     pub fn closed_until(&self, source: &SourceId) -> Option<EventTime> {
-        let until = self.sources.get(source)?.closed_until();
+        let until = self.sources.0.get(source)?.closed_until();
         (until != EventTime::MIN).then_some(until)
     }
 
@@ -92,6 +115,7 @@ impl PartitionWindows {
     ) -> Vec<ClosedPane> {
         let taken: Vec<_> = self
             .sources
+            .0
             .iter_mut()
             .map(|(id, source)| (id.clone(), take(source)))
             .collect();

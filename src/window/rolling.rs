@@ -24,7 +24,7 @@ pub struct Rolling {
     series_max: usize,
     own: HashSet<SourceId>,
     rings: HashMap<SourceId, Vec<Ring>>,
-    /// Keeps panes that start together apart: two partitions, or a drain.
+    /// Keeps panes that start together apart: two partitions, or a change of terms.
     panes_seen: u64,
 }
 
@@ -33,6 +33,8 @@ pub struct Rolling {
 pub struct View {
     pub source: SourceId,
     pub window: Span,
+    /// Where there is none, the source has gone silent, or to another instance.
+    pub panes: usize,
     pub faces: u64,
     /// Detections if any pane's votes are.
     pub unit: Unit,
@@ -130,6 +132,37 @@ impl Rolling {
             .collect()
     }
 
+    /// Adds panes of before a restart, which were shown already, and returns the views as they are then.
+    pub fn restore(&mut self, panes: Vec<ReleasedPane>, now: EventTime) -> Vec<View> {
+        let last: BTreeMap<SourceId, Vec<View>> = panes
+            .into_iter()
+            .map(|pane| (pane.source.clone(), self.add(pane, now)))
+            .collect();
+        last.into_values().flatten().collect()
+    }
+
+    /// Takes out the panes of a partition that somebody else goes on with. Returns the views that changed; those of
+    /// sources with no pane left are empty, and the sources are forgotten.
+    pub fn forget(&mut self, partition: i32) -> Vec<View> {
+        let mut changed = Vec::new();
+        for (source, rings) in &mut self.rings {
+            for ring in rings.iter_mut() {
+                if ring.forget(partition) {
+                    changed.push(ring.view(source));
+                }
+            }
+        }
+        let own = &mut self.own;
+        self.rings.retain(|source, rings| {
+            let is_used = rings.iter().any(|ring| !ring.panes.is_empty());
+            if !is_used {
+                own.remove(source);
+            }
+            is_used
+        });
+        changed
+    }
+
     /// Empties the windows whose source has been silent for longer than they are, and returns them.
     pub fn expire(&mut self, now: EventTime) -> Vec<View> {
         let mut changed = Vec::new();
@@ -182,6 +215,21 @@ impl Ring {
         }
     }
 
+    /// Takes out a partition's panes, and says whether there were any.
+    fn forget(&mut self, partition: i32) -> bool {
+        let gone: Vec<_> = self
+            .panes
+            .extract_if(.., |_, pane| pane.partition == partition)
+            .map(|(_, pane)| pane)
+            .collect();
+        for pane in &gone {
+            for (attribute, cells) in shown_cells(pane) {
+                self.evidence[attribute as usize].remove(cells);
+            }
+        }
+        !gone.is_empty()
+    }
+
     fn view(&self, source: &SourceId) -> View {
         let mut sums: BTreeMap<Attribute, Shares> = BTreeMap::new();
         for pane in self.panes.values() {
@@ -209,6 +257,7 @@ impl Ring {
             },
             source: source.clone(),
             window: self.span,
+            panes: self.panes.len(),
             faces: self.panes.values().map(|pane| pane.accounting.faces).sum(),
             attributes: sums.into_iter().collect(),
         }
@@ -241,7 +290,7 @@ mod tests {
     use super::*;
     use crate::{
         config,
-        privacy::{Policy, release},
+        privacy::{Thresholds, release},
         window::{ClosedBy, ClosedPane, Evidence, Tally},
     };
 
@@ -266,7 +315,8 @@ mod tests {
             unit: Unit::Tracks,
             tally,
         };
-        release(closed, &Policy::new(&config::Policy::default(), &[]))
+        let thresholds = Thresholds::of(&config::Policy::default(), Unit::Tracks);
+        release(closed, thresholds)
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Observation, Settings, pane::Pane};
 use crate::record::EventTime;
 
 /// Cameras have clocks of their own, so each source has a watermark of its own.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct SourceWindows {
     /// Panes that end here or earlier are closed; what belongs to them is late. Follows the watermark
     /// (the newest event time less the allowed lateness), and closing by silence.
@@ -39,8 +41,9 @@ impl SourceWindows {
         self.closed_until
     }
 
-    pub(super) fn first_offset(&self) -> Option<i64> {
-        self.open.values().map(Pane::first_offset).min()
+    /// Records in the open panes.
+    pub(super) fn records(&self) -> u64 {
+        self.open.values().map(Pane::records).sum()
     }
 
     /// Counts a record in the pane of its time; in the oldest open one if that is closed already.
@@ -89,6 +92,11 @@ impl SourceWindows {
     /// Takes out every pane.
     pub(super) fn close_all(&mut self, settings: &Settings) -> Vec<(EventTime, Pane)> {
         self.take_while(|_, _| true, settings)
+    }
+
+    /// Takes out every pane without closing any: what comes later may begin them again.
+    pub(super) fn cut(&mut self) -> Vec<(EventTime, Pane)> {
+        std::mem::take(&mut self.open).into_iter().collect()
     }
 
     fn take_while(

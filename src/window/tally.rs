@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     estimate::{CellCounts, Grid},
     record::Attribute,
@@ -27,7 +29,7 @@ impl Evidence {
 }
 
 /// What the crops of one track say. Integers, so that their order changes no bit.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TrackEvidence {
     /// Sums of log probabilities, in steps of 1/1000.
     logs: [Vec<i64>; 3],
@@ -69,7 +71,7 @@ fn winner<T: Ord>(weights: &[T]) -> Option<usize> {
 }
 
 /// Votes by attribute: a commutative monoid under [`Tally::merge`].
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tally {
     counts: [Vec<u64>; 3],
     cells: [CellCounts; 3],

@@ -176,10 +176,11 @@ fn a_topic_that_is_not_there_ends_the_start_with_the_fix() {
 }
 
 #[test]
-fn a_store_that_fails_ends_the_program_with_its_error() {
+fn a_store_that_fails_for_too_long_ends_the_program_with_its_error() {
     let topic = Broker::shared().topic("store-fails", 1);
     let folder = tempfile::tempdir().unwrap();
-    let service = Service::start(&Service::config(&topic, folder.path(), SOURCE));
+    let limits = format!("{SOURCE}[limits]\nstore_stall_max = \"2s\"\n");
+    let service = Service::start(&Service::config(&topic, folder.path(), &limits));
     // A file where the table's folder should be.
     std::fs::write(folder.path().join("windows"), "").unwrap();
     topic.send([Event {
@@ -189,7 +190,8 @@ fn a_store_that_fails_ends_the_program_with_its_error() {
     let said = service.process.finish(60);
     assert_eq!(said.code, Some(1), "{}", said.stderr);
     assert!(
-        said.stderr.contains("stage write: write windows/date="),
+        said.stderr
+            .contains("limits.store_stall_max: write windows/date="),
         "{}",
         said.stderr
     );

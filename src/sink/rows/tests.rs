@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use super::*;
 use crate::{
     infer::ModelFacts,
-    privacy::ReleasedAttribute,
+    privacy::{Policy, ReleasedAttribute},
     record::{Position, SourceId},
-    window::{ClosedBy, Unit},
+    window::{Categories, ClosedBy, Settings, Unit},
 };
 
 fn provenance() -> Provenance {
@@ -17,10 +17,17 @@ fn provenance() -> Provenance {
         gender: vec!["female".into(), "male".into()],
         ethnicity: vec![],
     };
+    let policy = Policy::new(&crate::config::Policy::default(), &[]);
+    let settings = Settings {
+        pane: 10_000,
+        lateness_max: 0,
+        idle_after: 0,
+        sources_max: 1,
+        weighting: Default::default(),
+    };
+    let categories = Categories::new(&[0], &facts);
     Provenance {
-        model: facts.id.clone(),
-        policy: Arc::new(Policy::new(&crate::config::Policy::default(), &[])),
-        categories: Arc::new(Categories::new(&[0], &facts)),
+        terms: Arc::new(Terms::new(&facts.id, &policy, (categories, &settings))),
         calibrations: Arc::default(),
     }
 }

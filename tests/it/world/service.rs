@@ -102,6 +102,7 @@ pane = "2s"
 lateness_max = "1s"
 idle_after = "2s"
 rolling = ["10s", "1m"]
+on_stop = "close"
 [output]
 url = "{out}"
 publish_interval = "1s"

@@ -1,0 +1,344 @@
+//! The checkpoint chain of one partition: how its state goes from one owner to the next without a record lost or
+//! counted twice, whoever believes to own it.
+//!
+//! Correctness rests on one thing: a name in the store can be created once. Nothing here waits or tries again; each
+//! [`Commit::advance`] is one request to the store, so that a test can put anything between any two of them.
+
+use super::checkpoint::{self, Damage, Hash, Header, Saved};
+use crate::{privacy::ReleasedPane, record::EventTime};
+
+/// The store that checkpoints and tables go to.
+pub trait Objects {
+    /// Creates a checkpoint file. An error leaves open whether it was created.
+    fn create(&self, path: &str, bytes: &[u8]) -> anyhow::Result<Created>;
+    /// `None` if there is no such file.
+    fn read(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>>;
+    /// The checkpoint files of a folder, in order of their names; a file that was created before is among them.
+    fn list(&self, folder: &str) -> anyhow::Result<Vec<Listed>>;
+    /// Deletes a checkpoint file that nobody needs.
+    fn delete(&self, path: &str) -> anyhow::Result<()>;
+    /// Creates a file of a table.
+    fn create_table(&self, path: &str, bytes: &[u8]) -> anyhow::Result<Created>;
+    /// Which checkpoint a table's file says that it was made of.
+    fn origin(&self, path: &str) -> anyhow::Result<Option<String>>;
+}
+
+/// What became of a request to create.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    New,
+    /// The name was taken, and stays as it was.
+    Exists,
+}
+
+/// A file of the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub path: String,
+    pub modified: EventTime,
+}
+
+/// Why a step did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum Halt {
+    /// Somebody else owns the partition.
+    #[error("another instance has written the next checkpoint")]
+    Deposed,
+    /// The store could not be asked; the step can be taken again.
+    #[error(transparent)]
+    Store(#[from] anyhow::Error),
+    #[error(
+        "{path} holds rows of another checkpoint: the chain's files were removed, or two groups write here. \
+         Use another output.url or kafka.group, or move the tables away"
+    )]
+    Foreign { path: String },
+    #[error("{path}: {damage}. `demograph state verify` shows the chain; nothing was changed")]
+    Damaged { path: String, damage: Damage },
+}
+
+/// A file of a table that belongs to a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableFile {
+    pub path: String,
+    pub bytes: Vec<u8>,
+}
+
+/// The newest checkpoint that this owner knows of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Head {
+    seq: u64,
+    hash: Hash,
+    last_publication: Option<u64>,
+}
+
+/// One partition's chain, as one owner sees it.
+#[derive(Debug, Clone)]
+pub struct Chain {
+    folder: String,
+    writer: u64,
+    head: Option<Head>,
+}
+
+/// The newest checkpoint of a chain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    pub header: Header,
+    pub saved: Saved,
+    /// What the tables of its outbox must say that they were made of.
+    pub mark: String,
+}
+
+/// A checkpoint on its way: create, read back where that is unclear, check the head, publish.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    path: String,
+    bytes: Vec<u8>,
+    head: Head,
+    folder: String,
+    files: Vec<TableFile>,
+    step: Step,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Create,
+    ReadBack,
+    HeadCheck,
+    /// So many files of tables are there.
+    Publish(usize),
+    Done,
+}
+
+impl Chain {
+    /// The chain of `state/v1/GROUP/TOPIC/p=N`. Knows no head before [`Chain::recover`].
+    pub fn new((group, topic): (&str, &str), partition: i32, writer: u64) -> Self {
+        Self {
+            folder: folder(group, topic, partition),
+            writer,
+            head: None,
+        }
+    }
+
+    /// The same chain in the hands of another process.
+    #[cfg(test)]
+    pub(super) fn written_by(self, writer: u64) -> Self {
+        Self { writer, ..self }
+    }
+
+    /// Reads the newest checkpoint; `None` where there is none yet.
+    pub fn recover(&mut self, objects: &dyn Objects) -> Result<Option<Found>, Halt> {
+        let Some(newest) = objects.list(&self.folder)?.pop() else {
+            return Ok(None);
+        };
+        let bytes = read(objects, &newest.path)?;
+        let (header, saved) = decode(&newest.path, &bytes)?;
+        let hash = checkpoint::hash(&bytes).expect("what decodes ends with its hash");
+        self.head = Some(Head {
+            seq: header.seq,
+            hash,
+            last_publication: match saved.publish {
+                true => Some(header.seq),
+                false => header.previous_publication,
+            },
+        });
+        Ok(Some(Found {
+            header,
+            saved,
+            mark: mark(&hash),
+        }))
+    }
+
+    /// The checkpoint after the head. `publish` says whether its outbox is published under its number.
+    pub fn commit(&self, saved: &[u8], publish: bool, now: EventTime) -> Commit {
+        let seq = self.head.map_or(0, |head| head.seq + 1);
+        let previous_publication = self.head.and_then(|head| head.last_publication);
+        let header = Header {
+            seq,
+            parent: self.head.map(|head| head.hash),
+            writer: self.writer,
+            written: now,
+            previous_publication,
+        };
+        let (bytes, hash) = checkpoint::encode(&header, saved);
+        Commit {
+            path: path(&self.folder, seq),
+            bytes,
+            head: Head {
+                seq,
+                hash,
+                last_publication: match publish {
+                    true => Some(seq),
+                    false => previous_publication,
+                },
+            },
+            folder: self.folder.clone(),
+            files: Vec::new(),
+            step: Step::Create,
+        }
+    }
+
+    /// The commit is done: what comes next comes after it.
+    pub fn advance(&mut self, commit: &Commit) {
+        assert_eq!(
+            commit.step,
+            Step::Done,
+            "a head is what is written and published"
+        );
+        self.head = Some(commit.head);
+    }
+
+    /// The panes of this and earlier publications that end after `since`, newest publication first. Stops where the
+    /// chain was collected.
+    pub fn history(
+        &self,
+        objects: &dyn Objects,
+        since: EventTime,
+    ) -> Result<Vec<ReleasedPane>, Halt> {
+        let mut panes = Vec::new();
+        let mut next = self.head.and_then(|head| head.last_publication);
+        while let Some(seq) = next {
+            let path = path(&self.folder, seq);
+            let Some(bytes) = objects.read(&path)? else {
+                break;
+            };
+            let (header, saved) = decode(&path, &bytes)?;
+            let before = panes.len();
+            panes.extend(saved.outbox.into_iter().filter(|pane| pane.end > since));
+            if panes.len() == before {
+                break;
+            }
+            next = header.previous_publication;
+        }
+        Ok(panes)
+    }
+
+    /// Deletes what nobody needs: all but the head and `keep` behind it, if older than `before`.
+    pub fn collect(
+        &self,
+        objects: &dyn Objects,
+        (keep, before): (u64, EventTime),
+    ) -> anyhow::Result<usize> {
+        let Some(head) = self.head else { return Ok(0) };
+        let first = path(&self.folder, head.seq.saturating_sub(keep));
+        let old: Vec<_> = objects
+            .list(&self.folder)?
+            .into_iter()
+            .filter(|file| file.path < first && file.modified < before)
+            .collect();
+        for file in &old {
+            objects.delete(&file.path)?;
+        }
+        Ok(old.len())
+    }
+}
+
+impl Commit {
+    /// The number of the checkpoint: part of the names of its tables.
+    pub fn seq(&self) -> u64 {
+        self.head.seq
+    }
+
+    /// What the checkpoint's tables must say that they were made of.
+    pub fn mark(&self) -> String {
+        mark(&self.head.hash)
+    }
+
+    /// Gives it the tables of its outbox, which are created once the checkpoint holds.
+    pub fn with_tables(self, files: Vec<TableFile>) -> Self {
+        Self { files, ..self }
+    }
+
+    pub fn step(&self) -> Step {
+        self.step
+    }
+
+    /// Takes one step. After [`Halt::Store`] it can be called again.
+    pub fn advance(&mut self, objects: &dyn Objects) -> Result<Step, Halt> {
+        self.step = match self.step {
+            Step::Create => {
+                // Whatever the answer, the next question is what is there now.
+                self.step = Step::ReadBack;
+                match objects.create(&self.path, &self.bytes)? {
+                    Created::New => Step::HeadCheck,
+                    Created::Exists => Step::ReadBack,
+                }
+            }
+            Step::ReadBack => match objects.read(&self.path)? {
+                None => Step::Create,
+                Some(bytes) if bytes == self.bytes => Step::HeadCheck,
+                Some(_) => return Err(Halt::Deposed),
+            },
+            Step::HeadCheck => {
+                let newest = objects.list(&self.folder)?.pop();
+                if newest.is_some_and(|newest| newest.path > self.path) {
+                    return Err(Halt::Deposed);
+                }
+                self.published(0)
+            }
+            Step::Publish(done) => {
+                publish(objects, &self.files[done], &self.mark())?;
+                self.published(done + 1)
+            }
+            Step::Done => Step::Done,
+        };
+        Ok(self.step)
+    }
+
+    fn published(&self, files: usize) -> Step {
+        match files < self.files.len() {
+            true => Step::Publish(files),
+            false => Step::Done,
+        }
+    }
+}
+
+/// Creates a table's file, or finds that it is there: an earlier attempt, or another owner, was faster.
+pub fn publish(objects: &dyn Objects, file: &TableFile, mark: &str) -> Result<(), Halt> {
+    if objects.create_table(&file.path, &file.bytes)? == Created::New {
+        return Ok(());
+    }
+    match objects.origin(&file.path)? {
+        Some(origin) if origin == mark => Ok(()),
+        _ => Err(Halt::Foreign {
+            path: file.path.clone(),
+        }),
+    }
+}
+
+/// Where a partition's checkpoints are.
+pub fn folder(group: &str, topic: &str, partition: i32) -> String {
+    format!("state/v1/{}/{}/p={partition}", plain(group), plain(topic))
+}
+
+/// A name as a part of a path: anything but letters, digits, `.`, `_` and `-` as %XX.
+pub fn plain(name: &str) -> String {
+    name.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => {
+                char::from(byte).to_string()
+            }
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+fn path(folder: &str, seq: u64) -> String {
+    format!("{folder}/{seq:020}.ckpt")
+}
+
+fn mark(hash: &Hash) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read(objects: &dyn Objects, path: &str) -> Result<Vec<u8>, Halt> {
+    let found = objects.read(path)?;
+    Ok(found.ok_or_else(|| anyhow::anyhow!("{path} was listed and is not there"))?)
+}
+
+fn decode(path: &str, bytes: &[u8]) -> Result<(Header, Saved), Halt> {
+    checkpoint::decode(bytes).map_err(|damage| Halt::Damaged {
+        path: path.to_owned(),
+        damage,
+    })
+}

@@ -1,0 +1,53 @@
+//! What rows mean: which model, which policy, which categories and windows. Rows of different terms never mix.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{self, Weighting},
+    privacy::{Policy, Thresholds},
+    window::{Categories, Settings, Unit},
+};
+
+/// The terms on which faces are counted and released.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Terms {
+    pub model: String,
+    /// The policy's id, which changes with anything that it says.
+    pub policy: String,
+    pub rules: config::Policy,
+    pub categories: Categories,
+    /// The length of a pane in milliseconds.
+    pub pane: i64,
+    pub weighting: Weighting,
+}
+
+impl Terms {
+    pub fn new(
+        model: &str,
+        policy: &Policy,
+        (categories, settings): (Categories, &Settings),
+    ) -> Self {
+        Self {
+            model: model.to_owned(),
+            policy: policy.id.clone(),
+            rules: policy.rules().clone(),
+            categories,
+            pane: settings.pane,
+            weighting: settings.weighting,
+        }
+    }
+
+    /// The least number of people that may be shown.
+    pub fn thresholds(&self, unit: Unit) -> Thresholds {
+        Thresholds::of(&self.rules, unit)
+    }
+
+    /// The settings with which panes of these terms are cut.
+    pub(super) fn settings(&self, settings: &Settings) -> Settings {
+        Settings {
+            pane: self.pane,
+            weighting: self.weighting,
+            ..*settings
+        }
+    }
+}
