@@ -23,6 +23,8 @@ use crate::record::{EventTime, SourceId};
 
 /// Rows that are written at once.
 const CHUNK: usize = 8 * 1024;
+/// Rows of each file that are decoded at once: of hundreds of files, so few.
+const BATCH: usize = 256;
 
 /// The facts of a daily file that say what went in: how many files, the SHA-256 of their names, the names, the rows.
 const INPUTS: &str = "inputs";
@@ -92,7 +94,7 @@ pub fn inputs(footer: &Footer) -> anyhow::Result<BTreeSet<String>> {
 
 type Key = (SourceId, EventTime);
 
-/// Takes the rows of all files in the order of source and window.
+/// Takes the rows of all files in the order of source and window; those of one window file by file.
 fn interleave(
     table: Table,
     files: Vec<(String, Vec<u8>)>,
@@ -113,9 +115,10 @@ fn interleave(
             if !run.advance()? {
                 break;
             }
-            let behind = next.peek().is_some_and(|Reverse((key, _))| run.key > *key);
+            let place = (run.key.clone(), index);
+            let behind = next.peek().is_some_and(|Reverse(first)| place > *first);
             if behind {
-                next.push(Reverse((run.key.clone(), index)));
+                next.push(Reverse(place));
                 break;
             }
         }
@@ -140,7 +143,7 @@ impl Run {
     fn open(table: Table, name: String, bytes: Vec<u8>) -> anyhow::Result<Option<Self>> {
         let schema = table.schema();
         let mut run = Self {
-            batches: batches(bytes).with_context(|| name.clone())?,
+            batches: batches(bytes, BATCH).with_context(|| name.clone())?,
             name,
             batch: RecordBatch::new_empty(schema.clone()),
             schema,

@@ -19,6 +19,10 @@ use parquet::{
 const FACT: &str = "demograph.";
 /// The footer's length and the magic bytes, at the very end.
 const END: usize = 8;
+/// Rows of a row group: what a writer holds, and what a reader can skip.
+const GROUP: usize = 128 * 1024;
+/// Rows of a batch where a whole file is read.
+const BATCH: usize = 1024;
 /// The fact that names the checkpoint whose outbox the file holds.
 pub const CHECKPOINT: &str = "checkpoint";
 
@@ -39,6 +43,7 @@ impl Encoder {
             .map(|(key, value)| KeyValue::new(format!("{FACT}{key}"), value.clone()))
             .collect();
         let properties = WriterProperties::builder()
+            .set_max_row_group_row_count(Some(GROUP))
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_created_by(concat!("demograph ", env!("CARGO_PKG_VERSION")).into())
             .set_key_value_metadata(Some(metadata))
@@ -62,9 +67,10 @@ impl Encoder {
 /// The batches of a file, each decoded when it is asked for.
 pub type Batches = Box<dyn Iterator<Item = anyhow::Result<RecordBatch>>>;
 
-/// Opens a file that [`encode`] wrote.
-pub fn batches(bytes: Vec<u8>) -> anyhow::Result<Batches> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes))?.build()?;
+/// Opens a file that [`encode`] wrote; so many rows make a batch.
+pub fn batches(bytes: Vec<u8>, rows: usize) -> anyhow::Result<Batches> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes))?;
+    let reader = reader.with_batch_size(rows).build()?;
     Ok(Box::new(reader.map(|batch| Ok(batch?))))
 }
 
@@ -79,7 +85,7 @@ pub(super) fn fact(bytes: Vec<u8>, name: &str) -> anyhow::Result<Option<String>>
 
 /// The rows of a file that [`encode`] wrote.
 pub fn decode(bytes: Vec<u8>) -> anyhow::Result<Vec<RecordBatch>> {
-    batches(bytes)?.collect()
+    batches(bytes, BATCH)?.collect()
 }
 
 /// What the end of a file says of it.

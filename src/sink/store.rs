@@ -231,6 +231,7 @@ mod tests {
             publish_interval: config::Span::seconds(1),
             file_rows_max: 1,
             cells: false,
+            keep: None,
             options: Default::default(),
         };
         let store = Store::open(&output).unwrap();
@@ -260,6 +261,7 @@ mod tests {
             publish_interval: config::Span::seconds(1),
             file_rows_max: 1,
             cells: false,
+            keep: None,
             options: Default::default(),
         };
         let error = Store::open(&output).err().unwrap().to_string();
