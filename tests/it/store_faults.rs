@@ -9,7 +9,7 @@ use super::{
     world::{Broker, Fault, Faulty, Service, composites, crops_csv, publish, pyarrow_totals},
 };
 
-const CROPS: usize = 600;
+const CROPS: usize = 300;
 
 /// Every kind of fault comes after a request that passed, and after another fault.
 const WRITES: [Fault; 9] = [
