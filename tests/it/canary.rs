@@ -195,7 +195,7 @@ fn the_search_finds_what_goes_in(events: &[Event]) {
             assert_eq!(hits(leak.as_bytes()).len(), 1, "{leak}");
         }
         for before in 0..3 {
-            let leak = BASE64_STANDARD.encode(&[&b"abc"[..before], &bytes].concat());
+            let leak = BASE64_STANDARD.encode([&b"abc"[..before], &bytes].concat());
             assert_eq!(hits(leak.as_bytes()).len(), 1, "{leak}");
         }
     }
