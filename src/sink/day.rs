@@ -1,7 +1,7 @@
 //! A day of a table: many small files, each sorted, merged into one.
 //!
 //! Promises: every row once, by source and window; the same files make the same bytes; what is held at once is the
-//! compressed files, one batch of each, and the file that grows. The number of rows is checked against what the small
+//! compressed files, the decoders of a bounded number of them, and the file that grows. The number of rows is checked against what the small
 //! files say of themselves before anybody sees the result.
 
 use std::{
@@ -23,8 +23,10 @@ use crate::record::{EventTime, SourceId};
 
 /// Rows that are written at once.
 const CHUNK: usize = 8 * 1024;
-/// Rows of each file that are decoded at once: of hundreds of files, so few.
+/// Rows of each file that are decoded at once.
 const BATCH: usize = 256;
+/// Files that are read at once: each costs most of a megabyte in the decoders of its columns.
+const OPEN: usize = 128;
 
 /// The facts of a daily file that say what went in: how many files, the SHA-256 of their names, the names, the rows.
 const INPUTS: &str = "inputs";
@@ -62,15 +64,42 @@ pub fn merge(table: Table, files: Vec<(String, Vec<u8>)>) -> anyhow::Result<Merg
         (key.as_str(), lines.join("\n"))
     });
     let facts: Vec<(&str, String)> = kept.chain(made).collect();
-    let mut output = Output::new(table, &facts)?;
-    interleave(table, files, &mut output)?;
-    let bytes = output.finish()?;
+    let bytes = interleaved(table, fewer(table, files)?, &facts)?;
     let rows = Footer::read(&bytes)?.rows;
     ensure!(
         rows == expected,
         "{rows} rows of {expected} came out: nothing is written; this is a fault of demograph, please report it"
     );
     Ok(Merged { bytes, rows })
+}
+
+/// So many files at most, in the same order: where there are more, neighbours are merged first.
+fn fewer(
+    table: Table,
+    mut files: Vec<(String, Vec<u8>)>,
+) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    while files.len() > OPEN {
+        let mut merged = Vec::new();
+        let mut rest = files.into_iter();
+        while let group = rest.by_ref().take(OPEN).collect::<Vec<_>>()
+            && !group.is_empty()
+        {
+            let name = format!("group {}", merged.len());
+            merged.push((name, interleaved(table, group, &[])?));
+        }
+        files = merged;
+    }
+    Ok(files)
+}
+
+fn interleaved(
+    table: Table,
+    files: Vec<(String, Vec<u8>)>,
+    facts: &[(&str, String)],
+) -> anyhow::Result<Vec<u8>> {
+    let mut output = Output::new(table, facts)?;
+    interleave(table, files, &mut output)?;
+    output.finish()
 }
 
 fn made_of(names: &[&str], rows: u64) -> [(&'static str, String); 4] {
@@ -371,6 +400,33 @@ mod tests {
         let sum: i64 = rows.iter().map(|row| row.2).sum();
         let of_one: i64 = (0..3 * CHUNK as i64).sum();
         assert_eq!(sum, 2 * of_one);
+    }
+
+    #[test]
+    fn more_files_than_can_be_open_keep_the_order_of_their_names() {
+        let number = |n: usize| n as i64;
+        let files: Vec<_> = (0..2 * OPEN + 1)
+            .map(|n| {
+                file(
+                    &format!("{n:05}"),
+                    &[("gate", 0, number(n)), ("gate", 1 + number(n), 0)],
+                    "",
+                )
+            })
+            .collect();
+        let rows = read(&merge(Table::Cells, files).unwrap());
+        let (first, rest) = rows.split_at(2 * OPEN + 1);
+        assert!(
+            first
+                .iter()
+                .map(|row| (row.1, row.2))
+                .eq((0..2 * OPEN + 1).map(|n| (0, number(n))))
+        );
+        assert!(
+            rest.iter()
+                .map(|row| row.1)
+                .eq((0..2 * OPEN + 1).map(|n| 1 + number(n)))
+        );
     }
 
     #[test]
