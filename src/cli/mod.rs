@@ -4,6 +4,7 @@ mod calibrate;
 mod calibrations;
 mod cameras;
 mod check;
+mod compact;
 mod crop_event;
 mod demo;
 mod estimate;
@@ -68,6 +69,8 @@ enum Command {
     Estimate(estimate::EstimateArgs),
     /// Look at the checkpoints, prove them against the tables, begin a partition again.
     State(state::StateArgs),
+    /// Merge the small files of past days into one a day, and delete what is older than the config keeps.
+    Compact(compact::CompactArgs),
     /// Measure how near estimated shares come to the truth.
     Experiment(experiment::ExperimentArgs),
 }
@@ -103,6 +106,7 @@ impl Cli {
             Command::Evaluate(args) => evaluate::run(args),
             Command::Calibrate(args) => calibrate::run(args),
             Command::Estimate(args) => estimate::run(args),
+            Command::Compact(args) => compact::run(&args),
             Command::Experiment(args) => experiment::run(args),
             Command::State(args) => state::run(args),
         };

@@ -3,6 +3,7 @@
 //! Promises: the schema is the one in `schemas/`; readers see complete files only; rows are sorted by source and window.
 
 mod cells;
+pub mod day;
 mod file;
 mod objects;
 mod records;
@@ -10,7 +11,7 @@ mod rows;
 mod store;
 
 pub use cells::CellRow;
-pub use file::{CHECKPOINT, decode, encode};
+pub use file::{CHECKPOINT, Footer, decode, encode};
 pub use objects::Stores;
 pub use records::records;
 pub use rows::{Provenance, Table, part_name, part_path};

@@ -1,9 +1,12 @@
 //! The one integration binary. Pure checks need nothing; the rest runs real parts, which `make test` sets up.
 
 mod backlog;
+mod canary;
 mod checkpoints;
 mod commands;
+mod compact;
 mod contracts;
+mod corpus;
 mod dashboards;
 mod dependencies;
 mod deployment;
@@ -11,6 +14,7 @@ mod end_to_end;
 mod estimates;
 mod evaluate;
 mod experiment;
+mod kubernetes;
 mod layers;
 mod malformed;
 mod metrics_endpoint;
@@ -19,5 +23,6 @@ mod observability;
 mod rebalance;
 mod secured;
 mod simulation;
+mod store_faults;
 mod tools;
 mod world;

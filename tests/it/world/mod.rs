@@ -4,12 +4,14 @@
 //! outlives the test binary; waiting is for a condition, and a wait in vain shows the log of what was waited for.
 
 mod broker;
+mod faulty;
 mod process;
 mod prometheus;
 mod service;
 mod tables;
 
 pub use broker::{Broker, Topic, free_port};
+pub use faulty::{Fault, Faulty};
 pub use process::{Finished, Process, command};
 pub use prometheus::{Prometheus, promtool_check};
 pub use service::{
