@@ -117,8 +117,14 @@ impl Saved {
     /// Whether every record between the first and the next offset is accounted for exactly once.
     pub fn is_conserved(&self) -> bool {
         let ledger = self.ledger;
-        let read = u64::try_from(ledger.next_offset - ledger.first_offset).unwrap_or(0);
-        read == ledger.skipped + ledger.published + self.waiting() + self.sources.records()
+        let read = i128::from(ledger.next_offset) - i128::from(ledger.first_offset);
+        let parts = [
+            ledger.skipped,
+            ledger.published,
+            self.waiting(),
+            self.sources.records(),
+        ];
+        read == parts.into_iter().map(i128::from).sum()
     }
 }
 
