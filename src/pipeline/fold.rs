@@ -70,18 +70,21 @@ impl Fold {
                 for partition in partitions {
                     self.give_up(partition)?;
                 }
+                self.show_changes();
                 self.send(Task::Drained)
             }
             Feed::Ended(partitions) => {
                 for partition in partitions {
                     self.end(partition)?;
                 }
+                self.show_changes();
                 self.send(Task::Drained)
             }
             Feed::Lost(partitions) => {
                 for partition in partitions {
                     self.forget(partition);
                 }
+                self.show_changes();
                 self.send(Task::Drained)
             }
         }
@@ -93,8 +96,8 @@ impl Fold {
         let terms = (self.settings, self.meaning.terms.clone());
         let shard = Shard::begin(beginning.partition, beginning.start, terms, now);
         self.shards.insert(beginning.partition, shard);
-        for view in self.views.restore(beginning.history, now) {
-            audience::show(&view, &self.meaning, &self.metrics);
+        for pane in beginning.history {
+            self.views.add(pane, now);
         }
     }
 
@@ -121,7 +124,7 @@ impl Fold {
         }
         self.count(outcome);
         self.check_keying(&source, partition);
-        self.show(released, now);
+        self.take_in(released, now);
         self.checkpoint_if_due(partition, now)
     }
 
@@ -137,13 +140,12 @@ impl Fold {
                 {
                     self.watermark(partition, &source);
                 }
-                self.show(released, tick.now);
+                self.take_in(released, tick.now);
             }
             self.checkpoint_if_due(partition, tick.now)?;
         }
-        for view in self.views.expire(tick.now) {
-            audience::show(&view, &self.meaning, &self.metrics);
-        }
+        self.views.expire(tick.now);
+        self.show_changes();
         self.measure(tick);
         Ok(())
     }
@@ -165,7 +167,7 @@ impl Fold {
         };
         let now = clock::now();
         let released = shard.end();
-        self.show(released, now);
+        self.take_in(released, now);
         self.send(Task::Write(shard.checkpoint(now, true)))
     }
 
@@ -174,9 +176,7 @@ impl Fold {
         // Where no tick came yet there is no series to remove.
         let lag = &self.metrics.partition_lag;
         drop(lag.remove_label_values(&[&partition.to_string()]));
-        for view in self.views.forget(partition) {
-            audience::show(&view, &self.meaning, &self.metrics);
-        }
+        self.views.forget(partition);
         let shard = self.shards.remove(&partition)?;
         for (source, ..) in shard.windows().sources().iter() {
             put(&self.metrics.source_watermark, &[source.as_str()], None);
@@ -197,8 +197,15 @@ impl Fold {
         self.output.send(task).map_err(|_| WriterGone)
     }
 
-    /// Shows released panes in /metrics: after disclosure control, never before.
-    fn show(&mut self, released: Vec<ReleasedPane>, now: EventTime) {
+    /// Shows the views of released panes in /metrics: at every tick, because an estimate costs more than a pane.
+    fn show_changes(&mut self) {
+        for view in self.views.changed() {
+            audience::show(&view, &self.meaning, &self.metrics);
+        }
+    }
+
+    /// Takes released panes into the views: after disclosure control, never before.
+    fn take_in(&mut self, released: Vec<ReleasedPane>, now: EventTime) {
         for pane in released {
             self.metrics
                 .closed_panes
@@ -216,9 +223,7 @@ impl Fold {
                 continue;
             }
             let source = pane.source.clone();
-            for view in self.views.add(pane, now) {
-                audience::show(&view, &self.meaning, &self.metrics);
-            }
+            self.views.add(pane, now);
             if self.views.is_folded(&source) {
                 self.metrics
                     .limit_hits

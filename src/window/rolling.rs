@@ -1,16 +1,13 @@
 //! Rolling views: sums of released panes over the last minute, five minutes, hour. What was hidden in a pane
 //! stays hidden in the sum; `coverage` says how much that is.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Unit;
 use crate::{
     config::Span,
     estimate::CellCounts,
-    privacy::{Cells, ReleasedPane},
+    privacy::{Cells, ReleasedAttribute, ReleasedPane},
     record::{Attribute, EventTime, SourceId},
 };
 
@@ -24,8 +21,8 @@ pub struct Rolling {
     series_max: usize,
     own: HashSet<SourceId>,
     rings: HashMap<SourceId, Vec<Ring>>,
-    /// Keeps panes that start together apart: two partitions, or a change of terms.
-    panes_seen: u64,
+    /// Whose views are not as they were when they were last asked for.
+    changed: BTreeSet<SourceId>,
 }
 
 /// What one rolling window shows of one source.
@@ -87,15 +84,35 @@ impl Shares {
     }
 }
 
-/// One window of one source.
+/// One window of one source: the sums of the panes that start together, and the sum of those.
 #[derive(Debug)]
 struct Ring {
     span: Span,
-    panes: BTreeMap<(EventTime, u64), Arc<ReleasedPane>>,
-    /// The sum of the panes' cells, kept up to date because there are many.
-    evidence: [CellCounts; 3],
+    starts: BTreeMap<(EventTime, i32), Sums>,
+    whole: Sums,
     /// When the last pane came in, by the wall clock.
     touched: EventTime,
+}
+
+/// Panes added up; what was added can be taken out again.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Sums {
+    panes: usize,
+    faces: u64,
+    /// Panes whose votes are detections.
+    detections: usize,
+    attributes: [Sum; 3],
+}
+
+/// One attribute of panes added up.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Sum {
+    panes: usize,
+    votes: u64,
+    total: u64,
+    /// By category: votes, and the panes that showed them.
+    counts: Vec<(u64, usize)>,
+    evidence: CellCounts,
 }
 
 impl Rolling {
@@ -105,78 +122,73 @@ impl Rolling {
             series_max,
             own: HashSet::new(),
             rings: HashMap::new(),
-            panes_seen: 0,
+            changed: BTreeSet::new(),
         }
     }
 
-    /// Adds a pane and returns the views that it changes.
-    pub fn add(&mut self, pane: ReleasedPane, now: EventTime) -> Vec<View> {
+    /// Adds a pane; [`Rolling::changed`] then shows it.
+    pub fn add(&mut self, pane: ReleasedPane, now: EventTime) {
         let key = self.series(&pane.source);
         let rings = self.rings.entry(key.clone()).or_insert_with(|| {
-            let ring = |&span| Ring {
-                span,
-                panes: BTreeMap::new(),
-                evidence: Default::default(),
-                touched: now,
-            };
+            let ring = |&span| Ring::new(span, now);
             self.spans.iter().map(ring).collect()
         });
-        self.panes_seen += 1;
-        let pane = Arc::new(pane);
-        rings
-            .iter_mut()
-            .map(|ring| {
-                ring.add(pane.clone(), self.panes_seen, now);
-                ring.view(&key)
-            })
-            .collect()
+        for ring in rings {
+            ring.add(&pane, now);
+        }
+        self.changed.insert(key);
     }
 
-    /// Adds panes of before a restart, which were shown already, and returns the views as they are then.
-    pub fn restore(&mut self, panes: Vec<ReleasedPane>, now: EventTime) -> Vec<View> {
-        let last: BTreeMap<SourceId, Vec<View>> = panes
-            .into_iter()
-            .map(|pane| (pane.source.clone(), self.add(pane, now)))
-            .collect();
-        last.into_values().flatten().collect()
-    }
-
-    /// Takes out the panes of a partition that somebody else goes on with. Returns the views that changed; those of
-    /// sources with no pane left are empty, and the sources are forgotten.
-    pub fn forget(&mut self, partition: i32) -> Vec<View> {
-        let mut changed = Vec::new();
+    /// Empties the windows whose source has been silent for longer than they are.
+    pub fn expire(&mut self, now: EventTime) {
         for (source, rings) in &mut self.rings {
-            for ring in rings.iter_mut() {
-                if ring.forget(partition) {
-                    changed.push(ring.view(source));
+            for ring in rings {
+                let is_over = ring.touched.plus(ring.span.as_millis()) <= now;
+                if is_over && ring.whole.panes > 0 {
+                    *ring = Ring::new(ring.span, ring.touched);
+                    self.changed.insert(source.clone());
                 }
             }
         }
-        let own = &mut self.own;
-        self.rings.retain(|source, rings| {
-            let is_used = rings.iter().any(|ring| !ring.panes.is_empty());
+    }
+
+    /// Takes out the panes of a partition that somebody else goes on with. Sources with no pane left are forgotten.
+    pub fn forget(&mut self, partition: i32) {
+        let Self {
+            rings,
+            changed,
+            own,
+            ..
+        } = self;
+        rings.retain(|source, rings| {
+            for ring in rings.iter_mut() {
+                if ring.forget(partition) {
+                    changed.insert(source.clone());
+                }
+            }
+            let is_used = rings.iter().any(|ring| ring.whole.panes > 0);
             if !is_used {
                 own.remove(source);
             }
             is_used
         });
-        changed
     }
 
-    /// Empties the windows whose source has been silent for longer than they are, and returns them.
-    pub fn expire(&mut self, now: EventTime) -> Vec<View> {
-        let mut changed = Vec::new();
-        for (source, rings) in &mut self.rings {
-            for ring in rings {
-                let is_over = ring.touched.plus(ring.span.as_millis()) <= now;
-                if is_over && !ring.panes.is_empty() {
-                    ring.panes.clear();
-                    ring.evidence = Default::default();
-                    changed.push(ring.view(source));
-                }
-            }
-        }
-        changed
+    /// The views that are not as they were at the last call. Those of a source that was forgotten are empty.
+    pub fn changed(&mut self) -> Vec<View> {
+        let changed = std::mem::take(&mut self.changed);
+        let views = changed
+            .iter()
+            .flat_map(|source| match self.rings.get(source) {
+                Some(rings) => rings.iter().map(|ring| ring.view(source)).collect(),
+                None => self.empty(source),
+            });
+        views.collect()
+    }
+
+    fn empty(&self, source: &SourceId) -> Vec<View> {
+        let ring = |&span| Ring::new(span, EventTime::MIN).view(source);
+        self.spans.iter().map(ring).collect()
     }
 
     /// Whether the source shares its series with others.
@@ -197,90 +209,119 @@ impl Rolling {
 }
 
 impl Ring {
-    fn add(&mut self, pane: Arc<ReleasedPane>, number: u64, now: EventTime) {
-        self.touched = now;
-        for (attribute, cells) in shown_cells(&pane) {
-            self.evidence[attribute as usize].merge(cells);
+    fn new(span: Span, touched: EventTime) -> Self {
+        Self {
+            span,
+            starts: BTreeMap::new(),
+            whole: Sums::default(),
+            touched,
         }
-        self.panes.insert((pane.start, number), pane);
-        let newest = self.panes.values().map(|pane| pane.end).max();
-        let begin = newest.map_or(EventTime::MIN, |end| end.minus(self.span.as_millis()));
-        while let Some(oldest) = self.panes.first_entry() {
-            if oldest.key().0 >= begin {
-                break;
-            }
-            for (attribute, cells) in shown_cells(&oldest.remove()) {
-                self.evidence[attribute as usize].remove(cells);
-            }
+    }
+
+    fn add(&mut self, pane: &ReleasedPane, now: EventTime) {
+        self.touched = now;
+        let own = self.starts.entry((pane.start, pane.partition)).or_default();
+        own.add(pane);
+        self.whole.add(pane);
+        // Panes are of one length, so the last to start is the last to end.
+        let length = pane.end.0 - pane.start.0;
+        let newest = self.starts.last_key_value().map(|(&(start, _), _)| start);
+        let begin = newest.map_or(EventTime::MIN, |start| {
+            start.plus(length).minus(self.span.as_millis())
+        });
+        while let Some(oldest) = self.starts.first_entry()
+            && oldest.key().0 < begin
+        {
+            self.whole.subtract(&oldest.remove());
         }
     }
 
     /// Takes out a partition's panes, and says whether there were any.
     fn forget(&mut self, partition: i32) -> bool {
-        let gone: Vec<_> = self
-            .panes
-            .extract_if(.., |_, pane| pane.partition == partition)
-            .map(|(_, pane)| pane)
-            .collect();
-        for pane in &gone {
-            for (attribute, cells) in shown_cells(pane) {
-                self.evidence[attribute as usize].remove(cells);
-            }
-        }
+        let gone = self.starts.extract_if(.., |key, _| key.1 == partition);
+        let gone: Vec<Sums> = gone.map(|(_, sums)| sums).collect();
+        gone.iter().for_each(|sums| self.whole.subtract(sums));
         !gone.is_empty()
     }
 
     fn view(&self, source: &SourceId) -> View {
-        let mut sums: BTreeMap<Attribute, Shares> = BTreeMap::new();
-        for pane in self.panes.values() {
-            for released in &pane.attributes {
-                let sum = sums.entry(released.attribute).or_default();
-                sum.votes += pane.votes;
-                if let Cells::Shown { total, counts } = &released.cells {
-                    sum.total += total;
-                    sum.add(counts);
-                }
-            }
-        }
-        for (&attribute, sum) in &mut sums {
-            sum.evidence = self.evidence[attribute as usize].clone();
-        }
-        let has_detections = self
-            .panes
-            .values()
-            .any(|pane| pane.unit == Unit::Detections);
+        let sums = &self.whole;
+        let known = Attribute::ALL
+            .into_iter()
+            .zip(&sums.attributes)
+            .filter(|(_, sum)| sum.panes > 0);
         View {
-            unit: if has_detections {
+            unit: if sums.detections > 0 {
                 Unit::Detections
             } else {
                 Unit::Tracks
             },
             source: source.clone(),
             window: self.span,
-            panes: self.panes.len(),
-            faces: self.panes.values().map(|pane| pane.accounting.faces).sum(),
-            attributes: sums.into_iter().collect(),
+            panes: sums.panes,
+            faces: sums.faces,
+            attributes: known
+                .map(|(attribute, sum)| (attribute, sum.shares()))
+                .collect(),
         }
     }
 }
 
-/// The cells of the attributes that show their total.
-fn shown_cells(pane: &ReleasedPane) -> impl Iterator<Item = (Attribute, &CellCounts)> {
-    let shown = pane
-        .attributes
-        .iter()
-        .filter(|released| released.cells != Cells::Suppressed);
-    shown.map(|released| (released.attribute, &released.evidence))
+impl Sums {
+    fn add(&mut self, pane: &ReleasedPane) {
+        self.panes += 1;
+        self.faces += pane.accounting.faces;
+        self.detections += usize::from(pane.unit == Unit::Detections);
+        for released in &pane.attributes {
+            self.attributes[released.attribute as usize].add(pane.votes, released);
+        }
+    }
+
+    fn subtract(&mut self, added: &Self) {
+        self.panes -= added.panes;
+        self.faces -= added.faces;
+        self.detections -= added.detections;
+        for (sum, added) in self.attributes.iter_mut().zip(&added.attributes) {
+            sum.subtract(added);
+        }
+    }
 }
 
-impl Shares {
-    fn add(&mut self, counts: &[Option<u64>]) {
-        self.counts
-            .resize(self.counts.len().max(counts.len()), None);
+impl Sum {
+    fn add(&mut self, votes: u64, released: &ReleasedAttribute) {
+        self.panes += 1;
+        self.votes += votes;
+        let Cells::Shown { total, counts } = &released.cells else {
+            return;
+        };
+        self.total += total;
+        self.evidence.merge(&released.evidence);
+        let length = self.counts.len().max(counts.len());
+        self.counts.resize(length, (0, 0));
         for (sum, count) in self.counts.iter_mut().zip(counts) {
             if let Some(count) = count {
-                *sum = Some(sum.unwrap_or(0) + count);
+                *sum = (sum.0 + count, sum.1 + 1);
             }
+        }
+    }
+
+    fn subtract(&mut self, added: &Self) {
+        self.panes -= added.panes;
+        self.votes -= added.votes;
+        self.total -= added.total;
+        self.evidence.remove(&added.evidence);
+        for (sum, added) in self.counts.iter_mut().zip(&added.counts) {
+            *sum = (sum.0 - added.0, sum.1 - added.1);
+        }
+    }
+
+    fn shares(&self) -> Shares {
+        let shown = |&(votes, panes): &(u64, usize)| (panes > 0).then_some(votes);
+        Shares {
+            total: self.total,
+            votes: self.votes,
+            counts: self.counts.iter().map(shown).collect(),
+            evidence: self.evidence.clone(),
         }
     }
 }
@@ -324,7 +365,8 @@ mod tests {
         let mut rolling = Rolling::new(&[Span::seconds(120)], 10);
         let mut votes = |pane: ReleasedPane| {
             let now = pane.end;
-            let view = rolling.add(pane, now).remove(0);
+            rolling.add(pane, now);
+            let view = rolling.changed().remove(0);
             view.shares(Attribute::Gender).evidence.votes()
         };
         assert_eq!(votes(pane(0, 20, 10)), 30.0);
@@ -332,10 +374,33 @@ mod tests {
         assert_eq!(votes(pane(1, 2, 1)), 30.0);
         // The first minute has left the window.
         assert_eq!(votes(pane(2, 8, 8)), 16.0);
-        let emptied = rolling.expire(EventTime(3 * 60_000 + 120_000)).remove(0);
+        rolling.expire(EventTime(3 * 60_000 + 120_000));
+        let emptied = rolling.changed().remove(0);
         assert_eq!(
             emptied.shares(Attribute::Gender).evidence,
             CellCounts::default()
+        );
+    }
+    #[test]
+    fn a_partition_that_went_away_takes_its_panes_along_and_leaves_the_others() {
+        let mut rolling = Rolling::new(&[Span::seconds(120)], 10);
+        let elsewhere = ReleasedPane {
+            partition: 1,
+            ..pane(1, 8, 8)
+        };
+        rolling.add(pane(1, 20, 10), EventTime(0));
+        let alone = rolling.changed();
+        rolling.add(elsewhere, EventTime(0));
+        assert_ne!(rolling.changed(), alone);
+        rolling.forget(1);
+        assert_eq!(rolling.changed(), alone);
+        assert!(rolling.changed().is_empty(), "nothing happened since");
+        rolling.forget(0);
+        let nobody = rolling.changed().remove(0);
+        assert_eq!((nobody.panes, nobody.faces), (0, 0));
+        assert!(
+            rolling.is_folded(&SourceId::new("cam")),
+            "its place is free"
         );
     }
 }

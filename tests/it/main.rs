@@ -1,6 +1,7 @@
 //! The one integration binary. Pure checks need nothing; the rest runs real parts, which `make test` sets up.
 
 mod backlog;
+mod bounds;
 mod canary;
 mod checkpoints;
 mod commands;
