@@ -30,9 +30,12 @@ pub(super) fn consumer_properties(kafka: &config::Kafka) -> anyhow::Result<Clien
     client.set("queued.min.messages", "1000");
     client.set("queued.max.messages.kbytes", "16384");
     client.set("statistics.interval.ms", "1000");
-    // Eager assignment: a partition is drained before anybody else gets it.
-    client.set("partition.assignment.strategy", "range,roundrobin");
     let mut client = with_users_own(client, kafka)?;
+    // Eager assignment is the best understood one. The protocol of KIP-848 assigns on the broker instead.
+    let strategy = "partition.assignment.strategy";
+    if client.get("group.protocol") != Some("consumer") && client.get(strategy).is_none() {
+        client.set(strategy, "range,roundrobin");
+    }
     client.set("group.id", &kafka.group);
     client.set("enable.auto.commit", "false");
     client.set("enable.auto.offset.store", "false");

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use demograph::kafka::Event;
+
 use super::world::{Broker, Service, crops_csv, duckdb, publish, repository};
 
 const EVENTS: usize = 2_000;
@@ -35,10 +37,56 @@ fn records(out: &std::path::Path) -> i64 {
 
 #[test]
 fn an_instance_that_joins_and_one_that_leaves_neither_lose_nor_double_a_record() {
-    let topic = Broker::shared().topic("rebalance", 4);
+    join_and_leave("rebalance", "");
+}
+
+#[test]
+fn nor_do_they_where_partitions_move_one_by_one() {
+    join_and_leave(
+        "cooperative",
+        "[kafka.properties]\n\"partition.assignment.strategy\" = \"cooperative-sticky\"\n",
+    );
+}
+
+#[test]
+fn nor_do_they_where_the_broker_assigns() {
+    join_and_leave(
+        "kip-848",
+        "[kafka.properties]\n\"group.protocol\" = \"consumer\"\n",
+    );
+}
+
+#[test]
+fn partitions_that_are_added_while_it_runs_are_read_from_their_beginning() {
+    let topic = Broker::shared().topic("grown", 2);
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let config = Service::config(&topic, &out, &sources())
+    let more = "[kafka.properties]\n\"topic.metadata.refresh.interval.ms\" = \"1000\"\n";
+    let config = Service::config(&topic, &out, &format!("{}{more}", sources()));
+    let mut service = Service::start(&config);
+    service.await_ready();
+    let send = |first: usize| {
+        topic.send((first..first + 100).map(|n| Event {
+            key: format!("cam-{}", n % 8),
+            ..Event::default()
+        }));
+    };
+    send(0);
+    topic.grow(6);
+    send(100);
+    service.await_metric("demograph_assigned_partitions", 6.0, 60);
+    send(200);
+    service.await_metric("demograph_records_total", 300.0, 60);
+    service.stop();
+    assert_eq!(records(&out), 300);
+}
+
+/// One instance, then two, then the other one; `protocol` says how partitions move.
+fn join_and_leave(purpose: &str, protocol: &str) {
+    let topic = Broker::shared().topic(purpose, 4);
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let config = Service::config(&topic, &out, &format!("{}{protocol}", sources()))
         .replace("on_stop = \"close\"", "on_stop = \"keep\"");
     let mut first = Service::start(&config);
     first.await_ready();

@@ -110,6 +110,16 @@ impl Topic {
         assert_eq!((producer.delivered(), producer.failed()), (sent, 0));
     }
 
+    /// Adds partitions, as Kafka's own tool does.
+    pub fn grow(&self, partitions: i32) {
+        let mut tool = java("org.apache.kafka.tools.TopicCommand");
+        tool.args(["--bootstrap-server", &self.brokers, "--alter"])
+            .args(["--topic", &self.name])
+            .args(["--partitions", &partitions.to_string()]);
+        let said = Process::start("kafka-topics", tool).finish(60);
+        assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    }
+
     /// For each partition the offset that the group committed and the end of the log, as Kafka's own tool says.
     pub fn committed_and_ends(&self) -> Vec<(i64, i64)> {
         let mut tool = java("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand");
