@@ -3,6 +3,7 @@
 mod backlog;
 mod commands;
 mod contracts;
+mod crash_points;
 mod dashboards;
 mod dependencies;
 mod deployment;
@@ -15,8 +16,10 @@ mod malformed;
 mod metrics_endpoint;
 mod object_store;
 mod observability;
+mod outage;
 mod rebalance;
 mod secured;
 mod simulation;
 mod tools;
+mod torture;
 mod world;

@@ -78,6 +78,25 @@ pub fn composites() -> Vec<PathBuf> {
     files
 }
 
+/// A `demograph run` that may end at any moment: nothing was waited for.
+pub struct Launched {
+    pub process: Process,
+    _folder: TempDir,
+}
+
+/// `demograph run` with a config and environment variables.
+pub fn launch(config: &str, environment: &[(&str, &str)]) -> Launched {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("demograph.toml");
+    std::fs::write(&file, config).unwrap();
+    let mut run = demograph(&["run", "--config"]);
+    run.arg(&file).envs(environment.iter().copied());
+    Launched {
+        process: Process::start("demograph run", run),
+        _folder: folder,
+    }
+}
+
 /// A running `demograph run`.
 pub struct Service {
     pub process: Process,
@@ -123,12 +142,10 @@ listen = "127.0.0.1:0"
 
     /// The same with environment variables.
     pub fn start_with(config: &str, environment: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("demograph.toml");
-        std::fs::write(&file, config).unwrap();
-        let mut run = demograph(&["run", "--config"]);
-        run.arg(&file).envs(environment.iter().copied());
-        let mut process = Process::start("demograph run", run);
+        let Launched {
+            mut process,
+            _folder,
+        } = launch(config, environment);
         let log = process.log_file();
         let url = process.wait_for("it says where /metrics is", START_SECONDS, || {
             let text = std::fs::read_to_string(&log).ok()?;
@@ -139,7 +156,7 @@ listen = "127.0.0.1:0"
         Self {
             process,
             url,
-            _folder: folder,
+            _folder,
         }
     }
 
