@@ -4,6 +4,7 @@ mod calibrate;
 mod calibrations;
 mod cameras;
 mod check;
+mod compact;
 mod crop_event;
 mod demo;
 mod estimate;
@@ -14,6 +15,7 @@ mod pace;
 mod predict;
 mod publish;
 mod service;
+mod state;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
@@ -65,6 +67,10 @@ enum Command {
     Calibrate(calibrate::CalibrateArgs),
     /// Estimate true shares of any days and sources from the tables.
     Estimate(estimate::EstimateArgs),
+    /// Look at the checkpoints, prove them against the tables, begin a partition again.
+    State(state::StateArgs),
+    /// Merge the small files of past days into one a day, and delete what is older than the config keeps.
+    Compact(compact::CompactArgs),
     /// Measure how near estimated shares come to the truth.
     Experiment(experiment::ExperimentArgs),
 }
@@ -74,8 +80,8 @@ enum Command {
 Example:
   demograph run --config deploy/demograph.toml
 
-SIGTERM (or Ctrl-C) stops reading, closes the open panes, writes what is left, commits and ends;
-a second signal ends at once. /metrics, /healthz and /readyz are at http.listen.")]
+SIGTERM (or Ctrl-C) stops reading, writes a last checkpoint and ends; the next start goes on with the open panes
+(or they are closed and published: windows.on_stop). A second signal ends at once, and loses nothing either. /metrics, /healthz and /readyz are at http.listen.")]
 struct RunArgs {
     /// The TOML file; deploy/demograph.toml explains every key.
     #[arg(long, value_name = "FILE")]
@@ -100,7 +106,9 @@ impl Cli {
             Command::Evaluate(args) => evaluate::run(args),
             Command::Calibrate(args) => calibrate::run(args),
             Command::Estimate(args) => estimate::run(args),
+            Command::Compact(args) => compact::run(&args),
             Command::Experiment(args) => experiment::run(args),
+            Command::State(args) => state::run(args),
         };
         result.unwrap_or_else(|error| {
             eprintln!("error: {error:#}");

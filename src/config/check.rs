@@ -22,6 +22,7 @@ pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
     faults.extend(windows(config));
     faults.extend(state(config));
     faults.extend(sources(&config.sources));
+    faults.extend(output(config));
     faults.extend(http(config));
     faults
 }
@@ -125,6 +126,19 @@ fn sources(sources: &[Source]) -> Vec<Fault> {
         }
     }
     faults
+}
+
+fn output(config: &Config) -> Vec<Fault> {
+    let day = Span::seconds(24 * 60 * 60);
+    let short = config.output.keep.filter(|keep| *keep < day);
+    let fault = |keep| {
+        Fault::new(
+            "output.keep",
+            keep,
+            "files of a day that just ended would be deleted: write 1d or more, or leave it out to keep them for ever",
+        )
+    };
+    short.map(fault).into_iter().collect()
 }
 
 fn http(config: &Config) -> Vec<Fault> {

@@ -290,6 +290,9 @@ pub struct Output {
     /// counts, small ones included: give it to those only who may see them.
     #[serde(default)]
     pub cells: bool,
+    /// `demograph compact` deletes the files of a date that ended longer ago, such as "400d"; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Span>,
     /// Options of the object store, such as aws_region or aws_secret_access_key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, Text>,
@@ -302,6 +305,7 @@ impl Default for Output {
             publish_interval: default_publish_interval(),
             file_rows_max: default_file_rows_max(),
             cells: false,
+            keep: None,
             options: BTreeMap::new(),
         }
     }

@@ -120,3 +120,17 @@ fn the_published_schema_is_the_one_that_checks() {
     let schema = serde_json::to_string_pretty(&Config::schema()).unwrap() + "\n";
     crate::golden::equals("schemas/config.v1.schema.json", &schema);
 }
+
+#[test]
+fn tables_are_kept_for_a_day_at_least() {
+    let keep = |keep: &str| {
+        let more = format!("url = \"out\"\nkeep = \"{keep}\"");
+        Config::parse(&SMALLEST.replace("url = \"out\"", &more))
+    };
+    assert_eq!(
+        keep("400d").unwrap().output.keep,
+        Some(Span::seconds(400 * 86_400))
+    );
+    let faults = keep("23h").unwrap_err().to_string();
+    assert!(faults.contains("output.keep = 23h"), "{faults}");
+}

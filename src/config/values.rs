@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A duration such as "250ms", "10s", "5m" or "1h".
+/// A duration such as "250ms", "10s", "5m", "1h" or "2d".
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Span(pub Duration);
@@ -37,15 +37,16 @@ impl TryFrom<String> for Span {
             "s" => 1_000,
             "m" => 60_000,
             "h" => 3_600_000,
+            "d" => 86_400_000,
             _ => {
                 return Err(format!(
-                    "{text:?} is no duration: write 250ms, 10s, 5m or 1h"
+                    "{text:?} is no duration: write 250ms, 10s, 5m, 1h or 2d"
                 ));
             }
         };
         let number: u64 = number
             .parse()
-            .map_err(|_| format!("{text:?} is no duration: write 250ms, 10s, 5m or 1h"))?;
+            .map_err(|_| format!("{text:?} is no duration: write 250ms, 10s, 5m, 1h or 2d"))?;
         number
             .checked_mul(millis_per_unit)
             .map(Self::millis)
@@ -54,7 +55,7 @@ impl TryFrom<String> for Span {
 }
 
 impl fmt::Display for Span {
-    /// In the largest unit that divides it: the same text in config, metrics and dashboards ("1m", "5m", "1h").
+    /// In the largest unit up to hours that divides it (days are 24 of them): the same text in config, metrics and dashboards ("1m", "5m", "1h").
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_millis() {
             ms if ms == 0 || ms % 1_000 != 0 => write!(f, "{ms}ms"),
@@ -85,8 +86,8 @@ impl JsonSchema for Span {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^[0-9]{1,12}(ms|s|m|h)$",
-            "description": "A duration: 250ms, 10s, 5m or 1h."
+            "pattern": "^[0-9]{1,12}(ms|s|m|h|d)$",
+            "description": "A duration: 250ms, 10s, 5m, 1h or 2d."
         })
     }
 }
@@ -168,11 +169,12 @@ mod tests {
             assert_eq!(Span::try_from(text.to_owned()).unwrap().to_string(), text);
         }
         assert_eq!(Span::seconds(3600).to_string(), "1h");
+        assert_eq!(Span::try_from("2d".to_owned()).unwrap().to_string(), "48h");
     }
 
     #[test]
     fn a_span_without_a_unit_is_refused_with_an_example() {
-        for text in ["10", "ten", "10 s", "-1s", "1d", ""] {
+        for text in ["10", "ten", "10 s", "-1s", "1w", ""] {
             let error = Span::try_from(text.to_owned()).unwrap_err();
             assert!(error.contains("10s"), "{error}");
         }

@@ -6,24 +6,26 @@
 //! for g, PACC the posterior. The default, "emq", takes the score of the mixture likelihood at EMQ's shares: the
 //! choice with the least variance where the posteriors are right, and still unbiased where they are not.
 //!
-//! Each calibration face and each face of the window moves the solution by rates⁻¹ g over their number: so the
-//! variance at any hypothetical share is a quadratic, and the interval is Wilson's with that variance.
+//! Each calibration face and each face of the window moves the solution by rates⁻¹ g over their number: so its
+//! covariance at any hypothetical shares is known, and the interval holds those that it does not rule out
+//! (`interval.rs`).
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     Calibration,
     em::{maximise, occupied},
-    linear::{Matrix, inverse, part, times},
+    interval::{interval, most_likely},
+    linear::{Matrix, inverse, times},
     simplex::solve_rates,
 };
 
-/// The square of the normal quantile of 97.5 %.
-const Z_SQUARED: f64 = 1.959_963_984_540_054 * 1.959_963_984_540_054;
 /// How far EMQ's shares are drawn towards equal ones before they choose the score, which has no value at 0.
 const DRAWN: f64 = 0.05;
 /// Rounds of EMQ for that; a better start would change g, not what is estimated.
 const ROUNDS: usize = 30;
+/// Of one vote; see [`Moments::covariance`].
+const VARIANCE_MIN: f64 = 1e-8;
 /// An interval wider than this says nothing.
 const WIDTH_MAX: f64 = 0.5;
 
@@ -89,7 +91,7 @@ pub fn estimate(calibration: &Calibration, counts: &[f64], method: Method) -> Op
 /// What the window and the calibration show.
 pub(super) struct Moments {
     /// Votes in the window.
-    votes: f64,
+    pub(super) votes: f64,
     /// Calibration faces by class.
     pub(super) faces: Vec<f64>,
     /// g of each cell of the calibration, and how often each class falls into it.
@@ -98,8 +100,8 @@ pub(super) struct Moments {
     rates: Matrix,
     /// rates⁻¹ × shown: unbiased, may lie outside [0, 1].
     pub(super) raw: Vec<f64>,
-    /// Of `influence[k]` among calibration faces of class l; rows are k.
-    variances: Matrix,
+    /// Of the influence among calibration faces of each class.
+    within: Vec<Matrix>,
 }
 
 /// One cell of the calibration.
@@ -148,82 +150,60 @@ impl Moments {
             votes,
             cells: cells.collect(),
             raw: times(&inverse, &shown),
-            variances: vec![vec![0.0; classes]; classes],
+            within: Vec::new(),
             faces,
             shown,
             rates,
         };
-        moments.variances = moments.variances();
+        moments.within = (0..classes).map(|class| moments.within(class)).collect();
         Some(moments)
     }
 
     /// The influence of a face on share k has the mean 1 in class k and 0 in the others.
-    fn variances(&self) -> Matrix {
+    fn within(&self, class: usize) -> Matrix {
         let classes = self.faces.len();
-        let mut variances = vec![vec![0.0; classes]; classes];
-        for cell in &self.cells {
-            for (k, row) in variances.iter_mut().enumerate() {
-                for (l, variance) in row.iter_mut().enumerate() {
-                    let gap = cell.influence[k] - f64::from(u8::from(k == l));
-                    *variance += cell.likelihood[l] * gap * gap;
-                }
+        let mut sum = vec![vec![0.0; classes]; classes];
+        let unbiased = self.faces[class] / (self.faces[class] - 1.0);
+        for cell in self
+            .cells
+            .iter()
+            .filter(|cell| cell.likelihood[class] > 0.0)
+        {
+            let mut gap = cell.influence.clone();
+            gap[class] -= 1.0;
+            for (row, a) in sum.iter_mut().zip(&gap) {
+                add(row, &gap, cell.likelihood[class] * unbiased * a);
             }
         }
-        for row in &mut variances {
-            for (variance, faces) in row.iter_mut().zip(&self.faces) {
-                *variance *= faces / (faces - 1.0);
-            }
-        }
-        variances
+        sum
     }
 
     /// The most likely shares within [0, 1], were the raw ones normal: negative ones become 0, and what is known of
     /// their errors corrects the rest.
     pub(super) fn within_reach(&self) -> Vec<f64> {
-        let classes = self.raw.len();
-        let mut shares = self.raw.clone();
-        let mut zeros: Vec<usize> = Vec::new();
-        let covariance = if shares.iter().any(|&share| share < 0.0) {
-            self.covariance(&normalised(&shares))
-        } else {
-            return shares;
-        };
-        while let Some(k) = (0..classes).find(|k| shares[*k] < 0.0 && !zeros.contains(k)) {
-            zeros.push(k);
-            let Some(inverse) = inverse(&part(&covariance, &zeros, &zeros)) else {
-                return normalised(&self.raw);
-            };
-            let excess: Vec<f64> = zeros.iter().map(|&z| self.raw[z]).collect();
-            let pull = times(&inverse, &excess);
-            for k in 0..classes {
-                let with: Vec<f64> = zeros.iter().map(|&z| covariance[k][z]).collect();
-                shares[k] = self.raw[k] - super::linear::dot(&with, &pull);
-            }
-            zeros.iter().for_each(|&z| shares[z] = 0.0);
+        if self.raw.iter().all(|&share| share >= 0.0) {
+            return self.raw.clone();
         }
-        // What rounding left.
-        normalised(&shares)
+        let start = normalised(&self.raw);
+        most_likely((&self.raw, &self.covariance(&start)), None).map_or(start, |best| best.shares)
     }
 
-    /// Of the raw shares, at the shares given.
-    fn covariance(&self, shares: &[f64]) -> Matrix {
+    /// Of the raw shares were the true ones those given, times the votes.
+    pub(super) fn covariance(&self, shares: &[f64]) -> Matrix {
         let classes = shares.len();
         let mut sum = vec![vec![0.0; classes]; classes];
-        for cell in &self.cells {
-            for (l, likelihood) in cell.likelihood.iter().enumerate() {
-                let weight = likelihood * self.weight(l, shares);
-                let mut gap = cell.influence.clone();
-                gap[l] -= 1.0;
-                for (row, a) in sum.iter_mut().zip(&gap) {
-                    add(row, &gap, weight * a);
-                }
-            }
+        for (class, within) in self.within.iter().enumerate() {
+            let weight = self.weight(class, shares) * self.votes;
+            sum.iter_mut()
+                .zip(within)
+                .for_each(|(row, within)| add(row, within, weight));
         }
         for (k, row) in sum.iter_mut().enumerate() {
             for (l, entry) in row.iter_mut().enumerate() {
-                let own = if k == l { shares[k] } else { 0.0 };
-                *entry += (own - shares[k] * shares[l]) / self.votes;
+                *entry -= shares[k] * shares[l];
             }
+            // Of classes that are never confused nothing varies at a share of 0: the least keeps an inverse.
+            row[k] += shares[k] + VARIANCE_MIN;
         }
         sum
     }
@@ -233,52 +213,33 @@ impl Moments {
         shares[class] / self.votes + shares[class] * shares[class] / self.faces[class]
     }
 
-    /// Share k and Wilson's interval: the hypothetical shares t for which raw is not further from t than chance
-    /// allows, (raw - t)² <= z² (a + b t + c t²), while the other classes keep their proportions.
+    /// Share k with its interval.
     fn share(&self, k: usize, shares: &[f64]) -> Share {
-        let (mut within, mut calibrated) = (0.0, 0.0);
-        let rest: f64 = 1.0 - shares[k];
-        for l in (0..shares.len()).filter(|&l| l != k) {
-            let proportion = if rest > 1e-9 {
-                shares[l] / rest
-            } else {
-                1.0 / (shares.len() - 1) as f64
-            };
-            within += proportion * self.variances[k][l];
-            calibrated += proportion * proportion * self.variances[k][l] / self.faces[l];
-        }
-        let own = self.variances[k][k];
-        let a = within / self.votes + calibrated;
-        let b = (1.0 + own - within) / self.votes - 2.0 * calibrated;
-        let c = own / self.faces[k] + calibrated - 1.0 / self.votes;
-        // Further out than its error at the edge, it says no more: else a misfit would leave nothing within [0, 1].
-        let raw = self.raw[k].clamp(-a.sqrt(), 1.0 + (a + b + c).max(0.0).sqrt());
-        let (low, high) = roots(raw, (a, b, c));
         let share = shares[k].clamp(0.0, 1.0);
+        let (low, high) = interval(self, k, shares);
         // A share of 0 or 1 has no binomial variance to compare with.
         let inner = share.clamp(0.5 / self.votes, 1.0 - 0.5 / self.votes);
+        let variance = self.covariance(&with_share(shares, k, inner))[k][k] / self.votes;
         Share {
             share,
             low: low.min(share),
             high: high.max(share),
-            effective_n: inner * (1.0 - inner) / (a + b * inner + c * inner * inner).max(1e-300),
+            effective_n: inner * (1.0 - inner) / variance,
         }
     }
 }
 
-/// Where (raw - t)² = z² (a + b t + c t²), within [0, 1].
-fn roots(raw: f64, (a, b, c): (f64, f64, f64)) -> (f64, f64) {
-    let square = 1.0 - Z_SQUARED * c;
-    if square <= 0.0 {
-        // So few calibration faces that any share will do.
-        return (0.0, 1.0);
-    }
-    let half = raw + Z_SQUARED * b / 2.0;
-    let root = (half * half - square * (raw * raw - Z_SQUARED * a))
-        .max(0.0)
-        .sqrt();
-    let at = |t: f64| (t / square).clamp(0.0, 1.0);
-    (at(half - root), at(half + root))
+/// The shares if that of class k were `share`, and the others kept their proportions.
+pub(super) fn with_share(shares: &[f64], k: usize, share: f64) -> Vec<f64> {
+    let rest = 1.0 - shares[k];
+    let even = 1.0 / (shares.len() - 1) as f64;
+    let proportion = |other: f64| if rest > 1e-9 { other / rest } else { even };
+    let mut all: Vec<f64> = shares
+        .iter()
+        .map(|&other| proportion(other) * (1.0 - share))
+        .collect();
+    all[k] = share;
+    all
 }
 
 /// g of each cell.

@@ -10,7 +10,8 @@
 //!
 //! Sources: Forman, "Quantifying counts and costs via classification" (2008): ACC. Bella et al., "Quantification via
 //! probability estimators" (2010): PACC. Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to
-//! new a priori probabilities" (2002): EMQ. Wilson (1927): the interval. Rao and Scott (1981): the test's two moments.
+//! new a priori probabilities" (2002): EMQ. Wilson (1927), and the profile likelihood ratio (Wilks 1938):
+//! the interval. Rao and Scott (1981): the test's two moments.
 
 mod adjust;
 mod calibration;
@@ -18,6 +19,7 @@ mod cells;
 mod counts;
 mod em;
 mod file;
+mod interval;
 mod linear;
 mod registry;
 mod shift;

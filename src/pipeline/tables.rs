@@ -7,9 +7,8 @@ use anyhow::Context;
 use super::Meaning;
 use crate::{
     privacy::ReleasedPane,
-    record::EventTime,
     sink::{self, CHECKPOINT, Provenance, Table},
-    state::{TableFile, Terms, plain},
+    state::{TableFile, Terms},
 };
 
 /// Writes released panes as files.
@@ -56,8 +55,9 @@ impl Tables {
                     continue;
                 }
                 let bytes = sink::encode(&rows, &self.facts(edition)).context("encode Parquet")?;
-                let name = self.file_name(edition);
-                let path = format!("{}/date={date}/{name}", table.name());
+                let name =
+                    sink::part_name((&self.group, &self.topic), edition.partition, edition.seq);
+                let path = sink::part_path(table, &date, &name);
                 files.push(Written {
                     table,
                     rows: rows.num_rows(),
@@ -97,43 +97,13 @@ impl Tables {
             (CHECKPOINT, edition.mark.clone()),
         ]
     }
-
-    fn file_name(&self, edition: &Edition) -> String {
-        format!(
-            "part-{}-{}-p{}-{:020}.parquet",
-            plain(&self.group),
-            plain(&self.topic),
-            edition.partition,
-            edition.seq
-        )
-    }
 }
 
 /// Hive partitions go by the UTC date of the pane's start.
 fn by_date(panes: &[ReleasedPane]) -> BTreeMap<String, Vec<ReleasedPane>> {
     let mut dates: BTreeMap<String, Vec<ReleasedPane>> = BTreeMap::new();
     for pane in panes {
-        dates
-            .entry(date(pane.start))
-            .or_default()
-            .push(pane.clone());
+        dates.entry(pane.date()).or_default().push(pane.clone());
     }
     dates
-}
-
-fn date(time: EventTime) -> String {
-    let time = jiff::Timestamp::from_millisecond(time.0).unwrap_or_default();
-    jiff::tz::Offset::UTC.to_datetime(time).date().to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pane_belongs_to_the_utc_date_of_its_start() {
-        assert_eq!(date(EventTime(0)), "1970-01-01");
-        assert_eq!(date(EventTime(1_767_225_599_999)), "2025-12-31");
-        assert_eq!(date(EventTime(1_767_225_600_000)), "2026-01-01");
-    }
 }

@@ -26,6 +26,14 @@ pub struct ReleasedPane {
     pub attributes: Vec<ReleasedAttribute>,
 }
 
+impl ReleasedPane {
+    /// The UTC date of its start: the Hive partition that its rows lie in.
+    pub fn date(&self) -> String {
+        let time = jiff::Timestamp::from_millisecond(self.start.0).unwrap_or_default();
+        jiff::tz::Offset::UTC.to_datetime(time).date().to_string()
+    }
+}
+
 /// One attribute of a released pane.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReleasedAttribute {
@@ -58,5 +66,32 @@ pub fn release(pane: ClosedPane, thresholds: Thresholds) -> ReleasedPane {
         votes: pane.votes,
         unit: pane.unit,
         attributes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pane_belongs_to_the_utc_date_of_its_start() {
+        let date = |start| {
+            let pane = ReleasedPane {
+                source: SourceId::new("cam"),
+                partition: 0,
+                start: EventTime(start),
+                end: EventTime(start + 1),
+                by: ClosedBy::Watermark,
+                accounting: Accounting::default(),
+                tracks: 0,
+                votes: 0,
+                unit: Unit::Tracks,
+                attributes: Vec::new(),
+            };
+            pane.date()
+        };
+        assert_eq!(date(0), "1970-01-01");
+        assert_eq!(date(1_767_225_599_999), "2025-12-31");
+        assert_eq!(date(1_767_225_600_000), "2026-01-01");
     }
 }

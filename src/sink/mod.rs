@@ -3,13 +3,16 @@
 //! Promises: the schema is the one in `schemas/`; readers see complete files only; rows are sorted by source and window.
 
 mod cells;
+pub mod day;
 mod file;
 mod objects;
+mod records;
 mod rows;
 mod store;
 
 pub use cells::CellRow;
-pub use file::{CHECKPOINT, decode, encode};
+pub use file::{CHECKPOINT, Footer, decode, encode};
 pub use objects::Stores;
-pub use rows::{Provenance, Table};
+pub use records::records;
+pub use rows::{Provenance, Table, part_name, part_path};
 pub use store::Store;

@@ -14,7 +14,7 @@ use crate::{
     estimate::{Calibrations, Estimator},
     privacy::{Cells, ReleasedPane, ShownShare, show_shares},
     record::{Attribute, EventTime},
-    state::Terms,
+    state::{Terms, plain},
     window::Accounting,
 };
 
@@ -54,6 +54,20 @@ impl Table {
             Self::Cells => super::cells::rows(panes, provenance),
         }
     }
+}
+
+/// The name of the file that a checkpoint publishes.
+pub fn part_name((group, topic): (&str, &str), partition: i32, seq: u64) -> String {
+    format!(
+        "part-{}-{}-p{partition}-{seq:020}.parquet",
+        plain(group),
+        plain(topic)
+    )
+}
+
+/// Where a table's file of a date lies.
+pub fn part_path(table: Table, date: &str, name: &str) -> String {
+    format!("{}/date={date}/{name}", table.name())
 }
 
 /// What stands behind every row.

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use object_store::{
-    Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig, aws::AmazonS3Builder,
-    local::LocalFileSystem, path::Path as ObjectPath, prefix::PrefixStore,
+    Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
+    aws::AmazonS3Builder, local::LocalFileSystem, path::Path as ObjectPath, prefix::PrefixStore,
 };
 
 use crate::{
@@ -142,6 +142,18 @@ impl Store {
         found.with_context(|| format!("{path} is not in {}", self.place))
     }
 
+    /// The last bytes of a file, at most so many.
+    pub fn tail(&self, path: &str, bytes: usize) -> anyhow::Result<Vec<u8>> {
+        let read = async {
+            let options = GetOptions::default().with_range(Some(GetRange::Suffix(bytes as u64)));
+            let path = ObjectPath::from(path);
+            self.objects.get_opts(&path, options).await?.bytes().await
+        };
+        let bytes = self.runtime.block_on(read);
+        let bytes = bytes.with_context(|| format!("read {path} from {}", self.place))?;
+        Ok(bytes.to_vec())
+    }
+
     /// Whether files can be created here, and only once: found out by doing it.
     pub fn probe(&self) -> anyhow::Result<()> {
         let path = format!(
@@ -219,6 +231,7 @@ mod tests {
             publish_interval: config::Span::seconds(1),
             file_rows_max: 1,
             cells: false,
+            keep: None,
             options: Default::default(),
         };
         let store = Store::open(&output).unwrap();
@@ -248,6 +261,7 @@ mod tests {
             publish_interval: config::Span::seconds(1),
             file_rows_max: 1,
             cells: false,
+            keep: None,
             options: Default::default(),
         };
         let error = Store::open(&output).err().unwrap().to_string();

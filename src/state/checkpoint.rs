@@ -6,6 +6,8 @@
 //! Header and Saved are in the format of postcard. A change of either is another version; there is no guessing: what
 //! does not check out is an error, and the chain stops at it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -98,11 +100,31 @@ impl Saved {
         }
     }
 
+    /// The dates of the panes in the outbox.
+    pub fn dates(&self) -> BTreeSet<String> {
+        self.outbox.iter().map(ReleasedPane::date).collect()
+    }
+
+    /// What a checkpoint file holds of it.
+    pub fn encode(&self) -> Vec<u8> {
+        encode_saved(
+            (&self.terms, &self.ledger),
+            &self.sources,
+            (&self.outbox, self.publish),
+        )
+    }
+
     /// Whether every record between the first and the next offset is accounted for exactly once.
     pub fn is_conserved(&self) -> bool {
         let ledger = self.ledger;
-        let read = u64::try_from(ledger.next_offset - ledger.first_offset).unwrap_or(0);
-        read == ledger.skipped + ledger.published + self.waiting() + self.sources.records()
+        let read = i128::from(ledger.next_offset) - i128::from(ledger.first_offset);
+        let parts = [
+            ledger.skipped,
+            ledger.published,
+            self.waiting(),
+            self.sources.records(),
+        ];
+        read == parts.into_iter().map(i128::from).sum()
     }
 }
 

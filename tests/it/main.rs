@@ -1,8 +1,12 @@
 //! The one integration binary. Pure checks need nothing; the rest runs real parts, which `make test` sets up.
 
 mod backlog;
+mod canary;
+mod checkpoints;
 mod commands;
+mod compact;
 mod contracts;
+mod corpus;
 mod crash_points;
 mod dashboards;
 mod dependencies;
@@ -11,6 +15,7 @@ mod end_to_end;
 mod estimates;
 mod evaluate;
 mod experiment;
+mod kubernetes;
 mod layers;
 mod malformed;
 mod metrics_endpoint;
@@ -20,6 +25,7 @@ mod outage;
 mod rebalance;
 mod secured;
 mod simulation;
+mod store_faults;
 mod tools;
 mod torture;
 mod world;

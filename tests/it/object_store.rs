@@ -12,7 +12,7 @@ use super::world::{
 const CROPS: usize = 120;
 
 /// A running S3, and where it is.
-fn s3() -> (Process, String) {
+pub fn s3() -> (Process, String) {
     let address = format!("127.0.0.1:{}", free_port());
     let port = address.split_once(':').unwrap().1;
     let mut moto = command(setup("venv/bin/moto_server", "setup/test-tools"));

@@ -27,8 +27,10 @@ left is chance alone). Coverage: every draw resamples both a calibration set, wi
 sizes of the calibration split, and windows from the population split; the truth is the population's share. Widths are
 compared with a parametric bootstrap of the same estimator. An empty split stands for all rows: the faces then judge
 themselves, and errors look smaller than they are. Dwell: in windows of 1,000 people of the
-population, those of one class are seen ten times (in views of the face: mirrored, cut, lit differently), the others
-once; the bias is how much its share grows by that, for the class where it grows most. Writes experiment.json, experiment.svg (errors by method) and
+population, those of one class are seen ten times, the others once, everybody in views of the face (as it is, mirrored,
+cut, lit differently) that begin with any one; the bias is how much its share grows over the same people seen once, for
+the class where it grows most. Other views, no dwell: everybody is seen once, those of the class in any view, the others
+as they are; what other light does to a share. Writes experiment.json, experiment.svg (errors by method) and
 shares.svg (estimated against true).")]
 pub(super) struct ExperimentArgs {
     #[command(flatten)]

@@ -180,10 +180,12 @@ impl Report {
                 }),
                 lines(&|c| format!("{:.3}", c.width_ratio)),
                 format!(
-                    "tracks {:.2}\ncrops {:.2}\ncrops, naive {:.2}",
+                    "tracks {:.2} ± {:.2}\ncrops {:.2}\ncrops, naive {:.2}\nother views, no dwell {:.2}",
                     head.dwell_bias_points.tracks,
+                    head.dwell_bias_points.tracks_standard_error,
                     head.dwell_bias_points.detections,
-                    head.dwell_bias_points.naive_detections
+                    head.dwell_bias_points.naive_detections,
+                    head.dwell_bias_points.views
                 ),
                 format!("{:.3}", head.seconds_per_estimate * 1e3),
             ]);

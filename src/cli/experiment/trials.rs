@@ -16,9 +16,11 @@ use crate::estimate::{Calibration, Grid, Method, Share, emq_cells, estimate, nai
 const WINDOW: usize = 1000;
 /// Faces in windows of the coverage.
 const SIZES: [usize; 4] = [50, 200, 1000, 5000];
-/// The width is compared in one in so many draws of the coverage, with so many bootstrap samples.
+/// The width is compared in one in so many draws of the coverage, with so many bootstrap samples: between the 10th and
+/// the 390th of 399 lie 95 % of all on average. (Between the 6th and 195th of 200 lie 94 %, a width less by 4 %.)
 const COMPARED: u32 = 50;
-const SAMPLES: usize = 200;
+const SAMPLES: usize = 399;
+const TAIL: usize = (SAMPLES + 1) / 40;
 
 /// One attribute's faces, by class, as cells and posteriors.
 pub(super) struct Trials<'a> {
@@ -197,7 +199,7 @@ impl<'a> Trials<'a> {
         }
         let width = |mut list: Vec<f64>| {
             list.sort_by(f64::total_cmp);
-            list[SAMPLES - 1 - SAMPLES / 40] - list[SAMPLES / 40]
+            list[SAMPLES - TAIL] - list[TAIL - 1]
         };
         Ok(estimates.into_iter().map(width).collect())
     }

@@ -22,6 +22,12 @@ pub struct Audit {
     pub faults: Vec<String>,
 }
 
+/// Records in the table, whatever became of them.
+pub fn counted(out: &Path) -> i64 {
+    let rows = windows(out, "sum(faces + late + rejected)::BIGINT AS records", "ALL");
+    rows.first().map_or(0, |row| number(row, "records"))
+}
+
 /// Compares the tables below `out` with the acknowledged records by source and the partitions' log ends.
 pub fn audit(out: &Path, produced: &Produced, ends: &BTreeMap<i64, i64>) -> Audit {
     let mut audit = Audit::default();

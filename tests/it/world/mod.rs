@@ -5,13 +5,15 @@
 
 mod audit;
 mod broker;
+mod faulty;
 mod process;
 mod prometheus;
 mod service;
 mod tables;
 
-pub use audit::{Audit, Produced, audit};
+pub use audit::{Audit, Produced, audit, counted};
 pub use broker::{Broker, Topic, free_port};
+pub use faulty::{Fault, Faulty};
 pub use process::{Finished, Process, command};
 pub use prometheus::{Prometheus, promtool_check};
 pub use service::{

@@ -86,11 +86,17 @@ pub struct Launched {
 
 /// `demograph run` with a config and environment variables.
 pub fn launch(config: &str, environment: &[(&str, &str)]) -> Launched {
+    launch_as(config, environment, &[])
+}
+
+fn launch_as(config: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Launched {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("demograph.toml");
     std::fs::write(&file, config).unwrap();
     let mut run = demograph(&["run", "--config"]);
-    run.arg(&file).envs(environment.iter().copied());
+    run.arg(&file)
+        .args(arguments)
+        .envs(environment.iter().copied());
     Launched {
         process: Process::start("demograph run", run),
         _folder: folder,
@@ -142,10 +148,19 @@ listen = "127.0.0.1:0"
 
     /// The same with environment variables.
     pub fn start_with(config: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_as(config, environment, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with_arguments(config: &str, arguments: &[&str]) -> Self {
+        Self::start_as(config, &[], arguments)
+    }
+
+    fn start_as(config: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let Launched {
             mut process,
             _folder,
-        } = launch(config, environment);
+        } = launch_as(config, environment, arguments);
         let log = process.log_file();
         let url = process.wait_for("it says where /metrics is", START_SECONDS, || {
             let text = std::fs::read_to_string(&log).ok()?;

@@ -1,0 +1,364 @@
+//! `demograph compact`: the small files of past days -> one file a day and table; what is too old goes.
+//!
+//! Promises: a daily file is created once and whole, and never changed; a small file is deleted only because it is
+//! older than `output.keep`, or because it is named in a daily file and the caller asked for that.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::{Context, bail};
+use comfy_table::presets;
+use jiff::{
+    civil::{Date, Time},
+    tz::Offset,
+};
+
+use super::EXIT_CONFIG;
+use crate::{
+    config::{Config, Span},
+    record::EventTime,
+    sink::{Footer, Store, Table, day},
+    state::Created,
+};
+
+/// Enough for most footers; a longer one is asked for again.
+const FOOTER_GUESS: usize = 64 * 1024;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  demograph compact --config my.toml --dry-run
+  demograph compact --config my.toml
+
+Run it once a day. For each table and each UTC date that ended at least --older-than ago, the small files become
+daily/TABLE/date=D/TABLE-D.parquet under output.url, sorted by source and window_start. A daily file is never changed:
+a date that has one is left alone, and if small files have come since, that is an error which names them (exit code 1;
+the other dates are done all the same). So let --older-than be longer than the longest time that demograph may be
+stopped or behind.
+
+The small files stay beside the daily ones: read either, never both. With --delete-compacted they go once they are in a
+daily file; then read daily/ for past dates and the small files for the last days. Dates that ended longer than
+output.keep ago are deleted, small and daily files.
+
+Memory: the compressed files of one day of one table, the daily file, and some 300 MB (576 files of 1.4 million
+rows: 283 MB).")]
+pub(super) struct CompactArgs {
+    /// The TOML file of `demograph run`; output.url and output.keep count here.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// How long ago a UTC date must have ended: 2d, 36h, ...
+    #[arg(long, value_name = "SPAN", default_value = "2d", value_parser = span)]
+    older_than: Span,
+    /// Delete small files that are in a daily file.
+    #[arg(long)]
+    delete_compacted: bool,
+    /// Show what would be done, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn span(text: &str) -> Result<Span, String> {
+    Span::try_from(text.to_owned())
+}
+
+/// The files of a date, by their paths in the store.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Day {
+    small: Vec<String>,
+    daily: Vec<String>,
+}
+
+/// What a date needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Wait,
+    Merge,
+    Compare,
+    Expire,
+}
+
+/// When a date is old enough for what.
+#[derive(Debug, Clone, Copy)]
+struct Rules {
+    now: EventTime,
+    older_than: Span,
+    keep: Option<Span>,
+}
+
+impl Rules {
+    fn step(self, date: Date, day: &Day) -> anyhow::Result<Step> {
+        let end = date.tomorrow()?.to_datetime(Time::midnight());
+        let age = self.now.0 - Offset::UTC.to_timestamp(end)?.as_millisecond();
+        Ok(match self.keep {
+            Some(keep) if age >= keep.as_millis() => Step::Expire,
+            _ if age < self.older_than.as_millis() => Step::Wait,
+            _ if day.daily.is_empty() => Step::Merge,
+            _ => Step::Compare,
+        })
+    }
+}
+
+/// What was done with a date.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Done {
+    what: String,
+    rows: Option<u64>,
+    deleted: usize,
+    fault: Option<String>,
+}
+
+impl Done {
+    fn new(what: &str) -> Self {
+        Self {
+            what: what.into(),
+            ..Self::default()
+        }
+    }
+}
+
+pub(super) fn run(args: &CompactArgs) -> anyhow::Result<ExitCode> {
+    let config = match Config::read(&args.config) {
+        Ok(config) => config,
+        Err(faults) => {
+            eprint!("error: {}: {faults}", args.config.display());
+            return Ok(ExitCode::from(EXIT_CONFIG));
+        }
+    };
+    let rules = Rules {
+        now: crate::clock::now(),
+        older_than: args.older_than,
+        keep: config.output.keep,
+    };
+    let store = Store::open(&config.output)?;
+    let mut report = comfy_table::Table::new();
+    report.load_style(presets::NOTHING);
+    report.set_header(["table", "date", "small files", "rows", "deleted", ""]);
+    let mut faults = Vec::new();
+    for table in Table::ALL {
+        for (date, day) in days(&store, table)? {
+            let one = One {
+                store: &store,
+                table,
+                date,
+                day: &day,
+            };
+            let done = one.apply(rules.step(date, &day)?, args)?;
+            report.add_row([
+                table.name().to_owned(),
+                date.to_string(),
+                day.small.len().to_string(),
+                done.rows.map(|rows| rows.to_string()).unwrap_or_default(),
+                done.deleted.to_string(),
+                done.what,
+            ]);
+            faults.extend(done.fault);
+        }
+    }
+    println!("{report}");
+    if args.dry_run {
+        println!("Nothing was done (--dry-run).");
+    }
+    if !faults.is_empty() {
+        bail!("{}", faults.join("\n"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The dates of a table that have files, small or daily.
+fn days(store: &Store, table: Table) -> anyhow::Result<BTreeMap<Date, Day>> {
+    let mut days: BTreeMap<Date, Day> = BTreeMap::new();
+    for path in store.list(table.name())? {
+        if let Some(date) = date_of(&path)? {
+            days.entry(date).or_default().small.push(path);
+        }
+    }
+    for path in store.list(&format!("daily/{}", table.name()))? {
+        if let Some(date) = date_of(&path)? {
+            days.entry(date).or_default().daily.push(path);
+        }
+    }
+    Ok(days)
+}
+
+/// The date in `.../date=2026-03-01/x.parquet`; nothing for files that are no tables.
+fn date_of(path: &str) -> anyhow::Result<Option<Date>> {
+    let mut parts = path.rsplit('/');
+    let file = parts.next().unwrap_or_default();
+    let date = parts.next().and_then(|folder| folder.strip_prefix("date="));
+    match date {
+        Some(date) if file.ends_with(".parquet") => {
+            let date = date.parse();
+            Ok(Some(date.with_context(|| format!("{path}: no date"))?))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// One date of one table.
+struct One<'a> {
+    store: &'a Store,
+    table: Table,
+    date: Date,
+    day: &'a Day,
+}
+
+impl One<'_> {
+    fn apply(&self, step: Step, args: &CompactArgs) -> anyhow::Result<Done> {
+        match step {
+            Step::Wait => Ok(Done::new("too recent")),
+            Step::Merge if args.dry_run => Ok(Done::new("to be merged")),
+            Step::Expire if args.dry_run => Ok(Done::new("to be deleted: older than output.keep")),
+            Step::Expire => Ok(Done {
+                deleted: self.delete(self.day.small.iter().chain(&self.day.daily))?,
+                ..Done::new("older than output.keep")
+            }),
+            Step::Merge => {
+                let rows = Some(self.merge()?);
+                let gone = self.day.small.iter().filter(|_| args.delete_compacted);
+                let deleted = self.delete(gone)?;
+                Ok(Done {
+                    rows,
+                    deleted,
+                    ..Done::new("merged")
+                })
+            }
+            Step::Compare => self.compare(args),
+        }
+    }
+
+    /// Returns how many rows.
+    fn merge(&self) -> anyhow::Result<u64> {
+        let read = |path: &String| Ok((name(path).to_owned(), self.store.read(path)?));
+        let files = self.day.small.iter().map(read);
+        let files = files.collect::<anyhow::Result<Vec<_>>>()?;
+        let (table, date) = (self.table.name(), self.date);
+        let merged = day::merge(self.table, files).with_context(|| format!("{table}, {date}"))?;
+        let path = format!("daily/{table}/date={date}/{table}-{date}.parquet");
+        match self.store.create(&path, merged.bytes)? {
+            Created::New => Ok(merged.rows),
+            Created::Exists => {
+                bail!("{path} has just been made: is another `demograph compact` running?")
+            }
+        }
+    }
+
+    /// Whether the small files that are there are those that went into the daily file.
+    fn compare(&self, args: &CompactArgs) -> anyhow::Result<Done> {
+        if self.day.small.is_empty() {
+            return Ok(Done::new("already there"));
+        }
+        let mut known = BTreeSet::new();
+        for daily in &self.day.daily {
+            let footer = footer(self.store, daily)?;
+            known.extend(day::inputs(&footer).with_context(|| daily.clone())?);
+        }
+        let (inside, late): (Vec<&String>, Vec<&String>) = self
+            .day
+            .small
+            .iter()
+            .partition(|path| known.contains(name(path)));
+        if !late.is_empty() {
+            return Ok(Done {
+                fault: Some(self.late(&late, inside.len() == known.len())),
+                ..Done::new("LATE FILES: see below")
+            });
+        }
+        let gone = inside
+            .into_iter()
+            .filter(|_| args.delete_compacted && !args.dry_run);
+        Ok(Done {
+            deleted: self.delete(gone)?,
+            ..Done::new("already there")
+        })
+    }
+
+    fn late(&self, late: &[&String], complete: bool) -> String {
+        let fix = match complete {
+            true => format!(
+                "delete {} and run this again",
+                self.day.daily.join(" and ")
+            ),
+            false => "the small files that went in are deleted, so keep the daily file and read the late ones beside it"
+                .into(),
+        };
+        format!(
+            "{}, {}: {} of its small files came after its daily file was made, such as {}; their rows are missing there: \
+             {fix}; use a longer --older-than",
+            self.table.name(),
+            self.date,
+            late.len(),
+            late[0]
+        )
+    }
+
+    fn delete<'a>(&self, paths: impl Iterator<Item = &'a String>) -> anyhow::Result<usize> {
+        let mut deleted = 0;
+        for path in paths {
+            self.store.delete(path)?;
+            deleted += 1;
+        }
+        Ok(deleted)
+    }
+}
+
+/// The last part of a path.
+fn name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn footer(store: &Store, path: &str) -> anyhow::Result<Footer> {
+    let mut end = store.tail(path, FOOTER_GUESS)?;
+    let length = Footer::len(&end).with_context(|| path.to_owned())?;
+    if length > end.len() {
+        end = store.tail(path, length)?;
+    }
+    Footer::read(&end).with_context(|| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(text: &str) -> Span {
+        Span::try_from(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_date_is_merged_when_it_ended_long_enough_ago_and_goes_when_it_is_too_old() {
+        let end: jiff::Timestamp = "2026-03-02T00:00:00Z".parse().unwrap();
+        let date: Date = "2026-03-01".parse().unwrap();
+        let (small, daily) = (vec!["s".to_owned()], vec!["d".to_owned()]);
+        let merged = Day { small, daily };
+        let fresh = Day {
+            daily: Vec::new(),
+            ..merged.clone()
+        };
+        let step = |after_end: &str, day: &Day| {
+            let now = end.as_millisecond() + span(after_end).as_millis();
+            let rules = Rules {
+                now: EventTime(now),
+                older_than: span("2d"),
+                keep: Some(span("30d")),
+            };
+            rules.step(date, day).unwrap()
+        };
+        assert_eq!(step("47h", &fresh), Step::Wait);
+        assert_eq!(step("48h", &fresh), Step::Merge);
+        assert_eq!(step("48h", &merged), Step::Compare);
+        assert_eq!(step("719h", &merged), Step::Compare);
+        assert_eq!(step("720h", &merged), Step::Expire);
+        assert_eq!(step("720h", &fresh), Step::Expire);
+    }
+
+    #[test]
+    fn the_date_of_a_file_is_that_of_its_folder() {
+        let date = date_of("daily/cells/date=2026-03-01/cells-2026-03-01.parquet").unwrap();
+        assert_eq!(date.unwrap().to_string(), "2026-03-01");
+        assert_eq!(date_of("cells/date=2026-03-01/_SUCCESS").unwrap(), None);
+        assert_eq!(date_of("cells/part.parquet").unwrap(), None);
+        date_of("cells/date=yesterday/part.parquet").unwrap_err();
+    }
+}

@@ -1,0 +1,396 @@
+//! `demograph state`: looks at the checkpoint chains, proves them against the tables, begins one again.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, bail, ensure};
+use comfy_table::{Table as Shown, presets};
+
+use super::{EXIT_CONFIG, service};
+use crate::{
+    clock,
+    config::Config,
+    record::EventTime,
+    sink::{self, Stores, Table},
+    state::{self, Chain, Header, Ledger, Objects, Saved, Step},
+};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  demograph state ls --config demograph.toml
+  demograph state show --config demograph.toml --partition 3
+  demograph state verify --config demograph.toml
+  demograph state reset --config demograph.toml --partition 3 --offset 120000 --yes
+
+A partition's state is a chain of checkpoints under state/v1/GROUP/TOPIC/p=N. Counts of who was seen are not shown here;
+records are. ls, show and verify change nothing and may run beside the service.")]
+pub(super) struct StateArgs {
+    #[command(subcommand)]
+    question: Question,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Question {
+    /// One line a partition: where it stands.
+    Ls(Place),
+    /// Everything about one checkpoint but who was seen.
+    Show {
+        #[command(flatten)]
+        place: Place,
+        #[arg(long)]
+        partition: i32,
+        /// The number of the checkpoint; the newest by default.
+        #[arg(long)]
+        seq: Option<u64>,
+    },
+    /// Check every chain: checksums, order, and that every record is accounted for exactly once in chain and tables.
+    Verify(Place),
+    /// Begin a partition again at an offset. Its open panes and what waits in its outbox are given up.
+    Reset {
+        #[command(flatten)]
+        place: Place,
+        #[arg(long)]
+        partition: i32,
+        /// The next offset to fold.
+        #[arg(long)]
+        offset: i64,
+        /// Yes, what is not published yet may be lost. Stop the service first: it would be deposed.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// The TOML file of the service.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// A partition's chain in the store.
+struct Kept {
+    partition: i32,
+    folder: String,
+}
+
+/// A checkpoint that was read.
+struct Read {
+    path: String,
+    bytes: Vec<u8>,
+    header: Header,
+    saved: Saved,
+}
+
+pub(super) fn run(args: StateArgs) -> anyhow::Result<ExitCode> {
+    let (Question::Ls(place)
+    | Question::Verify(place)
+    | Question::Show { place, .. }
+    | Question::Reset { place, .. }) = &args.question;
+    let config = match Config::read(&place.config) {
+        Ok(config) => config,
+        Err(faults) => {
+            eprint!("error: {}: {faults}", place.config.display());
+            return Ok(ExitCode::from(EXIT_CONFIG));
+        }
+    };
+    let stores = service::open_stores(&config)?;
+    match args.question {
+        Question::Ls(_) => ls(&config, &stores),
+        Question::Show { partition, seq, .. } => show(&config, &stores, (partition, seq)),
+        Question::Verify(_) => return verify(&config, &stores),
+        Question::Reset {
+            partition,
+            offset,
+            yes,
+            ..
+        } => reset(&config, &stores, (partition, offset, yes)),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ls(config: &Config, stores: &Stores) -> anyhow::Result<()> {
+    let mut table = Shown::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header([
+        "partition",
+        "checkpoint",
+        "written",
+        "next offset",
+        "records open",
+        "records waiting",
+        "published",
+        "bytes",
+    ]);
+    for kept in chains(config, stores)? {
+        let Some(head) = files(stores, &kept)?.pop() else {
+            continue;
+        };
+        let head = read(stores, head)?;
+        table.add_row([
+            kept.partition.to_string(),
+            head.header.seq.to_string(),
+            stamp(head.header.written),
+            head.saved.ledger.next_offset.to_string(),
+            head.saved.sources.records().to_string(),
+            head.saved.waiting().to_string(),
+            head.saved.ledger.published.to_string(),
+            head.bytes.len().to_string(),
+        ]);
+    }
+    println!("{table}");
+    Ok(())
+}
+
+fn show(
+    config: &Config,
+    stores: &Stores,
+    (partition, seq): (i32, Option<u64>),
+) -> anyhow::Result<()> {
+    let kept = chain(config, partition);
+    let files = files(stores, &kept)?;
+    let path = match seq {
+        None => files.last().cloned(),
+        Some(seq) => files
+            .into_iter()
+            .find(|path| path.ends_with(&format!("/{seq:020}.ckpt"))),
+    };
+    let Some(path) = path else {
+        bail!("{} holds no such checkpoint", kept.folder);
+    };
+    let Read {
+        path,
+        header,
+        saved,
+        bytes,
+    } = read(stores, path)?;
+    let ledger = saved.ledger;
+    println!(
+        "{path}, {} bytes, written {}\nmodel {}, policy {}\n\
+         offsets {}..{}: {} skipped, {} published, {} waiting in {} released panes{}, {} in {} open panes",
+        bytes.len(),
+        stamp(header.written),
+        saved.terms.model,
+        saved.terms.policy,
+        ledger.first_offset,
+        ledger.next_offset,
+        ledger.skipped,
+        ledger.published,
+        saved.waiting(),
+        saved.outbox.len(),
+        if saved.publish {
+            " (published under this number)"
+        } else {
+            ""
+        },
+        saved.sources.records(),
+        saved.sources.open_panes(),
+    );
+    let mut table = Shown::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["source", "closed until", "open panes"]);
+    for (source, until, open) in saved.sources.iter() {
+        table.add_row([source.to_string(), stamp(until), open.to_string()]);
+    }
+    println!("{table}");
+    Ok(())
+}
+
+fn verify(config: &Config, stores: &Stores) -> anyhow::Result<ExitCode> {
+    let mut all_well = true;
+    for kept in chains(config, stores)? {
+        match verified(config, stores, &kept) {
+            Ok(fact) => println!("ok     partition {}: {fact}", kept.partition),
+            Err(error) => {
+                all_well = false;
+                println!("FAULT  partition {}: {error:#}", kept.partition);
+            }
+        }
+    }
+    Ok(match all_well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// Reads a chain from its oldest checkpoint to its head, and the rows that each one published.
+fn verified(config: &Config, stores: &Stores, kept: &Kept) -> anyhow::Result<String> {
+    let mut before: Option<Read> = None;
+    let mut published = 0;
+    let paths = files(stores, kept)?;
+    let checkpoints = paths.len();
+    for path in paths {
+        let next = read(stores, path)?;
+        ensure!(
+            next.saved.is_conserved(),
+            "{}: its records do not add up to its offsets",
+            next.path
+        );
+        if let Some(before) = &before {
+            follows(before, &next)?;
+        }
+        if let Some(before) = before.replace(next) {
+            published += rows_of(config, stores, (kept, &before))?
+                .with_context(|| format!("rows that {} published are not there", before.path))?;
+        }
+    }
+    let Some(head) = before else {
+        return Ok("no checkpoint".into());
+    };
+    // The rows of a head may be on their way; after a crash the next owner publishes them.
+    published += rows_of(config, stores, (kept, &head))?.unwrap_or(0);
+    let ledger = head.saved.ledger;
+    Ok(format!(
+        "{checkpoints} checkpoints up to {}, offsets {}..{}; {} published ({published} of them by checkpoints that \
+         are still here, and found in the tables), {} waiting, {} open, {} skipped",
+        head.header.seq,
+        ledger.first_offset,
+        ledger.next_offset,
+        ledger.published,
+        head.saved.waiting(),
+        head.saved.sources.records(),
+        ledger.skipped,
+    ))
+}
+
+/// Whether one checkpoint is the next of another.
+fn follows(before: &Read, next: &Read) -> anyhow::Result<()> {
+    ensure!(
+        next.header.seq == before.header.seq + 1,
+        "{} does not follow {}",
+        next.path,
+        before.path
+    );
+    ensure!(
+        next.header.parent == state::hash(&before.bytes),
+        "{} was not made from {}",
+        next.path,
+        before.path
+    );
+    let (was, is) = (before.saved.ledger_after(), next.saved.ledger);
+    // After a reset the ledger begins again.
+    ensure!(
+        is == Ledger::beginning(is.next_offset) || is.published == was.published,
+        "{}: its ledger does not go on from {}",
+        next.path,
+        before.path
+    );
+    Ok(())
+}
+
+/// The records in the rows that a checkpoint published, which must be those of its outbox; `None` if a file is missing.
+fn rows_of(
+    config: &Config,
+    stores: &Stores,
+    (kept, checkpoint): (&Kept, &Read),
+) -> anyhow::Result<Option<u64>> {
+    if !checkpoint.saved.publish {
+        return Ok(Some(0));
+    }
+    let name = sink::part_name(
+        (&config.kafka.group, &config.kafka.topic),
+        kept.partition,
+        checkpoint.header.seq,
+    );
+    let mut found = 0;
+    for date in checkpoint.saved.dates() {
+        let path = sink::part_path(Table::Windows, &date, &name);
+        let Some(bytes) = stores.tables.find(&path)? else {
+            return Ok(None);
+        };
+        found += sink::records(bytes).with_context(|| path.clone())?;
+    }
+    ensure!(
+        found == checkpoint.saved.waiting(),
+        "{name} holds {found} records, and {} had {} to publish",
+        checkpoint.path,
+        checkpoint.saved.waiting()
+    );
+    Ok(Some(found))
+}
+
+fn reset(
+    config: &Config,
+    stores: &Stores,
+    (partition, offset, yes): (i32, i64, bool),
+) -> anyhow::Result<()> {
+    let place = (config.kafka.group.as_str(), config.kafka.topic.as_str());
+    let mut chain = Chain::new(place, partition, rand::random());
+    let Some(found) = chain.recover(stores)? else {
+        bail!("partition {partition} has no checkpoint: kafka.start says where it begins");
+    };
+    let open = found.saved.sources.records();
+    let waiting = if found.saved.publish {
+        0
+    } else {
+        found.saved.waiting()
+    };
+    println!(
+        "partition {partition}: next offset {} -> {offset}; {open} records in open panes and {waiting} in the outbox \
+         are given up",
+        found.saved.ledger.next_offset
+    );
+    if !yes {
+        bail!("nothing was changed: say --yes to do it");
+    }
+    let saved = Saved {
+        terms: found.saved.terms,
+        ledger: Ledger::beginning(offset),
+        sources: Default::default(),
+        outbox: Vec::new(),
+        publish: false,
+    };
+    let mut commit = chain.commit(&saved.encode(), false, clock::now());
+    while commit.advance(stores)? != Step::Done {}
+    println!("done: checkpoint {}", commit.seq());
+    Ok(())
+}
+
+fn chain(config: &Config, partition: i32) -> Kept {
+    Kept {
+        partition,
+        folder: state::folder(&config.kafka.group, &config.kafka.topic, partition),
+    }
+}
+
+/// The partitions that have a chain.
+fn chains(config: &Config, stores: &Stores) -> anyhow::Result<Vec<Kept>> {
+    let first = chain(config, 0).folder;
+    let (topic, _) = first
+        .rsplit_once('/')
+        .expect("a partition lies in its topic");
+    let mut kept: Vec<Kept> = stores
+        .state
+        .folders(topic)?
+        .iter()
+        .filter_map(|folder| folder.rsplit_once("/p=")?.1.parse().ok())
+        .map(|partition| chain(config, partition))
+        .collect();
+    kept.sort_by_key(|kept| kept.partition);
+    if kept.is_empty() {
+        println!("no checkpoint under {topic} in {}", stores.state.place());
+    }
+    Ok(kept)
+}
+
+fn files(stores: &Stores, kept: &Kept) -> anyhow::Result<Vec<String>> {
+    let listed = stores.list(&kept.folder)?;
+    Ok(listed.into_iter().map(|file| file.path).collect())
+}
+
+fn read(stores: &Stores, path: String) -> anyhow::Result<Read> {
+    let bytes = stores.state.read(&path)?;
+    let (header, saved) = state::decode(&bytes).with_context(|| path.clone())?;
+    Ok(Read {
+        path,
+        bytes,
+        header,
+        saved,
+    })
+}
+
+fn stamp(time: EventTime) -> String {
+    match jiff::Timestamp::from_millisecond(time.0) {
+        Ok(time) if time.as_millisecond() > 0 => time.to_string(),
+        _ => "-".into(),
+    }
+}
