@@ -48,8 +48,10 @@ fn dies_at(points: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     // The shared broker knows only sessions of 6 s and more.
-    let config = torture::config(&topic, &out, &sources())
-        .replace("\"session.timeout.ms\" = 3000", "\"session.timeout.ms\" = 6000");
+    let config = torture::config(&topic, &out, &sources()).replace(
+        "\"session.timeout.ms\" = 3000",
+        "\"session.timeout.ms\" = 6000",
+    );
     let mut faces = Faces::new(1);
     for point in points {
         topic.send((0..EVENTS).map(|_| faces.next()));
@@ -60,9 +62,10 @@ fn dies_at(points: &[&str]) {
     topic.send((0..EVENTS).map(|_| faces.next()));
     let all = faces.produced().values().sum();
     let mut last = Service::start(&config);
-    last.process.wait_for("everything is in the tables", 60, || {
-        (counted(&out) >= all).then_some(())
-    });
+    last.process
+        .wait_for("everything is in the tables", 60, || {
+            (counted(&out) >= all).then_some(())
+        });
     last.stop();
     let found = audit(&out, faces.produced(), &topic.ends());
     assert_eq!(found, Audit::default(), "{points:?}");
@@ -78,7 +81,12 @@ fn audit_sees_what_is_wrong(out: &Path, faces: &Faces, topic: &Topic) {
     fs::copy(&file, &twin).unwrap();
     let doubled = audit(out, faces.produced(), &topic.ends());
     assert!(doubled.duplicated > 0 && doubled.lost == 0, "{doubled:?}");
-    assert!(doubled.faults.iter().any(|fault| fault.starts_with("two rows")));
+    assert!(
+        doubled
+            .faults
+            .iter()
+            .any(|fault| fault.starts_with("two rows"))
+    );
     fs::remove_file(twin).unwrap();
     fs::remove_file(file).unwrap();
     let fewer = audit(out, faces.produced(), &topic.ends());

@@ -29,7 +29,12 @@ fn a_broker_that_comes_back_finds_the_service_waiting() {
     // The same process: had it ended, waiting would fail.
     service
         .process
-        .wait_for("everything is in the tables", 60, || (counted(&out) >= all).then_some(()));
+        .wait_for("everything is in the tables", 60, || {
+            (counted(&out) >= all).then_some(())
+        });
     service.stop();
-    assert_eq!(audit(&out, faces.produced(), &topic.ends()), Audit::default());
+    assert_eq!(
+        audit(&out, faces.produced(), &topic.ends()),
+        Audit::default()
+    );
 }

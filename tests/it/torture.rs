@@ -14,8 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use cameras::{Faces, sources};
 use cameras::Cameras;
+pub use cameras::{Faces, sources};
 use fleet::Fleet;
 use report::Report;
 use schedule::{INSTANCES, Injection, Kind, schedule};

@@ -21,7 +21,11 @@ pub struct Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "# Torture\n")?;
-        writeln!(f, "`make torture SECONDS={} SEED={}`\n", self.seconds, self.seed)?;
+        writeln!(
+            f,
+            "`make torture SECONDS={} SEED={}`\n",
+            self.seconds, self.seed
+        )?;
         writeln!(f, "| injection | times |\n|---|---:|")?;
         let mut kinds = BTreeMap::new();
         for injection in &self.injections {
@@ -35,14 +39,22 @@ impl fmt::Display for Report {
         writeln!(f, "| lost | {} |", self.audit.lost)?;
         writeln!(f, "| duplicated | {} |", self.audit.duplicated)?;
         writeln!(f, "| instances started | {} |", self.started)?;
-        writeln!(f, "| instances that ended by themselves | {} |", self.exits.len())?;
+        writeln!(
+            f,
+            "| instances that ended by themselves | {} |",
+            self.exits.len()
+        )?;
         let caught_up = match self.caught_up {
             Some(time) => format!("{:.1} s", time.as_secs_f64()),
             None => "not in time".to_owned(),
         };
         writeln!(f, "| time to catch up | {caught_up} |\n")?;
         for exit in &self.exits {
-            writeln!(f, "- instance {}, {}: {}", exit.instance, exit.status, exit.cause)?;
+            writeln!(
+                f,
+                "- instance {}, {}: {}",
+                exit.instance, exit.status, exit.cause
+            )?;
         }
         for fault in &self.audit.faults {
             writeln!(f, "- fault: {fault}")?;

@@ -24,7 +24,11 @@ pub struct Audit {
 
 /// Records in the table, whatever became of them.
 pub fn counted(out: &Path) -> i64 {
-    let rows = windows(out, "sum(faces + late + rejected)::BIGINT AS records", "ALL");
+    let rows = windows(
+        out,
+        "sum(faces + late + rejected)::BIGINT AS records",
+        "ALL",
+    );
     rows.first().map_or(0, |row| number(row, "records"))
 }
 
@@ -94,7 +98,9 @@ fn repeated(out: &Path) -> Vec<String> {
     let key = "source, window_start::VARCHAR AS start, partition";
     let rows = windows(
         out,
-        &format!("{key}, string_agg(filename || ' ' || closed_by || ' ' || first_offset || '..' || next_offset, ', ') AS files, count(*) AS n"),
+        &format!(
+            "{key}, string_agg(filename || ' ' || closed_by || ' ' || first_offset || '..' || next_offset, ', ') AS files, count(*) AS n"
+        ),
         "source, window_start, partition HAVING count(*) > 1",
     );
     rows.iter().map(|row| format!("two rows: {row}")).collect()
