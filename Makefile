@@ -4,10 +4,13 @@
 SECONDS ?= 60
 OUT ?= demo-out
 BROKERS ?=
+# What `make torture` draws its injections from, and where its report goes.
+SEED ?= 7
+REPORT ?=
 
 CARGO := cargo
 .DEFAULT_GOAL := help
-.PHONY: help demo experiment model test test-training check bless setup setup-test
+.PHONY: help demo experiment model test test-training torture check bless setup setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -29,6 +32,10 @@ model: setup ## train, measure, write the card: DATA=faces.zip LABELS=faces.csv 
 
 test: setup-test ## all tests, against a real Kafka, Prometheus and DuckDB
 	$(CARGO) test --locked
+
+torture: setup-test ## kill, freeze, add instances and broker under load, count every record: SECONDS=240 SEED=7 REPORT=file
+	TORTURE_SECONDS=$(SECONDS) SEED=$(SEED) REPORT=$(REPORT) $(CARGO) test --locked --test it -- \
+		--exact torture::whatever_dies_every_record_is_counted_exactly_once --nocapture
 
 test-training: setup ## the training program from end to end, on composites; fetches PyTorch (5 GB) the first time
 	@setup/train-tools

@@ -25,7 +25,9 @@ const CLUSTER_ID: &str = "ZGVtb2dyYXBoLXRlc3QtMQ";
 /// A running broker.
 pub struct Broker {
     pub address: String,
-    _process: Process,
+    /// What it is started with: the same ports and folder every time.
+    properties: PathBuf,
+    process: Process,
 }
 
 /// A topic that nobody else uses, and the name of the group that reads it.
@@ -59,15 +61,42 @@ impl Broker {
             formatted.stdout,
             formatted.stderr
         );
-        let mut process = Process::start("kafka", with(java("kafka.Kafka"), &file));
-        let address = format!("127.0.0.1:{port}");
-        process.wait_for("the broker accepts connections", 60, || {
-            TcpStream::connect(&address).ok()
-        });
-        Self {
-            address,
-            _process: process,
-        }
+        let mut broker = Self {
+            address: format!("127.0.0.1:{port}"),
+            process: Self::launch(&file),
+            properties: file,
+        };
+        broker.await_connections();
+        broker
+    }
+
+    fn launch(properties: &Path) -> Process {
+        Process::start("kafka", with(java("kafka.Kafka"), properties))
+    }
+
+    /// Waits until it accepts connections.
+    pub fn await_connections(&mut self) {
+        let address = self.address.clone();
+        self.process
+            .wait_for("the broker accepts connections", 60, || {
+                TcpStream::connect(&address).ok()
+            });
+    }
+
+    /// `KILL` or `TERM`; it does not wait for the end.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Whether its process is gone.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.ended().is_some()
+    }
+
+    /// Starts it anew after its end, with the log that it has written; [`Self::await_connections`] waits for it.
+    pub fn restart(&mut self) {
+        assert!(self.has_ended(), "the broker still runs");
+        self.process = Self::launch(&self.properties);
     }
 
     /// Creates a topic with a name of its own.
@@ -87,7 +116,7 @@ impl Broker {
 
 impl Topic {
     /// The `[kafka]` section as a client's settings.
-    fn client(&self) -> config::Kafka {
+    pub fn client(&self) -> config::Kafka {
         config::Kafka {
             brokers: self.brokers.clone(),
             topic: self.name.clone(),
@@ -118,6 +147,23 @@ impl Topic {
             .args(["--partitions", &partitions.to_string()]);
         let said = Process::start("kafka-topics", tool).finish(60);
         assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    }
+
+    /// For each partition the end of its log, as Kafka's own tool says.
+    pub fn ends(&self) -> BTreeMap<i64, i64> {
+        let mut tool = java("org.apache.kafka.tools.GetOffsetShell");
+        tool.args(["--bootstrap-server", &self.brokers])
+            .args(["--topic", &self.name]);
+        let said = Process::start("kafka-get-offsets", tool).finish(60);
+        let ends: BTreeMap<i64, i64> = said
+            .stdout
+            .lines()
+            .filter_map(|line| line.strip_prefix(&self.name)?.strip_prefix(':'))
+            .filter_map(|line| line.split_once(':'))
+            .map(|(partition, end)| (partition.parse().unwrap(), end.trim().parse().unwrap()))
+            .collect();
+        assert!(!ends.is_empty(), "{}{}", said.stdout, said.stderr);
+        ends
     }
 
     /// For each partition the offset that the group committed and the end of the log, as Kafka's own tool says.

@@ -3,6 +3,7 @@
 //! Promises: a part that is missing fails the test with the command that fetches it; nothing that was started
 //! outlives the test binary; waiting is for a condition, and a wait in vain shows the log of what was waited for.
 
+mod audit;
 mod broker;
 mod faulty;
 mod process;
@@ -10,12 +11,14 @@ mod prometheus;
 mod service;
 mod tables;
 
+pub use audit::{Audit, Produced, audit, counted};
 pub use broker::{Broker, Topic, free_port};
 pub use faulty::{Fault, Faulty};
 pub use process::{Finished, Process, command};
 pub use prometheus::{Prometheus, promtool_check};
 pub use service::{
-    LOBBY_AND_CAFE, Service, check_config, composites, crops_csv, demograph, metric, publish,
+    LOBBY_AND_CAFE, Launched, Service, check_config, composites, crops_csv, demograph, launch,
+    metric, publish,
 };
 pub use tables::{duckdb, pyarrow_schema, pyarrow_totals};
 

@@ -3,8 +3,9 @@
 use std::{
     fs::File,
     io,
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
-    process::{Child, Command},
+    process::{Child, Command, ExitStatus},
     sync::{
         OnceLock,
         mpsc::{SyncSender, sync_channel},
@@ -28,6 +29,8 @@ pub struct Process {
 /// What a program left behind.
 pub struct Finished {
     pub code: Option<i32>,
+    /// What killed it, if anything did.
+    pub signal: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
@@ -109,6 +112,7 @@ impl Process {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return Finished {
                     code: status.code(),
+                    signal: status.signal(),
                     stdout: self.stdout(),
                     stderr: self.stderr(),
                 };
@@ -124,11 +128,21 @@ impl Process {
         }
     }
 
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Asks it to end, as an orchestrator does.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let status = Command::new("sh")
-            .args(["-c", "kill -TERM \"$1\"", "sh", &pid])
+            .args(["-c", "kill -\"$1\" \"$2\"", "sh", name, &pid])
             .status()
             .unwrap();
         assert!(

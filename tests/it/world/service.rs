@@ -78,6 +78,31 @@ pub fn composites() -> Vec<PathBuf> {
     files
 }
 
+/// A `demograph run` that may end at any moment: nothing was waited for.
+pub struct Launched {
+    pub process: Process,
+    _folder: TempDir,
+}
+
+/// `demograph run` with a config and environment variables.
+pub fn launch(config: &str, environment: &[(&str, &str)]) -> Launched {
+    launch_as(config, environment, &[])
+}
+
+fn launch_as(config: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Launched {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("demograph.toml");
+    std::fs::write(&file, config).unwrap();
+    let mut run = demograph(&["run", "--config"]);
+    run.arg(&file)
+        .args(arguments)
+        .envs(environment.iter().copied());
+    Launched {
+        process: Process::start("demograph run", run),
+        _folder: folder,
+    }
+}
+
 /// A running `demograph run`.
 pub struct Service {
     pub process: Process,
@@ -132,14 +157,10 @@ listen = "127.0.0.1:0"
     }
 
     fn start_as(config: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("demograph.toml");
-        std::fs::write(&file, config).unwrap();
-        let mut run = demograph(&["run", "--config"]);
-        run.arg(&file)
-            .args(arguments)
-            .envs(environment.iter().copied());
-        let mut process = Process::start("demograph run", run);
+        let Launched {
+            mut process,
+            _folder,
+        } = launch_as(config, environment, arguments);
         let log = process.log_file();
         let url = process.wait_for("it says where /metrics is", START_SECONDS, || {
             let text = std::fs::read_to_string(&log).ok()?;
@@ -150,7 +171,7 @@ listen = "127.0.0.1:0"
         Self {
             process,
             url,
-            _folder: folder,
+            _folder,
         }
     }
 

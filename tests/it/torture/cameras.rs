@@ -1,0 +1,129 @@
+//! The cameras: events at a steady rate, every one acknowledged, whatever the broker goes through.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use demograph::{
+    config::Text,
+    kafka::{Event, Producer},
+};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use super::clock;
+use crate::world::{Produced, Topic, composites, repository};
+
+const SOURCES: usize = 24;
+/// How late a late event is: far beyond `windows.lateness_max`.
+const LATE: Duration = Duration::from_secs(60);
+/// How long the last events may take to be acknowledged.
+const FLUSH: Duration = Duration::from_secs(60);
+
+/// The `[[source]]` sections.
+pub fn sources() -> String {
+    (0..SOURCES)
+        .map(|n| format!("[[source]]\nid = \"{}\"\n", name(n)))
+        .collect()
+}
+
+fn name(n: usize) -> String {
+    format!("cam-{n:02}")
+}
+
+/// What cameras see; drawn from a seed.
+pub struct Faces {
+    rng: StdRng,
+    good: Vec<PathBuf>,
+    cut: Vec<u8>,
+    sent: usize,
+    produced: Produced,
+}
+
+impl Faces {
+    pub fn new(seed: u64) -> Self {
+        Self {
+            rng: StdRng::seed_from_u64(seed),
+            good: composites(),
+            cut: std::fs::read(repository("tests/data/malformed/cut_50.jpg")).unwrap(),
+            sent: 0,
+            produced: Produced::new(),
+        }
+    }
+
+    /// The next event: one in 40 is cut off, one in 40 late. Each has a track id of its own.
+    pub fn next(&mut self) -> Event {
+        let key = name(self.rng.random_range(0..SOURCES));
+        let file = &self.good[self.sent % self.good.len()];
+        let payload = match self.rng.random_ratio(1, 40) {
+            true => self.cut.clone(),
+            false => std::fs::read(file).unwrap(),
+        };
+        let now = jiff::Timestamp::now();
+        let time = match self.rng.random_ratio(1, 40) {
+            true => now - LATE,
+            false => now,
+        };
+        self.sent += 1;
+        *self.produced.entry(key.clone()).or_default() += 1;
+        let header = |name: &str, value: String| (name.to_owned(), value.into_bytes());
+        Event {
+            key,
+            headers: vec![
+                header("ce_time", time.to_string()),
+                header("ce_trackid", self.sent.to_string()),
+            ],
+            payload,
+        }
+    }
+
+    /// What was drawn so far, by source.
+    pub fn produced(&self) -> &Produced {
+        &self.produced
+    }
+}
+
+/// A thread that sends until it is told to end.
+pub struct Cameras {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Produced>,
+}
+
+impl Cameras {
+    /// So many events a second.
+    pub fn start(topic: &Topic, faces: Faces, rate: u64) -> Self {
+        let mut client = topic.client();
+        // An event is given up never: the run ends with all of them acknowledged, or fails.
+        for (key, value) in [("message.timeout.ms", 0), ("reconnect.backoff.max.ms", 500)] {
+            client.properties.insert(key.into(), Text::Number(value));
+        }
+        let producer = Producer::connect(&client).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = thread::spawn(move || send(&producer, faces, (rate, &stopped)));
+        Self { stop, thread }
+    }
+
+    /// Ends production; what the broker has acknowledged, by source.
+    pub fn end(self) -> Produced {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("the producer does not panic")
+    }
+}
+
+fn send(producer: &Producer, mut faces: Faces, (rate, stop): (u64, &AtomicBool)) -> Produced {
+    let mut sent = 0;
+    while !stop.load(Ordering::Relaxed) {
+        producer.send(&faces.next()).unwrap();
+        sent += 1;
+        clock::pause(1_000 / rate);
+    }
+    producer.flush(FLUSH).unwrap();
+    assert_eq!((producer.delivered(), producer.failed()), (sent, 0));
+    faces.produced
+}

@@ -1,0 +1,124 @@
+//! What the tables hold against what the broker acknowledged, counted by DuckDB and Kafka's own tool: nothing of the
+//! service under test is asked.
+//!
+//! Expects a track id of its own in every event: then a face that was counted twice in one pane shows even where
+//! another one was lost.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde_json::Value;
+
+use super::duckdb;
+
+/// Acknowledged records by source.
+pub type Produced = BTreeMap<String, i64>;
+
+/// What came of the comparison.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    pub lost: i64,
+    pub duplicated: i64,
+    /// Whatever is wrong, one sentence each.
+    pub faults: Vec<String>,
+}
+
+/// Records in the table, whatever became of them.
+pub fn counted(out: &Path) -> i64 {
+    let rows = windows(
+        out,
+        "sum(faces + late + rejected)::BIGINT AS records",
+        "ALL",
+    );
+    rows.first().map_or(0, |row| number(row, "records"))
+}
+
+/// Compares the tables below `out` with the acknowledged records by source and the partitions' log ends.
+pub fn audit(out: &Path, produced: &Produced, ends: &BTreeMap<i64, i64>) -> Audit {
+    let mut audit = Audit::default();
+    let rows = windows(
+        out,
+        "source, sum(faces + late + rejected)::BIGINT AS records, sum(faces - tracks)::BIGINT AS twice",
+        "source",
+    );
+    let mut counted: BTreeMap<&str, (i64, i64)> = rows
+        .iter()
+        .map(|row| {
+            let source = row["source"].as_str().unwrap();
+            (source, (number(row, "records"), number(row, "twice")))
+        })
+        .collect();
+    for (source, &produced) in produced {
+        let (records, twice) = counted.remove(source.as_str()).unwrap_or_default();
+        let more = records - produced;
+        audit.duplicated += twice.max(more).max(0);
+        audit.lost += (twice - more).max(-more).max(0);
+        if more != 0 || twice != 0 {
+            audit.faults.push(format!(
+                "{source}: {records} counted, {produced} produced, {twice} twice in their pane"
+            ));
+        }
+    }
+    for (source, (records, _)) in counted {
+        audit.duplicated += records;
+        audit
+            .faults
+            .push(format!("{source}: {records} that nobody produced"));
+    }
+    audit.faults.extend(partitions(out, ends));
+    audit.faults.extend(repeated(out));
+    audit
+}
+
+/// Partitions whose rows do not add up to their log.
+fn partitions(out: &Path, ends: &BTreeMap<i64, i64>) -> Vec<String> {
+    let rows = windows(
+        out,
+        "partition, sum(faces + late + rejected)::BIGINT AS records, max(next_offset)::BIGINT AS next_offset",
+        "partition",
+    );
+    let counted: BTreeMap<i64, (i64, i64)> = rows
+        .iter()
+        .map(|row| {
+            let sums = (number(row, "records"), number(row, "next_offset"));
+            (number(row, "partition"), sums)
+        })
+        .collect();
+    let expected = ends.iter().filter(|(_, end)| **end > 0);
+    let expected: BTreeMap<i64, (i64, i64)> = expected.map(|(&p, &end)| (p, (end, end))).collect();
+    match counted == expected {
+        true => Vec::new(),
+        false => vec![format!(
+            "partition: (records, next offset) is {counted:?} in the table, {expected:?} in the log"
+        )],
+    }
+}
+
+/// Panes that stand in two rows: of one file, or of two.
+fn repeated(out: &Path) -> Vec<String> {
+    let key = "source, window_start::VARCHAR AS start, partition";
+    let rows = windows(
+        out,
+        &format!(
+            "{key}, string_agg(filename || ' ' || closed_by || ' ' || first_offset || '..' || next_offset, ', ') AS files, count(*) AS n"
+        ),
+        "source, window_start, partition HAVING count(*) > 1",
+    );
+    rows.iter().map(|row| format!("two rows: {row}")).collect()
+}
+
+fn number(row: &Value, column: &str) -> i64 {
+    row[column].as_i64().unwrap()
+}
+
+/// A grouping of the table `windows`; without files it has no rows.
+fn windows(out: &Path, columns: &str, group: &str) -> Vec<Value> {
+    let table = out.join("windows");
+    let has_files = std::fs::read_dir(&table).is_ok_and(|mut dates| dates.next().is_some());
+    if !has_files {
+        return Vec::new();
+    }
+    duckdb(&format!(
+        "SELECT {columns} FROM read_parquet('{}/*/*.parquet', filename = true) GROUP BY {group}",
+        table.display()
+    ))
+}
