@@ -230,53 +230,50 @@ impl Consumer {
         }
     }
 
+    /// The broker has no record at some partition's next offset: deleted, or never there.
     fn lost_records(&self) -> anyhow::Result<Polled> {
-        match self.on_lost_data {
-            LostData::Stop => bail!(
+        let starts = self.next_there()?;
+        if self.on_lost_data == LostData::Stop {
+            bail!(
                 "kafka: the broker has deleted records of {:?} before they were read; \
                  to go on with what is there set kafka.on_lost_data = \"continue\"",
                 self.topic
-            ),
-            LostData::Continue => self.go_on_with_what_is_there(),
+            );
         }
+        // A partition that failed to fetch does not come back by a seek, only by an assignment.
+        let partitions: Vec<i32> = starts.iter().map(|&(partition, _)| partition).collect();
+        self.give_up(&partitions)?;
+        self.begin(&starts)?;
+        Ok(Polled::Trouble(
+            "records were deleted before they were read".into(),
+        ))
     }
 
-    /// Moves those partitions whose next record was deleted to the oldest that is there; their gap is counted where
-    /// it is folded. An offset beyond the end is no gap: the topic is another one.
-    fn go_on_with_what_is_there(&self) -> anyhow::Result<Polled> {
+    /// For each assigned partition the next record that the broker has; the gap is counted where it is folded. A next
+    /// offset beyond the end is no gap: the topic is another one.
+    fn next_there(&self) -> anyhow::Result<Vec<(i32, i64)>> {
         let assignment = self.client.assignment().context("kafka: assignment")?;
         let positions = self.client.position().context("kafka: positions")?;
-        let mut starts = Vec::new();
+        let mut next_there = Vec::new();
         for element in assignment.elements() {
             let partition = element.partition();
             let (low, high) = self.watermarks(partition)?;
             let position = positions.find_partition(&self.topic, partition);
-            let next = match position.map(|position| position.offset()) {
-                Some(Offset::Offset(next)) => next,
+            let next = match (position.map(|position| position.offset()), element.offset()) {
+                (Some(Offset::Offset(next)), _) => next,
                 // Nothing was read of it yet.
-                _ => match element.offset() {
-                    Offset::Offset(start) => start,
-                    _ => low,
-                },
+                (_, Offset::Offset(start)) => start,
+                _ => low,
             };
             if next > high {
                 bail!(
-                    "kafka: the next offset of partition {partition} is {next}, and its log ends at {high}: the topic \
-                     was made anew. `demograph state reset` begins its chain again"
+                    "kafka: partition {partition} is to be read from offset {next}, and its log ends at {high}: the \
+                     topic was made anew. `demograph state reset` begins the partition again"
                 );
             }
-            starts.push((partition, next.max(low)));
+            next_there.push((partition, next.max(low)));
         }
-        let mut list = TopicPartitionList::new();
-        for (partition, offset) in starts {
-            list.add_partition_offset(&self.topic, partition, Offset::Offset(offset))?;
-        }
-        self.client
-            .seek_partitions(list, BROKER_TIMEOUT)
-            .context("kafka: go on with the oldest records")?;
-        Ok(Polled::Trouble(
-            "records were deleted before they were read".into(),
-        ))
+        Ok(next_there)
     }
 }
 

@@ -18,6 +18,7 @@ mod evaluate;
 mod experiment;
 mod kubernetes;
 mod layers;
+mod lost_data;
 mod malformed;
 mod metrics_endpoint;
 mod object_store;

@@ -149,6 +149,31 @@ impl Topic {
         assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
     }
 
+    /// Deletes the records before an offset, as retention does.
+    pub fn delete_before(&self, partition: i32, offset: i64) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("offsets.json");
+        let place = format!(
+            r#"{{"topic": "{}", "partition": {partition}, "offset": {offset}}}"#,
+            self.name
+        );
+        let text = format!(r#"{{"version": 1, "partitions": [{place}]}}"#);
+        fs::write(&file, text).unwrap();
+        let mut tool = java("org.apache.kafka.tools.DeleteRecordsCommand");
+        tool.args(["--bootstrap-server", &self.brokers])
+            .arg("--offset-json-file")
+            .arg(&file);
+        let said = Process::start("kafka-delete-records", tool).finish(60);
+        assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    }
+
+    /// Deletes the topic and makes it again, empty.
+    pub fn make_anew(&self, partitions: i32) {
+        let admin = Admin::connect(&self.client()).unwrap();
+        admin.delete_topic().unwrap();
+        admin.create_topic(partitions).unwrap();
+    }
+
     /// For each partition the end of its log, as Kafka's own tool says.
     pub fn ends(&self) -> BTreeMap<i64, i64> {
         let mut tool = java("org.apache.kafka.tools.GetOffsetShell");
