@@ -6,7 +6,7 @@ OUT ?= demo-out
 BROKERS ?=
 # What `make torture` draws its injections from, and where its report goes.
 SEED ?= 7
-REPORT ?=
+REPORT ?= target/torture.md
 
 CARGO := cargo
 .DEFAULT_GOAL := help
@@ -36,6 +36,7 @@ test: setup-test ## all tests, against a real Kafka, Prometheus and DuckDB
 torture: setup-test ## kill, freeze, add instances and broker under load, count every record: SECONDS=240 SEED=7 REPORT=file
 	TORTURE_SECONDS=$(SECONDS) SEED=$(SEED) REPORT=$(REPORT) $(CARGO) test --locked --test it -- \
 		--exact torture::whatever_dies_every_record_is_counted_exactly_once --nocapture
+	@tail -n 1 $(REPORT)
 
 test-training: setup ## the training program from end to end, on composites; fetches PyTorch (5 GB) the first time
 	@setup/train-tools

@@ -20,7 +20,9 @@ use fleet::Fleet;
 use report::Report;
 use schedule::{INSTANCES, Injection, Kind, schedule};
 
-use super::world::{Broker, Produced, Service, Topic, audit, counted};
+use super::world::{
+    Broker, Finished, Process, Produced, Service, Topic, audit, counted, demograph,
+};
 
 const PARTITIONS: i32 = 6;
 /// Events a second: what 2 cores bear while instances start all the time.
@@ -55,7 +57,9 @@ fn whatever_dies_every_record_is_counted_exactly_once() {
     if let Some(path) = text_from_environment("REPORT") {
         std::fs::write(path, format!("{report}\n")).unwrap();
     }
-    let is_clean = report.audit.faults.is_empty() && report.caught_up.is_some();
+    let is_clean = report.audit.faults.is_empty()
+        && report.caught_up.is_some()
+        && report.verified.code == Some(0);
     if !is_clean {
         let kept = folder.keep();
         panic!(
@@ -189,11 +193,23 @@ impl<'a> Run<'a> {
             seconds,
             injections,
             started: self.fleet.started(),
+            deposed: self.fleet.said("another instance owns the partition"),
+            lost_partitions: self.fleet.said("kind=\"lost\""),
+            verified: self.verify(),
             exits: std::mem::take(&mut self.fleet.exits),
             produced: all,
             audit: audit(&self.folder.join("out"), &produced, &self.topic.ends()),
             caught_up,
         }
+    }
+
+    /// The chains against the tables, by the program's own tool.
+    fn verify(&self) -> Finished {
+        let file = self.folder.join("demograph.toml");
+        std::fs::write(&file, self.fleet.config()).unwrap();
+        let mut verify = demograph(&["state", "verify", "--config"]);
+        verify.arg(file);
+        Process::start("demograph state verify", verify).finish(60)
     }
 
     fn counted(&self) -> i64 {

@@ -58,6 +58,10 @@ impl Fleet {
         fleet
     }
 
+    pub fn config(&self) -> &str {
+        &self.config
+    }
+
     pub fn join(&mut self) {
         self.started += 1;
         self.running.push(Instance {
@@ -168,6 +172,12 @@ impl Fleet {
         logs.extend(alive.map(Instance::log));
         logs.sort();
         logs
+    }
+
+    /// How often any instance logged this.
+    pub fn said(&self, words: &str) -> usize {
+        let logs = self.all_logs();
+        logs.iter().map(|(_, log)| log.matches(words).count()).sum()
     }
 
     pub fn started(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use super::{fleet::Exit, schedule::Injection};
-use crate::world::Audit;
+use crate::world::{Audit, Finished};
 
 /// The outcome of a run.
 pub struct Report {
@@ -12,6 +12,12 @@ pub struct Report {
     pub injections: Vec<Injection>,
     pub exits: Vec<Exit>,
     pub started: usize,
+    /// Times that an instance found its next checkpoint written by another one.
+    pub deposed: usize,
+    /// Times that an instance learned of losing its partitions after the fact.
+    pub lost_partitions: usize,
+    /// What `demograph state verify` says at the end.
+    pub verified: Finished,
     pub produced: i64,
     pub audit: Audit,
     /// From the end of production until every record was in the tables; none if they never all were.
@@ -23,8 +29,10 @@ impl fmt::Display for Report {
         writeln!(f, "# Torture\n")?;
         writeln!(
             f,
-            "`make torture SECONDS={} SEED={}`\n",
-            self.seconds, self.seed
+            "`make torture SECONDS={} SEED={}`, {}\n",
+            self.seconds,
+            self.seed,
+            processor()
         )?;
         writeln!(f, "| injection | times |\n|---|---:|")?;
         let mut kinds = BTreeMap::new();
@@ -44,6 +52,14 @@ impl fmt::Display for Report {
             "| instances that ended by themselves | {} |",
             self.exits.len()
         )?;
+        writeln!(f, "| instances deposed by another one | {} |", self.deposed)?;
+        writeln!(
+            f,
+            "| assignments lost without notice | {} |",
+            self.lost_partitions
+        )?;
+        let chains = self.verified.stdout.matches("ok     partition").count();
+        writeln!(f, "| chains that `state verify` proves | {chains} |")?;
         let caught_up = match self.caught_up {
             Some(time) => format!("{:.1} s", time.as_secs_f64()),
             None => "not in time".to_owned(),
@@ -69,4 +85,19 @@ impl fmt::Display for Report {
             self.seed
         )
     }
+}
+
+/// The machine's name for its processor, and how many there are.
+fn processor() -> String {
+    let facts = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let values = |name: &str| {
+        let lines = facts.lines().filter(|line| line.starts_with(name));
+        let values: Vec<String> = lines
+            .filter_map(|line| Some(line.split_once(':')?.1.trim().to_owned()))
+            .collect();
+        values
+    };
+    let names = values("model name");
+    let name = names.first().map_or("an unknown processor", String::as_str);
+    format!("{} x {name}", names.len())
 }
