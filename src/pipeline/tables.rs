@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use super::Meaning;
 use crate::{
+    decode::Admit,
     privacy::ReleasedPane,
     sink::{self, CHECKPOINT, Provenance, Table},
     state::{TableFile, Terms},
@@ -45,7 +46,7 @@ impl Tables {
     ) -> anyhow::Result<Vec<Written>> {
         let provenance = &self.provenance(&edition.terms);
         let mut files = Vec::new();
-        for (date, panes) in by_date(panes) {
+        for (date, panes) in by_date(self.allowed(panes)) {
             for table in Table::ALL {
                 if table == Table::Cells && !self.cells {
                     continue;
@@ -66,6 +67,17 @@ impl Tables {
             }
         }
         Ok(files)
+    }
+
+    /// The panes without what the policy of today forbids, though a policy of before allowed it.
+    fn allowed(&self, panes: &[ReleasedPane]) -> Vec<ReleasedPane> {
+        let mut panes = panes.to_vec();
+        for pane in &mut panes {
+            let allowed = self.meaning.policy.admit(&pane.source).unwrap_or_default();
+            pane.attributes
+                .retain(|released| allowed.contains(released.attribute));
+        }
+        panes
     }
 
     /// Rows of former terms have no estimates: how that model erred is not known any more.
@@ -100,10 +112,127 @@ impl Tables {
 }
 
 /// Hive partitions go by the UTC date of the pane's start.
-fn by_date(panes: &[ReleasedPane]) -> BTreeMap<String, Vec<ReleasedPane>> {
+fn by_date(panes: Vec<ReleasedPane>) -> BTreeMap<String, Vec<ReleasedPane>> {
     let mut dates: BTreeMap<String, Vec<ReleasedPane>> = BTreeMap::new();
     for pane in panes {
-        dates.entry(pane.date()).or_default().push(pane.clone());
+        dates.entry(pane.date()).or_default().push(pane);
     }
     dates
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config,
+        infer::ModelFacts,
+        privacy::{Cells, Policy, ReleasedAttribute},
+        record::{Attribute, EventTime, Position, SourceId},
+        window::{Accounting, Categories, ClosedBy, Settings, Unit},
+    };
+
+    fn tables(attributes: &[Attribute]) -> Tables {
+        let source = config::Source {
+            id: "cam".into(),
+            attributes: attributes.to_vec(),
+            legal_basis: Some("consent".into()),
+            calibration: None,
+        };
+        let policy = Policy::new(&config::Policy::default(), &[source]);
+        let facts = ModelFacts {
+            id: "m@1".into(),
+            has_age: false,
+            gender: vec!["female".into(), "male".into()],
+            ethnicity: vec!["a".into(), "b".into()],
+        };
+        let settings = Settings {
+            pane: 10_000,
+            lateness_max: 0,
+            idle_after: 0,
+            sources_max: 1,
+            weighting: Default::default(),
+        };
+        let categories = Categories::new(&[0], &facts);
+        let terms = Terms::new("m@1", &policy, (categories, &settings));
+        Tables {
+            group: "g".into(),
+            topic: "t".into(),
+            cells: true,
+            meaning: Meaning {
+                policy: Arc::new(policy),
+                terms: Arc::new(terms),
+                calibrations: Arc::default(),
+            },
+        }
+    }
+
+    fn pane(start: i64) -> ReleasedPane {
+        let released = |attribute| ReleasedAttribute {
+            attribute,
+            cells: Cells::Shown {
+                total: 40,
+                counts: vec![Some(20), Some(20)],
+            },
+            evidence: Default::default(),
+        };
+        let mut accounting = Accounting::default();
+        accounting.faces = 40;
+        accounting.cover(Position {
+            partition: 0,
+            offset: 7,
+        });
+        ReleasedPane {
+            source: SourceId::new("cam"),
+            partition: 0,
+            start: EventTime(start),
+            end: EventTime(start + 10_000),
+            by: ClosedBy::Watermark,
+            accounting,
+            tracks: 40,
+            votes: 40,
+            unit: Unit::Tracks,
+            attributes: vec![released(Attribute::Gender), released(Attribute::Ethnicity)],
+        }
+    }
+
+    /// Folder and rows of every file.
+    fn files(tables: &Tables, panes: &[ReleasedPane]) -> Vec<(String, usize)> {
+        let edition = Edition {
+            partition: 0,
+            seq: 3,
+            mark: "mark".into(),
+            terms: tables.meaning.terms.clone(),
+        };
+        let folder = |path: &str| path.split("/part").next().unwrap().to_owned();
+        let files = tables.files(panes, &edition).unwrap();
+        files
+            .iter()
+            .map(|written| (folder(&written.file.path), written.rows))
+            .collect()
+    }
+
+    #[test]
+    fn what_the_policy_of_today_forbids_is_not_published_though_it_was_counted() {
+        let rows = |attributes: &[Attribute]| {
+            let files = files(&tables(attributes), &[pane(0)]);
+            files.into_iter().map(|(_, rows)| rows).collect::<Vec<_>>()
+        };
+        assert_eq!(rows(&[Attribute::Gender, Attribute::Ethnicity]), [4, 1]);
+        assert_eq!(rows(&[Attribute::Gender]), [2, 1]);
+    }
+
+    #[test]
+    fn panes_of_two_days_are_files_of_two_dates() {
+        let files = files(&tables(&[Attribute::Gender]), &[pane(0), pane(86_400_000)]);
+        let folders: Vec<&str> = files.iter().map(|(folder, _)| folder.as_str()).collect();
+        assert_eq!(
+            folders,
+            [
+                "demographics/date=1970-01-01",
+                "windows/date=1970-01-01",
+                "demographics/date=1970-01-02",
+                "windows/date=1970-01-02"
+            ]
+        );
+    }
 }

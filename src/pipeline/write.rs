@@ -114,81 +114,73 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes up a partition's chain: what its head was to publish is published, what was counted on other terms is
-    /// settled, and the rolling views' panes are read.
+    /// Takes up a partition's chain.
     fn recover(&mut self, partition: i32) -> anyhow::Result<Recovered> {
         loop {
             let name = (self.tables.group.as_str(), self.tables.topic.as_str());
             let mut chain = Chain::new(name, partition, self.writer_id);
             let found = self.insist(|stores| chain.recover(stores))?;
-            let Some(Found {
-                saved,
-                mark,
-                header,
-            }) = found
-            else {
-                self.chains.insert(partition, chain);
+            if let Some(found) = &found {
+                self.publish_head(partition, found)?;
+            }
+            self.chains.insert(partition, chain);
+            let Some(Found { saved, .. }) = found else {
                 return Ok(Recovered {
                     partition,
                     resumed: None,
                 });
             };
-            if saved.publish {
-                let edition = Edition {
-                    partition,
-                    seq: header.seq,
-                    mark: mark.clone(),
-                    terms: Arc::new(saved.terms.clone()),
-                };
-                for written in self.tables.files(&saved.outbox, &edition)? {
-                    self.insist(|stores| state::publish(stores, &written.file, &mark))?;
-                }
+            let resumed = match saved.terms == *self.meaning.terms {
+                true => Some(self.resumed(partition, saved)?),
+                // Nothing if somebody else was faster: look again what is there.
+                false => self.settled(partition, saved)?,
+            };
+            if resumed.is_some() {
+                return Ok(Recovered { partition, resumed });
             }
-            let now = clock::now();
-            self.chains.insert(partition, chain);
-            if saved.terms != *self.meaning.terms {
-                tracing::info!(
-                    partition,
-                    from = saved.terms.model,
-                    policy = saved.terms.policy,
-                    "the model, the policy or the windows changed: open panes are cut"
-                );
-                let cut = Shard::settle(
-                    partition,
-                    saved,
-                    &self.settings,
-                    (&self.meaning.policy, now),
-                );
-                // Deposed meanwhile: look again what is there.
-                let Some(saved) = self.settled(cut)? else {
-                    continue;
-                };
-                return Ok(Recovered {
-                    partition,
-                    resumed: Some(Resumed {
-                        saved: Box::new(saved),
-                        history: Vec::new(),
-                    }),
-                });
-            }
-            let chain = &self.chains[&partition];
-            let since = now.minus(self.history);
-            let mut history = self.insist(|stores| chain.history(stores, since))?;
-            if !saved.publish {
-                history.extend(saved.outbox.iter().cloned());
-            }
-            return Ok(Recovered {
-                partition,
-                resumed: Some(Resumed {
-                    saved: Box::new(saved),
-                    history,
-                }),
-            });
         }
     }
 
-    /// Writes the end of the old terms, and the same state on the new ones. `None` if somebody else was faster.
-    fn settled(&mut self, cut: Checkpoint) -> anyhow::Result<Option<Saved>> {
+    /// Publishes what the head's outbox was to publish, as far as that was not done.
+    fn publish_head(&self, partition: i32, found: &Found) -> anyhow::Result<()> {
+        if !found.saved.publish {
+            return Ok(());
+        }
+        let edition = Edition {
+            partition,
+            seq: found.header.seq,
+            mark: found.mark.clone(),
+            terms: Arc::new(found.saved.terms.clone()),
+        };
+        for written in self.tables.files(&found.saved.outbox, &edition)? {
+            self.insist(|stores| state::publish(stores, &written.file, &found.mark))?;
+        }
+        Ok(())
+    }
+
+    /// The state, and the panes that the rolling views had before.
+    fn resumed(&self, partition: i32, saved: Saved) -> anyhow::Result<Resumed> {
+        let chain = &self.chains[&partition];
+        let since = clock::now().minus(self.history);
+        let mut history = self.insist(|stores| chain.history(stores, since))?;
+        if !saved.publish {
+            history.extend(saved.outbox.iter().cloned());
+        }
+        Ok(Resumed {
+            saved: Box::new(saved),
+            history,
+        })
+    }
+
+    /// Writes the end of what was counted on other terms; the rest goes on, on those of today.
+    fn settled(&mut self, partition: i32, saved: Saved) -> anyhow::Result<Option<Resumed>> {
+        tracing::info!(
+            partition,
+            from_model = saved.terms.model,
+            from_policy = saved.terms.policy,
+            "the model, the policy or the windows changed: open panes are cut"
+        );
+        let cut = Shard::settle(partition, saved, &self.settings, clock::now());
         let mut saved: Saved =
             postcard::from_bytes(&cut.saved).context("a state that was just encoded")?;
         if cut.publication.is_some() && !matches!(self.write(cut)?, Some(Ack::Durable { .. })) {
@@ -198,7 +190,10 @@ impl Writer {
         saved.outbox.clear();
         saved.publish = false;
         saved.terms = (*self.meaning.terms).clone();
-        Ok(Some(saved))
+        Ok(Some(Resumed {
+            saved: Box::new(saved),
+            history: Vec::new(),
+        }))
     }
 
     fn write(&mut self, checkpoint: Checkpoint) -> anyhow::Result<Option<Ack>> {

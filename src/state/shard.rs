@@ -7,8 +7,7 @@ use super::{
     checkpoint::{self, Ledger, Saved},
 };
 use crate::{
-    decode::Admit,
-    privacy::{Policy, ReleasedPane, release},
+    privacy::{ReleasedPane, release},
     record::EventTime,
     window::{ClosedPane, Observation, Outcome, PartitionWindows, Settings},
 };
@@ -112,24 +111,14 @@ impl Shard {
     }
 
     /// Ends what was counted on other terms: its open panes are cut and put into the outbox, which the returned
-    /// checkpoint publishes, still on the old terms. What the policy of today does not allow is dropped.
-    pub fn settle(
-        partition: i32,
-        saved: Saved,
-        settings: &Settings,
-        (policy, now): (&Policy, EventTime),
-    ) -> Checkpoint {
+    /// checkpoint publishes, still on the old terms.
+    pub fn settle(partition: i32, saved: Saved, settings: &Settings, now: EventTime) -> Checkpoint {
         let terms = Arc::new(saved.terms.clone());
         let settings = terms.settings(settings);
         let start = Start::Resumed(Box::new(saved));
         let mut shard = Self::begin(partition, start, (settings, terms), now);
         let cut = shard.windows.cut();
         shard.put_out(cut);
-        for pane in &mut shard.outbox {
-            let allowed = policy.admit(&pane.source).unwrap_or_default();
-            pane.attributes
-                .retain(|released| allowed.contains(released.attribute));
-        }
         shard.checkpoint(now, true)
     }
 
@@ -231,6 +220,7 @@ mod tests {
     use crate::{
         config,
         infer::ModelFacts,
+        privacy::Policy,
         record::{Position, SourceId},
         state,
         window::{Categories, Evidence, Sources},
@@ -363,7 +353,7 @@ mod tests {
         shard.apply(face(5, 1_000));
         shard.apply(face(6, 11_000));
         let old = saved(&shard.checkpoint(EventTime(0), false));
-        let cut = Shard::settle(3, old, &SETTINGS, (&policy(), EventTime(0)));
+        let cut = Shard::settle(3, old, &SETTINGS, EventTime(0));
         assert_eq!(cut.terms.model, "m@1");
         let panes = cut.publication.as_ref().unwrap();
         assert_eq!(panes.len(), 2);
