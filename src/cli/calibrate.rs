@@ -21,7 +21,7 @@ Examples:
 
 The faces must be new to the model: not trained on, not used to choose it. They should look like those of the cameras
 whose shares will be estimated; their own shares do not matter. At least 10 faces a class, hundreds are better: the
-intervals say how much too few cost. An attribute without labels is left out. The file holds counts only, no face.")]
+intervals say how much too few cost. An attribute without labels is left out. The file holds counts and sums only, no face.")]
 pub(super) struct CalibrateArgs {
     #[command(flatten)]
     faces: FaceArgs,

@@ -177,7 +177,7 @@ fn grouped(rows: &[CellRow], every: Option<Span>, by: By) -> BTreeMap<Group, Vot
             attribute,
         };
         let votes = groups.entry(group).or_default();
-        votes.cells.add(row.cell, row.parts);
+        votes.cells.add(row.cell, row.parts, &row.posterior_sums);
         votes.until = votes.until.max(row.window_end);
     }
     groups
@@ -207,14 +207,14 @@ fn estimated(
         return Ok(Vec::new());
     };
     let grid = estimator.calibration.grid();
-    let Some(counts) = votes.cells.dense(grid) else {
+    let Some(dense) = votes.cells.dense(grid) else {
         bail!(
             "the cells of {} are not those of the calibration: were the age bands others?",
             group.attribute
         );
     };
     let mut by_class = vec![0.0; grid.classes()];
-    for (cell, n) in counts.iter().enumerate() {
+    for (cell, n) in dense.counts.iter().enumerate() {
         by_class[grid.predicted(cell)] += n;
     }
     let shown = suppress(&whole(&by_class), thresholds);
@@ -326,6 +326,7 @@ mod tests {
             attribute: Attribute::Gender,
             cell,
             parts: 2 * 720_720,
+            posterior_sums: vec![720_720, 720_720],
             model: "m@1".into(),
         }
     }

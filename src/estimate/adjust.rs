@@ -3,7 +3,7 @@
 //! A face shows a vector g, one number a class. In the window its mean is `shown`; over calibration faces of class k
 //! it is column k of `rates`. Whatever g is, shown = rates × shares, so shares = rates⁻¹ × shown without bias from a
 //! model that errs or is too sure of itself; g decides only how much noise there is. ACC takes the predicted label
-//! for g, PACC the posterior. The default, "emq", takes the score of the mixture likelihood at EMQ's shares: the
+//! for g, PACC the posterior itself, whose mean is known exactly on both sides. The default, "emq", takes the score of the mixture likelihood at EMQ's shares: the
 //! choice with the least variance where the posteriors are right, and still unbiased where they are not.
 //!
 //! Each calibration face and each face of the window moves the solution by rates⁻¹ g over their number: so its
@@ -13,7 +13,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Calibration,
+    Calibration, CellVotes,
     em::{maximise, occupied},
     interval::{interval, most_likely},
     linear::{Matrix, inverse, times},
@@ -74,9 +74,14 @@ impl Share {
     }
 }
 
-/// The shares of the classes from votes by cell; a vote may be spread over cells. `None` of no vote, or where the calibration cannot tell the classes apart.
-pub fn estimate(calibration: &Calibration, counts: &[f64], method: Method) -> Option<Vec<Share>> {
-    let moments = Moments::new(calibration, counts, method)?;
+/// The shares of the classes from votes by cell; a vote may be spread over cells. `None` of no vote, or where the
+/// calibration cannot tell the classes apart. PACC needs to know the posteriors of the votes, the others only cells.
+pub fn estimate(
+    calibration: &Calibration,
+    votes: &CellVotes,
+    method: Method,
+) -> Option<Vec<Share>> {
+    let moments = Moments::new(calibration, votes, method)?;
     let shares = match method {
         Method::Emq => moments.within_reach(),
         Method::Acc | Method::Pacc => solve_rates(&moments.rates, &moments.shown)?,
@@ -114,18 +119,18 @@ pub(super) struct CellMoment {
 }
 
 impl Moments {
-    pub(super) fn new(calibration: &Calibration, counts: &[f64], method: Method) -> Option<Self> {
-        let votes: f64 = counts.iter().sum();
-        if votes <= 0.0 {
+    pub(super) fn new(
+        calibration: &Calibration,
+        votes: &CellVotes,
+        method: Method,
+    ) -> Option<Self> {
+        let total: f64 = votes.counts.iter().sum();
+        if total <= 0.0 {
             return None;
         }
-        let statistic = Statistic::new(calibration, counts, method);
+        let statistic = Statistic::new(calibration, &votes.counts, method);
         let faces: Vec<f64> = calibration.faces().iter().map(|&n| n as f64).collect();
         let classes = faces.len();
-        let mut shown = vec![0.0; classes];
-        for (cell, n) in occupied(counts) {
-            add(&mut shown, &statistic.of(cell), n / votes);
-        }
         let seen: Vec<(usize, Vec<f64>, Vec<f64>)> = calibration
             .cells
             .iter()
@@ -134,12 +139,10 @@ impl Moments {
                 (row.cell, likelihood.collect(), statistic.of(row.cell))
             })
             .collect();
-        let mut rates = vec![vec![0.0; classes]; classes];
-        for (_, likelihood, g) in &seen {
-            for (row, g) in rates.iter_mut().zip(g) {
-                add(row, likelihood, *g);
-            }
-        }
+        let (shown, rates) = match method {
+            Method::Pacc => (votes.mean_posterior()?, calibration.mean_posteriors()?),
+            Method::Acc | Method::Emq => (statistic.shown(&votes.counts), rates(&seen, classes)),
+        };
         let inverse = inverse(&rates)?;
         let cells = seen.into_iter().map(|(cell, likelihood, g)| CellMoment {
             cell,
@@ -147,7 +150,7 @@ impl Moments {
             influence: times(&inverse, &g),
         });
         let mut moments = Self {
-            votes,
+            votes: total,
             cells: cells.collect(),
             raw: times(&inverse, &shown),
             within: Vec::new(),
@@ -229,6 +232,17 @@ impl Moments {
     }
 }
 
+/// The mean of g in each true class, from each cell's likelihoods and g.
+fn rates(seen: &[(usize, Vec<f64>, Vec<f64>)], classes: usize) -> Matrix {
+    let mut rates = vec![vec![0.0; classes]; classes];
+    for (_, likelihood, g) in seen {
+        for (row, g) in rates.iter_mut().zip(g) {
+            add(row, likelihood, *g);
+        }
+    }
+    rates
+}
+
 /// The shares if that of class k were `share`, and the others kept their proportions.
 pub(super) fn with_share(shares: &[f64], k: usize, share: f64) -> Vec<f64> {
     let rest = 1.0 - shares[k];
@@ -282,6 +296,18 @@ impl<'a> Statistic<'a> {
             .collect()
     }
 
+    /// The mean of g over votes.
+    fn shown(&self, counts: &[f64]) -> Vec<f64> {
+        let total: f64 = counts.iter().sum();
+        let mut shown = vec![0.0; self.prior.len()];
+        for (cell, n) in occupied(counts) {
+            add(&mut shown, &self.of(cell), n / total);
+        }
+        shown
+    }
+
+    /// Of PACC the mean in the cell: what is left out is how faces of one cell differ, which is little beside how cells
+    /// do. So it serves for the covariance only.
     fn of(&self, cell: usize) -> Vec<f64> {
         match self.method {
             Method::Pacc => self.calibration.mean_posterior(cell),

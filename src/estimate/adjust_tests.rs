@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
-use crate::estimate::{naive, shift_p};
+use crate::estimate::{CellCounts, CellVotes, Crops, Grid, naive, shift_p, steps};
 
 /// Cells of a made-up model: faces of class k fall into them by a softmax around k that errs often.
 struct World {
@@ -40,9 +40,9 @@ impl World {
         Calibration::new(&labels, known.iter().map(|(k, p)| (*k, p.as_slice()))).unwrap()
     }
 
-    fn window(&mut self, shares: &[f64], faces: usize) -> Vec<f64> {
-        let grid = crate::estimate::Grid::new(self.classes).unwrap();
-        let mut counts = vec![0.0; grid.cells()];
+    fn window(&mut self, shares: &[f64], faces: usize) -> CellVotes {
+        let grid = Grid::new(self.classes).unwrap();
+        let mut counts = CellCounts::default();
         for _ in 0..faces {
             let mut left = self.rng.random::<f64>();
             let class = shares.iter().position(|share| {
@@ -50,10 +50,16 @@ impl World {
                 left < 0.0
             });
             let posterior = self.posterior(class.unwrap_or(self.classes - 1));
-            counts[grid.cell(&posterior)] += 1.0;
+            vote(&mut counts, grid, &posterior);
         }
-        counts
+        counts.dense(grid).unwrap()
     }
+}
+
+fn vote(counts: &mut CellCounts, grid: Grid, posterior: &[f32]) {
+    let mut one = Crops::default();
+    one.add(&steps(posterior));
+    counts.vote(&[(grid.cell(posterior) as u32, one)].into());
 }
 
 const TRUTH: [f64; 4] = [0.6, 0.25, 0.1, 0.05];
@@ -61,13 +67,13 @@ const TRUTH: [f64; 4] = [0.6, 0.25, 0.1, 0.05];
 #[test]
 fn intervals_hold_the_truth_as_often_as_they_say() {
     let mut world = World::new(4, 7);
-    for faces in [50, 1000] {
+    for (faces, method) in [(50, Method::Emq), (1000, Method::Emq), (1000, Method::Pacc)] {
         let draws = 300;
         let mut held = [0; 4];
         for _ in 0..draws {
             let calibration = world.calibration(&[250, 120, 90, 60]);
             let counts = world.window(&TRUTH, faces);
-            let shares = estimate(&calibration, &counts, Method::Emq).unwrap();
+            let shares = estimate(&calibration, &counts, method).unwrap();
             for (k, share) in shares.iter().enumerate() {
                 held[k] += u32::from(share.low <= TRUTH[k] && TRUTH[k] <= share.high);
             }
@@ -77,7 +83,7 @@ fn intervals_hold_the_truth_as_often_as_they_say() {
             // 95 % and three standard errors of 300 draws.
             assert!(
                 (0.912..=0.988).contains(&coverage),
-                "{faces} faces: {coverage}"
+                "{faces} faces, {method:?}: {coverage}"
             );
         }
     }
@@ -94,7 +100,7 @@ fn corrected_shares_are_nearer_the_truth_than_counting() {
         gaps.sum::<f64>() / 2.0
     };
     let corrected: Vec<f64> = shares.iter().map(|share| share.share).collect();
-    let counted = naive(calibration.grid(), &counts).unwrap();
+    let counted = naive(calibration.grid(), &counts.counts).unwrap();
     assert!(tvd(&corrected) < 0.03, "{corrected:?}");
     assert!(
         tvd(&corrected) * 2.0 < tvd(&counted),
@@ -127,7 +133,8 @@ fn shares_sum_to_one_and_lie_in_their_intervals_at_the_edges_too() {
 fn no_face_and_a_blind_model_give_nothing_and_few_faces_are_insufficient() {
     let mut world = World::new(2, 10);
     let calibration = world.calibration(&[100, 100]);
-    assert_eq!(estimate(&calibration, &[0.0; 54], Method::Emq), None);
+    let none = CellVotes::new(calibration.grid());
+    assert_eq!(estimate(&calibration, &none, Method::Emq), None);
     let counts = world.window(&[0.5, 0.5], 4);
     let shares = estimate(&calibration, &counts, Method::Emq).unwrap();
     assert!(!shares[0].is_sufficient(), "{shares:?}");
@@ -161,9 +168,9 @@ fn the_shift_test_stays_calm_when_only_shares_change_and_sees_other_faces() {
 fn no_interval_is_empty_however_far_off_the_answers_are() {
     let mut world = World::new(4, 11);
     let calibration = world.calibration(&[250, 120, 90, 60]);
-    let mut counts = vec![0.0; calibration.grid().cells()];
+    let mut counts = CellVotes::new(calibration.grid());
     // Surer of one class than any faces of the calibration were.
-    counts[calibration.grid().cell(&[0.999, 0.0006, 0.0003, 0.0001])] = 5000.0;
+    counts.counts[calibration.grid().cell(&[0.999, 0.0006, 0.0003, 0.0001])] = 5000.0;
     for share in estimate(&calibration, &counts, Method::Emq).unwrap() {
         assert!(share.high - share.low > 1e-3, "{share:?}");
     }

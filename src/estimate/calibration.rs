@@ -2,10 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Grid;
+use super::{Grid, counts::steps, linear::Matrix};
 
-/// Posteriors are summed in these steps, so that the order of the faces changes no bit.
-const STEPS: f32 = 65_535.0;
 /// How many faces the model's own word is worth beside the labels of the faces in a cell. Chosen on a validation
 /// split among 3, 10, 30 and 100 (docs/adr/0007).
 const OWN_WORD: f64 = 30.0;
@@ -30,6 +28,9 @@ pub struct Calibration {
     pub labels: Vec<String>,
     /// In ascending order of cells.
     pub cells: Vec<CellRow>,
+    /// By true class: the sum of its faces' posteriors, in steps of 1/65535.
+    #[serde(default)]
+    pub posteriors: Vec<Vec<u64>>,
 }
 
 /// Why a calibration cannot be used.
@@ -41,6 +42,11 @@ pub enum Faults {
         "cell {0} is beyond the grid, out of order, or has not one number a label: the file is damaged, calibrate again"
     )]
     Cell(usize),
+    #[error(
+        "posteriors: not one sum a true class and answer, or not those of the cells: the file is damaged or of an \
+         older version, calibrate again"
+    )]
+    Posteriors,
     #[error(
         "{label:?} has {faces} calibration faces: label at least 10 of them, or leave the attribute out"
     )]
@@ -60,17 +66,21 @@ impl Calibration {
             evidence: vec![0; labels.len()],
         };
         let mut cells: Vec<CellRow> = (0..grid.cells()).map(empty).collect();
+        let mut posteriors = vec![vec![0; labels.len()]; labels.len()];
         for (truth, posterior) in faces {
             let row = &mut cells[grid.cell(posterior)];
             row.faces[truth] += 1;
-            for (sum, p) in row.evidence.iter_mut().zip(posterior) {
-                *sum += (p.clamp(0.0, 1.0) * STEPS).round() as u64;
+            let sums = row.evidence.iter_mut().zip(&mut posteriors[truth]);
+            for ((in_cell, in_class), p) in sums.zip(steps(posterior)) {
+                *in_cell += u64::from(p);
+                *in_class += u64::from(p);
             }
         }
         cells.retain(|row| row.faces.iter().any(|&n| n > 0));
         let calibration = Self {
             labels: labels.to_vec(),
             cells,
+            posteriors,
         };
         calibration.check()?;
         Ok(calibration)
@@ -87,6 +97,9 @@ impl Calibration {
                 return Err(Faults::Cell(row.cell));
             }
         }
+        if !self.posteriors_fit_the_cells() {
+            return Err(Faults::Posteriors);
+        }
         for (label, faces) in self.labels.iter().zip(self.faces()) {
             if faces < FACES_MIN {
                 let label = label.clone();
@@ -94,6 +107,15 @@ impl Calibration {
             }
         }
         Ok(())
+    }
+
+    fn posteriors_fit_the_cells(&self) -> bool {
+        let classes = self.labels.len();
+        let by_class: Vec<&[u64]> = self.posteriors.iter().map(Vec::as_slice).collect();
+        let by_cell: Vec<&[u64]> = self.cells.iter().map(|row| &row.evidence[..]).collect();
+        by_class.len() == classes
+            && by_class.iter().all(|sums| sums.len() == classes)
+            && (0..classes).all(|answer| summed(&by_class, answer) == summed(&by_cell, answer))
     }
 
     pub fn grid(&self) -> Grid {
@@ -117,6 +139,23 @@ impl Calibration {
         let faces = self.faces();
         let total: u64 = faces.iter().sum();
         faces.iter().map(|&n| n as f64 / total as f64).collect()
+    }
+
+    /// What the model says of faces of each true class, on average: a column a class. `None` where it said nothing.
+    pub(super) fn mean_posteriors(&self) -> Option<Matrix> {
+        let totals: Vec<u64> = self
+            .posteriors
+            .iter()
+            .map(|sums| sums.iter().sum())
+            .collect();
+        let row = |answer: usize| -> Vec<f64> {
+            let columns = self.posteriors.iter().zip(&totals);
+            columns
+                .map(|(sums, &total)| sums[answer] as f64 / total as f64)
+                .collect()
+        };
+        let is_known = totals.iter().all(|&total| total > 0);
+        is_known.then(|| (0..self.labels.len()).map(row).collect())
     }
 
     /// What the model says of faces in a cell, on average.
@@ -154,6 +193,11 @@ impl Calibration {
             .ok()?;
         Some(&self.cells[place])
     }
+}
+
+/// Wide, since a damaged file may hold anything.
+fn summed(rows: &[&[u64]], answer: usize) -> u128 {
+    rows.iter().map(|row| u128::from(row[answer])).sum()
 }
 
 #[cfg(test)]
@@ -195,8 +239,14 @@ mod tests {
                 faces: vec![20, 20],
                 evidence: vec![1, 1],
             }],
+            posteriors: vec![vec![1, 0], vec![0, 1]],
         };
         assert_eq!(calibration.check(), Ok(()));
+        for posteriors in [vec![], vec![vec![1, 1]], vec![vec![1, 0], vec![1, 0]]] {
+            let mut other = calibration.clone();
+            other.posteriors = posteriors;
+            assert_eq!(other.check(), Err(Faults::Posteriors));
+        }
         calibration.cells[0].cell = 54;
         assert_eq!(calibration.check(), Err(Faults::Cell(54)));
     }

@@ -1,9 +1,11 @@
 //! Expectation maximisation over posteriors (Saerens, Latinne and Decaestecker 2002), and the naive count.
 
-use super::{Calibration, Grid};
+use super::{Calibration, CellVotes, Grid};
 
 /// The most rounds; a likelihood that is this flat says nothing anyway.
 const ROUNDS: usize = 100_000;
+/// The least posterior, where a row would else be impossible.
+const FLOOR: f64 = 1e-6;
 
 /// Shares by counting predicted labels: what everybody does, shown for comparison. `None` of no face.
 pub fn naive(grid: Grid, counts: &[f64]) -> Option<Vec<f64>> {
@@ -26,17 +28,17 @@ pub fn emq(prior: &[f64], posteriors: &[Vec<f64>], tolerance: f64) -> Vec<f64> {
     maximise(prior, &rows.collect::<Vec<_>>(), (tolerance, ROUNDS))
 }
 
-/// The same on cells, each at the mean posterior of the calibration faces in it. `None` of no face.
-pub fn emq_cells(calibration: &Calibration, counts: &[f64], tolerance: f64) -> Option<Vec<f64>> {
+/// The same on cells, each at the mean posterior of the votes in it. `None` of no vote.
+pub fn emq_cells(calibration: &Calibration, votes: &CellVotes, tolerance: f64) -> Option<Vec<f64>> {
     let prior = calibration.prior();
-    let total: f64 = counts.iter().sum();
-    let rows: Vec<_> = occupied(counts)
-        .map(|(cell, n)| {
-            let mean = calibration.mean_posterior(cell);
-            let ratios = mean.iter().zip(&prior).map(|(p, prior)| p / prior);
-            (n / total, ratios.collect())
-        })
-        .collect();
+    let total: f64 = votes.counts.iter().sum();
+    let mut rows = Vec::new();
+    for (cell, n) in occupied(&votes.counts) {
+        // A posterior may round to 0, and no face is impossible.
+        let mean = votes.mean_in(cell)?.into_iter().map(|p| p.max(FLOOR));
+        let ratios = mean.zip(&prior).map(|(p, prior)| p / prior);
+        rows.push((n / total, ratios.collect()));
+    }
     (total > 0.0).then(|| maximise(&prior, &rows, (tolerance, ROUNDS)))
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    estimate::{Calibration, Method, Share, estimate},
+    estimate::{Calibration, CellVotes, Method, Share, estimate},
     evaluate::Rate,
 };
 
@@ -23,11 +23,11 @@ fn of_a_perfect_model(seen: &[usize]) -> Vec<Share> {
         .collect();
     let faces = known.iter().map(|(k, posterior)| (*k, &posterior[..]));
     let calibration = Calibration::new(&labels, faces).unwrap();
-    let mut counts = vec![0.0; calibration.grid().cells()];
+    let mut votes = CellVotes::new(calibration.grid());
     for (class, &n) in seen.iter().enumerate() {
-        counts[calibration.grid().cell(&perfect(classes, class))] += n as f64;
+        votes.counts[calibration.grid().cell(&perfect(classes, class))] += n as f64;
     }
-    estimate(&calibration, &counts, Method::Acc).unwrap()
+    estimate(&calibration, &votes, Method::Acc).unwrap()
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! True shares of a population from what a fallible model says of its faces: quantification under prior shift.
 //!
 //! Counting predicted labels ([`naive`]) is biased, and more faces do not help. What the model says of a face is kept
-//! as one of few integer [`cells`](Grid); a [`Calibration`] tells how faces of each true class fall into these cells;
+//! as one of few integer [`cells`](Grid), beside the sum of the posteriors in each; a [`Calibration`] tells how faces of
+//! each true class fall into these cells, and what the model says of them on average;
 //! [`estimate`] solves for the shares which explain the cells, with 95 % intervals that hold both the window's
 //! sampling error and the calibration's, and [`shift_p`] says whether any shares explain them.
 //!
@@ -28,7 +29,7 @@ mod simplex;
 pub use adjust::{Method, Share, estimate};
 pub use calibration::{Calibration, CellRow, Faults};
 pub use cells::Grid;
-pub use counts::CellCounts;
+pub use counts::{Cell, CellCounts, CellVotes, Crops, STEPS, steps};
 pub use em::{emq, emq_cells, naive};
 pub use file::CalibrationFile;
 pub use registry::{Calibrations, Estimated, Estimator};

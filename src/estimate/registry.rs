@@ -81,10 +81,10 @@ impl Calibrations {
 impl Estimator<'_> {
     /// `None` without votes, or where the calibration cannot tell the classes apart.
     pub fn estimate(&self, votes: &CellCounts) -> Option<Estimated> {
-        let counts = votes.dense(self.calibration.grid())?;
+        let votes = votes.dense(self.calibration.grid())?;
         Some(Estimated {
-            shares: estimate(self.calibration, &counts, self.method)?,
-            shift_p: shift_p(self.calibration, &counts),
+            shares: estimate(self.calibration, &votes, self.method)?,
+            shift_p: shift_p(self.calibration, &votes),
         })
     }
 }

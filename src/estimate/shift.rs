@@ -7,7 +7,7 @@
 //!
 //! [`estimate`]: super::estimate
 
-use super::{Calibration, Grid, Method, adjust::Moments, em::occupied, linear::Matrix};
+use super::{Calibration, CellVotes, Grid, Method, adjust::Moments, em::occupied, linear::Matrix};
 
 /// The least expected faces of a pool.
 const EXPECTED_MIN: f64 = 5.0;
@@ -16,10 +16,11 @@ const BINS_JOINED: usize = 3;
 
 /// The probability of cells that fit no better, if only shares have changed; small where something else has.
 /// `None` where there are too few faces to tell.
-pub fn shift_p(calibration: &Calibration, counts: &[f64]) -> Option<f64> {
-    let moments = Moments::new(calibration, counts, Method::Emq)?;
+pub fn shift_p(calibration: &Calibration, votes: &CellVotes) -> Option<f64> {
+    let moments = Moments::new(calibration, votes, Method::Emq)?;
     let shares = moments.within_reach();
-    let votes: f64 = counts.iter().sum();
+    let counts = &votes.counts;
+    let votes = moments.votes;
     let pools = Pools::new(&moments, (&shares, votes));
     if pools.expected.len() <= shares.len() {
         return None;

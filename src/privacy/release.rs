@@ -39,7 +39,7 @@ impl ReleasedPane {
 pub struct ReleasedAttribute {
     pub attribute: Attribute,
     pub cells: Cells,
-    /// Votes by cell of the posterior: exact, so not for show. What is estimated from them passes
+    /// Votes by cell of the posterior, and the sums of the posteriors: exact, so not for show. What is estimated from them passes
     /// [`show_shares`](super::show_shares).
     pub evidence: CellCounts,
 }

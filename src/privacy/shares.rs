@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        estimate::{Calibration, CalibrationFile, Calibrations, Grid, Method},
+        estimate::{Calibration, CalibrationFile, Calibrations, Crops, Grid, Method, steps},
         record::{Attribute, SourceId},
     };
 
@@ -127,7 +127,9 @@ mod tests {
         for (class, n) in of.into_iter().enumerate() {
             let mut p = [0.1f32; 3];
             p[class] = 0.8;
-            let cell = BTreeMap::from([(grid.cell(&p) as u32, 1)]);
+            let mut one = Crops::default();
+            one.add(&steps(&p));
+            let cell = BTreeMap::from([(grid.cell(&p) as u32, one)]);
             (0..n).for_each(|_| votes.vote(&cell));
         }
         votes

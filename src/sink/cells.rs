@@ -1,12 +1,14 @@
 //! The table `cells`: how many votes fell into each cell of the posteriors, in parts, since a track's vote is spread
-//! over the cells of its crops. Exact, small counts included, so that
+//! over the cells of its crops, and the sums of their posteriors. Exact, small counts included, so that
 //! days and sources can be estimated again; written only where the config asks for it.
 
 use std::sync::Arc;
 
 use anyhow::Context;
 use arrow_array::{
-    Array, ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
+    Array, ArrayRef, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
+    TimestampMillisecondArray,
+    builder::{Int64Builder, ListBuilder},
 };
 use arrow_schema::{DataType, Field};
 
@@ -14,6 +16,7 @@ use super::rows::{
     Provenance, Table, batch, integer, integers, signed, sorted, text, texts, time, times,
 };
 use crate::{
+    estimate::Cell,
     privacy::ReleasedPane,
     record::{Attribute, EventTime, SourceId},
 };
@@ -29,6 +32,8 @@ pub struct CellRow {
     pub cell: u32,
     /// In 1/720720 of a vote.
     pub parts: u64,
+    /// The same, by class: each vote as its posterior divides it.
+    pub posterior_sums: Vec<u64>,
     pub model: String,
 }
 
@@ -40,6 +45,7 @@ pub(super) fn fields() -> Vec<Field> {
         text("attribute"),
         Field::new("cell", DataType::Int32, false),
         integer("parts"),
+        Field::new_list("posterior_sums", integer("item"), false),
         text("unit"),
         text("model"),
         text("policy"),
@@ -49,11 +55,11 @@ pub(super) fn fields() -> Vec<Field> {
 
 /// One row a pane, attribute and cell with votes.
 pub(super) fn rows(panes: &[ReleasedPane], provenance: &Provenance) -> RecordBatch {
-    let mut rows: Vec<(&ReleasedPane, Attribute, u32, u64)> = Vec::new();
+    let mut rows: Vec<(&ReleasedPane, Attribute, u32, &Cell)> = Vec::new();
     for pane in sorted(panes) {
         for released in &pane.attributes {
             let cells = released.evidence.iter();
-            rows.extend(cells.map(|(cell, parts)| (pane, released.attribute, cell, parts)));
+            rows.extend(cells.map(|(cell, votes)| (pane, released.attribute, cell, votes)));
         }
     }
     let columns: Vec<ArrayRef> = vec![
@@ -62,7 +68,8 @@ pub(super) fn rows(panes: &[ReleasedPane], provenance: &Provenance) -> RecordBat
         times(&rows, |row| row.0.end),
         texts(&rows, |row| row.1.name()),
         Arc::new(rows.iter().map(|row| row.2 as i32).collect::<Int32Array>()),
-        integers(&rows, |row| signed(row.3)),
+        integers(&rows, |row| signed(row.3.parts)),
+        sums(rows.iter().map(|row| row.3.sums.as_slice())),
         texts(&rows, |row| row.0.unit.name()),
         texts(&rows, |_| &provenance.terms.model),
         texts(&rows, |_| &provenance.terms.policy),
@@ -75,6 +82,14 @@ pub(super) fn rows(panes: &[ReleasedPane], provenance: &Provenance) -> RecordBat
     batch(Table::Cells, columns)
 }
 
+pub(super) fn sums<'a>(rows: impl Iterator<Item = &'a [u64]>) -> ArrayRef {
+    let mut lists = ListBuilder::new(Int64Builder::new()).with_field(integer("item"));
+    for sums in rows {
+        lists.append_value(sums.iter().map(|&sum| Some(signed(sum))));
+    }
+    Arc::new(lists.finish())
+}
+
 impl CellRow {
     /// The rows of a batch that was read back.
     pub fn read(batch: &RecordBatch) -> anyhow::Result<Vec<Self>> {
@@ -84,6 +99,7 @@ impl CellRow {
         let attribute: &StringArray = column(batch, "attribute")?;
         let cell: &Int32Array = column(batch, "cell")?;
         let parts: &Int64Array = column(batch, "parts")?;
+        let sums: &ListArray = column(batch, "posterior_sums")?;
         let model: &StringArray = column(batch, "model")?;
         (0..batch.num_rows())
             .map(|row| {
@@ -98,11 +114,21 @@ impl CellRow {
                         .with_context(|| format!("attribute {name:?} is none that is known"))?,
                     cell: u32::try_from(cell.value(row)).context("a cell below 0")?,
                     parts: u64::try_from(parts.value(row)).context("parts below 0")?,
+                    posterior_sums: read_sums(&sums.value(row))?,
                     model: model.value(row).to_owned(),
                 })
             })
             .collect()
     }
+}
+
+fn read_sums(list: &ArrayRef) -> anyhow::Result<Vec<u64>> {
+    let sums: &Int64Array = list
+        .as_any()
+        .downcast_ref()
+        .context("posterior_sums are no lists of integers")?;
+    let sum = |&sum: &i64| u64::try_from(sum).context("a sum of posteriors below 0");
+    sums.values().iter().map(sum).collect()
 }
 
 fn column<'a, T: Array + 'static>(batch: &'a RecordBatch, name: &str) -> anyhow::Result<&'a T> {

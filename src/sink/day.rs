@@ -319,6 +319,7 @@ mod tests {
             text("gender"),
             number(3),
             Arc::new(rows.iter().map(|row| row.2).collect::<Int64Array>()),
+            crate::sink::cells::sums(rows.iter().map(|_| &[1, 2][..])),
             text("tracks"),
             text("m@1"),
             text("p"),

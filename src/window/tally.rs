@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    estimate::{CellCounts, Grid},
+    estimate::{CellCounts, Crops, Grid, STEPS, steps},
     record::Attribute,
 };
 
@@ -14,13 +14,8 @@ use crate::{
 pub struct Evidence([Vec<u32>; 3]);
 
 impl Evidence {
-    const STEPS: f32 = 65_535.0;
-
     pub fn set(&mut self, attribute: Attribute, probabilities: &[f32]) {
-        self.0[attribute as usize] = probabilities
-            .iter()
-            .map(|p| (p.clamp(0.0, 1.0) * Self::STEPS).round() as u32)
-            .collect();
+        self.0[attribute as usize] = steps(probabilities);
     }
 
     fn weights(&self, attribute: Attribute) -> &[u32] {
@@ -33,25 +28,26 @@ impl Evidence {
 pub struct TrackEvidence {
     /// Sums of log probabilities, in steps of 1/1000.
     logs: [Vec<i64>; 3],
-    /// Crops by cell.
-    cells: [BTreeMap<u32, u32>; 3],
+    /// Crops by cell, and the sums of their posteriors.
+    cells: [BTreeMap<u32, Crops>; 3],
 }
 
 impl TrackEvidence {
-    const STEPS: f64 = 1000.0;
+    const LOG_STEPS: f64 = 1000.0;
 
     pub fn add(&mut self, crop: &Evidence) {
         for attribute in Attribute::ALL {
             let log = |&weight: &u32| {
                 // What rounded to 0 is half a step.
-                let p = f64::from(weight).max(0.5) / f64::from(Evidence::STEPS);
-                (p.ln() * Self::STEPS).round() as i64
+                let p = f64::from(weight).max(0.5) / f64::from(STEPS);
+                (p.ln() * Self::LOG_STEPS).round() as i64
             };
             let weights = crop.weights(attribute);
             let logs: Vec<i64> = weights.iter().map(log).collect();
             add_up(&mut self.logs[attribute as usize], &logs, |a, b| a + b);
             if let Some(cell) = cell(weights) {
-                *self.cells[attribute as usize].entry(cell).or_default() += 1;
+                let crops = self.cells[attribute as usize].entry(cell);
+                crops.or_default().add(weights);
             }
         }
     }
@@ -84,7 +80,9 @@ impl Tally {
             let weights = face.weights(attribute);
             self.count(attribute, (winner(weights), weights.len()));
             if let Some(cell) = cell(weights) {
-                self.cells[attribute as usize].vote(&BTreeMap::from([(cell, 1)]));
+                let mut one = Crops::default();
+                one.add(weights);
+                self.cells[attribute as usize].vote(&BTreeMap::from([(cell, one)]));
             }
         }
     }
@@ -181,8 +179,12 @@ mod tests {
         tally.vote_track(&track(&[[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.2, 0.8]]));
         let grid = Grid::new(2).unwrap();
         let cells = tally.cells(Attribute::Gender).dense(grid).unwrap();
-        assert_eq!(cells[grid.cell(&[0.9, 0.1])], 0.75);
-        assert_eq!(cells[grid.cell(&[0.2, 0.8])], 0.25);
+        assert_eq!(cells.counts[grid.cell(&[0.9, 0.1])], 0.75);
+        assert_eq!(cells.counts[grid.cell(&[0.2, 0.8])], 0.25);
+        let women = 0.75 * 0.9 + 0.25 * 0.2;
+        let sums = tally.cells(Attribute::Gender).iter();
+        let said: u64 = sums.map(|(_, cell)| cell.sums[0]).sum();
+        assert!((said as f64 / 720_720.0 - women).abs() < 1e-5, "{said}");
     }
 
     #[test]
@@ -199,7 +201,7 @@ mod tests {
             tally.vote(&evidence(&[women, 1.0 - women]));
         }
         let grid = Grid::new(2).unwrap();
-        let counts = tally.cells(Attribute::Gender).dense(grid).unwrap();
+        let counts = tally.cells(Attribute::Gender).dense(grid).unwrap().counts;
         let women = counts
             .iter()
             .enumerate()

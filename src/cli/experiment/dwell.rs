@@ -150,7 +150,7 @@ fn counted(tally: &Tally, attribute: Attribute, class: usize) -> f64 {
 }
 
 fn estimated(calibration: &Calibration, cells: &CellCounts, class: usize) -> anyhow::Result<f64> {
-    let counts = cells.dense(calibration.grid());
-    let shares = counts.and_then(|counts| estimate(calibration, &counts, Method::default()));
+    let votes = cells.dense(calibration.grid());
+    let shares = votes.and_then(|votes| estimate(calibration, &votes, Method::default()));
     Ok(shares.context("the calibration cannot tell the classes apart")?[class].share)
 }

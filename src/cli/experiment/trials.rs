@@ -10,7 +10,10 @@ use super::{
     scatter::Dot,
 };
 use crate::cli::evaluate::thread_cpu;
-use crate::estimate::{Calibration, Grid, Method, Share, emq_cells, estimate, naive, shift_p};
+use crate::estimate::{
+    Calibration, CellCounts, CellVotes, Crops, Grid, Method, Share, emq_cells, estimate, naive,
+    shift_p, steps,
+};
 
 /// Faces in a window of the errors.
 const WINDOW: usize = 1000;
@@ -22,11 +25,18 @@ const COMPARED: u32 = 50;
 const SAMPLES: usize = 399;
 const TAIL: usize = (SAMPLES + 1) / 40;
 
-/// One attribute's faces, by class, as cells and posteriors.
+/// A face of the population.
+struct Face<'a> {
+    posterior: &'a [f32],
+    /// What it votes with.
+    crop: BTreeMap<u32, Crops>,
+}
+
+/// One attribute's faces, by class.
 pub(super) struct Trials<'a> {
     labels: &'a [String],
     calibration: Calibration,
-    population: Vec<Vec<(usize, &'a [f32])>>,
+    population: Vec<Vec<Face<'a>>>,
     /// The population's shares.
     shares: Vec<f64>,
     grid: Grid,
@@ -41,9 +51,10 @@ impl<'a> Trials<'a> {
     ) -> anyhow::Result<Self> {
         let calibration = Calibration::new(labels, known.iter().copied())?;
         let grid = calibration.grid();
-        let mut population = vec![Vec::new(); labels.len()];
+        let mut population: Vec<Vec<Face<'_>>> = labels.iter().map(|_| Vec::new()).collect();
         for &(class, posterior) in all {
-            population[class].push((grid.cell(posterior), posterior));
+            let crop = crop(grid, posterior);
+            population[class].push(Face { posterior, crop });
         }
         for (label, faces) in labels.iter().zip(&population) {
             ensure!(!faces.is_empty(), "the population has no face of {label:?}");
@@ -81,19 +92,19 @@ impl<'a> Trials<'a> {
         let mut seconds = Duration::ZERO;
         for _ in 0..draws {
             let wanted = self.dirichlet();
-            let (counts, truth) = self.window(&wanted, WINDOW);
+            let (votes, truth) = self.window(&wanted, WINDOW);
             let mut judge =
                 |name, shares: &[f64]| *sums.entry(name).or_default() += tvd(shares, &truth);
-            let counted = naive(self.grid, &counts).context("an empty window")?;
+            let counted = naive(self.grid, &votes.counts).context("an empty window")?;
             judge("naive", &counted);
-            let plain = emq_cells(&self.calibration, &counts, 1e-6).context("an empty window")?;
+            let plain = emq_cells(&self.calibration, &votes, 1e-6).context("an empty window")?;
             judge("emq_unadjusted", &plain);
             for method in Method::ALL {
                 let started = thread_cpu();
-                let found = solved(&self.calibration, &counts, method)?;
+                let found = solved(&self.calibration, &votes, method)?;
                 if method == Method::default() {
                     // As a pane's row has it; black_box, so that it is not optimised away.
-                    std::hint::black_box(shift_p(&self.calibration, &counts));
+                    std::hint::black_box(shift_p(&self.calibration, &votes));
                     seconds += thread_cpu() - started;
                 }
                 judge(method.name(), &points(&found));
@@ -130,8 +141,8 @@ impl<'a> Trials<'a> {
         for _ in 0..draws {
             let calibration = self.resampled(&sizes)?;
             let wanted = self.dirichlet();
-            let (counts, truth) = self.window(&wanted, WINDOW);
-            let found = solved(&calibration, &counts, Method::default())?;
+            let (votes, truth) = self.window(&wanted, WINDOW);
+            let found = solved(&calibration, &votes, Method::default())?;
             sum += tvd(&points(&found), &truth);
         }
         let mean = 100.0 * sum / f64::from(draws.max(1));
@@ -147,10 +158,10 @@ impl<'a> Trials<'a> {
             let calibration = self.resampled(&sizes)?;
             for coverage in &mut all {
                 let shares = self.shares.clone();
-                let (counts, _) = self.window(&shares, coverage.faces);
-                let found = solved(&calibration, &counts, Method::default())?;
+                let (votes, _) = self.window(&shares, coverage.faces);
+                let found = solved(&calibration, &votes, Method::default())?;
                 coverage.add(&found, &self.shares);
-                coverage.shift(shift_p(&calibration, &counts));
+                coverage.shift(shift_p(&calibration, &votes));
                 if draw % COMPARED == 0 {
                     let widths = self.bootstrap(&calibration, &points(&found), coverage.faces)?;
                     coverage.compare(&found, &widths);
@@ -185,13 +196,14 @@ impl<'a> Trials<'a> {
                     sample.cells[cells[self.rng.random_range(0..cells.len())]].faces[class] += 1;
                 }
             }
-            let mut counts = vec![0.0; self.grid.cells()];
+            // Cells alone: the default method asks for no more.
+            let mut votes = CellVotes::new(self.grid);
             for _ in 0..faces {
                 let from = &cells[self.class(shares)];
                 let place = from[self.rng.random_range(0..from.len())];
-                counts[calibration.cells[place].cell] += 1.0;
+                votes.counts[calibration.cells[place].cell] += 1.0;
             }
-            let found = solved(&sample, &counts, Method::default())?;
+            let found = solved(&sample, &votes, Method::default())?;
             found
                 .iter()
                 .zip(&mut estimates)
@@ -210,23 +222,24 @@ impl<'a> Trials<'a> {
         for (class, &size) in sizes.iter().enumerate() {
             for _ in 0..size {
                 let place = self.rng.random_range(0..self.population[class].len());
-                faces.push((class, self.population[class][place].1));
+                faces.push((class, self.population[class][place].posterior));
             }
         }
         Ok(Calibration::new(self.labels, faces.into_iter())?)
     }
 
-    /// The cells of so many faces, and the shares that they really have.
-    fn window(&mut self, shares: &[f64], faces: usize) -> (Vec<f64>, Vec<f64>) {
-        let mut counts = vec![0.0; self.grid.cells()];
+    /// The votes of so many faces, and the shares that they really have.
+    fn window(&mut self, shares: &[f64], faces: usize) -> (CellVotes, Vec<f64>) {
+        let mut counts = CellCounts::default();
         let mut truth = vec![0.0; shares.len()];
         for _ in 0..faces {
             let class = self.class(shares);
             let place = self.rng.random_range(0..self.population[class].len());
-            counts[self.population[class][place].0] += 1.0;
+            counts.vote(&self.population[class][place].crop);
             truth[class] += 1.0 / faces as f64;
         }
-        (counts, truth)
+        let votes = counts.dense(self.grid);
+        (votes.expect("every face is of the grid"), truth)
     }
 
     fn class(&mut self, shares: &[f64]) -> usize {
@@ -247,8 +260,18 @@ impl<'a> Trials<'a> {
     }
 }
 
-fn solved(calibration: &Calibration, counts: &[f64], method: Method) -> anyhow::Result<Vec<Share>> {
-    estimate(calibration, counts, method).with_context(|| {
+fn crop(grid: Grid, posterior: &[f32]) -> BTreeMap<u32, Crops> {
+    let mut one = Crops::default();
+    one.add(&steps(posterior));
+    BTreeMap::from([(grid.cell(posterior) as u32, one)])
+}
+
+fn solved(
+    calibration: &Calibration,
+    votes: &CellVotes,
+    method: Method,
+) -> anyhow::Result<Vec<Share>> {
+    estimate(calibration, votes, method).with_context(|| {
         format!(
             "{}: the calibration cannot tell the classes apart",
             method.name()

@@ -134,3 +134,21 @@ fn the_published_schemas_are_those_of_the_rows() {
         );
     }
 }
+
+#[test]
+fn cells_are_read_back_from_a_file_of_a_day_as_they_were_counted() {
+    let mut counted = pane("a", Cells::Suppressed);
+    let mut votes = crate::estimate::CellCounts::default();
+    votes.add(3, 720_720, &[600_000, 120_720]);
+    votes.add(7, 360_360, &[0, 360_360]);
+    counted.attributes[0].evidence = votes.clone();
+    let part = crate::sink::encode(&Table::Cells.rows(&[counted], &provenance()), &[]);
+    let day = crate::sink::day::merge(Table::Cells, vec![("part".into(), part.unwrap())]);
+    let mut found = crate::estimate::CellCounts::default();
+    for batch in crate::sink::decode(day.unwrap().bytes).unwrap() {
+        for row in crate::sink::CellRow::read(&batch).unwrap() {
+            found.add(row.cell, row.parts, &row.posterior_sums);
+        }
+    }
+    assert_eq!(found, votes);
+}
