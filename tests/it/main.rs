@@ -20,6 +20,7 @@ mod malformed;
 mod metrics_endpoint;
 mod object_store;
 mod observability;
+mod openvino;
 mod rebalance;
 mod secured;
 mod simulation;
