@@ -48,7 +48,7 @@ check: setup-test ## formatting, lints, documentation, scripts; licences and sou
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
 	$(CARGO) test --locked --quiet --test it dependencies
-	.setup/venv/bin/shellcheck .ci/run setup/rust setup/onnxruntime setup/system-packages setup/test-tools \
+	.setup/venv/bin/shellcheck .ci/run setup/rust setup/onnxruntime setup/onnxruntime-openvino setup/system-packages setup/test-tools \
 		setup/train-tools models/train/make-model
 
 bless: setup ## write the derived files in schemas/ anew after an intended change
@@ -59,8 +59,9 @@ setup: ## what building and running need
 	@setup/system-packages build
 	@setup/onnxruntime
 
-setup-test: ## what the tests need besides: Kafka, Prometheus, DuckDB
+setup-test: ## what the tests need besides: Kafka, Prometheus, DuckDB, OpenVINO
 	@setup/rust
 	@setup/system-packages test
 	@setup/onnxruntime
+	@setup/onnxruntime-openvino
 	@setup/test-tools

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::crop_event::content_type;
 use crate::{
-    config::PrecisionChoice,
+    config::{PrecisionChoice, Provider},
     decode::{self, Limits, Reject},
     infer::{AgeInterval, InferenceSettings, Model, ModelFacts, ModelFiles, OnnxModel},
     record::{AgePosterior, Attribute, Attributes, Crop, Estimate, Posterior},
@@ -38,8 +38,11 @@ pub(super) struct PredictArgs {
     #[arg(long, default_value = "models/utkface-small")]
     model: PathBuf,
     /// Which of the model's files runs; auto is int8 on the CPU where there is one.
-    #[arg(long, value_parser = precision, default_value = "auto", value_name = "auto|fp32|int8")]
+    #[arg(long, value_parser = precision, default_value = "auto", value_name = "auto|fp32|bf16|int8")]
     precision: PrecisionChoice,
+    /// Where it runs: cpu, openvino or auto (the faster of the two). By default cpu, and openvino for bf16.
+    #[arg(long, value_parser = provider, value_name = "cpu|openvino|auto")]
+    provider: Option<Provider>,
     /// One JSON object a line instead of a table.
     #[arg(long)]
     json: bool,
@@ -52,8 +55,26 @@ pub(super) fn precision(name: &str) -> Result<PrecisionChoice, String> {
     match name {
         "auto" => Ok(PrecisionChoice::Auto),
         "fp32" => Ok(PrecisionChoice::Fp32),
+        "bf16" => Ok(PrecisionChoice::Bf16),
         "int8" => Ok(PrecisionChoice::Int8),
-        _ => Err("write auto, fp32 or int8".into()),
+        _ => Err("write auto, fp32, bf16 or int8".into()),
+    }
+}
+
+fn provider(name: &str) -> Result<Provider, String> {
+    match name {
+        "cpu" => Ok(Provider::Cpu),
+        "openvino" => Ok(Provider::Openvino),
+        "auto" => Ok(Provider::Auto),
+        _ => Err("write cpu, openvino or auto".into()),
+    }
+}
+
+/// The provider that computes so, where none is named.
+pub(super) fn provider_for(precision: PrecisionChoice) -> Provider {
+    match precision {
+        PrecisionChoice::Bf16 => Provider::Openvino,
+        PrecisionChoice::Auto | PrecisionChoice::Fp32 | PrecisionChoice::Int8 => Provider::Cpu,
     }
 }
 
@@ -74,6 +95,9 @@ pub(super) fn run(args: PredictArgs) -> anyhow::Result<ExitCode> {
     let files = expand(&args.images)?;
     let settings = InferenceSettings {
         precision: args.precision,
+        provider: args
+            .provider
+            .unwrap_or_else(|| provider_for(args.precision)),
         ..Default::default()
     };
     let model_files = ModelFiles::read(&args.model, &settings)?;

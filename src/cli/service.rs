@@ -110,14 +110,13 @@ fn load_models(config: &Config) -> anyhow::Result<(Vec<Box<dyn Model>>, Precisio
         0 => available_parallelism().map_or(1, usize::from),
         n => n,
     };
-    let models = (0..sessions)
-        .map(|_| OnnxModel::load(&files, &settings))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let models = OnnxModel::load_several(&files, &settings, sessions)?;
     if let Some(model) = models.first() {
         let engine = model.engine();
         tracing::info!(
             self_test = self_test(model.self_test()),
             precision = engine.precision.name(),
+            provider = ?engine.provider,
             library = engine.library,
             sessions,
             "every session answers as it should"

@@ -74,9 +74,9 @@ pub struct Model {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Inference {
-    /// The execution provider of ONNX Runtime.
+    /// The execution provider of ONNX Runtime. `auto` measures `cpu` and `openvino` at start and takes the faster.
     pub provider: Provider,
-    /// Which of the model's files runs.
+    /// Which of the model's files runs, and in which numbers.
     pub precision: PrecisionChoice,
     /// Run on the CPU, with a warning, when the provider is not available; otherwise that stops the start.
     pub allow_cpu_fallback: bool,
@@ -113,11 +113,22 @@ impl Default for Inference {
 pub enum Provider {
     #[default]
     Cpu,
+    /// On the CPU too; needs the library that setup/onnxruntime-openvino fetches.
+    Openvino,
+    /// The faster of `cpu` and `openvino`, measured at start; `cpu` where the library has no OpenVINO.
+    Auto,
     Cuda,
     Tensorrt,
 }
 
-/// Which of the model's files runs.
+impl Provider {
+    /// Whether it runs on the machine's own cores.
+    pub fn is_on_processor(self) -> bool {
+        matches!(self, Self::Cpu | Self::Openvino | Self::Auto)
+    }
+}
+
+/// Which of the model's files runs, and in which numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PrecisionChoice {
@@ -125,6 +136,8 @@ pub enum PrecisionChoice {
     #[default]
     Auto,
     Fp32,
+    /// The fp32 file, computed in bfloat16: with OpenVINO only.
+    Bf16,
     Int8,
 }
 

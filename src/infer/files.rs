@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
@@ -26,7 +26,7 @@ pub struct ModelFiles {
     pub manifest: Manifest,
     pub facts: ModelFacts,
     pub nets: Vec<NetFile>,
-    /// int8 as soon as one net is.
+    /// int8 as soon as one net is; bf16 where the provider is to round.
     pub precision: Precision,
     pub(super) self_tests: Arc<[Case]>,
 }
@@ -57,6 +57,11 @@ impl ModelFiles {
         let is_int8 = chosen
             .iter()
             .any(|(_, precision)| *precision == Precision::Int8);
+        let precision = match settings.precision {
+            PrecisionChoice::Bf16 => Precision::Bf16,
+            _ if is_int8 => Precision::Int8,
+            _ => Precision::Fp32,
+        };
         let nets = chosen
             .into_iter()
             .map(|(net, _)| read_net(folder, net, settings))
@@ -70,11 +75,7 @@ impl ModelFiles {
             facts: facts(&manifest, &nets),
             manifest,
             nets,
-            precision: if is_int8 {
-                Precision::Int8
-            } else {
-                Precision::Fp32
-            },
+            precision,
             self_tests,
         })
     }
@@ -93,8 +94,15 @@ fn choose(net: &Net, settings: &InferenceSettings) -> anyhow::Result<(Net, Preci
         .find(|variant| variant.precision == Precision::Int8);
     let variant = match settings.precision {
         PrecisionChoice::Fp32 => None,
+        PrecisionChoice::Bf16 => {
+            ensure!(
+                matches!(settings.provider, Provider::Openvino | Provider::Auto),
+                "inference.precision = \"bf16\" needs inference.provider = \"openvino\": no other provider computes so"
+            );
+            None
+        }
         // A graphics card has no fast path for this form of 8-bit net.
-        PrecisionChoice::Auto => int8.filter(|_| settings.provider == Provider::Cpu),
+        PrecisionChoice::Auto => int8.filter(|_| settings.provider.is_on_processor()),
         PrecisionChoice::Int8 => Some(int8.with_context(|| {
             format!(
                 "inference.precision = \"int8\", but {} has no int8 variant: write \"auto\" or \"fp32\"",

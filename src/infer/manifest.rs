@@ -88,6 +88,10 @@ pub struct Variant {
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     Fp32,
+    /// The fp32 file, rounded by the provider: no file of its own, so no manifest can name it.
+    #[serde(skip_deserializing)]
+    #[schemars(skip)]
+    Bf16,
     Int8,
 }
 
@@ -95,6 +99,7 @@ impl Precision {
     pub fn name(self) -> &'static str {
         match self {
             Self::Fp32 => "fp32",
+            Self::Bf16 => "bf16",
             Self::Int8 => "int8",
         }
     }

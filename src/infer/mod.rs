@@ -5,6 +5,7 @@
 //! its answers to the manifest's self-test are right; an attribute that a crop does not allow never becomes part of
 //! its estimate.
 
+mod choose;
 mod denormals;
 mod files;
 mod heads;

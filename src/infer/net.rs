@@ -3,7 +3,7 @@
 use anyhow::{Context, anyhow, bail, ensure};
 use bytes::Bytes;
 use ort::{
-    ep,
+    ep::{self, ArbitrarilyConfigurableExecutionProvider},
     session::{OutputSelector, RunOptions, Session, builder::GraphOptimizationLevel},
     value::{TensorElementType, TensorRef, ValueType},
 };
@@ -16,7 +16,7 @@ use super::{
     tensor::Preparer,
 };
 use crate::{
-    config::Provider,
+    config::{PrecisionChoice, Provider},
     record::{Attributes, Crop, Estimate},
 };
 
@@ -189,10 +189,13 @@ fn shape(input: &Input, batch: usize) -> [i64; 4] {
 
 /// A session with the provider that was asked for.
 fn open(onnx: &Bytes, settings: &InferenceSettings) -> anyhow::Result<Session> {
-    let environment = runtime::environment(settings.onnxruntime.as_deref())?;
+    let environment = runtime::environment(settings)?;
     let make = |provider| {
-        session(environment, onnx, (provider, settings.device_id))
-            .map_err(|error| anyhow!("{error}"))
+        let settings = InferenceSettings {
+            provider,
+            ..settings.clone()
+        };
+        session(environment, onnx, &settings).map_err(|error| anyhow!("{error}"))
     };
     match make(settings.provider) {
         Err(error) if settings.provider == Provider::Cpu => Err(error).context("ONNX Runtime refuses the net"),
@@ -203,8 +206,12 @@ fn open(onnx: &Bytes, settings: &InferenceSettings) -> anyhow::Result<Session> {
         Err(error) => Err(error).with_context(|| {
             format!(
                 "inference.provider = {:?} is not available with this library and machine; \
-                 install an ONNX Runtime with it, or set provider = \"cpu\", or allow_cpu_fallback = true",
-                format!("{:?}", settings.provider).to_lowercase()
+                 install an ONNX Runtime with it{}, or set provider = \"cpu\", or allow_cpu_fallback = true",
+                format!("{:?}", settings.provider).to_lowercase(),
+                match settings.provider {
+                    Provider::Openvino => " (setup/onnxruntime-openvino fetches one for Linux on x86_64)",
+                    _ => "",
+                }
             )
         }),
         Ok(session) => Ok(session),
@@ -215,7 +222,7 @@ fn open(onnx: &Bytes, settings: &InferenceSettings) -> anyhow::Result<Session> {
 fn session(
     environment: &ort::environment::Environment,
     onnx: &Bytes,
-    (provider, device_id): (Provider, i32),
+    settings: &InferenceSettings,
 ) -> ort::Result<Session> {
     let builder = Session::builder(environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
@@ -225,8 +232,18 @@ fn session(
         .with_inter_op_spinning(false)?;
     // Without these two, a provider that does not work is replaced by the CPU in silence.
     let strictly = |provider: ep::ExecutionProviderDispatch| provider.error_on_failure();
-    let mut builder = match provider {
-        Provider::Cpu => builder,
+    let device_id = settings.device_id;
+    let mut builder = match settings.provider {
+        // `auto` is settled before a session is made (choose.rs).
+        Provider::Cpu | Provider::Auto => builder,
+        Provider::Openvino => {
+            let openvino = ep::OpenVINO::default()
+                .with_device_type("CPU")
+                .with_arbitrary_config("load_config", openvino_config(settings.precision));
+            builder
+                .with_execution_providers([strictly(openvino.build())])?
+                .with_disable_cpu_fallback()?
+        }
         Provider::Cuda => {
             let search = ep::cuda::ConvAlgorithmSearch::Heuristic;
             let cuda = ep::CUDA::default()
@@ -244,6 +261,19 @@ fn session(
         }
     };
     builder.commit_from_memory(onnx)
+}
+
+/// OpenVINO's own settings, which ONNX Runtime hands on. Left alone it would round fp32 to bf16 wherever the processor
+/// can, so the precision is always said; an int8 file keeps its int8 under f32.
+fn openvino_config(precision: PrecisionChoice) -> String {
+    let hint = match precision {
+        PrecisionChoice::Bf16 => "bf16",
+        PrecisionChoice::Auto | PrecisionChoice::Fp32 | PrecisionChoice::Int8 => "f32",
+    };
+    serde_json::json!({"CPU": {
+        "INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": "1", "NUM_STREAMS": "1"
+    }})
+    .to_string()
 }
 
 /// Compares the graph with the manifest. Returns the batch size if the graph fixes it.

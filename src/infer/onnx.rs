@@ -3,8 +3,8 @@
 use anyhow::Context;
 
 use super::{
-    Engine, InferenceSettings, Model, ModelFacts, ModelFiles, Passed, net::LoadedNet, runtime,
-    self_test,
+    Engine, InferenceSettings, Model, ModelFacts, ModelFiles, Passed, choose, net::LoadedNet,
+    runtime, self_test,
 };
 use crate::record::{Crop, Estimate};
 
@@ -17,9 +17,29 @@ pub struct OnnxModel {
 }
 
 impl OnnxModel {
+    /// One model.
+    pub fn load(files: &ModelFiles, settings: &InferenceSettings) -> anyhow::Result<Self> {
+        Self::with_provider(files, &choose::settle(files, settings)?)
+    }
+
+    /// So many models that are alike; `provider = "auto"` is settled once for all of them.
+    pub fn load_several(
+        files: &ModelFiles,
+        settings: &InferenceSettings,
+        count: usize,
+    ) -> anyhow::Result<Vec<Self>> {
+        let settled = choose::settle(files, settings)?;
+        (0..count)
+            .map(|_| Self::with_provider(files, &settled))
+            .collect()
+    }
+
     /// Makes a session for each net and runs the self-test on them: a model that computes wrongly does not load.
     /// The files were read and checked before, once for all sessions.
-    pub fn load(files: &ModelFiles, settings: &InferenceSettings) -> anyhow::Result<Self> {
+    pub(super) fn with_provider(
+        files: &ModelFiles,
+        settings: &InferenceSettings,
+    ) -> anyhow::Result<Self> {
         let mut nets = files
             .nets
             .iter()

@@ -56,6 +56,7 @@ impl Tolerance {
     pub(super) fn of(&self, precision: Precision) -> f32 {
         match precision {
             Precision::Fp32 => self.fp32,
+            Precision::Bf16 => self.bf16,
             Precision::Int8 => self.int8,
         }
     }
@@ -232,7 +233,7 @@ fn mismatch(difference: &Difference<'_>, (tolerance, engine): (f32, &Engine)) ->
     } = difference;
     let another_file = match engine.precision {
         Precision::Fp32 => "",
-        Precision::Int8 => "set inference.precision = \"fp32\", or ",
+        Precision::Bf16 | Precision::Int8 => "set inference.precision = \"fp32\", or ",
     };
     format!(
         "the self-test fails on {image}: {attribute} {class:?} should be {expected:.4} and is {got:.4}; {} on {} may \

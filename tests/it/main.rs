@@ -23,6 +23,7 @@ mod malformed;
 mod metrics_endpoint;
 mod object_store;
 mod observability;
+mod openvino;
 mod outage;
 mod rebalance;
 mod secured;

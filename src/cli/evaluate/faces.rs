@@ -15,7 +15,7 @@ use super::{
     views::VIEWS,
 };
 use crate::{
-    cli::predict::precision,
+    cli::predict::{precision, provider_for},
     config::PrecisionChoice,
     evaluate::{Face, Names, Reading},
     infer::{InferenceSettings, ModelFiles, OnnxModel, Precision},
@@ -85,6 +85,7 @@ impl FaceArgs {
     pub(super) fn open(&self, split: Option<&str>, age_bands: &[u32]) -> anyhow::Result<Opened> {
         let settings = InferenceSettings {
             precision: self.precision,
+            provider: provider_for(self.precision),
             ..Default::default()
         };
         let files = ModelFiles::read(&self.model, &settings)?;
@@ -129,9 +130,7 @@ impl FaceArgs {
 
 impl Opened {
     pub(super) fn models(&self) -> anyhow::Result<Vec<OnnxModel>> {
-        (0..self.sessions)
-            .map(|_| OnnxModel::load(&self.files, &self.settings))
-            .collect()
+        OnnxModel::load_several(&self.files, &self.settings, self.sessions)
     }
 
     /// Runs the models over one view of every face.
