@@ -185,12 +185,12 @@ mod tests {
     fn the_library_with_openvino_is_found_beside_the_one_without() {
         let root = tempfile::tempdir().unwrap();
         let place = root.path().join("onnxruntime").join(LIBRARY);
-        assert_eq!(with_openvino(&[place.clone()]), None);
+        assert_eq!(with_openvino(std::slice::from_ref(&place)), None);
         let folder = root.path().join(OPENVINO_FOLDER);
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join(LIBRARY), "").unwrap();
         assert_eq!(
-            with_openvino(&[place.clone()]),
+            with_openvino(std::slice::from_ref(&place)),
             None,
             "without its provider"
         );
