@@ -300,9 +300,14 @@ pub fn publish(objects: &dyn Objects, file: &TableFile, mark: &str) -> Result<()
     }
     match objects.origin(&file.path)? {
         Some(origin) if origin == mark => Ok(()),
-        _ => Err(Halt::Foreign {
+        Some(_) => Err(Halt::Foreign {
             path: file.path.clone(),
         }),
+        // Another request to create it is under way, says S3 so (409): which one wins is not known yet.
+        None => {
+            let path = &file.path;
+            Err(anyhow::anyhow!("{path} is said to be there and is not"))?
+        }
     }
 }
 

@@ -39,6 +39,8 @@ enum Luck {
     Silent,
     /// Not done, and an error.
     Failed,
+    /// Not done, and the answer is that the name is taken.
+    Conflict,
 }
 
 /// A store in memory.
@@ -58,6 +60,9 @@ impl Memory {
         let luck = self.luck.take().unwrap_or(Luck::Good);
         if luck == Luck::Failed {
             anyhow::bail!("no answer");
+        }
+        if luck == Luck::Conflict {
+            return Ok(Created::Exists);
         }
         let mut files = files.borrow_mut();
         let answer = if files.contains_key(path) {
@@ -229,7 +234,7 @@ impl World {
 
     /// One request of a commit that is under way, with every luck.
     fn stepped(&self, place: usize, next: &mut Vec<Self>) {
-        for luck in [Luck::Good, Luck::Silent, Luck::Failed] {
+        for luck in [Luck::Good, Luck::Silent, Luck::Failed, Luck::Conflict] {
             let mut world = self.clone();
             let mut owner = world.owners[place].take().unwrap();
             let (mut commit, saved) = owner.commit.take().unwrap();
@@ -406,6 +411,20 @@ fn a_table_of_another_chain_is_not_taken_for_ones_own() {
     publish(&store, &file("a 1"), "a").unwrap();
     let error = publish(&store, &file("b 1"), "b").unwrap_err();
     assert!(matches!(error, Halt::Foreign { .. }), "{error}");
+}
+
+/// S3 answers so (409) while another attempt to create is under way.
+#[test]
+fn a_table_that_is_said_to_be_there_and_is_not_is_asked_for_again() {
+    let store = Memory::default();
+    store.luck.set(Some(Luck::Conflict));
+    let file = TableFile {
+        path: "windows/0".into(),
+        bytes: b"a 1".to_vec(),
+    };
+    let error = publish(&store, &file, "a").unwrap_err();
+    assert!(matches!(error, Halt::Store(_)), "{error}");
+    publish(&store, &file, "a").unwrap();
 }
 
 #[test]
