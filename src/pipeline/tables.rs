@@ -127,8 +127,8 @@ mod tests {
         config,
         infer::ModelFacts,
         privacy::{Cells, Policy, ReleasedAttribute},
-        record::{Attribute, EventTime, Position, SourceId},
-        window::{Accounting, Categories, ClosedBy, Settings, Unit},
+        record::{Attribute, Position},
+        window::Accounting,
     };
 
     fn tables(attributes: &[Attribute]) -> Tables {
@@ -145,15 +145,7 @@ mod tests {
             gender: vec!["female".into(), "male".into()],
             ethnicity: vec!["a".into(), "b".into()],
         };
-        let settings = Settings {
-            pane: 10_000,
-            lateness_max: 0,
-            idle_after: 0,
-            sources_max: 1,
-            weighting: Default::default(),
-        };
-        let categories = Categories::new(&[0], &facts);
-        let terms = Terms::new("m@1", &policy, (categories, &settings));
+        let terms = Terms::example(&facts, &policy);
         Tables {
             group: "g".into(),
             topic: "t".into(),
@@ -182,16 +174,11 @@ mod tests {
             offset: 7,
         });
         ReleasedPane {
-            source: SourceId::new("cam"),
-            partition: 0,
-            start: EventTime(start),
-            end: EventTime(start + 10_000),
-            by: ClosedBy::Watermark,
             accounting,
             tracks: 40,
             votes: 40,
-            unit: Unit::Tracks,
             attributes: vec![released(Attribute::Gender), released(Attribute::Ethnicity)],
+            ..ReleasedPane::empty(start, start + 10_000)
         }
     }
 

@@ -64,11 +64,6 @@ impl Policy {
     pub fn rules(&self) -> &config::Policy {
         &self.rules
     }
-
-    /// The least number of people that may be shown.
-    pub fn thresholds(&self, unit: Unit) -> Thresholds {
-        Thresholds::of(&self.rules, unit)
-    }
 }
 
 impl Thresholds {
@@ -175,7 +170,7 @@ mod tests {
     #[test]
     fn detections_need_more_than_tracks() {
         let policy = policy(UnknownSources::Deny, &[]);
-        assert_eq!(policy.thresholds(Unit::Tracks).k_total, 10);
-        assert_eq!(policy.thresholds(Unit::Detections).k_total, 20);
+        assert_eq!(Thresholds::of(policy.rules(), Unit::Tracks).k_total, 10);
+        assert_eq!(Thresholds::of(policy.rules(), Unit::Detections).k_total, 20);
     }
 }

@@ -70,26 +70,31 @@ pub fn release(pane: ClosedPane, thresholds: Thresholds) -> ReleasedPane {
 }
 
 #[cfg(test)]
+impl ReleasedPane {
+    /// A pane of the source `cam` in which nobody was seen, for tests.
+    pub fn empty(start: i64, end: i64) -> Self {
+        Self {
+            source: SourceId::new("cam"),
+            partition: 0,
+            start: EventTime(start),
+            end: EventTime(end),
+            by: ClosedBy::Watermark,
+            accounting: Accounting::default(),
+            tracks: 0,
+            votes: 0,
+            unit: Unit::Tracks,
+            attributes: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_pane_belongs_to_the_utc_date_of_its_start() {
-        let date = |start| {
-            let pane = ReleasedPane {
-                source: SourceId::new("cam"),
-                partition: 0,
-                start: EventTime(start),
-                end: EventTime(start + 1),
-                by: ClosedBy::Watermark,
-                accounting: Accounting::default(),
-                tracks: 0,
-                votes: 0,
-                unit: Unit::Tracks,
-                attributes: Vec::new(),
-            };
-            pane.date()
-        };
+        let date = |start| ReleasedPane::empty(start, start + 1).date();
         assert_eq!(date(0), "1970-01-01");
         assert_eq!(date(1_767_225_599_999), "2025-12-31");
         assert_eq!(date(1_767_225_600_000), "2026-01-01");

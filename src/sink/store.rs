@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use object_store::{
-    Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
-    aws::AmazonS3Builder, local::LocalFileSystem, path::Path as ObjectPath, prefix::PrefixStore,
+    Error, GetOptions, GetRange, ListResult, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
+    RetryConfig, aws::AmazonS3Builder, local::LocalFileSystem, path::Path as ObjectPath,
+    prefix::PrefixStore,
 };
 
 use crate::{
@@ -81,14 +82,8 @@ impl Store {
 
     /// The files directly in a folder, in order of their names.
     pub fn files(&self, folder: &str) -> anyhow::Result<Vec<Listed>> {
-        let listed = self
-            .runtime
-            .block_on(
-                self.objects
-                    .list_with_delimiter(Some(&ObjectPath::from(folder))),
-            )
-            .with_context(|| format!("list {folder} in {}", self.place))?;
-        let mut files: Vec<Listed> = listed
+        let mut files: Vec<Listed> = self
+            .inside(folder)?
             .objects
             .into_iter()
             .map(|object| Listed {
@@ -102,20 +97,21 @@ impl Store {
 
     /// The folders directly in a folder.
     pub fn folders(&self, folder: &str) -> anyhow::Result<Vec<String>> {
-        let listed = self
-            .runtime
-            .block_on(
-                self.objects
-                    .list_with_delimiter(Some(&ObjectPath::from(folder))),
-            )
-            .with_context(|| format!("list {folder} in {}", self.place))?;
-        let mut folders: Vec<String> = listed
+        let mut folders: Vec<String> = self
+            .inside(folder)?
             .common_prefixes
             .into_iter()
             .map(|folder| folder.to_string())
             .collect();
         folders.sort();
         Ok(folders)
+    }
+
+    fn inside(&self, folder: &str) -> anyhow::Result<ListResult> {
+        let path = ObjectPath::from(folder);
+        self.runtime
+            .block_on(self.objects.list_with_delimiter(Some(&path)))
+            .with_context(|| format!("list {folder} in {}", self.place))
     }
 
     pub fn delete(&self, path: &str) -> anyhow::Result<()> {

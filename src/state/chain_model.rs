@@ -5,19 +5,21 @@
 //! closing puts the open count into the outbox. So a state is small, and all of them can be visited.
 
 use std::{
-    cell::{Cell, RefCell},
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{HashSet, VecDeque},
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
 
-use super::*;
+use super::{
+    memory::{Luck, Memory},
+    *,
+};
 use crate::{
     config,
     infer::ModelFacts,
     privacy::{Policy, ReleasedPane},
     record::{EventTime, Position, SourceId},
-    window::{Accounting, Categories, ClosedBy, Evidence, Observation, Settings, Unit},
+    window::{Evidence, Observation, Settings},
 };
 
 /// Records in the log.
@@ -30,92 +32,6 @@ const SETTINGS: Settings = Settings {
     weighting: config::Weighting::People,
     sources_max: 1,
 };
-
-/// What the store does with the next request to create.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Luck {
-    Good,
-    /// Done, but the answer is lost.
-    Silent,
-    /// Not done, and an error.
-    Failed,
-    /// Not done, and the answer is that the name is taken.
-    Conflict,
-}
-
-/// A store in memory.
-#[derive(Debug, Clone, Default)]
-struct Memory {
-    checkpoints: RefCell<BTreeMap<String, Vec<u8>>>,
-    tables: RefCell<BTreeMap<String, Vec<u8>>>,
-    luck: Cell<Option<Luck>>,
-}
-
-impl Memory {
-    fn put(
-        &self,
-        files: &RefCell<BTreeMap<String, Vec<u8>>>,
-        (path, bytes): (&str, &[u8]),
-    ) -> anyhow::Result<Created> {
-        let luck = self.luck.take().unwrap_or(Luck::Good);
-        if luck == Luck::Failed {
-            anyhow::bail!("no answer");
-        }
-        if luck == Luck::Conflict {
-            return Ok(Created::Exists);
-        }
-        let mut files = files.borrow_mut();
-        let answer = if files.contains_key(path) {
-            Created::Exists
-        } else {
-            files.insert(path.to_owned(), bytes.to_vec());
-            Created::New
-        };
-        match luck {
-            Luck::Silent => anyhow::bail!("the answer is lost"),
-            _ => Ok(answer),
-        }
-    }
-}
-
-impl Objects for Memory {
-    fn create(&self, path: &str, bytes: &[u8]) -> anyhow::Result<Created> {
-        self.put(&self.checkpoints, (path, bytes))
-    }
-
-    fn read(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
-        Ok(self.checkpoints.borrow().get(path).cloned())
-    }
-
-    fn list(&self, folder: &str) -> anyhow::Result<Vec<Listed>> {
-        let files = self.checkpoints.borrow();
-        let inside = files.keys().filter(|path| path.starts_with(folder));
-        Ok(inside
-            .map(|path| Listed {
-                path: path.clone(),
-                modified: EventTime(0),
-            })
-            .collect())
-    }
-
-    fn delete(&self, path: &str) -> anyhow::Result<()> {
-        self.checkpoints.borrow_mut().remove(path);
-        Ok(())
-    }
-
-    fn create_table(&self, path: &str, bytes: &[u8]) -> anyhow::Result<Created> {
-        self.put(&self.tables, (path, bytes))
-    }
-
-    fn origin(&self, path: &str) -> anyhow::Result<Option<String>> {
-        let tables = self.tables.borrow();
-        let file = tables
-            .get(path)
-            .map(|bytes| String::from_utf8(bytes.clone()));
-        let text = file.transpose()?;
-        Ok(text.and_then(|text| Some(text.split_once(' ')?.0.to_owned())))
-    }
-}
 
 /// What one owner holds in memory.
 #[derive(Debug, Clone)]
@@ -139,8 +55,7 @@ fn terms() -> Terms {
         gender: vec![],
         ethnicity: vec![],
     };
-    let policy = Policy::new(&config::Policy::default(), &[]);
-    Terms::new("m", &policy, (Categories::new(&[0], &facts), &SETTINGS))
+    Terms::example(&facts, &Policy::new(&config::Policy::default(), &[]))
 }
 
 fn face(offset: i64) -> Observation {
@@ -458,18 +373,7 @@ fn old_checkpoints_go_but_not_the_head_and_not_what_is_young() {
 fn history_is_what_the_publications_held() {
     let store = Memory::default();
     let mut chain = Chain::new(PLACE, 0, 1);
-    let pane = |minute: i64| ReleasedPane {
-        source: SourceId::new("cam"),
-        partition: 0,
-        start: EventTime(minute * 60_000),
-        end: EventTime((minute + 1) * 60_000),
-        by: ClosedBy::Watermark,
-        accounting: Accounting::default(),
-        tracks: 0,
-        votes: 0,
-        unit: Unit::Tracks,
-        attributes: Vec::new(),
-    };
+    let pane = |minute: i64| ReleasedPane::empty(minute * 60_000, (minute + 1) * 60_000);
     for minute in 0..6 {
         // Every second checkpoint publishes the panes of two minutes.
         let publish = minute % 2 == 1;

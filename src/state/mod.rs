@@ -10,6 +10,8 @@ mod terms;
 
 #[cfg(test)]
 mod chain_model;
+#[cfg(test)]
+mod memory;
 
 pub use chain::{
     Chain, Commit, Created, Found, Halt, Listed, Objects, Step, TableFile, folder, plain, publish,

@@ -51,3 +51,18 @@ impl Terms {
         }
     }
 }
+
+#[cfg(test)]
+impl Terms {
+    /// Those of a model under a policy, with panes of ten seconds and one band of ages, for tests.
+    pub fn example(facts: &crate::infer::ModelFacts, policy: &Policy) -> Self {
+        let settings = Settings {
+            pane: 10_000,
+            lateness_max: 0,
+            idle_after: 0,
+            sources_max: 1,
+            weighting: Weighting::People,
+        };
+        Self::new(&facts.id, policy, (Categories::new(&[0], facts), &settings))
+    }
+}

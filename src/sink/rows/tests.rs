@@ -7,7 +7,6 @@ use crate::{
     infer::ModelFacts,
     privacy::{Policy, ReleasedAttribute},
     record::{Position, SourceId},
-    window::{Categories, ClosedBy, Settings, Unit},
 };
 
 fn provenance() -> Provenance {
@@ -18,16 +17,8 @@ fn provenance() -> Provenance {
         ethnicity: vec![],
     };
     let policy = Policy::new(&crate::config::Policy::default(), &[]);
-    let settings = Settings {
-        pane: 10_000,
-        lateness_max: 0,
-        idle_after: 0,
-        sources_max: 1,
-        weighting: Default::default(),
-    };
-    let categories = Categories::new(&[0], &facts);
     Provenance {
-        terms: Arc::new(Terms::new(&facts.id, &policy, (categories, &settings))),
+        terms: Arc::new(Terms::example(&facts, &policy)),
         calibrations: Arc::default(),
     }
 }
@@ -44,18 +35,15 @@ fn pane(source: &str, cells: Cells) -> ReleasedPane {
     ReleasedPane {
         source: SourceId::new(source),
         partition: 1,
-        start: EventTime(0),
-        end: EventTime(10_000),
-        by: ClosedBy::Watermark,
         accounting,
         tracks: 20,
         votes: 20,
-        unit: Unit::Tracks,
         attributes: vec![ReleasedAttribute {
             attribute: Attribute::Gender,
             cells,
             evidence: Default::default(),
         }],
+        ..ReleasedPane::empty(0, 10_000)
     }
 }
 
