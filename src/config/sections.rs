@@ -96,7 +96,7 @@ pub struct Inference {
 impl Default for Inference {
     fn default() -> Self {
         Self {
-            provider: Provider::Cpu,
+            provider: Provider::Auto,
             precision: PrecisionChoice::Auto,
             allow_cpu_fallback: false,
             device_id: 0,
