@@ -1,10 +1,11 @@
 //! The OpenVINO provider: its library cannot be loaded beside another ONNX Runtime, so each case is a process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use demograph::kafka::Event;
 use serde_json::Value;
 
-use super::world::{Finished, Process, demograph, setup};
+use super::world::{Broker, Finished, Process, Service, demograph, metric, repository, setup};
 
 /// How far a probability may be from the CPU provider's: what the shipped manifest allows int8.
 const INT8: f64 = 0.08;
@@ -103,4 +104,48 @@ fn bf16_on_another_provider_is_refused_with_the_fix() {
     assert_ne!(finished.code, Some(0));
     let fix = "needs inference.provider = \"openvino\"";
     assert!(finished.stderr.contains(fix), "{}", finished.stderr);
+}
+
+/// Left alone OpenVINO pins the thread that infers while it does so: those of all sessions to the same core.
+#[test]
+fn two_sessions_may_run_on_any_core() {
+    const FACES: usize = 500;
+    setup("onnxruntime-openvino", "setup/onnxruntime-openvino");
+    let topic = Broker::shared().topic("pinned", 2);
+    let folder = tempfile::tempdir().unwrap();
+    let more = "[[source]]\nid = \"lobby\"\n[inference]\nprovider = \"openvino\"\nsessions = 2\n";
+    let mut service = Service::start(&Service::config(&topic, folder.path(), more));
+    let face = Event {
+        key: "lobby".into(),
+        headers: vec![],
+        payload: std::fs::read(repository("tests/data/composites/white-female-25-34-a.jpg"))
+            .unwrap(),
+    };
+    topic.send((0..FACES).map(|_| face.clone()));
+    let (pid, url) = (service.process.id(), format!("{}/metrics", service.url));
+    let mut seen = BTreeSet::new();
+    service.process.wait_for("every face is counted", 60, || {
+        seen.extend(cores_of_threads(pid));
+        let text = ureq::get(&url)
+            .call()
+            .ok()?
+            .body_mut()
+            .read_to_string()
+            .ok()?;
+        (metric(&text, "demograph_records_total") >= FACES as f64).then_some(())
+    });
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    service.stop();
+}
+
+/// The cores that each thread may run on, as the kernel writes them.
+fn cores_of_threads(pid: u32) -> impl Iterator<Item = String> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    threads.filter_map(|thread| {
+        // A thread may end in between.
+        let status = std::fs::read_to_string(thread.ok()?.path().join("status")).ok()?;
+        let mut lines = status.lines();
+        let cores = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+        Some(cores.trim().to_owned())
+    })
 }

@@ -164,6 +164,10 @@ impl Process {
             .unwrap()
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn log(&self) -> String {
         format!(
             "--- stdout of {0}\n{1}--- stderr of {0}\n{2}---",
