@@ -24,6 +24,7 @@ pub use manifest::{Head, Manifest, Precision};
 pub use onnx::OnnxModel;
 pub use self_test::{Engine, Passed};
 pub use stub::StubModel;
+pub use tensor::Preparer;
 
 use std::path::PathBuf;
 

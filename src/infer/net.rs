@@ -107,7 +107,7 @@ impl LoadedNet {
 
     /// Lays the crops into the batch; what is left of an earlier batch pads it.
     fn fill(&mut self, crops: &[Crop], size: usize) -> anyhow::Result<()> {
-        let len = self.preparer.len();
+        let len = self.preparer.numbers();
         self.batch.resize(size * len, 0.0);
         for (crop, place) in crops.iter().zip(self.batch.chunks_mut(len)) {
             self.preparer.write(crop, place)?;
@@ -132,7 +132,7 @@ impl LoadedNet {
         let all: Vec<usize> = (0..self.heads.len()).collect();
         for &size in self.sizes.iter().rev() {
             self.batch.clear();
-            self.batch.resize(size * self.preparer.len(), 0.0);
+            self.batch.resize(size * self.preparer.numbers(), 0.0);
             run(&mut self.session, &self.net, (&self.batch, size, &all))?;
         }
         Ok(())

@@ -10,7 +10,7 @@ use super::manifest::{Colour, Input, Layout, Resize};
 use crate::record::Crop;
 
 /// Prepares crops for one net.
-pub(super) struct Preparer {
+pub struct Preparer {
     input: Input,
     options: ResizeOptions,
     resizer: Resizer,
@@ -18,7 +18,7 @@ pub(super) struct Preparer {
 }
 
 impl Preparer {
-    pub(super) fn new(input: &Input) -> Self {
+    pub fn new(input: &Input) -> Self {
         let algorithm = match input.resize {
             Resize::Antialias => ResizeAlg::Convolution(FilterType::Bilinear),
             Resize::Bilinear => ResizeAlg::Interpolation(FilterType::Bilinear),
@@ -32,12 +32,12 @@ impl Preparer {
     }
 
     /// Numbers in a crop's input.
-    pub(super) fn len(&self) -> usize {
+    pub fn numbers(&self) -> usize {
         3 * (self.input.width * self.input.height) as usize
     }
 
     /// Fills the crop's place in the batch.
-    pub(super) fn write(&mut self, crop: &Crop, place: &mut [f32]) -> anyhow::Result<()> {
+    pub fn write(&mut self, crop: &Crop, place: &mut [f32]) -> anyhow::Result<()> {
         let is_right_size = (crop.width, crop.height) == (self.input.width, self.input.height);
         if is_right_size {
             normalise(&crop.rgb, &self.input, place);
@@ -54,28 +54,49 @@ impl Preparer {
 }
 
 fn normalise(rgb: &[u8], input: &Input, place: &mut [f32]) {
-    let plane = place.len() / 3;
-    for channel in 0..3 {
-        let from = match input.colour {
-            Colour::Rgb => channel,
-            Colour::Bgr => 2 - channel,
-        };
-        let (mean, scale) = (input.mean[channel], 1.0 / input.std[channel]);
-        let pixels = rgb.iter().skip(from).step_by(3);
-        let values = pixels.map(|&pixel| (f32::from(pixel) - mean) * scale);
-        match input.layout {
-            Layout::Nchw => {
-                let plane = &mut place[channel * plane..(channel + 1) * plane];
-                plane
-                    .iter_mut()
-                    .zip(values)
-                    .for_each(|(to, value)| *to = value);
-            }
-            Layout::Nhwc => {
-                let cells = place.iter_mut().skip(channel).step_by(3);
-                cells.zip(values).for_each(|(to, value)| *to = value);
+    // Of each channel as the picture has it: where its values go, and what becomes of them.
+    let channel = |at: usize| match input.colour {
+        Colour::Rgb => at,
+        Colour::Bgr => 2 - at,
+    };
+    let mean = [0, 1, 2].map(|at| input.mean[channel(at)]);
+    let scale = [0, 1, 2].map(|at| 1.0 / input.std[channel(at)]);
+    match input.layout {
+        Layout::Nchw => {
+            let (first, rest) = place.split_at_mut(place.len() / 3);
+            let (second, third) = rest.split_at_mut(first.len());
+            let planes = match input.colour {
+                Colour::Rgb => [first, second, third],
+                Colour::Bgr => [third, second, first],
+            };
+            normalise_planes(rgb, (mean, scale), planes);
+        }
+        Layout::Nhwc => {
+            let cells = place.as_chunks_mut::<3>().0.iter_mut();
+            for (cell, pixel) in cells.zip(rgb.as_chunks::<3>().0) {
+                for at in 0..3 {
+                    cell[channel(at)] = (f32::from(pixel[at]) - mean[at]) * scale[at];
+                }
             }
         }
+    }
+}
+
+/// Takes the channels of the pixels apart. Compiled once more for processors with wider registers, where it takes a
+/// quarter of the time.
+#[multiversion::multiversion(targets("x86_64+avx2+fma", "x86_64+avx512f+avx512bw+avx512vl"))]
+fn normalise_planes(
+    rgb: &[u8],
+    (mean, scale): ([f32; 3], [f32; 3]),
+    [red, green, blue]: [&mut [f32]; 3],
+) {
+    // Equal lengths, said so that the compiler sees them.
+    let pixels = &rgb.as_chunks::<3>().0[..red.len()];
+    let (green, blue) = (&mut green[..pixels.len()], &mut blue[..pixels.len()]);
+    for (at, pixel) in pixels.iter().enumerate() {
+        red[at] = (f32::from(pixel[0]) - mean[0]) * scale[0];
+        green[at] = (f32::from(pixel[1]) - mean[1]) * scale[1];
+        blue[at] = (f32::from(pixel[2]) - mean[2]) * scale[2];
     }
 }
 

@@ -99,7 +99,7 @@ fn tensors_equal_those_of_pillow_within_one_level_on_every_pixel() {
     let theirs = pillow(&images);
     for size in SIZES {
         let mut preparer = Preparer::new(&input(size));
-        let len = preparer.len();
+        let len = preparer.numbers();
         let (mut largest, mut largest_jpeg, mut mean_jpeg) = (0.0f32, 0.0f32, 0.0f64);
         for (n, path) in images.iter().enumerate() {
             let expected = std::fs::read(theirs.path().join(format!("{n}.{size}"))).unwrap();
