@@ -18,8 +18,8 @@ const LIBRARY: &str = "libonnxruntime.so";
 const OPENVINO_FOLDER: &str = "onnxruntime-openvino";
 /// What lies beside a library that has the provider.
 const OPENVINO_PROVIDER: &str = "libonnxruntime_providers_openvino.so";
-/// From this minor version on, int8 was measured 2.7 times slower on a processor without AMX (docs/adr, 1).
-const SLOW_INT8_FROM: u32 = 27;
+/// Minor versions in which int8 was measured 2.7 times slower on a processor without AMX (docs/adr, 1); 1.32 is well again.
+const SLOW_INT8: std::ops::Range<u32> = 27..32;
 
 static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
 static LIBRARY_FILE: OnceLock<PathBuf> = OnceLock::new();
@@ -68,7 +68,7 @@ pub(super) fn slow_int8() -> Option<String> {
 
 fn slow_int8_of(version: &str, has_amx: bool) -> Option<String> {
     let minor: u32 = version.split('.').nth(1)?.parse().ok()?;
-    (minor >= SLOW_INT8_FROM && !has_amx).then(|| {
+    (SLOW_INT8.contains(&minor) && !has_amx).then(|| {
         format!(
             "ONNX Runtime {version} computes int8 2.7 times slower than 1.26.0 on a processor without AMX, as this one is: \
              use the library that setup/onnxruntime fetches, or inference.provider = \"openvino\""
@@ -173,6 +173,7 @@ mod tests {
             ("1.27.0", false, true),
             ("1.31.1", false, true),
             ("1.31.1", true, false),
+            ("1.32.0", false, false),
             ("unknown", false, false),
         ] {
             let said = slow_int8_of(version, has_amx);
