@@ -10,7 +10,7 @@ REPORT ?= target/torture.md
 
 CARGO := cargo
 .DEFAULT_GOAL := help
-.PHONY: help demo experiment model test test-training torture check bless setup setup-test
+.PHONY: help demo experiment model test test-training torture bench profile check bless setup setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -38,6 +38,16 @@ torture: setup-test ## kill, freeze, add instances and broker under load, count 
 		--exact torture::whatever_dies_every_record_is_counted_exactly_once --nocapture
 	@tail -n 1 $(REPORT)
 
+bench: setup-test ## demograph against Python on a real Kafka, three quarters of an hour: BENCH_OPTIONS="--rounds 1 --crops folder"
+	@setup/bench-tools
+	$(CARGO) build --release --locked
+	.setup/bench-venv/bin/python benches/run.py $(BENCH_OPTIONS)
+
+profile: setup-test ## a flame graph of the whole path, docs/profile.svg; needs perf and inferno
+	@setup/bench-tools
+	$(CARGO) build --release --locked
+	.setup/bench-venv/bin/python benches/profile.py
+
 test-training: setup ## the training program from end to end, on composites; fetches PyTorch (5 GB) the first time
 	@setup/train-tools
 	$(CARGO) build --locked
@@ -49,7 +59,7 @@ check: setup-test ## formatting, lints, documentation, scripts; licences and sou
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
 	$(CARGO) test --locked --quiet --test it dependencies
 	.setup/venv/bin/shellcheck .ci/run setup/rust setup/onnxruntime setup/onnxruntime-openvino setup/system-packages setup/test-tools \
-		setup/train-tools models/train/make-model
+		setup/train-tools setup/bench-tools models/train/make-model
 
 bless: setup ## write the derived files in schemas/ anew after an intended change
 	DEMOGRAPH_BLESS=1 $(CARGO) test --locked --quiet --lib schema
