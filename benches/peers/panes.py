@@ -34,10 +34,11 @@ class Pane:
 class Source:
     """One source in one partition."""
 
-    __slots__ = ("closed_until", "open")
+    __slots__ = ("closed_until", "open", "seen")
 
     def __init__(self) -> None:
         self.closed_until = 0
+        self.seen = 0  # the round of its latest record
         self.open: dict[int, Pane] = {}
 
 
@@ -52,6 +53,7 @@ class Panes:
         self.emit = emit
         self.partitions: dict[int, dict[str, Source]] = {}
         self.next: dict[int, int] = {}
+        self.round = 0
 
     def add(self, record: Record, decision: tuple[int, ...] | None) -> bool:
         """Counts one record; closes what the source's watermark has passed. False if it was late."""
@@ -61,6 +63,7 @@ class Panes:
         source = sources.get(name)
         if source is None:
             source = sources[name] = Source()
+        source.seen = self.round
         own = time - time % PANE_MS
         start = own if own >= source.closed_until else source.closed_until
         pane = source.open.get(start)
@@ -87,6 +90,15 @@ class Panes:
                 break
             pane = source.open.pop(start)
             self.emit(Closed(name, start, pane.faces, pane.late, pane.rejected, pane.counts))
+
+    def close_silent(self) -> None:
+        """Closes what is open of sources that sent nothing since the last call: they would hold the position back."""
+        for sources in self.partitions.values():
+            for name, source in sources.items():
+                if source.open and source.seen < self.round:
+                    source.closed_until = max(source.open) + PANE_MS
+                    self._close(name, source)
+        self.round += 1
 
     def give_up(self, partitions: list[int]) -> None:
         """Closes whatever is open there: another process, or a later run, begins with the next record."""

@@ -9,16 +9,19 @@ from __future__ import annotations
 import argparse
 import gc
 import signal
+import sys
 import time
 from datetime import datetime
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from prometheus_client import start_http_server
 
 from engines import Choice
 from model import Model
 from panes import Panes, Record
 from tables import FACES, LATE, REJECTED, Tables
+
+REBALANCING = {KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS, KafkaError.UNKNOWN_MEMBER_ID}
 
 
 class Worker:
@@ -35,6 +38,8 @@ class Worker:
         self.consumer = Consumer({
             "bootstrap.servers": chosen.brokers, "group.id": chosen.group, "auto.offset.reset": "earliest",
             "enable.auto.commit": False, "enable.auto.offset.store": False,
+            # Known by name: a process that stops or starts again moves nothing, and the others can still commit.
+            "group.instance.id": f"{chosen.group}-{number}",
             # A process that joins takes only what it gets: the others keep their open panes.
             "partition.assignment.strategy": "cooperative-sticky",
             # Seconds of work at hand, and no more memory than that.
@@ -57,6 +62,7 @@ class Worker:
                 self._count(messages)
             if time.monotonic() - written >= self.interval:
                 written = time.monotonic()
+                self.panes.close_silent()
                 self._publish()
         self.panes.give_up(list(self.panes.partitions))
         self._publish()
@@ -88,9 +94,16 @@ class Worker:
             TopicPartition(self.topic, partition, offset)
             for partition, offset in positions.items() if self.committed.get(partition) != offset
         ]
-        if moved:
+        if not moved:
+            return
+        try:
             self.consumer.commit(offsets=moved, asynchronous=False)
             self.committed = positions
+        except KafkaException as error:
+            if error.args[0].code() not in REBALANCING:
+                raise
+            # The group is being divided anew: the next commit holds these too, and until then they are read twice.
+            print(f"not committed: {error}", file=sys.stderr, flush=True)
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [partition.partition for partition in partitions]
