@@ -49,7 +49,7 @@ check: setup-test ## formatting, lints, documentation, scripts; licences and sou
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
 	$(CARGO) test --locked --quiet --test it dependencies
 	.setup/venv/bin/shellcheck .ci/run setup/rust setup/onnxruntime setup/onnxruntime-openvino setup/system-packages setup/test-tools \
-		setup/train-tools models/train/make-model
+		setup/train-tools setup/bench-tools models/train/make-model
 
 bless: setup ## write the derived files in schemas/ anew after an intended change
 	DEMOGRAPH_BLESS=1 $(CARGO) test --locked --quiet --lib schema

@@ -11,7 +11,6 @@ import gc
 import signal
 import sys
 import time
-from datetime import datetime
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from prometheus_client import start_http_server
@@ -19,6 +18,7 @@ from prometheus_client import start_http_server
 from engines import Choice
 from model import Model
 from panes import Panes, Record
+from stamp import milliseconds
 from tables import FACES, LATE, REJECTED, Tables
 
 REBALANCING = {KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS, KafkaError.UNKNOWN_MEMBER_ID}
@@ -125,14 +125,6 @@ def read_record(message: Message) -> tuple[Record, bool]:
         return Record(message.partition(), message.offset(), "__unknown__", message.timestamp()[1]), False
     name = source.decode(errors="replace") if source else "__unknown__"
     return Record(message.partition(), message.offset(), name, moment), bool(source)
-
-
-def milliseconds(stamp: bytes) -> int:
-    """RFC 3339 with a zone -> milliseconds since 1970; ValueError where it is none."""
-    moment = datetime.fromisoformat(stamp.decode())
-    if moment.tzinfo is None:
-        raise ValueError(f"{stamp!r} has no zone")
-    return round(moment.timestamp() * 1000)
 
 
 def work(chosen: argparse.Namespace, number: int) -> None:
