@@ -42,9 +42,13 @@ def run(work: Callable[[argparse.Namespace, int], None], chosen: argparse.Namesp
     for worker in workers:
         worker.start()
 
+    stopped: list[bool] = []
+
     def stop(*_: object) -> None:
-        for worker in workers:
-            worker.terminate()
+        if not stopped:  # a second signal would meet an interpreter that is on its way out, and kill it
+            stopped.append(True)
+            for worker in workers:
+                worker.terminate()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
