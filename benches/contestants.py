@@ -16,6 +16,8 @@ PEERS = ROOT / "benches" / "peers"
 PANE_SECONDS = 10
 # The newest ONNX Runtime lies in a folder of its own; setup/bench-tools fetches it.
 NEWEST_ONNXRUNTIME = ROOT / ".setup" / "bench-onnxruntime-newest"
+# Quix Streams wants an older Kafka client than the others.
+QUIX_PYTHON = ROOT / ".setup" / "bench-quix-venv" / "bin" / "python"
 WORKERS = 2
 
 
@@ -41,6 +43,7 @@ class Contestant:
     precision: str = ""
     batch: int = 0
     path: tuple[Path, ...] = field(default=())
+    is_quix: bool = False
 
     @property
     def is_demograph(self) -> bool:
@@ -64,10 +67,9 @@ class Contestant:
 
     def _peer(self, job: Job, port: int) -> list[str]:
         python_path = ":".join(str(folder) for folder in self.path)
-        script = "quix.py" if self.engine == "quix" else "peer.py"
-        engine = "onnxruntime" if self.engine == "quix" else self.engine
-        argv = ["env", f"PYTHONPATH={python_path}", "ORT_DISABLE_TELEMETRY=1", sys.executable, str(PEERS / script)]
-        argv += ["--engine", engine, "--model", str(self.model / self.file)]
+        python, script = (QUIX_PYTHON, "quix.py") if self.is_quix else (sys.executable, "peer.py")
+        argv = ["env", f"PYTHONPATH={python_path}", "ORT_DISABLE_TELEMETRY=1", str(python), str(PEERS / script)]
+        argv += ["--engine", self.engine, "--model", str(self.model / self.file)]
         argv += ["--manifest", str(self.model / "manifest.toml"), "--brokers", job.brokers]
         argv += ["--topic", job.topic, "--group", f"bench-{job.folder.name}", "--out", str(job.folder / "out")]
         argv += ["--metrics-port", str(port), "--processes", str(WORKERS)]
@@ -133,7 +135,7 @@ def field_of(model: Path) -> list[Contestant]:
         Contestant("P1-int8-newest", model, "onnxruntime", int8, path=newest),
         Contestant("P2", model, "openvino", fp32, "bf16"),
         Contestant("P2-int8", model, "openvino", int8, "f32"),
-        Contestant("P3", model, "quix", int8),
+        Contestant("P3", model, "openvino", int8, "f32", is_quix=True),
     ]
 
 

@@ -134,9 +134,13 @@ def contestants_table(details: dict[str, dict[str, float]]) -> list[list[str]]:
     return lines
 
 
-def write(rows: dict[str, Row], details: dict[str, dict[str, float]], settings: dict[str, object]) -> None:
+Details = tuple[dict[str, dict[str, float]], dict[str, float]]
+
+
+def write(rows: dict[str, Row], details: Details, settings: dict[str, object]) -> None:
     """results.json and the part of README.md between its marks."""
     about = machine()
+    contestants, stages = details
     has_amx = "amx_tile" in about["features"]
     found = {
         target.key: asdict(rows[target.key]) | {
@@ -146,7 +150,8 @@ def write(rows: dict[str, Row], details: dict[str, dict[str, float]], settings: 
         }
         for target in TARGETS if target.key in rows
     }
-    result = {"machine": about, "commit": commit(), "settings": settings, "rows": found, "contestants": details}
+    result = {"machine": about, "commit": commit(), "settings": settings, "rows": found}
+    result |= {"contestants": contestants, "stages_us": stages}
     RESULTS.write_text(json.dumps(result, indent=2) + "\n")
     before, _, rest = README.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
@@ -156,6 +161,6 @@ def write(rows: dict[str, Row], details: dict[str, dict[str, float]], settings: 
         f"Linux {about['kernel']}, commit {result['commit']}, {settings['rounds']} rounds. "
         "A ratio is taken within a round; the median of the rounds is shown."
     )
-    parts = [BEGIN, intro, markdown(table(rows, has_amx)), markdown(contestants_table(details)), END]
+    parts = [BEGIN, intro, markdown(table(rows, has_amx)), markdown(contestants_table(contestants)), END]
     README.write_text(before + "\n\n".join(parts) + after)
     print(text(table(rows, has_amx)))

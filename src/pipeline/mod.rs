@@ -42,6 +42,10 @@ use crate::{
     window,
 };
 
+// What `benches/stages` drives without a broker.
+pub use feed::{Feed, Numbered, Order};
+pub use work::Worker;
+
 /// Batches that wait for the fold: enough that no worker waits for another's batch to be folded.
 const BATCHES_QUEUED: usize = 16;
 /// Checkpoints that wait for the store; each holds the state of one partition.
@@ -65,10 +69,10 @@ pub struct Parts {
 
 /// What every stage must agree on: the policy, the model, the names of what is counted.
 #[derive(Clone)]
-struct Meaning {
-    policy: Arc<Policy>,
-    terms: Arc<Terms>,
-    calibrations: Arc<Calibrations>,
+pub struct Meaning {
+    pub policy: Arc<Policy>,
+    pub terms: Arc<Terms>,
+    pub calibrations: Arc<Calibrations>,
 }
 
 /// Runs until asked to stop, and drains; or until a stage fails.

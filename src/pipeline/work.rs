@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// One worker's parts.
-pub(super) struct Worker {
+pub struct Worker {
     pub model: Box<dyn Model>,
     pub batch_max: usize,
     pub limits: Limits,
@@ -28,7 +28,7 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Works until the input ends.
-    pub(super) fn run(mut self) -> anyhow::Result<()> {
+    pub fn run(mut self) -> anyhow::Result<()> {
         while let Ok(first) = self.input.recv() {
             let batch = self.pull(first);
             let observed = self.observe(batch)?;

@@ -1,0 +1,311 @@
+//! The stages round inference: batcher, window fold, checkpoint chain, Parquet rows.
+
+use std::{path::PathBuf, sync::Arc, thread};
+
+use anyhow::Context;
+use crossbeam_channel::bounded;
+use demograph::{
+    config,
+    decode::Limits,
+    estimate::Calibrations,
+    infer::StubModel,
+    metrics::Metrics,
+    pipeline::{Feed, Meaning, Numbered, Order, Worker},
+    privacy::ReleasedPane,
+    record::{EventTime, Position, Record},
+    sink::{self, Provenance, Store, Stores, Table},
+    state::{Chain, Commit, Shard, Step, TableFile, Terms},
+};
+use serde_json::json;
+
+use crate::{
+    inference, median_cost, print_row,
+    scene::{self, BEGIN, Scene},
+};
+
+const ROUNDS: usize = 5;
+/// Those of two cores.
+const WORKERS: usize = 2;
+const BATCH_MAX: usize = 8;
+
+/// Records through the channel into two workers' batches and back into order. Refused by the policy, so that nothing but
+/// that is measured; then with an image of 16 x 16 pixels and the stub model.
+pub fn batcher() -> anyhow::Result<()> {
+    let mut image = std::io::Cursor::new(Vec::new());
+    image::RgbImage::new(16, 16).write_to(&mut image, image::ImageFormat::Png)?;
+    let image = image.into_inner();
+    for (row, key, events) in [
+        (
+            "batcher, records that the policy refuses",
+            "nobody",
+            200_000,
+        ),
+        (
+            "batcher, 16 x 16 PNG and stub model",
+            "camera-00000",
+            50_000,
+        ),
+    ] {
+        let records = || (0..events).map(|n| record(n, key, &image)).collect();
+        let cost = median_cost(ROUNDS, records, through_workers);
+        let more = json!({"workers": WORKERS, "batch_max": BATCH_MAX});
+        print_row(row, (cost, events), more);
+    }
+    Ok(())
+}
+
+fn record(number: usize, key: &str, payload: &[u8]) -> Numbered<Record> {
+    let record = Record {
+        position: Position {
+            partition: 0,
+            offset: number as i64,
+        },
+        timestamp: Some(EventTime(BEGIN)),
+        received: EventTime(BEGIN),
+        key: Some(key.as_bytes().to_vec()),
+        headers: Vec::new(),
+        payload: payload.to_vec(),
+    };
+    Numbered {
+        number: number as u64,
+        feed: Feed::Data(record),
+    }
+}
+
+fn through_workers(records: Vec<Numbered<Record>>) {
+    let (policy, facts) = (scene::policy(1), scene::facts());
+    let meaning = Meaning {
+        terms: scene::terms(&policy, &facts),
+        policy: Arc::new(policy),
+        calibrations: Arc::default(),
+    };
+    let (to_work, from_read) = bounded(2 * WORKERS * BATCH_MAX);
+    let (to_fold, from_work) = bounded(16);
+    let metrics = Metrics::new();
+    let worker = || Worker {
+        model: Box::new(StubModel::default()),
+        batch_max: BATCH_MAX,
+        limits: Limits {
+            payload_bytes_max: 512 * 1024,
+            image_side_max: 2048,
+            future_max: 60_000,
+        },
+        meaning: meaning.clone(),
+        input: from_read.clone(),
+        output: to_fold.clone(),
+        metrics: metrics.clone(),
+    };
+    let workers: Vec<Worker> = (0..WORKERS).map(|_| worker()).collect();
+    drop((from_read, to_fold));
+    let sent = records.len();
+    thread::scope(|scope| {
+        for worker in workers {
+            scope.spawn(move || worker.run().expect("the stub model has no faults"));
+        }
+        let fold = scope.spawn(move || {
+            let mut order = Order::default();
+            let mut taken = 0;
+            for items in from_work {
+                items.into_iter().for_each(|item| order.put(item));
+                while order.take().is_some() {
+                    taken += 1;
+                }
+            }
+            taken
+        });
+        for record in records {
+            to_work.send(record).expect("the workers take all");
+        }
+        drop(to_work);
+        let taken: usize = fold.join().expect("nothing panics");
+        assert_eq!(taken, sent, "what is sent comes back");
+    });
+}
+
+/// Observations into panes and released panes, a partition's whole state.
+pub fn fold() {
+    for scene in [
+        Scene {
+            sources: 10,
+            faces_a_pane: 100,
+            panes: 200,
+        },
+        Scene {
+            sources: 10_000,
+            faces_a_pane: 10,
+            panes: 3,
+        },
+    ] {
+        let terms = scene::terms(&scene::policy(scene.sources), &scene::facts());
+        let observations = scene.observations(&terms);
+        let mut panes = 0;
+        let cost = median_cost(
+            ROUNDS,
+            || (scene::begin(&terms), observations.clone()),
+            |(mut shard, observations)| {
+                for observation in observations {
+                    shard.apply(observation);
+                }
+                shard.end();
+                panes = closed(&mut shard);
+            },
+        );
+        let row = format!("fold, {} sources", scene.sources);
+        print_row(&row, (cost, observations.len()), json!({"panes": panes}));
+    }
+}
+
+/// How many panes a partition has released and not published.
+fn closed(shard: &mut Shard) -> usize {
+    let checkpoint = shard.checkpoint(EventTime(BEGIN), true);
+    checkpoint.publication.map_or(0, |panes| panes.len())
+}
+
+/// The checkpoint of a partition with 200 sources, open panes and an outbox that is published: encoded, created, the
+/// head checked, its two tables created, in a folder. The store's requests are part of it, to the kernel and back.
+pub fn chain() -> anyhow::Result<()> {
+    const COMMITS: usize = 32;
+    let scene = Scene {
+        sources: 200,
+        faces_a_pane: 20,
+        panes: 4,
+    };
+    let policy = scene::policy(scene.sources);
+    let terms = scene::terms(&policy, &scene::facts());
+    let observations = scene.observations(&terms);
+    let mut bytes = 0;
+    let cost = median_cost(
+        ROUNDS,
+        || {
+            let shards = (0..COMMITS).map(|_| {
+                let mut shard = scene::begin(&terms);
+                for observation in observations.clone() {
+                    shard.apply(observation);
+                }
+                shard
+            });
+            (Folder::new(), shards.collect::<Vec<_>>())
+        },
+        |(folder, shards)| {
+            let mut chain = Chain::new(("bench", "faces"), 0, 1);
+            for mut shard in shards {
+                let commit = commit(&chain, &mut shard, &terms);
+                bytes = folder.carry_through(commit, &mut chain);
+            }
+        },
+    );
+    let sizes = json!({"sources": scene.sources, "state_bytes": bytes});
+    print_row("chain, one commit with two tables", (cost, COMMITS), sizes);
+    Ok(())
+}
+
+fn commit(chain: &Chain, shard: &mut Shard, terms: &Arc<Terms>) -> (Commit, usize) {
+    let checkpoint = shard.checkpoint(EventTime(BEGIN), true);
+    let commit = chain.commit(&checkpoint.saved, true, EventTime(BEGIN));
+    let panes = checkpoint.publication.expect("panes were closed");
+    let provenance = Provenance {
+        terms: terms.clone(),
+        calibrations: Arc::default(),
+    };
+    let name = sink::part_name(("bench", "faces"), 0, commit.seq());
+    let files = [Table::Demographics, Table::Windows].map(|table| {
+        let facts = [(sink::CHECKPOINT, commit.mark())];
+        TableFile {
+            path: sink::part_path(table, "2026-01-01", &name),
+            bytes: sink::encode(&table.rows(&panes, &provenance), &facts).expect("rows fit"),
+        }
+    });
+    (commit.with_tables(files.to_vec()), checkpoint.saved.len())
+}
+
+/// A store that vanishes.
+struct Folder {
+    stores: Stores,
+    _folder: tempfile::TempDir,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+        let output = config::Output {
+            url: folder.path().display().to_string(),
+            ..Default::default()
+        };
+        let open = || Store::open(&output).expect("a folder can be opened");
+        Self {
+            stores: Stores {
+                tables: open(),
+                state: open(),
+            },
+            _folder: folder,
+        }
+    }
+
+    /// Takes every step; returns the size of the state.
+    fn carry_through(&self, (mut commit, bytes): (Commit, usize), chain: &mut Chain) -> usize {
+        while commit.step() != Step::Done {
+            commit
+                .advance(&self.stores)
+                .expect("nobody else writes here");
+        }
+        chain.advance(&commit);
+        bytes
+    }
+}
+
+/// Released panes to rows and to the bytes of a file: without estimates, and with the shipped model's calibration, where
+/// each pane and attribute has shares, intervals and a shift test.
+pub fn rows() -> anyhow::Result<()> {
+    let scene = Scene {
+        sources: 200,
+        faces_a_pane: 100,
+        panes: 10,
+    };
+    let terms = scene::terms(&scene::policy(scene.sources), &scene::facts());
+    let panes = scene.released(&terms);
+    let calibrated = scene::calibrations(&model())?;
+    for (row, table, calibrations) in [
+        (
+            "rows, demographics without estimates",
+            Table::Demographics,
+            Calibrations::default(),
+        ),
+        (
+            "rows, demographics with estimates",
+            Table::Demographics,
+            calibrated,
+        ),
+        ("rows, windows", Table::Windows, Calibrations::default()),
+    ] {
+        let provenance = Provenance {
+            terms: terms.clone(),
+            calibrations: Arc::new(calibrations),
+        };
+        write(row, (table, &panes), &provenance).context(row)?;
+    }
+    Ok(())
+}
+
+fn write(
+    row: &str,
+    (table, panes): (Table, &[ReleasedPane]),
+    provenance: &Provenance,
+) -> anyhow::Result<()> {
+    let count = table.rows(panes, provenance).num_rows();
+    let mut bytes = 0;
+    let cost = median_cost(
+        ROUNDS,
+        || (),
+        |()| {
+            let rows = table.rows(panes, provenance);
+            bytes = sink::encode(&rows, &[]).expect("rows fit").len();
+        },
+    );
+    let more = json!({"panes": panes.len(), "bytes_per_row": bytes as f64 / count as f64});
+    print_row(row, (cost, count), more);
+    Ok(())
+}
+
+fn model() -> PathBuf {
+    inference::model_folder()
+}
