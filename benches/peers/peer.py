@@ -13,7 +13,7 @@ from pathlib import Path
 import group
 
 # The best of 1 to 32 (README.md).
-BATCH = {"onnxruntime": 8, "openvino": 16}
+BATCH = {("onnxruntime", "f32"): 8, ("openvino", "bf16"): 16, ("openvino", "f32"): 32}
 
 
 def start(chosen: argparse.Namespace, number: int) -> None:
@@ -43,7 +43,9 @@ def main() -> None:
     parser = group.parser(__doc__.partition("\n")[0])
     parser.add_argument("--decide", type=Path, metavar="FOLDER", help="print decisions on its JPEGs, and end")
     chosen = parser.parse_args()
-    chosen.batch = chosen.batch or BATCH[chosen.engine]
+    if (chosen.engine, chosen.precision) not in BATCH:
+        parser.error(f"--precision {chosen.precision}: {chosen.engine} has no kernels for it on x86; use f32")
+    chosen.batch = chosen.batch or BATCH[chosen.engine, chosen.precision]
     if chosen.decide:
         decide(chosen)
         return
