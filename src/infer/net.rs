@@ -272,14 +272,16 @@ fn session(
 }
 
 /// OpenVINO's own settings, which ONNX Runtime hands on. Left alone it would round fp32 to bf16 wherever the processor
-/// can, so the precision is always said; an int8 file keeps its int8 under f32.
+/// can, so the precision is always said; an int8 file keeps its int8 under f32. And it would pin each thread that runs a
+/// session to a core, every one to the first.
 fn openvino_config(precision: PrecisionChoice) -> String {
     let hint = match precision {
         PrecisionChoice::Bf16 => "bf16",
         PrecisionChoice::Auto | PrecisionChoice::Fp32 | PrecisionChoice::Int8 => "f32",
     };
     serde_json::json!({"CPU": {
-        "INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": "1", "NUM_STREAMS": "1"
+        "INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": "1", "NUM_STREAMS": "1",
+        "ENABLE_CPU_PINNING": "NO"
     }})
     .to_string()
 }

@@ -104,3 +104,28 @@ fn bf16_on_another_provider_is_refused_with_the_fix() {
     let fix = "needs inference.provider = \"openvino\"";
     assert!(finished.stderr.contains(fix), "{}", finished.stderr);
 }
+
+/// Left alone OpenVINO pins the thread that runs a session to a core while it computes, each to the same one, so that
+/// sessions beside one another would share it.
+#[test]
+fn openvino_leaves_the_threads_of_sessions_where_the_system_puts_them() {
+    setup("onnxruntime-openvino", "setup/onnxruntime-openvino");
+    let allowed = allowed_cores(&std::fs::read_to_string("/proc/self/status").unwrap());
+    let arguments = ["predict", "--provider", "openvino", "tests/data/composites"];
+    let mut process = Process::start("demograph predict", demograph(&arguments));
+    let mut looks = 0;
+    while process.ended().is_none() {
+        for status in process.thread_statuses() {
+            assert_eq!(allowed_cores(&status), allowed, "{status}");
+            looks += 1;
+        }
+    }
+    assert!(looks > 100, "{looks} looks tell nothing");
+}
+
+fn allowed_cores(status: &str) -> String {
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("Cpus_allowed_list"));
+    line.unwrap_or_else(|| panic!("{status}")).to_owned()
+}

@@ -164,6 +164,15 @@ impl Process {
             .unwrap()
     }
 
+    /// What the kernel says of each of its threads that is running still.
+    pub fn thread_statuses(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let threads = tasks.into_iter().flatten().flatten();
+        threads
+            .filter_map(|thread| std::fs::read_to_string(thread.path().join("status")).ok())
+            .collect()
+    }
+
     fn log(&self) -> String {
         format!(
             "--- stdout of {0}\n{1}--- stderr of {0}\n{2}---",
