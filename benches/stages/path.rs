@@ -85,6 +85,7 @@ fn through_workers(records: Vec<Numbered<Record>>) {
     let worker = || Worker {
         model: Box::new(StubModel::default()),
         batch_max: BATCH_MAX,
+        core: None,
         limits: Limits {
             payload_bytes_max: 512 * 1024,
             image_side_max: 2048,

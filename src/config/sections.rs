@@ -88,6 +88,9 @@ pub struct Inference {
     /// The most crops in a batch. Small batches are the fastest on a CPU, large ones on a GPU.
     #[schemars(range(min = 1, max = 1024))]
     pub batch_max: usize,
+    /// Keep each session's thread on a core of its own, if there are enough. Only where no other program is meant to use
+    /// these cores: the system cannot move the session away from it.
+    pub pin: bool,
     /// The ONNX Runtime library; by default $ORT_DYLIB_PATH, then beside the program, then .setup/onnxruntime.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onnxruntime: Option<PathBuf>,
@@ -102,6 +105,7 @@ impl Default for Inference {
             device_id: 0,
             sessions: 0,
             batch_max: 8,
+            pin: false,
             onnxruntime: None,
         }
     }

@@ -8,6 +8,7 @@ use super::{
     feed::{Feed, Numbered},
 };
 use crate::{
+    cores,
     decode::{Decoded, Limits, decode},
     infer::Model,
     metrics::{Metrics, stage},
@@ -19,6 +20,8 @@ use crate::{
 pub struct Worker {
     pub model: Box<dyn Model>,
     pub batch_max: usize,
+    /// The core that the thread keeps to.
+    pub core: Option<usize>,
     pub limits: Limits,
     pub meaning: Meaning,
     pub input: Receiver<Numbered<Record>>,
@@ -29,6 +32,9 @@ pub struct Worker {
 impl Worker {
     /// Works until the input ends.
     pub fn run(mut self) -> anyhow::Result<()> {
+        if let Some(core) = self.core {
+            cores::keep_to(core);
+        }
         while let Ok(first) = self.input.recv() {
             let batch = self.pull(first);
             let observed = self.observe(batch)?;
