@@ -88,6 +88,9 @@ pub struct Inference {
     /// The most crops in a batch. Small batches are the fastest on a CPU, large ones on a GPU.
     #[schemars(range(min = 1, max = 1024))]
     pub batch_max: usize,
+    /// How long a worker waits for its batch to fill up before it runs a smaller one; 0s runs whatever is there. For GPUs
+    /// with one session, where a small batch costs as much as a large one: every estimate may come so much later.
+    pub batch_wait_max: Span,
     /// Keep each session's thread on a core of its own, if there are enough. Only where no other program is meant to use
     /// these cores: the system cannot move the session away from it.
     pub pin: bool,
@@ -105,6 +108,7 @@ impl Default for Inference {
             device_id: 0,
             sessions: 0,
             batch_max: 8,
+            batch_wait_max: Span::seconds(0),
             pin: false,
             onnxruntime: None,
         }

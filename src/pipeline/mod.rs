@@ -149,6 +149,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         .map(|(n, model)| work::Worker {
             model,
             batch_max: config.inference.batch_max,
+            batch_wait_max: config.inference.batch_wait_max.0,
             core: cores.get(n).copied(),
             limits: Limits {
                 payload_bytes_max: config.limits.payload_bytes_max,
