@@ -18,6 +18,7 @@ pub mod state;
 pub mod window;
 
 pub mod clock;
+pub mod cores;
 mod crash;
 pub mod http;
 pub mod kafka;

@@ -63,6 +63,7 @@ pub struct Metrics {
     pub records: IntCounterVec,
     pub rejected_records: IntCounterVec,
     pub batch_crops: Histogram,
+    pub event_to_estimate: Histogram,
     pub stage_seconds: HistogramVec,
     pub stage_blocked_seconds: CounterVec,
 
@@ -130,6 +131,16 @@ impl Metrics {
                     "batch_crops",
                     "Crops in a batch given to the model.",
                     &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0],
+                ),
+            ),
+            event_to_estimate: add(
+                r,
+                histogram(
+                    "event_to_estimate_seconds",
+                    "From a face's record timestamp (where it has none, from its arrival here) to its estimate.",
+                    &[
+                        0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+                    ],
                 ),
             ),
             stage_seconds: add(

@@ -5,6 +5,7 @@ use std::{path::PathBuf, process::Command, time::Duration};
 use anyhow::{Context, ensure};
 use demograph::{
     config::{PrecisionChoice, Provider},
+    cores,
     infer::{InferenceSettings, Model, ModelFiles, OnnxModel},
     record::{Attribute, Crop},
 };
@@ -15,6 +16,8 @@ use crate::{Cost, cost, median, print_row, rounded};
 
 /// 3 and 5 are no powers of two.
 const BATCHES: [usize; 8] = [1, 2, 3, 4, 5, 8, 16, 32];
+/// inference.batch_max by default.
+const USUAL_BATCH: usize = 8;
 /// Crops of one measurement.
 const CROPS: usize = 64;
 const ROUNDS: usize = 7;
@@ -54,6 +57,7 @@ pub fn run(provider: &str) -> anyhow::Result<()> {
         };
         by_size(&settings)?;
         slowest(&settings)?;
+        together(&settings)?;
     }
     Ok(())
 }
@@ -159,6 +163,53 @@ fn slowest(settings: &InferenceSettings) -> anyhow::Result<()> {
         "slowest_of_its_median_wall": ratio(|cost| cost.wall),
     });
     print_row(&row, (sum, events), more);
+    Ok(())
+}
+
+/// As many sessions as cores, each with a thread: on a core of its own, and where the system puts it. Beside the CPU time
+/// the clock is of interest here; each takes turns, since other programs disturb it.
+fn together(settings: &InferenceSettings) -> anyhow::Result<()> {
+    let sessions = std::thread::available_parallelism()?.get();
+    let settings = InferenceSettings {
+        batch_max: USUAL_BATCH,
+        ..settings.clone()
+    };
+    let files = ModelFiles::read(&model_folder(), &settings)?;
+    let mut models = OnnxModel::load_several(&files, &settings, sessions)?;
+    let crops = crops(USUAL_BATCH);
+    let mut costs = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        for (is_pinned, costs) in [false, true].into_iter().zip(&mut costs) {
+            let cores = cores::one_each(sessions);
+            costs.push(cost(|| {
+                std::thread::scope(|scope| {
+                    for (model, core) in models.iter_mut().zip(cores) {
+                        let crops = &crops;
+                        scope.spawn(move || {
+                            if is_pinned {
+                                cores::keep_to(core);
+                            }
+                            for _ in 0..4 * CROPS / USUAL_BATCH {
+                                estimate(model, crops);
+                            }
+                        });
+                    }
+                });
+            }));
+        }
+    }
+    for (how, costs) in ["free", "pinned"].into_iter().zip(&costs) {
+        let cost = Cost {
+            cpu: median(costs.iter().map(|cost| cost.cpu)),
+            wall: median(costs.iter().map(|cost| cost.wall)),
+        };
+        let row = format!("inference, {}, {sessions} sessions {how}", name(&models[0]));
+        print_row(
+            &row,
+            (cost, 4 * CROPS * sessions),
+            json!({"batch": USUAL_BATCH}),
+        );
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! The stages round inference: batcher, window fold, checkpoint chain, Parquet rows.
 
-use std::{path::PathBuf, sync::Arc, thread};
+use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 
 use anyhow::Context;
 use crossbeam_channel::bounded;
@@ -85,6 +85,8 @@ fn through_workers(records: Vec<Numbered<Record>>) {
     let worker = || Worker {
         model: Box::new(StubModel::default()),
         batch_max: BATCH_MAX,
+        batch_wait_max: Duration::ZERO,
+        core: None,
         limits: Limits {
             payload_bytes_max: 512 * 1024,
             image_side_max: 2048,

@@ -17,8 +17,12 @@ const FORCED: [&str; 8] = [
     "enable.partition.eof",
 ];
 
+/// Far above what fills a batch of a stream that deserves a GPU.
+const BATCH_WAIT_LIMIT: Span = Span::seconds(1);
+
 pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
     let mut faults = kafka(config);
+    faults.extend(inference(config));
     faults.extend(windows(config));
     faults.extend(state(config));
     faults.extend(sources(&config.sources));
@@ -39,6 +43,12 @@ fn kafka(config: &Config) -> Vec<Fault> {
             )
         })
         .collect()
+}
+
+fn inference(config: &Config) -> Option<Fault> {
+    let wait = config.inference.batch_wait_max;
+    let fix = "a stop or a rebalance may have to wait as long: write at most 1s; 0s does not wait";
+    (wait > BATCH_WAIT_LIMIT).then(|| Fault::new("inference.batch_wait_max", wait, fix))
 }
 
 fn windows(config: &Config) -> Vec<Fault> {

@@ -88,6 +88,12 @@ pub struct Inference {
     /// The most crops in a batch: 8 to 32 suit a CPU, 64 and more a GPU.
     #[schemars(range(min = 1, max = 1024))]
     pub batch_max: usize,
+    /// How long a worker waits for its batch to fill up before it runs a smaller one; 0s runs whatever is there. For GPUs
+    /// with one session, where a small batch costs as much as a large one: every estimate may come so much later.
+    pub batch_wait_max: Span,
+    /// Keep each session's thread on a core of its own, if there are enough. Only where no other program is meant to use
+    /// these cores: the system cannot move the session away from it.
+    pub pin: bool,
     /// The ONNX Runtime library; by default $ORT_DYLIB_PATH, then beside the program, then .setup/onnxruntime.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onnxruntime: Option<PathBuf>,
@@ -102,6 +108,8 @@ impl Default for Inference {
             device_id: 0,
             sessions: 0,
             batch_max: 16,
+            batch_wait_max: Span::seconds(0),
+            pin: false,
             onnxruntime: None,
         }
     }

@@ -64,6 +64,10 @@ fn contradictions_are_named_with_their_fix() {
     for (toml, expected) in [
         ("[windows]\npane = \"7s\"", "windows.pane = 7s"),
         (
+            "[inference]\nbatch_wait_max = \"2s\"",
+            "inference.batch_wait_max = 2s",
+        ),
+        (
             "[windows]\npane = \"1m\"\nrolling = [\"90s\"]",
             "windows.rolling = 90s",
         ),

@@ -28,6 +28,7 @@ use crossbeam_channel::bounded;
 use crate::{
     clock,
     config::{Config, OnStop, Span},
+    cores,
     decode::Limits,
     estimate::Calibrations,
     http::Health,
@@ -138,11 +139,18 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         next_number: 0,
         last_tick: EventTime::MIN,
     };
+    let cores = match config.inference.pin {
+        true => cores::one_each(models.len()),
+        false => Vec::new(),
+    };
     let workers: Vec<_> = models
         .into_iter()
-        .map(|model| work::Worker {
+        .enumerate()
+        .map(|(n, model)| work::Worker {
             model,
             batch_max: config.inference.batch_max,
+            batch_wait_max: config.inference.batch_wait_max.0,
+            core: cores.get(n).copied(),
             limits: Limits {
                 payload_bytes_max: config.limits.payload_bytes_max,
                 image_side_max: config.limits.image_side_max,

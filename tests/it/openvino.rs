@@ -1,11 +1,10 @@
 //! The OpenVINO provider: its library cannot be loaded beside another ONNX Runtime, so each case is a process.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use demograph::kafka::Event;
 use serde_json::Value;
 
-use super::world::{Broker, Finished, Process, Service, demograph, metric, repository, setup};
+use super::world::{Finished, Process, demograph, setup};
 
 /// How far a probability may be from the CPU provider's: what the shipped manifest allows int8.
 const INT8: f64 = 0.08;
@@ -106,46 +105,27 @@ fn bf16_on_another_provider_is_refused_with_the_fix() {
     assert!(finished.stderr.contains(fix), "{}", finished.stderr);
 }
 
-/// Left alone OpenVINO pins the thread that infers while it does so: those of all sessions to the same core.
+/// Left alone OpenVINO pins the thread that runs a session to a core while it computes, each to the same one, so that
+/// sessions beside one another would share it.
 #[test]
-fn two_sessions_may_run_on_any_core() {
-    const FACES: usize = 500;
+fn openvino_leaves_the_threads_of_sessions_where_the_system_puts_them() {
     setup("onnxruntime-openvino", "setup/onnxruntime-openvino");
-    let topic = Broker::shared().topic("pinned", 2);
-    let folder = tempfile::tempdir().unwrap();
-    let more = "[[source]]\nid = \"lobby\"\n[inference]\nprovider = \"openvino\"\nsessions = 2\n";
-    let mut service = Service::start(&Service::config(&topic, folder.path(), more));
-    let face = Event {
-        key: "lobby".into(),
-        headers: vec![],
-        payload: std::fs::read(repository("tests/data/composites/white-female-25-34-a.jpg"))
-            .unwrap(),
-    };
-    topic.send((0..FACES).map(|_| face.clone()));
-    let (pid, url) = (service.process.id(), format!("{}/metrics", service.url));
-    let mut seen = BTreeSet::new();
-    service.process.wait_for("every face is counted", 60, || {
-        seen.extend(cores_of_threads(pid));
-        let text = ureq::get(&url)
-            .call()
-            .ok()?
-            .body_mut()
-            .read_to_string()
-            .ok()?;
-        (metric(&text, "demograph_records_total") >= FACES as f64).then_some(())
-    });
-    assert_eq!(seen.len(), 1, "{seen:?}");
-    service.stop();
+    let allowed = allowed_cores(&std::fs::read_to_string("/proc/self/status").unwrap());
+    let arguments = ["predict", "--provider", "openvino", "tests/data/composites"];
+    let mut process = Process::start("demograph predict", demograph(&arguments));
+    let mut looks = 0;
+    while process.ended().is_none() {
+        for status in process.thread_statuses() {
+            assert_eq!(allowed_cores(&status), allowed, "{status}");
+            looks += 1;
+        }
+    }
+    assert!(looks > 100, "{looks} looks tell nothing");
 }
 
-/// The cores that each thread may run on, as the kernel writes them.
-fn cores_of_threads(pid: u32) -> impl Iterator<Item = String> {
-    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    threads.filter_map(|thread| {
-        // A thread may end in between.
-        let status = std::fs::read_to_string(thread.ok()?.path().join("status")).ok()?;
-        let mut lines = status.lines();
-        let cores = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
-        Some(cores.trim().to_owned())
-    })
+fn allowed_cores(status: &str) -> String {
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("Cpus_allowed_list"));
+    line.unwrap_or_else(|| panic!("{status}")).to_owned()
 }

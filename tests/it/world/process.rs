@@ -164,8 +164,13 @@ impl Process {
             .unwrap()
     }
 
-    pub fn id(&self) -> u32 {
-        self.child.id()
+    /// What the kernel says of each of its threads that is running still.
+    pub fn thread_statuses(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let threads = tasks.into_iter().flatten().flatten();
+        threads
+            .filter_map(|thread| std::fs::read_to_string(thread.path().join("status")).ok())
+            .collect()
     }
 
     fn log(&self) -> String {
