@@ -129,7 +129,7 @@ def field_of(model: Path) -> list[Contestant]:
     newest = (NEWEST_ONNXRUNTIME,)
     int8, fp32 = "model.int8.onnx", "model.onnx"
     return [
-        Contestant("demograph", model),
+        Contestant("demograph", model, batch=32),
         Contestant("P1", model, "onnxruntime", fp32),
         Contestant("P1-int8", model, "onnxruntime", int8),
         Contestant("P1-int8-newest", model, "onnxruntime", int8, path=newest),

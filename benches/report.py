@@ -82,6 +82,10 @@ def machine() -> dict[str, object]:
     }
 
 
+def has_amx() -> bool:
+    return "amx_tile" in machine()["features"]
+
+
 def commit() -> str:
     def git(*arguments: str) -> str:
         return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True).stdout.strip()
@@ -141,12 +145,12 @@ def write(rows: dict[str, Row], details: Details, settings: dict[str, object]) -
     """results.json and the part of README.md between its marks."""
     about = machine()
     contestants, stages = details
-    has_amx = "amx_tile" in about["features"]
+    amx = has_amx()
     found = {
         target.key: asdict(rows[target.key]) | {
-            "at_least": target.at_least[has_amx], "aim": target.aim[has_amx],
+            "at_least": target.at_least[amx], "aim": target.aim[amx],
             "smaller_is_better": target.is_limit, "unit": target.unit,
-            "holds": verdict(target, rows[target.key], has_amx) != "NO",
+            "holds": verdict(target, rows[target.key], amx) != "NO",
         }
         for target in TARGETS if target.key in rows
     }
@@ -161,6 +165,5 @@ def write(rows: dict[str, Row], details: Details, settings: dict[str, object]) -
         f"Linux {about['kernel']}, commit {result['commit']}, {settings['rounds']} rounds. "
         "A ratio is taken within a round; the median of the rounds is shown."
     )
-    parts = [BEGIN, intro, markdown(table(rows, has_amx)), markdown(contestants_table(contestants)), END]
+    parts = [BEGIN, intro, markdown(table(rows, amx)), markdown(contestants_table(contestants)), END]
     README.write_text(before + "\n\n".join(parts) + after)
-    print(text(table(rows, has_amx)))

@@ -301,11 +301,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="demograph-bench-") as folder, Broker(Path(folder) / "kafka") as broker:
         bench = Bench(chosen, Path(folder), broker)
         decisions_agree(bench)
-        for part in wanted:
+        for done, part in enumerate(wanted, 1):
             parts[part](bench)
-    settings = {"rounds": chosen.rounds, "events": chosen.events, "parts": wanted}
-    report.write(bench.rows, (bench.details, bench.stage_rows), settings)
-    bars(bench.details, ROOT / "benches" / "cpu.svg")
+            # After each part, since the whole takes long.
+            settings = {"rounds": chosen.rounds, "events": chosen.events, "parts": wanted[:done]}
+            report.write(bench.rows, (bench.details, bench.stage_rows), settings)
+            bars(bench.details, ROOT / "benches" / "cpu.svg")
+    print(report.text(report.table(bench.rows, report.has_amx())))
 
 
 if __name__ == "__main__":
