@@ -49,7 +49,7 @@ pub(super) fn settle(
 }
 
 fn faster(files: &ModelFiles, settings: &InferenceSettings) -> anyhow::Result<Provider> {
-    let mut contestants = Vec::new();
+    let (mut contestants, mut refused) = (Vec::new(), Vec::new());
     for provider in [Provider::Cpu, Provider::Openvino] {
         let settings = InferenceSettings {
             provider,
@@ -59,11 +59,9 @@ fn faster(files: &ModelFiles, settings: &InferenceSettings) -> anyhow::Result<Pr
         match OnnxModel::with_provider(files, &settings) {
             Ok(model) => contestants.push((provider, model, Duration::MAX)),
             Err(error) => {
-                tracing::warn!(
-                    ?provider,
-                    error = format!("{error:#}"),
-                    "provider auto: left out"
-                );
+                let error = format!("{error:#}");
+                tracing::warn!(?provider, error, "provider auto: left out");
+                refused.push(error);
             }
         }
     }
@@ -80,7 +78,12 @@ fn faster(files: &ModelFiles, settings: &InferenceSettings) -> anyhow::Result<Pr
     let (provider, ..) = contestants
         .iter()
         .min_by_key(|(_, _, best)| *best)
-        .context("no provider for the CPU runs this model: see the warnings above")?;
+        .with_context(|| {
+            format!(
+                "no provider for the CPU runs this model: {}",
+                refused.join("; ")
+            )
+        })?;
     tracing::info!(
         ?provider,
         library = runtime::version(),
