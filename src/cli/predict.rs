@@ -74,6 +74,7 @@ fn provider(name: &str) -> Result<Provider, String> {
 pub(super) fn provider_for(precision: PrecisionChoice) -> Provider {
     match precision {
         PrecisionChoice::Bf16 => Provider::Openvino,
+        PrecisionChoice::Fp16 => Provider::Tensorrt,
         PrecisionChoice::Auto | PrecisionChoice::Fp32 | PrecisionChoice::Int8 => Provider::Cpu,
     }
 }

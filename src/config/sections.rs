@@ -146,6 +146,8 @@ pub enum PrecisionChoice {
     Fp32,
     /// The fp32 file, computed in bfloat16: with OpenVINO only.
     Bf16,
+    /// The fp32 file, computed in half precision: with TensorRT only.
+    Fp16,
     Int8,
 }
 

@@ -59,6 +59,7 @@ impl ModelFiles {
             .any(|(_, precision)| *precision == Precision::Int8);
         let precision = match settings.precision {
             PrecisionChoice::Bf16 => Precision::Bf16,
+            PrecisionChoice::Fp16 => Precision::Fp16,
             _ if is_int8 => Precision::Int8,
             _ => Precision::Fp32,
         };
@@ -98,6 +99,13 @@ fn choose(net: &Net, settings: &InferenceSettings) -> anyhow::Result<(Net, Preci
             ensure!(
                 matches!(settings.provider, Provider::Openvino | Provider::Auto),
                 "inference.precision = \"bf16\" needs inference.provider = \"openvino\": no other provider computes so"
+            );
+            None
+        }
+        PrecisionChoice::Fp16 => {
+            ensure!(
+                settings.provider == Provider::Tensorrt,
+                "inference.precision = \"fp16\" needs inference.provider = \"tensorrt\": no other provider computes so"
             );
             None
         }

@@ -92,6 +92,10 @@ pub enum Precision {
     #[serde(skip_deserializing)]
     #[schemars(skip)]
     Bf16,
+    /// The same.
+    #[serde(skip_deserializing)]
+    #[schemars(skip)]
+    Fp16,
     Int8,
 }
 
@@ -100,6 +104,7 @@ impl Precision {
         match self {
             Self::Fp32 => "fp32",
             Self::Bf16 => "bf16",
+            Self::Fp16 => "fp16",
             Self::Int8 => "int8",
         }
     }

@@ -262,7 +262,9 @@ fn session(
                 .with_disable_cpu_fallback()?
         }
         Provider::Tensorrt => {
-            let tensorrt = ep::TensorRT::default().with_device_id(device_id);
+            let tensorrt = ep::TensorRT::default()
+                .with_device_id(device_id)
+                .with_fp16(settings.precision == PrecisionChoice::Fp16);
             builder
                 .with_execution_providers([strictly(tensorrt.build())])?
                 .with_disable_cpu_fallback()?
@@ -277,7 +279,7 @@ fn session(
 fn openvino_config(precision: PrecisionChoice) -> String {
     let hint = match precision {
         PrecisionChoice::Bf16 => "bf16",
-        PrecisionChoice::Auto | PrecisionChoice::Fp32 | PrecisionChoice::Int8 => "f32",
+        _ => "f32",
     };
     serde_json::json!({"CPU": {
         "INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": "1", "NUM_STREAMS": "1",

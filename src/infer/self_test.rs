@@ -37,8 +37,9 @@ pub struct SelfTest {
 #[serde(deny_unknown_fields, default)]
 pub struct Tolerance {
     pub fp32: f32,
-    /// For providers that compute fp32 files in 16 bits.
+    /// These two for providers that compute fp32 files in 16 bits.
     pub bf16: f32,
+    pub fp16: f32,
     pub int8: f32,
 }
 
@@ -47,6 +48,7 @@ impl Default for Tolerance {
         Self {
             fp32: 0.001,
             bf16: 0.05,
+            fp16: 0.02,
             int8: 0.08,
         }
     }
@@ -57,6 +59,7 @@ impl Tolerance {
         match precision {
             Precision::Fp32 => self.fp32,
             Precision::Bf16 => self.bf16,
+            Precision::Fp16 => self.fp16,
             Precision::Int8 => self.int8,
         }
     }
@@ -233,7 +236,9 @@ fn mismatch(difference: &Difference<'_>, (tolerance, engine): (f32, &Engine)) ->
     } = difference;
     let another_file = match engine.precision {
         Precision::Fp32 => "",
-        Precision::Bf16 | Precision::Int8 => "set inference.precision = \"fp32\", or ",
+        Precision::Bf16 | Precision::Fp16 | Precision::Int8 => {
+            "set inference.precision = \"fp32\", or "
+        }
     };
     format!(
         "the self-test fails on {image}: {attribute} {class:?} should be {expected:.4} and is {got:.4}; {} on {} may \

@@ -123,6 +123,32 @@ fn a_model_of_two_nets_runs_as_one() {
 }
 
 #[test]
+fn half_precision_needs_a_provider_that_computes_so_and_says_which() {
+    let refused = |provider| {
+        let settings = InferenceSettings {
+            provider,
+            precision: PrecisionChoice::Fp16,
+            ..Default::default()
+        };
+        let Err(error) = load("utkface-small", &settings) else {
+            panic!("{provider:?} computes in fp16");
+        };
+        format!("{error:#}")
+    };
+    let named = refused(Provider::Cpu);
+    assert!(
+        named.contains("needs inference.provider = \"tensorrt\""),
+        "{named}"
+    );
+    // The library of the tests has no TensorRT.
+    let missing = refused(Provider::Tensorrt);
+    assert!(
+        missing.contains("\"tensorrt\" is not available"),
+        "{missing}"
+    );
+}
+
+#[test]
 fn what_a_crop_does_not_allow_is_not_estimated() {
     let mut model = load("utkface-small", &InferenceSettings::default()).unwrap();
     let only_gender: Attributes = [Attribute::Gender].into_iter().collect();
