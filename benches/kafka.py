@@ -30,6 +30,8 @@ class Broker:
         folder.mkdir(parents=True)
         ports = {"PORT": _free_port(), "CONTROLLER": _free_port(), "DATA": folder / "data"}
         text = re.sub("@([A-Z]+)@", lambda found: str(ports[found.group(1)]), PROPERTIES.read_text())
+        # As Kafka does by default (for 3 s): both processes of a peer are there when partitions are shared out.
+        text = text.replace("rebalance.delay.ms=0", "rebalance.delay.ms=1000")
         self.properties, self.address = folder / "server.properties", f"127.0.0.1:{ports['PORT']}"
         self.log = folder / "log"
         self.properties.write_text(text)

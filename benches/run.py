@@ -136,7 +136,8 @@ class Bench:
     def users_model(self) -> None:
         """A ResNet-34 that somebody brings along as fp32."""
         model = self.folder / "resnet34"
-        check([sys.executable, str(ROOT / "benches" / "resnet34.py"), str(model)])
+        script, pictures = ROOT / "benches" / "resnet34.py", self.options.crops
+        check([sys.executable, str(script), "--out", str(model), "--pictures", str(pictures)])
         sources = ["camera-0", "camera-1"]
         events = max(60, self.options.events // 20)
         topic = self.topic(224, events, sources, 500)

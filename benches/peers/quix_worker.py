@@ -87,7 +87,7 @@ class Closing:
         app._processing_context.commit_checkpoint = self._commit
 
     def _commit(self, force: bool = False, revoking: bool = False) -> None:
-        if force and not revoking and not self.app._run_tracker.running:
+        if force and not self.app._run_tracker.running:
             for source, start, value in list(self._open()):
                 self.sink.pane(source, start, value)
         self.commit(force=force, revoking=revoking)
