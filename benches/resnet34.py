@@ -104,17 +104,25 @@ def head_weights(features: np.ndarray, draw: np.random.Generator) -> dict[str, t
     """Directions in which the pictures differ, each scaled to the same spread and centred."""
     centre = features.mean(axis=0)
     _, sizes, axes = np.linalg.svd(features - centre, full_matrices=False)
-    kept = min(8, len(sizes) - 1)
+    kept = min(4, len(sizes) - 1)  # the largest: others would raise the noise of 16 bits
     # Whitened: every kept direction counts the same, so that no class wins everywhere.
     basis = axes[:kept].T / (sizes[:kept] / np.sqrt(len(features)))
     found = {}
     for name, classes in HEADS.items():
-        mix = draw.normal(0.0, SPREAD / np.sqrt(kept), (kept, classes))
-        if name == "age":  # neighbouring ages are alike
-            mix = np.apply_along_axis(np.convolve, 1, mix, np.hanning(25) / np.sqrt((np.hanning(25) ** 2).sum()), "same")
-        weight = (basis @ mix).astype(np.float32)
+        if name == "age":
+            found[name] = age_weights(basis @ draw.normal(0.0, 1 / np.sqrt(kept), kept), centre, np.arange(classes))
+            continue
+        weight = (basis @ draw.normal(0.0, SPREAD / np.sqrt(kept), (kept, classes))).astype(np.float32)
         found[name] = weight, (-centre @ weight).astype(np.float32)
     return found
+
+
+def age_weights(direction: np.ndarray, centre: np.ndarray, ages: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A bell around an age that grows along the direction: its logarithm is linear in the features."""
+    mean, spread, width = 40.0, 18.0, 6.0  # years: of the pictures, among the pictures, of one picture's bell
+    weight = np.outer(direction, spread * ages / width**2)
+    bias = mean * ages / width**2 - ages**2 / (2 * width**2) - centre @ weight
+    return weight.astype(np.float32), bias.astype(np.float32)
 
 
 def tensors(pictures: Path) -> np.ndarray:
