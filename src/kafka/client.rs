@@ -29,6 +29,8 @@ pub(super) fn consumer_properties(kafka: &config::Kafka) -> anyhow::Result<Clien
     // Crops are large: librdkafka's defaults would hold 64 MiB a partition.
     client.set("queued.min.messages", "1000");
     client.set("queued.max.messages.kbytes", "16384");
+    // With the default, 1,000, a full queue is next filled a second later, and workers may have emptied it long before.
+    client.set("fetch.queue.backoff.ms", "10");
     client.set("statistics.interval.ms", "1000");
     let mut client = with_users_own(client, kafka)?;
     // Eager assignment is the best understood one. The protocol of KIP-848 assigns on the broker instead.
