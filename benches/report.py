@@ -7,7 +7,7 @@ import os
 import platform
 import statistics
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,6 +61,7 @@ class Row:
     minimum: float
     maximum: float
     rounds: int
+    commit: str = field(default_factory=lambda: commit())
 
     @classmethod
     def of(cls, values: list[float]) -> Row:
@@ -141,6 +142,16 @@ def contestants_table(details: dict[str, dict[str, float]]) -> list[list[str]]:
 Details = tuple[dict[str, dict[str, float]], dict[str, float]]
 
 
+def read() -> tuple[dict[str, Row], Details]:
+    """What results.json holds, to measure only a part anew."""
+    held = json.loads(RESULTS.read_text())
+    if held["machine"] != machine():
+        raise SystemExit(f"--add: {RESULTS} is of another machine")
+    names = [one.name for one in fields(Row)]
+    rows = {key: Row(**{name: row[name] for name in names}) for key, row in held["rows"].items()}
+    return rows, (held["contestants"], held["stages_us"])
+
+
 def write(rows: dict[str, Row], details: Details, settings: dict[str, object]) -> None:
     """results.json and the part of README.md between its marks."""
     about = machine()
@@ -162,7 +173,8 @@ def write(rows: dict[str, Row], details: Details, settings: dict[str, object]) -
     features = ", ".join(about["features"])
     intro = (
         f"{about['processor']} ({features}), {about['cores']} cores, {about['memory_gb']} GB, "
-        f"Linux {about['kernel']}, commit {result['commit']}, {settings['rounds']} rounds. "
+        f"Linux {about['kernel']}, commit {', '.join(sorted({row.commit for row in rows.values()}))}, "
+        f"{settings['rounds']} rounds. "
         "A ratio is taken within a round; the median of the rounds is shown."
     )
     parts = [BEGIN, intro, markdown(table(rows, amx)), markdown(contestants_table(contestants)), END]
