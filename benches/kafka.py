@@ -6,7 +6,6 @@ import datetime
 import random
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+
+from contestants import free_ports
 
 ROOT = Path(__file__).resolve().parent.parent
 JARS = ROOT / ".setup" / "kafka" / "lib"
@@ -28,7 +29,8 @@ class Broker:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
-        ports = {"PORT": _free_port(), "CONTROLLER": _free_port(), "DATA": folder / "data"}
+        port, controller = free_ports(2)
+        ports = {"PORT": port, "CONTROLLER": controller, "DATA": folder / "data"}
         text = re.sub("@([A-Z]+)@", lambda found: str(ports[found.group(1)]), PROPERTIES.read_text())
         # As Kafka does by default (for 3 s): both processes of a peer are there when partitions are shared out.
         text = text.replace("rebalance.delay.ms=0", "rebalance.delay.ms=1000")
@@ -118,9 +120,3 @@ def _java(*arguments: str) -> list[str]:
     quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
     java = shutil.which("java") or "java"
     return [java, "-Xmx512m", quiet, "-cp", f"{JARS}/*", *arguments]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

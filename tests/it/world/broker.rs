@@ -1,13 +1,13 @@
 //! Apache Kafka, one broker for the whole test binary; each test has a topic of its own.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::Command,
     sync::{
-        OnceLock,
+        Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -215,10 +215,16 @@ impl Topic {
     }
 }
 
-/// A free port, at least a moment ago.
+/// A port that was free a moment ago and that this function has not named before: the system may well name one twice.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    static NAMED: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        if NAMED.lock().unwrap().insert(port) {
+            return port;
+        }
+    }
 }
 
 fn java(class: &str) -> Command {
