@@ -7,6 +7,7 @@ mod accounting;
 mod categories;
 mod pane;
 mod partition;
+mod ring;
 mod rolling;
 mod source;
 mod tally;

@@ -1,13 +1,13 @@
 //! Rolling views: sums of released panes over the last minute, five minutes, hour. What was hidden in a pane
 //! stays hidden in the sum; `coverage` says how much that is.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::Unit;
+use super::{Unit, ring::Ring};
 use crate::{
     config::Span,
     estimate::CellCounts,
-    privacy::{Cells, ReleasedAttribute, ReleasedPane},
+    privacy::{Cells, ReleasedPane},
     record::{Attribute, EventTime, SourceId},
 };
 
@@ -35,7 +35,7 @@ pub struct View {
     pub faces: u64,
     /// Detections if any pane's votes are.
     pub unit: Unit,
-    attributes: Vec<(Attribute, Shares)>,
+    pub(super) attributes: Vec<(Attribute, Shares)>,
 }
 
 /// The released votes of one attribute.
@@ -84,37 +84,6 @@ impl Shares {
     }
 }
 
-/// One window of one source: the sums of the panes that start together, and the sum of those.
-#[derive(Debug)]
-struct Ring {
-    span: Span,
-    starts: BTreeMap<(EventTime, i32), Sums>,
-    whole: Sums,
-    /// When the last pane came in, by the wall clock.
-    touched: EventTime,
-}
-
-/// Panes added up; what was added can be taken out again.
-#[derive(Debug, Clone, PartialEq, Default)]
-struct Sums {
-    panes: usize,
-    faces: u64,
-    /// Panes whose votes are detections.
-    detections: usize,
-    attributes: [Sum; 3],
-}
-
-/// One attribute of panes added up.
-#[derive(Debug, Clone, PartialEq, Default)]
-struct Sum {
-    panes: usize,
-    votes: u64,
-    total: u64,
-    /// By category: votes, and the panes that showed them.
-    counts: Vec<(u64, usize)>,
-    evidence: CellCounts,
-}
-
 impl Rolling {
     pub fn new(spans: &[Span], series_max: usize) -> Self {
         Self {
@@ -143,9 +112,7 @@ impl Rolling {
     pub fn expire(&mut self, now: EventTime) {
         for (source, rings) in &mut self.rings {
             for ring in rings {
-                let is_over = ring.touched.plus(ring.span.as_millis()) <= now;
-                if is_over && ring.whole.panes > 0 {
-                    *ring = Ring::new(ring.span, ring.touched);
+                if ring.expire(now) {
                     self.changed.insert(source.clone());
                 }
             }
@@ -166,7 +133,7 @@ impl Rolling {
                     changed.insert(source.clone());
                 }
             }
-            let is_used = rings.iter().any(|ring| ring.whole.panes > 0);
+            let is_used = !rings.iter().all(Ring::is_empty);
             if !is_used {
                 own.remove(source);
             }
@@ -204,124 +171,6 @@ impl Rolling {
             source.clone()
         } else {
             SourceId::new(OTHER)
-        }
-    }
-}
-
-impl Ring {
-    fn new(span: Span, touched: EventTime) -> Self {
-        Self {
-            span,
-            starts: BTreeMap::new(),
-            whole: Sums::default(),
-            touched,
-        }
-    }
-
-    fn add(&mut self, pane: &ReleasedPane, now: EventTime) {
-        self.touched = now;
-        let own = self.starts.entry((pane.start, pane.partition)).or_default();
-        own.add(pane);
-        self.whole.add(pane);
-        // Panes are of one length, so the last to start is the last to end.
-        let length = pane.end.0 - pane.start.0;
-        let newest = self.starts.last_key_value().map(|(&(start, _), _)| start);
-        let begin = newest.map_or(EventTime::MIN, |start| {
-            start.plus(length).minus(self.span.as_millis())
-        });
-        while let Some(oldest) = self.starts.first_entry()
-            && oldest.key().0 < begin
-        {
-            self.whole.subtract(&oldest.remove());
-        }
-    }
-
-    /// Takes out a partition's panes, and says whether there were any.
-    fn forget(&mut self, partition: i32) -> bool {
-        let gone = self.starts.extract_if(.., |key, _| key.1 == partition);
-        let gone: Vec<Sums> = gone.map(|(_, sums)| sums).collect();
-        gone.iter().for_each(|sums| self.whole.subtract(sums));
-        !gone.is_empty()
-    }
-
-    fn view(&self, source: &SourceId) -> View {
-        let sums = &self.whole;
-        let known = Attribute::ALL
-            .into_iter()
-            .zip(&sums.attributes)
-            .filter(|(_, sum)| sum.panes > 0);
-        View {
-            unit: if sums.detections > 0 {
-                Unit::Detections
-            } else {
-                Unit::Tracks
-            },
-            source: source.clone(),
-            window: self.span,
-            panes: sums.panes,
-            faces: sums.faces,
-            attributes: known
-                .map(|(attribute, sum)| (attribute, sum.shares()))
-                .collect(),
-        }
-    }
-}
-
-impl Sums {
-    fn add(&mut self, pane: &ReleasedPane) {
-        self.panes += 1;
-        self.faces += pane.accounting.faces;
-        self.detections += usize::from(pane.unit == Unit::Detections);
-        for released in &pane.attributes {
-            self.attributes[released.attribute as usize].add(pane.votes, released);
-        }
-    }
-
-    fn subtract(&mut self, added: &Self) {
-        self.panes -= added.panes;
-        self.faces -= added.faces;
-        self.detections -= added.detections;
-        for (sum, added) in self.attributes.iter_mut().zip(&added.attributes) {
-            sum.subtract(added);
-        }
-    }
-}
-
-impl Sum {
-    fn add(&mut self, votes: u64, released: &ReleasedAttribute) {
-        self.panes += 1;
-        self.votes += votes;
-        let Cells::Shown { total, counts } = &released.cells else {
-            return;
-        };
-        self.total += total;
-        self.evidence.merge(&released.evidence);
-        let length = self.counts.len().max(counts.len());
-        self.counts.resize(length, (0, 0));
-        for (sum, count) in self.counts.iter_mut().zip(counts) {
-            if let Some(count) = count {
-                *sum = (sum.0 + count, sum.1 + 1);
-            }
-        }
-    }
-
-    fn subtract(&mut self, added: &Self) {
-        self.panes -= added.panes;
-        self.votes -= added.votes;
-        self.total -= added.total;
-        self.evidence.remove(&added.evidence);
-        for (sum, added) in self.counts.iter_mut().zip(&added.counts) {
-            *sum = (sum.0 - added.0, sum.1 - added.1);
-        }
-    }
-
-    fn shares(&self) -> Shares {
-        let shown = |&(votes, panes): &(u64, usize)| (panes > 0).then_some(votes);
-        Shares {
-            total: self.total,
-            votes: self.votes,
-            counts: self.counts.iter().map(shown).collect(),
-            evidence: self.evidence.clone(),
         }
     }
 }
