@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import sys
 from dataclasses import dataclass, field
@@ -61,8 +60,8 @@ class Contestant:
         job.folder.mkdir(parents=True)
         ports = free_ports(1 if self.is_demograph else WORKERS)
         argv = self._demograph(job, ports[0]) if self.is_demograph else self._peer(job, ports[0])
-        name = "demograph_records_total" if self.is_demograph else r"peer_(?:faces|late|rejected)_total"
-        counters = re.compile(rf"^{name}(?:{{[^}}]*}})? (\S+)$", re.M)
+        peer = ["peer_faces_total", "peer_late_total", "peer_rejected_total"]
+        counters = ["demograph_records_total"] if self.is_demograph else peer
         return Running(argv, ports, job.folder / "log", counters)
 
     def _peer(self, job: Job, port: int) -> list[str]:

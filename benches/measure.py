@@ -18,6 +18,9 @@ from process import Running
 # Threads of demograph's that neither decode nor infer: everything but its workers and what the engine starts.
 WORKER_THREADS = ("work-", "demograph")
 
+# Sends events, and returns the source and the time (milliseconds) of each.
+Send = Callable[[], list[tuple[str, int]]]
+
 
 @dataclass
 class Backlog:
@@ -88,6 +91,26 @@ def disagreement(one: dict[str, int], other: dict[str, int]) -> float:
     return worst
 
 
+def live(contestant: Contestant, job: Job, send: Send) -> float:
+    """Crops a second while more than it can do are being sent: beyond this rate lag grows."""
+    running = contestant.start(job)
+    try:
+        running.wait_for(1, 120)
+        settled(running)
+        sender = threading.Thread(target=send)
+        sender.start()
+        seen: list[tuple[float, int]] = []
+        while sender.is_alive():
+            seen.append((time.monotonic(), running.counted()))
+            running.must_live()
+            time.sleep(1.0)
+        running.stop()
+    finally:
+        running.kill()
+    (began, before), (ended, after) = seen[len(seen) // 3], seen[-1]
+    return (after - before) / (ended - began)
+
+
 @dataclass
 class Delays:
     """From an event's time (when it was sent) until it shows; seconds."""
@@ -99,12 +122,9 @@ class Delays:
     durable_p99: float
 
 
-Send = Callable[[], list[tuple[str, int]]]
-
-
 def delays(contestant: Contestant, job: Job, rate: float, send: Send) -> Delays:
-    """Sends at a steady rate and watches when the counters and the tables follow. `send` returns the source and the
-    time (milliseconds) of every event; the contestant has been warmed by what the topic held before."""
+    """Sends at a steady rate and watches when the counters and the tables follow. The contestant has been warmed by
+    what the topic held before."""
     running = contestant.start(job)
     try:
         running.wait_for(1, 120)

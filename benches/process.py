@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import time
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -18,8 +19,11 @@ TICKS = os.sysconf("SC_CLK_TCK")
 class Running:
     """A process that serves Prometheus metrics."""
 
-    def __init__(self, argv: list[str], ports: list[int], log: Path, counters: re.Pattern) -> None:
-        self.ports, self.counters, self.log = ports, counters, log
+    def __init__(self, argv: list[str], ports: list[int], log: Path, counters: list[str]) -> None:
+        self.ports, self.log = ports, log
+        # A page of these alone: asking often must cost little.
+        self.query = urllib.parse.urlencode([("name[]", name) for name in counters])
+        self.counters = re.compile(rf"^(?:{'|'.join(counters)})(?:{{[^}}]*}})? (\S+)$", re.M)
         self.began = time.monotonic()
         with log.open("w") as out:
             self.process = subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT)
@@ -59,7 +63,7 @@ class Running:
 
     def _counted(self, port: int) -> float:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics?{self.query}", timeout=10) as answer:
                 text = answer.read().decode()
         except OSError:
             return 0.0  # not up yet; a process that has died is noticed by wait_for

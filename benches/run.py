@@ -29,7 +29,7 @@ from report import Row
 # Crops that may be decided otherwise on the same file and precision, and votes that may lie in other categories of the
 # tables, where fp32 is compared with int8 and a crop in doubt is repeated.
 AGREE, AGREE_TABLES = 0.01, 0.05
-LOAD = 0.7  # of what a contestant can do
+LOAD = 0.7  # of what a contestant can do live
 SIDES = (112, 224)
 
 
@@ -168,15 +168,11 @@ class Bench:
 
     def steady(self) -> None:
         """Delays at 70 % of what each can do."""
-        sources = [f"camera-{n}" for n in range(10)]
         # Small requests are new to the broker's compiler, which takes half a core for the first half a minute of them.
         warm_ups = 2
         for number, contestant in enumerate(self.contestants[:1] * warm_ups + self.contestants):
-            rate = LOAD * self.capacity(contestant)
-            topic = self.topic(112, 500, sources, 500)
-            job = self.job(contestant, topic, sources, publish_seconds=5)
-            count = int(rate * self.options.steady)
-            send = lambda: self.broker.produce(topic, self.crops[112], count, sources, rate=rate)
+            rate = LOAD * self.live(contestant)
+            job, send = self.load(contestant, rate, self.options.steady, publish_seconds=5)
             found = measure.delays(contestant, job, rate, send)
             if number < warm_ups:
                 continue
@@ -192,25 +188,32 @@ class Bench:
 
     def soak(self) -> None:
         """Whether memory stays where it is."""
-        ours, sources = self.contestants[0], [f"camera-{n}" for n in range(10)]
-        rate = LOAD * self.capacity(ours)
-        topic = self.topic(112, 500, sources, 500)
-        count = int(rate * self.options.soak)
-        send = lambda: self.broker.produce(topic, self.crops[112], count, sources, rate=rate)
-        found = measure.soak(ours, self.job(ours, topic, sources, 60), self.options.soak, send)
+        ours = self.contestants[0]
+        rate = LOAD * (self.details.get(ours.name, {}).get("crops_per_s_live") or self.live(ours))
+        job, send = self.load(ours, rate, self.options.soak, publish_seconds=60)
+        found = measure.soak(ours, job, self.options.soak, send)
         self.say(f"{found}")
         growth = found.late_mb / found.early_mb
         self.rows["memory_growth"] = Row(growth, growth, growth, 1)
         self.rows["memory_peak_mb"] = Row(found.peak_mb, found.peak_mb, found.peak_mb, 1)
 
-    def capacity(self, contestant: Contestant) -> float:
-        """Crops a second that it has shown, or shows now."""
+    def live(self, contestant: Contestant) -> float:
+        """Crops a second that it can do while cameras and broker share its cores."""
         figures = self.details.get(contestant.name, {})
-        if "crops_per_s_112" in figures:
-            return figures["crops_per_s_112"]
-        sources = ["camera-0", "camera-1"]
-        topic = self.topic(112, self.options.events, sources, 500)
-        return self.run(contestant, topic, sources, self.options.events).crops_per_second
+        job, send = self.load(contestant, figures.get("crops_per_s_112", 2_000), self.options.steady)
+        found = measure.live(contestant, job, send)
+        self.say(f"{contestant.name}: {found:.0f} crops/s live")
+        self.note(contestant.name, crops_per_s_live=found)
+        return found
+
+    def load(
+        self, contestant: Contestant, rate: float, seconds: float, publish_seconds: int = 900
+    ) -> tuple[Job, measure.Send]:
+        """A topic that holds some events to warm up with, and what sends more of them at a steady rate."""
+        sources = [f"camera-{n}" for n in range(10)]
+        topic = self.topic(112, 500, sources, 500)
+        job, count = self.job(contestant, topic, sources, publish_seconds), int(rate * seconds)
+        return job, lambda: self.broker.produce(topic, self.crops[112], count, sources, rate=rate)
 
     # Runs.
 

@@ -14,7 +14,7 @@ use std::{
 use anyhow::Context;
 use axum::{
     Router,
-    extract::State,
+    extract::{RawQuery, State},
     http::{StatusCode, header},
     response::{Html, IntoResponse},
     routing::get,
@@ -109,10 +109,19 @@ async fn index() -> Html<&'static str> {
     )
 }
 
-async fn metrics(State(control): State<Arc<Control>>) -> impl IntoResponse {
+/// `?name[]=demograph_records_total&name[]=…` asks for these alone, as with other exporters.
+async fn metrics(
+    State(control): State<Arc<Control>>,
+    RawQuery(query): RawQuery,
+) -> impl IntoResponse {
+    let query = query.unwrap_or_default();
+    let names: Vec<String> = url::form_urlencoded::parse(query.as_bytes())
+        .filter(|(key, _)| key == "name[]")
+        .map(|(_, name)| name.into_owned())
+        .collect();
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        control.metrics.render(),
+        control.metrics.render(&names),
     )
 }
 

@@ -330,11 +330,14 @@ impl Metrics {
         self.registry.gather()
     }
 
-    /// The text exposition format.
-    pub fn render(&self) -> String {
+    /// The text exposition format: all metrics, or those with one of these names.
+    pub fn render(&self, names: &[String]) -> String {
+        let mut families = self.gather();
+        families
+            .retain(|family| names.is_empty() || names.iter().any(|name| name == family.name()));
         let mut bytes = Vec::new();
         TextEncoder::new()
-            .encode(&self.gather(), &mut bytes)
+            .encode(&families, &mut bytes)
             .expect("a buffer in memory takes every write");
         String::from_utf8(bytes).expect("the text format is UTF-8")
     }
@@ -427,11 +430,12 @@ mod tests {
         let metrics = Metrics::new();
         metrics.records.with_label_values(&[outcome::FACE]).inc();
         metrics.commits.inc();
-        let text = metrics.render();
-        assert!(
-            text.contains("demograph_records_total{outcome=\"face\"} 1"),
-            "{text}"
-        );
+        let records = "demograph_records_total{outcome=\"face\"} 1";
+        let text = metrics.render(&[]);
+        assert!(text.contains(records), "{text}");
         assert!(text.contains("demograph_offset_commits_total 1"), "{text}");
+        let text = metrics.render(&["demograph_records_total".into()]);
+        assert!(text.contains(records), "{text}");
+        assert!(!text.contains("demograph_offset_commits_total"), "{text}");
     }
 }

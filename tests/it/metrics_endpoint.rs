@@ -58,6 +58,11 @@ fn metrics_pass_promtool_and_a_real_prometheus_gets_what_was_published() {
     service.await_metric("demograph_records_total", 600.0, 120);
     service.await_metric("demograph_audience_share_naive_ratio{", 0.001, 60);
 
+    let named = format!("{}/metrics?name%5B%5D=demograph_records_total", service.url);
+    let named = ureq::get(named).call().unwrap().body_mut().read_to_string();
+    let is_named = |line: &str| line.contains("demograph_records_total");
+    assert!(named.unwrap().lines().all(is_named));
+
     let text = service.metrics();
     assert_eq!(promtool_check(&text), "");
     assert_eq!(

@@ -129,7 +129,7 @@ fn string(value: &Value) -> String {
 
 #[test]
 fn every_metric_has_a_name_and_a_form_that_prometheus_likes() {
-    let text = filled().render();
+    let text = filled().render(&[]);
     for name in filled().names() {
         assert!(
             text.contains(&format!("# TYPE {name} ")),
@@ -141,7 +141,7 @@ fn every_metric_has_a_name_and_a_form_that_prometheus_likes() {
 
 #[test]
 fn every_query_asks_for_metrics_and_labels_that_exist() {
-    let known = labels_by_name(&filled().render());
+    let known = labels_by_name(&filled().render(&[]));
     let expressions = expressions();
     assert!(expressions.len() > 40, "the queries were not found");
     for (place, expr) in expressions {
@@ -181,7 +181,7 @@ fn every_metric_is_on_a_dashboard() {
 
 #[test]
 fn every_variable_asks_for_a_label_that_exists() {
-    let known = labels_by_name(&filled().render());
+    let known = labels_by_name(&filled().render(&[]));
     let variables = dashboards::variables(&VALUES);
     let names: Vec<&str> = variables.iter().map(|v| v.name.as_str()).collect();
     assert_eq!(names, ["source", "window", "instance"]);
