@@ -34,7 +34,7 @@ pub(super) struct Ring {
 /// The panes that start together.
 #[derive(Debug)]
 enum Kept {
-    Open(Sums),
+    Open(Box<Sums>),
     /// As postcard writes them: small numbers in few bytes.
     Packed(Box<[u8]>),
 }
@@ -148,7 +148,7 @@ impl Ring {
 
 impl Default for Kept {
     fn default() -> Self {
-        Self::Open(Sums::default())
+        Self::Open(Box::default())
     }
 }
 
@@ -156,19 +156,19 @@ impl Kept {
     fn add(&mut self, pane: &ReleasedPane) {
         let mut sums = mem::take(self).into_sums();
         sums.add(pane);
-        *self = Self::Open(sums);
+        *self = Self::Open(Box::new(sums));
     }
 
     fn pack(&mut self) {
         if let Self::Open(sums) = self {
-            let bytes = postcard::to_stdvec(sums).expect("numbers in lists can be written");
+            let bytes = postcard::to_stdvec(&**sums).expect("numbers in lists can be written");
             *self = Self::Packed(bytes.into_boxed_slice());
         }
     }
 
     fn into_sums(self) -> Sums {
         match self {
-            Self::Open(sums) => sums,
+            Self::Open(sums) => *sums,
             Self::Packed(bytes) => postcard::from_bytes(&bytes).expect("what `pack` wrote"),
         }
     }
