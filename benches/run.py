@@ -40,7 +40,8 @@ def options() -> argparse.Namespace:
                         help="a folder of pictures of faces; they are resized")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--events", type=int, default=10_000, help="of a run, the first fifth of them to warm up")
-    parser.add_argument("--steady", type=float, default=40, help="seconds of the load at 70 %%, a contestant")
+    parser.add_argument("--steady", type=float, default=40,
+                        help="seconds of the load at 70 %%, and of the one before that finds 100 %%")
     parser.add_argument("--soak", type=float, default=600, help="seconds of the long run")
     parser.add_argument("--parts", default="decode,stages,path,users-model,sources,steady,soak",
                         help="what to measure; what is left out has no figure, unless with --add")
@@ -167,7 +168,7 @@ class Bench:
         self.rows["sources_10_to_10000"] = Row.of([many / few for few, many in zip(costs[10], costs[10_000])])
 
     def steady(self) -> None:
-        """Delays at 70 % of what each can do."""
+        """Delays at 70 % of what each can do live."""
         # Small requests are new to the broker's compiler, which takes half a core for the first half a minute of them.
         warm_ups = 2
         for number, contestant in enumerate(self.contestants[:1] * warm_ups + self.contestants):

@@ -234,7 +234,7 @@ impl Sum {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -247,10 +247,10 @@ mod tests {
     const MINUTE: i64 = 60_000;
     const SPAN: i64 = 6 * MINUTE;
 
-    /// A pane of a minute with such faces.
-    fn pane((minute, partition, women): (i64, i32, Vec<f32>)) -> ReleasedPane {
+    /// A pane of a minute with such faces, each given by the probability of its first gender.
+    pub fn pane(minute: i64, partition: i32, women: &[f32]) -> ReleasedPane {
         let mut tally = Tally::default();
-        for &p in &women {
+        for &p in women {
             let mut evidence = Evidence::default();
             evidence.set(Attribute::Gender, &[p, 1.0 - p]);
             tally.vote(&evidence);
@@ -276,7 +276,9 @@ mod tests {
 
     fn panes() -> impl Strategy<Value = Vec<ReleasedPane>> {
         let women = prop::collection::vec(0.0f32..1.0, 0..40);
-        prop::collection::vec((0i64..15, 0i32..3, women).prop_map(pane), 1..40)
+        let pane = (0i64..15, 0i32..3, women)
+            .prop_map(|(minute, partition, women)| pane(minute, partition, &women));
+        prop::collection::vec(pane, 1..40)
     }
 
     /// What somebody sees, in one order.

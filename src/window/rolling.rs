@@ -178,35 +178,11 @@ impl Rolling {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        config,
-        privacy::{Thresholds, release},
-        window::{ClosedBy, ClosedPane, Evidence, Tally},
-    };
+    use crate::window::ring::tests::pane as released;
 
     /// A pane of a minute in which `women` and `men` were seen.
     fn pane(minute: i64, women: usize, men: usize) -> ReleasedPane {
-        let mut tally = Tally::default();
-        for place in 0..women + men {
-            let mut evidence = Evidence::default();
-            let p = if place < women { 0.9 } else { 0.2 };
-            evidence.set(Attribute::Gender, &[p, 1.0 - p]);
-            tally.vote(&evidence);
-        }
-        let closed = ClosedPane {
-            source: SourceId::new("cam"),
-            partition: 0,
-            start: EventTime(minute * 60_000),
-            end: EventTime((minute + 1) * 60_000),
-            by: ClosedBy::Watermark,
-            accounting: Default::default(),
-            tracks: (women + men) as u64,
-            votes: (women + men) as u64,
-            unit: Unit::Tracks,
-            tally,
-        };
-        let thresholds = Thresholds::of(&config::Policy::default(), Unit::Tracks);
-        release(closed, thresholds)
+        released(minute, 0, &[vec![0.9; women], vec![0.2; men]].concat())
     }
 
     #[test]
@@ -230,6 +206,7 @@ mod tests {
             CellCounts::default()
         );
     }
+
     #[test]
     fn a_partition_that_went_away_takes_its_panes_along_and_leaves_the_others() {
         let mut rolling = Rolling::new(&[Span::seconds(120)], 10);
