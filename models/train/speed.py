@@ -25,7 +25,7 @@ import onnxruntime as ort
 import openvino
 from onnx import TensorProto, helper, numpy_helper
 
-from runtime import model_id, read_manifest
+from runtime import model_id, read_manifest, session_options
 
 BATCHES = (1, 8, 32)
 CROPS = 64  # of one measurement
@@ -87,7 +87,7 @@ class ResNet18:
 
 def on_onnxruntime(path: Path) -> Run:
     """One thread of ONNX Runtime's CPU provider."""
-    options = ort.SessionOptions()
+    options = session_options()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return lambda batch: session.run(None, {"image": batch})

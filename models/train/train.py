@@ -33,7 +33,7 @@ from figures import face_figures, truth_of
 from losses import HeadLogits, validation_score
 from manifest import Facts, write_manifest
 from network import INPUT_SIZE, FaceNet, load_backbone, mean_colour
-from runtime import Answers
+from runtime import Answers, session_options
 from trim import pooled_features, trim
 
 COMPOSITES = Path(__file__).resolve().parents[2] / "tests/data/composites"
@@ -126,7 +126,7 @@ def network_input(pixels: np.ndarray, backbone: Path) -> np.ndarray:
 
 def raw_outputs(path: Path, pixels: np.ndarray) -> dict[str, np.ndarray]:
     """Logits of a written network, by output name."""
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(str(path), session_options(), providers=["CPUExecutionProvider"])
     names = list(HeadLogits._fields)
     batches = np.array_split(pixels, len(pixels) // 32 + 1)
     parts = [session.run(names, {"image": batch}) for batch in batches]

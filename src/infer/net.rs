@@ -237,7 +237,9 @@ fn session(
         .with_intra_threads(1)?
         .with_inter_threads(1)?
         .with_intra_op_spinning(false)?
-        .with_inter_op_spinning(false)?;
+        .with_inter_op_spinning(false)?
+        // Without VNNI the usual kernel of an x86 processor overflows where weights are signed; this takes another one there.
+        .with_config_entry("session.x64quantprecision", "1")?;
     // Without these two, a provider that does not work is replaced by the CPU in silence.
     let strictly = |provider: ep::ExecutionProviderDispatch| provider.error_on_failure();
     let device_id = settings.device_id;
