@@ -14,7 +14,7 @@ const FACES: [&str; 4] = [
 fn run(subcommand: &str, more: &[&str]) -> Finished {
     let mut command = demograph(&["--log", "warn", subcommand]);
     command.args(FACES).args(more);
-    Process::start("demograph", command).finish(240)
+    Process::start("demograph", command).finish(600)
 }
 
 #[test]
