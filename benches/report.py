@@ -11,9 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benches" / "results.json"
 README = ROOT / "benches" / "README.md"
-BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 
 
 @dataclass(frozen=True)
@@ -142,18 +140,30 @@ def contestants_table(details: dict[str, dict[str, float]]) -> list[list[str]]:
 Details = tuple[dict[str, dict[str, float]], dict[str, float]]
 
 
-def read() -> tuple[dict[str, Row], Details]:
-    """What results.json holds, to measure only a part anew."""
-    held = json.loads(RESULTS.read_text())
+class Place:
+    """Where results are kept: those of another processor beside the usual ones."""
+
+    def __init__(self, name: str) -> None:
+        of, file = (f" {name}", f"-{name}") if name else ("", "")
+        self.begin, self.end = f"<!-- results{of} -->", f"<!-- end of results{of} -->"
+        self.json = ROOT / "benches" / f"results{file}.json"
+        self.plot = ROOT / "benches" / f"cpu{file}.svg"
+        if self.begin not in README.read_text():
+            raise SystemExit(f"{README} has no place {self.begin} {self.end} for these results")
+
+
+def read(place: Place) -> tuple[dict[str, Row], Details]:
+    """What a file of results holds, to measure only a part anew."""
+    held = json.loads(place.json.read_text())
     if held["machine"] != machine():
-        raise SystemExit(f"--add: {RESULTS} is of another machine")
+        raise SystemExit(f"--add: {place.json} is of another machine")
     names = [one.name for one in fields(Row)]
     rows = {key: Row(**{name: row[name] for name in names}) for key, row in held["rows"].items()}
     return rows, (held["contestants"], held["stages_us"])
 
 
-def write(rows: dict[str, Row], details: Details, settings: dict[str, object]) -> None:
-    """results.json and the part of README.md between its marks."""
+def write(place: Place, rows: dict[str, Row], details: Details, settings: dict[str, object]) -> None:
+    """The file of results and the part of README.md between its marks."""
     about = machine()
     contestants, stages = details
     amx = has_amx()
@@ -167,9 +177,9 @@ def write(rows: dict[str, Row], details: Details, settings: dict[str, object]) -
     }
     result = {"machine": about, "commit": commit(), "settings": settings, "rows": found}
     result |= {"contestants": contestants, "stages_us": stages}
-    RESULTS.write_text(json.dumps(result, indent=2) + "\n")
-    before, _, rest = README.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
+    place.json.write_text(json.dumps(result, indent=2) + "\n")
+    before, _, rest = README.read_text().partition(place.begin)
+    after = rest.partition(place.end)[2]
     features = ", ".join(about["features"])
     intro = (
         f"{about['processor']} ({features}), {about['cores']} cores, {about['memory_gb']} GB, "
@@ -177,5 +187,6 @@ def write(rows: dict[str, Row], details: Details, settings: dict[str, object]) -
         f"{settings['rounds']} rounds. "
         "A ratio is taken within a round; the median of the rounds is shown."
     )
-    parts = [BEGIN, intro, markdown(table(rows, amx)), markdown(contestants_table(contestants)), END]
+    tables = [markdown(table(rows, amx)), markdown(contestants_table(contestants))]
+    parts = [place.begin, intro, *tables, place.end]
     README.write_text(before + "\n\n".join(parts) + after)

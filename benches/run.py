@@ -46,7 +46,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--parts", default="decode,stages,path,users-model,sources,steady,soak",
                         help="what to measure; what is left out has no figure, unless with --add")
     parser.add_argument("--add", action="store_true",
-                        help="keep the figures of results.json, of this machine, that are not measured anew")
+                        help="keep the figures of the file of results, of this machine, that are not measured anew")
+    parser.add_argument("--kept-as", default="", metavar="NAME",
+                        help="into results-NAME.json and its place in README.md: those of another processor")
     parser.add_argument("--only", default="", help="contestants besides demograph, by name; all by default")
     return parser.parse_args()
 
@@ -56,11 +58,12 @@ class Bench:
 
     def __init__(self, options: argparse.Namespace, folder: Path, broker: Broker) -> None:
         self.options, self.folder, self.broker = options, folder, broker
+        self.place = report.Place(options.kept_as)
         self.rows: dict[str, Row] = {}
         self.details: dict[str, dict[str, float]] = {}
         self.stage_rows: dict[str, float] = {}
         if options.add:
-            self.rows, (self.details, self.stage_rows) = report.read()
+            self.rows, (self.details, self.stage_rows) = report.read(self.place)
         self.crops = {side: make(options.crops, side, folder / f"crops-{side}") for side in SIDES}
         self.numbers = itertools.count()
         only = {name for name in options.only.split(",") if name}
@@ -318,8 +321,8 @@ def main() -> None:
             parts[part](bench)
             # After each part, since the whole takes long.
             settings = {"rounds": chosen.rounds, "events": chosen.events, "parts": wanted[:done]}
-            report.write(bench.rows, (bench.details, bench.stage_rows), settings)
-            bars(bench.details, ROOT / "benches" / "cpu.svg")
+            report.write(bench.place, bench.rows, (bench.details, bench.stage_rows), settings)
+            bars(bench.details, bench.place.plot)
     print(report.text(report.table(bench.rows, report.has_amx())))
 
 
