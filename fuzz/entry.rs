@@ -72,10 +72,8 @@ pub fn event(bytes: &[u8]) -> Outcome {
 /// The bytes of an image.
 pub fn image(bytes: &[u8]) -> Outcome {
     let crop = decode::image(bytes, &LIMITS, all()).map(|crop| {
-        assert_eq!(
-            crop.rgb.len(),
-            crop.width as usize * crop.height as usize * 3
-        );
+        let bytes = crop.width as usize * crop.height as usize * 3;
+        assert_eq!(demograph::infer::pixels(&crop).len(), bytes);
         assert!(crop.width.max(crop.height) <= LIMITS.image_side_max);
     });
     outcome(crop)

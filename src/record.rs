@@ -186,14 +186,82 @@ impl FromIterator<Attribute> for Attributes {
     }
 }
 
-/// The pixels of one face: RGB, rows from the top, 3 bytes a pixel.
-/// Not `Clone`, not `Serialize`, and its `Debug` shows the size only.
+/// The pixels of one face in three planes, as the decoder left them: the colour planes of a JPEG often have fewer
+/// samples than it has pixels. Not `Clone`, not `Serialize`, and its `Debug` shows the size only.
 pub struct Crop {
     pub width: u32,
     pub height: u32,
-    pub rgb: Vec<u8>,
+    pub colour_space: ColourSpace,
+    pub planes: [Plane; 3],
+    /// Of all planes, and behind them [`Crop::MARGIN`] bytes, so that a reader may load more than it uses.
+    pub samples: Vec<u8>,
     /// What may be estimated of this face, by the policy of its source.
     pub attributes: Attributes,
+}
+
+/// What the three planes of a crop say, as 0..=255.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColourSpace {
+    Rgb,
+    /// JPEG's (JFIF, ITU-T T.871, 2011): luma, and blue and red less luma, around 128.
+    YCbCr,
+}
+
+impl ColourSpace {
+    /// What three levels say, as red, green and blue.
+    #[inline(always)]
+    pub fn to_rgb(self, levels: [f32; 3]) -> [f32; 3] {
+        match self {
+            Self::Rgb => levels,
+            Self::YCbCr => {
+                let [y, cb, cr] = [levels[0], levels[1] - 128.0, levels[2] - 128.0];
+                [
+                    y + 1.402 * cr,
+                    y - 0.344_136 * cb - 0.714_136 * cr,
+                    y + 1.772 * cb,
+                ]
+                .map(|level| level.clamp(0.0, 255.0))
+            }
+        }
+    }
+}
+
+/// Where one plane lies in a crop's samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plane {
+    pub start: usize,
+    /// Samples from one row to the next.
+    pub stride: usize,
+    /// How many pixels share a sample: in a row, and in a column.
+    pub pixels_per_sample: [u32; 2],
+}
+
+impl Crop {
+    pub const MARGIN: usize = 16;
+
+    /// From RGB, rows from the top, 3 bytes a pixel.
+    pub fn from_rgb((width, height): (u32, u32), rgb: &[u8], attributes: Attributes) -> Self {
+        let (stride, pixels) = (width as usize, width as usize * height as usize);
+        assert_eq!(rgb.len(), 3 * pixels, "the pixels of {width}x{height}");
+        let mut samples = vec![0; 3 * pixels + Self::MARGIN];
+        let (red, rest) = samples.split_at_mut(pixels);
+        let (green, rest) = rest.split_at_mut(pixels);
+        for (at, pixel) in rgb.as_chunks::<3>().0.iter().enumerate() {
+            [red[at], green[at], rest[at]] = *pixel;
+        }
+        Self {
+            width,
+            height,
+            colour_space: ColourSpace::Rgb,
+            planes: [0, pixels, 2 * pixels].map(|start| Plane {
+                start,
+                stride,
+                pixels_per_sample: [1, 1],
+            }),
+            samples,
+            attributes,
+        }
+    }
 }
 
 impl fmt::Debug for Crop {

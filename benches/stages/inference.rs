@@ -78,15 +78,10 @@ fn load(settings: &InferenceSettings) -> anyhow::Result<OnnxModel> {
 fn crops(count: usize) -> Vec<Crop> {
     let mut random = StdRng::seed_from_u64(7);
     let crop = |_| {
-        let (width, height) = (160, 160);
-        let mut rgb = vec![0; width * height * 3];
+        let side = 160;
+        let mut rgb = vec![0; (side * side * 3) as usize];
         random.fill_bytes(&mut rgb);
-        Crop {
-            width: width as u32,
-            height: height as u32,
-            rgb,
-            attributes: Attribute::ALL.into_iter().collect(),
-        }
+        Crop::from_rgb((side, side), &rgb, Attribute::ALL.into_iter().collect())
     };
     (0..count).map(crop).collect()
 }

@@ -7,12 +7,8 @@ use std::{
 };
 
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader};
-use zune_jpeg::{
-    JpegDecoder,
-    zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
-};
 
-use super::{Limits, Reject};
+use super::{Limits, Reject, jpeg};
 use crate::record::{Attributes, Crop};
 
 /// Memory that a PNG or WebP decoder may take for each pixel allowed: four channels of 16 bits, twice.
@@ -24,24 +20,16 @@ const PNG_END: &[u8] = b"IEND\xAE\x42\x60\x82";
 /// Decodes a JPEG, PNG or WebP.
 pub fn image(bytes: &[u8], limits: &Limits, attributes: Attributes) -> Result<Crop, Reject> {
     let decode = || match format(bytes)? {
-        ImageFormat::Jpeg => jpeg(bytes, limits),
-        other => png_or_webp(bytes, other, limits),
+        ImageFormat::Jpeg => jpeg::decode(bytes, limits, attributes),
+        other => png_or_webp(bytes, (other, limits), attributes),
     };
     // The decoders are fed by strangers; a panic in one of them must not end the stream.
-    let (width, height, rgb) =
-        catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Err(Reject::DecoderPanic))?;
-    if width == 0 || height == 0 {
+    let crop = catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Err(Reject::DecoderPanic))?;
+    if crop.width == 0 || crop.height == 0 {
         return Err(Reject::NotAnImage);
     }
-    Ok(Crop {
-        width,
-        height,
-        rgb,
-        attributes,
-    })
+    Ok(crop)
 }
-
-type Pixels = (u32, u32, Vec<u8>);
 
 fn format(bytes: &[u8]) -> Result<ImageFormat, Reject> {
     match bytes {
@@ -66,42 +54,11 @@ fn format(bytes: &[u8]) -> Result<ImageFormat, Reject> {
     }
 }
 
-fn jpeg(bytes: &[u8], limits: &Limits) -> Result<Pixels, Reject> {
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX))
-        .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    let fault = |_| {
-        if has_jpeg_end(bytes) {
-            Reject::NotAnImage
-        } else {
-            Reject::Truncated
-        }
-    };
-    decoder.decode_headers().map_err(fault)?;
-    let (width, height) = decoder.dimensions().ok_or(Reject::NotAnImage)?;
-    if width.max(height) > limits.image_side_max as usize {
-        return Err(Reject::TooManyPixels);
-    }
-    let rgb = decoder.decode().map_err(fault)?;
-    if rgb.len() != width * height * 3 {
-        return Err(Reject::NotAnImage);
-    }
-    // A cut that the decoder filled up with grey is still a cut.
-    if !has_jpeg_end(bytes) {
-        return Err(Reject::Truncated);
-    }
-    Ok((width as u32, height as u32, rgb))
-}
-
-/// The end-of-image marker; cameras may pad after it.
-fn has_jpeg_end(bytes: &[u8]) -> bool {
-    bytes.windows(2).rev().any(|pair| pair == [0xFF, 0xD9])
-}
-
-fn png_or_webp(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Pixels, Reject> {
+fn png_or_webp(
+    bytes: &[u8],
+    (format, limits): (ImageFormat, &Limits),
+    attributes: Attributes,
+) -> Result<Crop, Reject> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut caps = image::Limits::default();
     caps.max_image_width = Some(limits.image_side_max);
@@ -118,7 +75,7 @@ fn png_or_webp(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Pix
         DynamicImage::ImageRgb8(rgb) => rgb,
         other => other.to_rgb8(),
     };
-    Ok((rgb.width(), rgb.height(), rgb.into_raw()))
+    Ok(Crop::from_rgb(rgb.dimensions(), rgb.as_raw(), attributes))
 }
 
 fn fault(error: &ImageError, bytes: &[u8], format: ImageFormat) -> Reject {

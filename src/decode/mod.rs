@@ -5,6 +5,7 @@
 
 mod envelope;
 mod image;
+mod jpeg;
 mod reject;
 
 pub use envelope::EVENT_TYPE;

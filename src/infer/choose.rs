@@ -98,12 +98,12 @@ fn grey(files: &ModelFiles) -> Crop {
         .nets
         .first()
         .map_or((1, 1), |file| (file.net.input.width, file.net.input.height));
-    Crop {
-        width,
-        height,
-        rgb: vec![128; (width * height * 3) as usize],
-        attributes: Attribute::ALL.into_iter().collect(),
-    }
+    let pixels = vec![128; (width * height * 3) as usize];
+    Crop::from_rgb(
+        (width, height),
+        &pixels,
+        Attribute::ALL.into_iter().collect(),
+    )
 }
 
 /// Of the whole process: OpenVINO may compute on a thread of its own.

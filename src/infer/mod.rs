@@ -13,6 +13,7 @@ mod interval;
 mod manifest;
 mod net;
 mod onnx;
+mod resample;
 mod runtime;
 mod self_test;
 mod stub;
@@ -24,7 +25,7 @@ pub use manifest::{Head, Manifest, Precision};
 pub use onnx::OnnxModel;
 pub use self_test::{Engine, Passed};
 pub use stub::StubModel;
-pub use tensor::Preparer;
+pub use tensor::{Preparer, pixels};
 
 use std::path::PathBuf;
 

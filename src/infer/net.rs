@@ -94,7 +94,7 @@ impl LoadedNet {
             return Ok(());
         }
         let size = self.padded(crops.len());
-        self.fill(crops, size)?;
+        self.fill(crops, size);
         let outputs = run(&mut self.session, &self.net, (&self.batch, size, &wanted))?;
         for (&head, output) in wanted.iter().zip(&outputs) {
             let reader = &self.heads[head];
@@ -109,15 +109,14 @@ impl LoadedNet {
     }
 
     /// Lays the crops into the batch; what is left of an earlier batch pads it.
-    fn fill(&mut self, crops: &[Crop], size: usize) -> anyhow::Result<()> {
+    fn fill(&mut self, crops: &[Crop], size: usize) {
         let len = self.preparer.numbers();
         self.batch.resize(size * len, 0.0);
         for (crop, place) in crops.iter().zip(self.batch.chunks_mut(len)) {
-            self.preparer.write(crop, place)?;
+            self.preparer.write(crop, place);
         }
         // Whoever looks into this memory later should find no face.
         self.batch[crops.len() * len..].fill(0.0);
-        Ok(())
     }
 
     /// The smallest warm size that holds so many.

@@ -34,23 +34,14 @@ impl Model for StubModel {
 }
 
 fn estimate(crop: &Crop) -> Estimate {
-    let pixels = (crop.rgb.len() / 3).max(1) as f32;
-    let mean = |channel| {
-        crop.rgb
-            .iter()
-            .skip(channel)
-            .step_by(3)
-            .map(|&n| f32::from(n))
-            .sum::<f32>()
-            / pixels
-            / 255.0
-    };
+    let levels = [0, 1, 2].map(|plane| mean_level(crop, plane));
+    let [red, green, blue] = crop.colour_space.to_rgb(levels).map(|level| level / 255.0);
     let age = AgePosterior {
-        ages: [mean(0) * 100.0].into(),
+        ages: [red * 100.0].into(),
         probabilities: vec![1.0],
     };
-    let gender = Posterior(vec![mean(1), 1.0 - mean(1)]);
-    let winner = ((mean(2) * 5.0) as usize).min(4);
+    let gender = Posterior(vec![green, 1.0 - green]);
+    let winner = ((blue * 5.0) as usize).min(4);
     let ethnicity = Posterior(
         (0..5)
             .map(|n| if n == winner { 1.0 } else { 0.0 })
@@ -62,4 +53,20 @@ fn estimate(crop: &Crop) -> Estimate {
         gender: allows(Attribute::Gender).then_some(gender),
         ethnicity: allows(Attribute::Ethnicity).then_some(ethnicity),
     }
+}
+
+fn mean_level(crop: &Crop, plane: usize) -> f32 {
+    let plane = &crop.planes[plane];
+    let [across, down] = plane.pixels_per_sample;
+    let (width, rows) = (crop.width.div_ceil(across), crop.height.div_ceil(down));
+    let rows = crop.samples[plane.start..]
+        .chunks(plane.stride)
+        .take(rows as usize);
+    let (mut sum, mut count) = (0.0, 0);
+    for row in rows {
+        let row = &row[..width as usize];
+        sum += row.iter().map(|&level| f64::from(level)).sum::<f64>();
+        count += row.len();
+    }
+    (sum / count.max(1) as f64) as f32
 }

@@ -70,7 +70,7 @@ fn differences(
     expected: &[u8],
 ) -> (f32, f64) {
     let mut tensor = vec![0.0; len];
-    preparer.write(crop, &mut tensor).unwrap();
+    preparer.write(crop, &mut tensor);
     assert_eq!(tensor.len(), expected.len());
     let levels: Vec<f32> = tensor
         .iter()
@@ -114,10 +114,50 @@ fn tensors_equal_those_of_pillow_within_one_level_on_every_pixel() {
             "{size}: same pixels {largest}, through both JPEG decoders {largest_jpeg}, mean {mean_jpeg:.3}"
         );
         assert!(largest <= 1.001, "{size}: {largest} levels");
-        // Ours and libjpeg-turbo interpolate the halved colour planes of a JPEG differently.
+        // Pillow rounds to whole levels after each step, a quarter on average; and it clips colours that RGB cannot
+        // say before it averages them.
         assert!(
-            largest_jpeg <= 5.0 && mean_jpeg <= 0.5,
+            largest_jpeg <= 10.0 && mean_jpeg <= 0.4,
             "{size}: {largest_jpeg} levels, mean {mean_jpeg}"
         );
+    }
+}
+
+#[test]
+fn planes_become_the_pixels_that_libjpeg_turbo_makes_of_them() {
+    use turbojpeg::{Image, PixelFormat, Subsamp};
+    let face = decoded(&images()[0]);
+    // Odd, so that the last samples are shared by fewer pixels.
+    let (width, height) = (face.width as usize - 1, face.height as usize - 3);
+    let whole = crate::infer::pixels(&face);
+    let picture = Image {
+        pixels: whole.as_slice(),
+        width,
+        pitch: 3 * face.width as usize,
+        height,
+        format: PixelFormat::RGB,
+    };
+    let limits = Limits {
+        payload_bytes_max: 1 << 20,
+        image_side_max: 2048,
+        future_max: 0,
+    };
+    for subsampling in [
+        Subsamp::None,
+        Subsamp::Sub2x1,
+        Subsamp::Sub1x2,
+        Subsamp::Sub2x2,
+        Subsamp::Gray,
+    ] {
+        let jpeg = turbojpeg::compress(picture, 90, subsampling).unwrap();
+        let crop = decode::image(&jpeg, &limits, all()).unwrap();
+        assert_eq!((crop.width as usize, crop.height as usize), (width, height));
+        let theirs = turbojpeg::decompress(&jpeg, PixelFormat::RGB).unwrap();
+        let ours = crate::infer::pixels(&crop);
+        let differences = ours.iter().zip(&theirs.pixels).map(|(a, b)| a.abs_diff(*b));
+        let largest = differences.max().unwrap();
+        println!("{subsampling:?}: {largest}");
+        // They round after each step, we once.
+        assert!(largest <= 2, "{subsampling:?}: {largest} levels");
     }
 }
