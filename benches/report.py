@@ -144,6 +144,7 @@ class Place:
     """Where results are kept: those of another processor beside the usual ones."""
 
     def __init__(self, name: str) -> None:
+        self.is_beside = bool(name)
         of, file = (f" {name}", f"-{name}") if name else ("", "")
         self.begin, self.end = f"<!-- results{of} -->", f"<!-- end of results{of} -->"
         self.json = ROOT / "benches" / f"results{file}.json"
@@ -187,6 +188,9 @@ def write(place: Place, rows: dict[str, Row], details: Details, settings: dict[s
         f"{settings['rounds']} rounds. "
         "A ratio is taken within a round; the median of the rounds is shown."
     )
-    tables = [markdown(table(rows, amx)), markdown(contestants_table(contestants))]
-    parts = [place.begin, intro, *tables, place.end]
+    lines = table(rows, amx)
+    if place.is_beside:
+        lines = [line for line in lines if "not measured" not in line]
+    tables = [lines, contestants_table(contestants)] if contestants else [lines]
+    parts = [place.begin, intro, *map(markdown, tables), place.end]
     README.write_text(before + "\n\n".join(parts) + after)
