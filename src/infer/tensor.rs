@@ -101,7 +101,7 @@ pub fn pixels(crop: &Crop) -> Vec<u8> {
     });
     let mut levels = vec![0.0; preparer.numbers()];
     preparer.write(crop, &mut levels);
-    levels.iter().map(|level| level.round() as u8).collect()
+    levels.into_iter().map(|level| level as u8).collect()
 }
 
 /// Everything after the rows, one row of the input at a time. Compiled once more for processors with wider registers.
