@@ -12,6 +12,8 @@ use crate::record::{ColourSpace, Crop};
 
 /// Filters that are kept: sizes of crops change from source to source.
 const FILTERS_MAX: usize = 16;
+/// The most that one crop needs: two directions of three planes.
+const FILTERS_OF_A_CROP: usize = 6;
 
 /// Prepares crops for one net.
 pub struct Preparer {
@@ -42,7 +44,7 @@ impl Preparer {
     /// Fills the crop's place in the batch.
     pub fn write(&mut self, crop: &Crop, place: &mut [f32]) {
         assert_eq!(place.len(), self.numbers(), "numbers of a crop's input");
-        if self.filters.len() + 6 > FILTERS_MAX {
+        if self.filters.len() + FILTERS_OF_A_CROP > FILTERS_MAX {
             self.filters.clear();
         }
         let wide = self.lines[0].len();

@@ -41,7 +41,10 @@ const IMPURE: [&str; 12] = [
 const KNOWN_TO_ONE: [(&str, &[&str]); 7] = [
     ("rdkafka::", &["kafka/"]),
     ("ort::", &["infer/net.rs", "infer/runtime.rs"]),
-    ("turbojpeg::", &["decode/", "infer/tests/"]),
+    (
+        "turbojpeg::",
+        &["decode/jpeg.rs", "decode/tests.rs", "infer/tests/"],
+    ),
     ("object_store::", &["sink/store.rs"]),
     ("parquet::", &["sink/file.rs"]),
     ("axum::", &["http.rs"]),

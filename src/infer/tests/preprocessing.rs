@@ -85,12 +85,16 @@ fn differences(
 }
 
 fn decoded(path: &Path) -> Crop {
+    crop_of(&std::fs::read(path).unwrap())
+}
+
+fn crop_of(bytes: &[u8]) -> Crop {
     let limits = Limits {
         payload_bytes_max: 1 << 20,
         image_side_max: 2048,
         future_max: 0,
     };
-    decode::image(&std::fs::read(path).unwrap(), &limits, all()).unwrap()
+    decode::image(bytes, &limits, all()).unwrap()
 }
 
 #[test]
@@ -137,11 +141,6 @@ fn planes_become_the_pixels_that_libjpeg_turbo_makes_of_them() {
         height,
         format: PixelFormat::RGB,
     };
-    let limits = Limits {
-        payload_bytes_max: 1 << 20,
-        image_side_max: 2048,
-        future_max: 0,
-    };
     for subsampling in [
         Subsamp::None,
         Subsamp::Sub2x1,
@@ -150,7 +149,7 @@ fn planes_become_the_pixels_that_libjpeg_turbo_makes_of_them() {
         Subsamp::Gray,
     ] {
         let jpeg = turbojpeg::compress(picture, 90, subsampling).unwrap();
-        let crop = decode::image(&jpeg, &limits, all()).unwrap();
+        let crop = crop_of(&jpeg);
         assert_eq!((crop.width as usize, crop.height as usize), (width, height));
         let theirs = turbojpeg::decompress(&jpeg, PixelFormat::RGB).unwrap();
         let ours = crate::infer::pixels(&crop);
