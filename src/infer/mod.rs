@@ -16,6 +16,7 @@ mod onnx;
 mod resample;
 mod runtime;
 mod self_test;
+mod session;
 mod stub;
 mod tensor;
 

@@ -1,24 +1,20 @@
 //! One ONNX session: made as the manifest says, fed with batches of sizes that it has met before.
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
 use ort::{
-    ep::{self, ArbitrarilyConfigurableExecutionProvider},
-    session::{OutputSelector, RunOptions, Session, builder::GraphOptimizationLevel},
-    value::{TensorElementType, TensorRef, ValueType},
+    session::{OutputSelector, RunOptions, Session},
+    value::{Tensor, TensorElementType, TensorRef, ValueType},
 };
 
 use super::{
     InferenceSettings, NetFile,
     heads::Reader,
     manifest::{Input, Layout, Net},
-    runtime,
+    session::Opened,
     tensor::Preparer,
 };
-use crate::{
-    config::{PrecisionChoice, Provider},
-    record::{Attributes, Crop, Estimate},
-};
+use crate::record::{Attributes, Crop, Estimate};
 
 /// On a processor, batches up to this size are run as they are: padding 5 crops to 8 computes 3 for nothing.
 const UNPADDED_MAX: usize = 32;
@@ -28,11 +24,11 @@ pub(super) struct LoadedNet {
     net: Net,
     onnx: Bytes,
     settings: InferenceSettings,
-    session: Session,
+    opened: Opened,
     heads: Vec<Reader>,
     preparer: Preparer,
-    /// The input of one batch; its memory is used again.
-    batch: Vec<f32>,
+    /// Room for the largest batch, used again and again.
+    batch: Tensor<f32>,
     /// The batch sizes that were warmed up, ascending: each new size would cost time.
     sizes: Vec<usize>,
 }
@@ -41,18 +37,20 @@ impl LoadedNet {
     /// Makes the session, compares it with the manifest, and warms it up.
     pub(super) fn load(file: &NetFile, settings: &InferenceSettings) -> anyhow::Result<Self> {
         let NetFile { net, onnx } = file;
-        let session = open(onnx, settings).with_context(|| net.file.clone())?;
-        let fixed_size = check(&session, net)
+        let opened = Opened::new(onnx, settings).with_context(|| net.file.clone())?;
+        let fixed_size = check(&opened.session, net)
             .with_context(|| format!("{}: the manifest does not fit", net.file))?;
+        let sizes = sizes(fixed_size, settings);
+        let preparer = Preparer::new(&net.input);
         let mut loaded = Self {
             heads: net.heads.iter().map(Reader::new).collect(),
-            preparer: Preparer::new(&net.input),
-            batch: Vec::new(),
+            batch: opened.memory(largest(&sizes) * preparer.numbers())?,
+            preparer,
             net: net.clone(),
             onnx: onnx.clone(),
             settings: settings.clone(),
-            session,
-            sizes: sizes(fixed_size, settings),
+            opened,
+            sizes,
         };
         loaded
             .warm_up()
@@ -66,7 +64,7 @@ impl LoadedNet {
         crops: &[Crop],
         estimates: &mut [Estimate],
     ) -> anyhow::Result<()> {
-        let batch_max = self.batch_max();
+        let batch_max = largest(&self.sizes);
         for (crops, estimates) in crops.chunks(batch_max).zip(estimates.chunks_mut(batch_max)) {
             if let Err(error) = self.estimate_batch(crops, estimates) {
                 // A session can be broken for good, for example after a GPU ran out of memory.
@@ -75,7 +73,8 @@ impl LoadedNet {
                     net = self.net.file,
                     "inference failed: trying once more with a new session"
                 );
-                self.session = open(&self.onnx, &self.settings)?;
+                self.opened = Opened::new(&self.onnx, &self.settings)?;
+                self.batch = self.opened.memory(batch_max * self.preparer.numbers())?;
                 self.estimate_batch(crops, estimates)
                     .context("inference failed twice")?;
             }
@@ -94,8 +93,15 @@ impl LoadedNet {
             return Ok(());
         }
         let size = self.padded(crops.len());
-        self.fill(crops, size);
-        let outputs = run(&mut self.session, &self.net, (&self.batch, size, &wanted))?;
+        let len = self.preparer.numbers();
+        let (_, batch) = self.batch.extract_tensor_mut();
+        let (batch, _) = batch.split_at_mut(size * len);
+        for (crop, place) in crops.iter().zip(batch.chunks_mut(len)) {
+            self.preparer.write(crop, place);
+        }
+        // Whoever looks into this memory later should find no face.
+        batch[crops.len() * len..].fill(0.0);
+        let outputs = run(&mut self.opened.session, &self.net, (batch, size, &wanted))?;
         for (&head, output) in wanted.iter().zip(&outputs) {
             let reader = &self.heads[head];
             let rows = output.chunks(reader.classes());
@@ -108,34 +114,20 @@ impl LoadedNet {
         Ok(())
     }
 
-    /// Lays the crops into the batch; what is left of an earlier batch pads it.
-    fn fill(&mut self, crops: &[Crop], size: usize) {
-        let len = self.preparer.numbers();
-        self.batch.resize(size * len, 0.0);
-        for (crop, place) in crops.iter().zip(self.batch.chunks_mut(len)) {
-            self.preparer.write(crop, place);
-        }
-        // Whoever looks into this memory later should find no face.
-        self.batch[crops.len() * len..].fill(0.0);
-    }
-
     /// The smallest warm size that holds so many.
     fn padded(&self, crops: usize) -> usize {
         let fits = self.sizes.iter().find(|&&size| size >= crops);
         *fits.expect("crops come in chunks of the largest size")
     }
 
-    fn batch_max(&self) -> usize {
-        *self.sizes.last().expect("there is at least one size")
-    }
-
     /// The largest size first, so that memory is taken once.
     fn warm_up(&mut self) -> anyhow::Result<()> {
         let all: Vec<usize> = (0..self.heads.len()).collect();
+        let (_, batch) = self.batch.extract_tensor_mut();
+        batch.fill(0.0);
         for &size in self.sizes.iter().rev() {
-            self.batch.clear();
-            self.batch.resize(size * self.preparer.numbers(), 0.0);
-            run(&mut self.session, &self.net, (&self.batch, size, &all))?;
+            let batch = &batch[..size * self.preparer.numbers()];
+            run(&mut self.opened.session, &self.net, (batch, size, &all))?;
         }
         Ok(())
     }
@@ -156,6 +148,10 @@ fn sizes(fixed: Option<usize>, settings: &InferenceSettings) -> Vec<usize> {
     (1..=largest)
         .filter(|&size| size <= unpadded_max || size.is_power_of_two() || size == largest)
         .collect()
+}
+
+fn largest(sizes: &[usize]) -> usize {
+    *sizes.last().expect("there is at least one size")
 }
 
 /// One run; the rows of each wanted head.
@@ -192,116 +188,6 @@ fn shape(input: &Input, batch: usize) -> [i64; 4] {
         Layout::Nchw => [batch as i64, 3, height, width],
         Layout::Nhwc => [batch as i64, height, width, 3],
     }
-}
-
-/// A session with the provider that was asked for.
-fn open(onnx: &Bytes, settings: &InferenceSettings) -> anyhow::Result<Session> {
-    let environment = runtime::environment(settings)?;
-    let make = |provider| {
-        let settings = InferenceSettings {
-            provider,
-            ..settings.clone()
-        };
-        session(environment, onnx, &settings).map_err(|error| anyhow!("{error}"))
-    };
-    match make(settings.provider) {
-        Err(error) if settings.provider == Provider::Cpu => Err(error).context("ONNX Runtime refuses the net"),
-        Err(error) if settings.allow_cpu_fallback => {
-            tracing::warn!(provider = ?settings.provider, error = format!("{error:#}"), "not available: running on the CPU");
-            make(Provider::Cpu).context("ONNX Runtime refuses the net")
-        }
-        Err(error) => Err(error).with_context(|| {
-            format!(
-                "inference.provider = {:?} is not available with this library and machine; \
-                 install an ONNX Runtime with it{}, or set provider = \"cpu\", or allow_cpu_fallback = true",
-                format!("{:?}", settings.provider).to_lowercase(),
-                match settings.provider {
-                    Provider::Openvino => " (setup/onnxruntime-openvino fetches one for Linux on x86_64)",
-                    _ => "",
-                }
-            )
-        }),
-        Ok(session) => Ok(session),
-    }
-}
-
-/// One thread each: sessions run beside one another, so threads inside them would only compete.
-fn session(
-    environment: &ort::environment::Environment,
-    onnx: &Bytes,
-    settings: &InferenceSettings,
-) -> ort::Result<Session> {
-    let builder = Session::builder(environment)?
-        .with_optimization_level(GraphOptimizationLevel::All)?
-        .with_intra_threads(1)?
-        .with_inter_threads(1)?
-        .with_intra_op_spinning(false)?
-        .with_inter_op_spinning(false)?;
-    // Without VNNI the usual kernel overflows where weights are signed. This takes another one, wherever it is asked for: with
-    // VNNI that one takes 2.4 times as long.
-    let builder = match has_vnni() {
-        true => builder,
-        false => builder.with_config_entry("session.x64quantprecision", "1")?,
-    };
-    // Without these two, a provider that does not work is replaced by the CPU in silence.
-    let strictly = |provider: ep::ExecutionProviderDispatch| provider.error_on_failure();
-    let device_id = settings.device_id;
-    let mut builder = match settings.provider {
-        // `auto` is settled before a session is made (choose.rs).
-        Provider::Cpu | Provider::Auto => builder,
-        Provider::Openvino => {
-            let openvino = ep::OpenVINO::default()
-                .with_device_type("CPU")
-                .with_arbitrary_config("load_config", openvino_config(settings.precision));
-            builder
-                .with_execution_providers([strictly(openvino.build())])?
-                .with_disable_cpu_fallback()?
-        }
-        Provider::Cuda => {
-            let search = ep::cuda::ConvAlgorithmSearch::Heuristic;
-            let cuda = ep::CUDA::default()
-                .with_device_id(device_id)
-                .with_conv_algorithm_search(search);
-            builder
-                .with_execution_providers([strictly(cuda.build())])?
-                .with_disable_cpu_fallback()?
-        }
-        Provider::Tensorrt => {
-            let tensorrt = ep::TensorRT::default()
-                .with_device_id(device_id)
-                .with_fp16(settings.precision == PrecisionChoice::Fp16);
-            builder
-                .with_execution_providers([strictly(tensorrt.build())])?
-                .with_disable_cpu_fallback()?
-        }
-    };
-    builder.commit_from_memory(onnx)
-}
-
-/// Whether the processor has an instruction that sums products of bytes without overflow.
-#[cfg(target_arch = "x86_64")]
-fn has_vnni() -> bool {
-    is_x86_feature_detected!("avx512vnni") || is_x86_feature_detected!("avxvnni")
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn has_vnni() -> bool {
-    true
-}
-
-/// OpenVINO's own settings, which ONNX Runtime hands on. Left alone it would round fp32 to bf16 wherever the processor
-/// can, so the precision is always said; an int8 file keeps its int8 under f32. And it would pin whichever thread infers,
-/// in every session to the same core.
-fn openvino_config(precision: PrecisionChoice) -> String {
-    let hint = match precision {
-        PrecisionChoice::Bf16 => "bf16",
-        _ => "f32",
-    };
-    serde_json::json!({"CPU": {
-        "INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": "1", "NUM_STREAMS": "1",
-        "ENABLE_CPU_PINNING": "NO"
-    }})
-    .to_string()
 }
 
 /// Compares the graph with the manifest. Returns the batch size if the graph fixes it.
@@ -387,7 +273,10 @@ mod tests {
     use rustix::time::{ClockId, clock_gettime};
 
     use super::*;
-    use crate::infer::ModelFiles;
+    use crate::{
+        config::{PrecisionChoice, Provider},
+        infer::{ModelFiles, session::has_vnni},
+    };
 
     /// Of the shipped model, without preparation: what one batch takes at best.
     fn cpu_seconds(precision: PrecisionChoice) -> f64 {
@@ -408,7 +297,12 @@ mod tests {
         };
         let rounds = (0..10).map(|_| {
             let began = now();
-            run(&mut net.session, &net.net, (&batch, BATCH, &[0, 1, 2])).unwrap();
+            run(
+                &mut net.opened.session,
+                &net.net,
+                (&batch, BATCH, &[0, 1, 2]),
+            )
+            .unwrap();
             now() - began
         });
         rounds.fold(f64::MAX, f64::min)

@@ -40,7 +40,10 @@ const IMPURE: [&str; 12] = [
 /// A library, and the only places that may know it.
 const KNOWN_TO_ONE: [(&str, &[&str]); 7] = [
     ("rdkafka::", &["kafka/"]),
-    ("ort::", &["infer/net.rs", "infer/runtime.rs"]),
+    (
+        "ort::",
+        &["infer/net.rs", "infer/runtime.rs", "infer/session.rs"],
+    ),
     (
         "turbojpeg::",
         &["decode/jpeg.rs", "decode/tests.rs", "infer/tests/"],
