@@ -87,3 +87,38 @@ fn fit(
     }
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{PrecisionChoice, Provider, Windows},
+        infer::{InferenceSettings, ModelFiles},
+    };
+
+    #[test]
+    fn the_shipped_model_has_a_calibration_for_every_precision_of_a_processor() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/utkface-small");
+        for (precision, provider) in [
+            (PrecisionChoice::Int8, Provider::Cpu),
+            (PrecisionChoice::Fp32, Provider::Cpu),
+            (PrecisionChoice::Bf16, Provider::Openvino),
+        ] {
+            let settings = InferenceSettings {
+                precision,
+                provider,
+                ..Default::default()
+            };
+            let files = ModelFiles::read(&folder, &settings).unwrap();
+            let categories = Categories::new(&Windows::default().age_bands, &files.facts);
+            let file = read(&folder.join(in_model_folder(files.precision))).unwrap();
+            let file = fit(file, &files.facts, &categories).unwrap();
+            for attribute in Attribute::ALL {
+                assert!(
+                    file.attributes.contains_key(&attribute),
+                    "{precision:?}: {attribute}"
+                );
+            }
+        }
+    }
+}

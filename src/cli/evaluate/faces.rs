@@ -41,7 +41,7 @@ pub(in crate::cli) struct FaceArgs {
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// Which of the model's files runs; auto is int8 on the CPU where there is one.
-    #[arg(long, value_parser = precision, default_value = "auto", value_name = "auto|fp32|int8")]
+    #[arg(long, value_parser = precision, default_value = "auto", value_name = "auto|fp32|bf16|int8")]
     precision: PrecisionChoice,
     /// Threads that decode and infer, each with a session of its own; 0 = one a core.
     #[arg(long, default_value_t = 0, value_name = "N")]
