@@ -106,8 +106,9 @@ pub fn pixels(crop: &Crop) -> Vec<u8> {
     levels.into_iter().map(|level| level as u8).collect()
 }
 
-/// Everything after the rows, one row of the input at a time. Compiled once more for processors with wider registers.
-#[multiversion::multiversion(targets("x86_64+avx2+fma", "x86_64+avx512f+avx512bw+avx512vl"))]
+/// Everything after the rows, one row of the input at a time. Compiled once more for processors with wider registers; the first
+/// that the processor has runs.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2+fma"))]
 fn finish(
     (columns, rows): ([&Filter; 3], [&[f32]; 3]),
     (lines, colour_space): ([&mut [f32]; 3], ColourSpace),
