@@ -12,11 +12,10 @@ use ort::{
 use super::{InferenceSettings, runtime};
 use crate::config::{PrecisionChoice, Provider};
 
-/// A session, and on what it really runs.
+/// A session, and with what settings it really runs: after a fallback they are not those that were asked for.
 pub(super) struct Opened {
     pub session: Session,
-    provider: Provider,
-    device_id: i32,
+    settings: InferenceSettings,
 }
 
 impl Opened {
@@ -29,11 +28,7 @@ impl Opened {
             };
             let made = session(environment, onnx, &settings);
             let session = made.map_err(|error| anyhow!("{error}"))?;
-            Ok(Self {
-                session,
-                provider,
-                device_id: settings.device_id,
-            })
+            Ok(Self { session, settings })
         };
         match make(settings.provider) {
             Err(error) if settings.provider == Provider::Cpu => {
@@ -60,12 +55,12 @@ impl Opened {
     /// Memory for the numbers of a batch. For a GPU it is pinned: it copies from there by itself, while this thread and
     /// the other session's batch go on, whereas other memory is first copied to where the driver can reach it.
     pub fn memory(&self, numbers: usize) -> anyhow::Result<Tensor<f32>> {
-        if self.provider.is_on_processor() {
+        if self.settings.provider.is_on_processor() {
             return Ok(Tensor::from_array(([numbers], vec![0.0; numbers]))?);
         }
         let pinned = MemoryInfo::new(
             AllocationDevice::CUDA_PINNED,
-            self.device_id,
+            self.settings.device_id,
             AllocatorType::Device,
             MemoryType::CPUInput,
         )?;
@@ -87,8 +82,8 @@ fn session(
         .with_inter_threads(1)?
         .with_intra_op_spinning(false)?
         .with_inter_op_spinning(false)?;
-    // Without VNNI the usual kernel overflows where weights are signed. This takes another one, wherever it is asked for: with
-    // VNNI that one takes 2.4 times as long.
+    // Without VNNI the usual kernel overflows where weights are signed, so another one is asked for, which with VNNI would take
+    // 2.4 times as long.
     let builder = match has_vnni() {
         true => builder,
         false => builder.with_config_entry("session.x64quantprecision", "1")?,
@@ -173,7 +168,7 @@ mod tests {
         let mut memory = opened.memory(6).unwrap();
         assert_eq!(memory.extract_tensor_mut().1, [0.0; 6]);
 
-        opened.provider = Provider::Cuda;
+        opened.settings.provider = Provider::Cuda;
         let error = opened.memory(3_000_000).expect_err("there is no GPU");
         let error = format!("{error:#}");
         assert!(error.starts_with("12 MB of pinned memory: "), "{error}");
