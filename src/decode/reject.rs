@@ -22,24 +22,32 @@ pub enum Reject {
     TooManyBytes,
     /// More pixels than `limits.image_side_max` allows.
     TooManyPixels,
+    /// A side of the image is shorter than `limits.image_side_min`.
+    TooFewPixels,
     /// Neither `ce_time` nor a record timestamp.
     NoTime,
     /// `ce_time` cannot be read.
     InvalidTime,
     /// The event says it happened later than the record's timestamp plus `windows.future_max`.
     FutureTime,
+    /// The event says it happened longer ago than `windows.past_max`.
+    PastTime,
     /// Neither `ce_source` nor a key.
     NoSource,
     /// The source is not configured and `policy.unknown_sources` is "deny".
     UnknownSource,
     /// The source is one more than `limits.sources_max`.
     TooManySources,
+    /// An event with the same `ce_id` was counted already.
+    Duplicate,
     /// The decoder panicked.
     DecoderPanic,
+    /// The model's answer for this crop holds a number that is not finite.
+    NoAnswer,
 }
 
 impl Reject {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::Empty,
         Self::MalformedEvent,
         Self::UnknownType,
@@ -49,13 +57,17 @@ impl Reject {
         Self::Truncated,
         Self::TooManyBytes,
         Self::TooManyPixels,
+        Self::TooFewPixels,
         Self::NoTime,
         Self::InvalidTime,
         Self::FutureTime,
+        Self::PastTime,
         Self::NoSource,
         Self::UnknownSource,
         Self::TooManySources,
+        Self::Duplicate,
         Self::DecoderPanic,
+        Self::NoAnswer,
     ];
 
     pub fn name(self) -> &'static str {
@@ -69,13 +81,17 @@ impl Reject {
             Self::Truncated => "truncated",
             Self::TooManyBytes => "too_many_bytes",
             Self::TooManyPixels => "too_many_pixels",
+            Self::TooFewPixels => "too_few_pixels",
             Self::NoTime => "no_time",
             Self::InvalidTime => "invalid_time",
             Self::FutureTime => "future_time",
+            Self::PastTime => "past_time",
             Self::NoSource => "no_source",
             Self::UnknownSource => "unknown_source",
             Self::TooManySources => "too_many_sources",
+            Self::Duplicate => "duplicate",
             Self::DecoderPanic => "decoder_panic",
+            Self::NoAnswer => "no_answer",
         }
     }
 }
