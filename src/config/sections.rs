@@ -94,7 +94,8 @@ pub struct Inference {
     /// Keep each session's thread on a core of its own, if there are enough. Only where no other program is meant to use
     /// these cores: the system cannot move the session away from it.
     pub pin: bool,
-    /// The ONNX Runtime library; by default $ORT_DYLIB_PATH, then beside the program, then .setup/onnxruntime.
+    /// The ONNX Runtime library; by default $ORT_DYLIB_PATH, then beside the program, then .setup/onnxruntime of the
+    /// project in which Cargo built it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onnxruntime: Option<PathBuf>,
 }

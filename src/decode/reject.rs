@@ -42,7 +42,7 @@ pub enum Reject {
     Duplicate,
     /// The decoder panicked.
     DecoderPanic,
-    /// The model's answer for this crop holds a number that is not finite.
+    /// The model's answer for this crop is not finite, or it cannot be computed for this crop.
     NoAnswer,
 }
 

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     clock, cores,
-    decode::{Decoded, Limits, decode},
-    infer::Model,
+    decode::{Decoded, Limits, Reject, decode},
+    infer::{Answer, Model},
     metrics::{Metrics, stage},
     record::{Crop, EventTime, Record},
     window::{Evidence, Observation},
@@ -73,17 +73,17 @@ impl Worker {
             })
             .collect();
         timer.observe_duration();
-        let mut estimates = self.infer(crops)?.into_iter();
+        let mut answers = self.infer(crops)?.into_iter();
         self.show_latency(&sent);
+        let categories = &self.meaning.terms.categories;
         for item in &mut observed {
-            if let Feed::Data(Observation {
-                outcome: Ok(evidence),
-                ..
-            }) = &mut item.feed
+            if let Feed::Data(observation) = &mut item.feed
+                && observation.outcome.is_ok()
             {
-                *evidence = estimates
-                    .next()
-                    .expect("the model gives one estimate a crop");
+                let answer = answers.next().expect("the model gives one answer a crop");
+                observation.outcome = answer
+                    .map(|estimate| categories.evidence(&estimate))
+                    .map_err(|_no_answer| Reject::NoAnswer);
             }
         }
         Ok(observed)
@@ -121,7 +121,7 @@ impl Worker {
     }
 
     /// The crops end here.
-    fn infer(&mut self, crops: Vec<Crop>) -> anyhow::Result<Vec<Evidence>> {
+    fn infer(&mut self, crops: Vec<Crop>) -> anyhow::Result<Vec<Answer>> {
         if crops.is_empty() {
             return Ok(Vec::new());
         }
@@ -131,13 +131,9 @@ impl Worker {
             .stage_seconds
             .with_label_values(&[stage::INFER])
             .start_timer();
-        let estimates = self.model.estimate(&crops)?;
+        let answers = self.model.estimate(&crops)?;
         timer.observe_duration();
-        let categories = &self.meaning.terms.categories;
-        Ok(estimates
-            .iter()
-            .map(|estimate| categories.evidence(estimate))
-            .collect())
+        Ok(answers)
     }
 }
 

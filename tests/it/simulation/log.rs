@@ -158,8 +158,8 @@ fn observe(
 ) -> Observation {
     let decoded = decode::decode(record, &LIMITS, policy);
     let outcome: Result<Evidence, Reject> = decoded.crop.map(|crop| {
-        let estimates = model.estimate(&[crop]).unwrap();
-        categories.evidence(&estimates[0])
+        let answers = model.estimate(&[crop]).unwrap();
+        categories.evidence(answers[0].as_ref().unwrap())
     });
     Observation {
         position: decoded.position,
