@@ -84,6 +84,7 @@ fn contradictions_are_named_with_their_fix() {
             "stands twice",
         ),
         ("[[source]]\nid = \"__x\"", "begin with __"),
+        ("[[source]]\nid = \" lobby\"", "spaces at its ends"),
         (
             "[kafka.properties]\n\"group.id\" = \"x\"",
             "kafka.properties.\"group.id\"",
