@@ -127,6 +127,11 @@ fn source(attributes: &Attributes<'_>, record: &Record) -> Result<SourceId, Reje
             std::str::from_utf8(key).map_err(|_| Reject::MalformedEvent)?
         }
     };
+    source_id(name)
+}
+
+/// The source of that name, if a camera may have it.
+pub fn source_id(name: &str) -> Result<SourceId, Reject> {
     let name = name.trim();
     if name.is_empty() {
         return Err(Reject::NoSource);

@@ -9,6 +9,7 @@ mod jpeg;
 mod names;
 mod reject;
 
+pub use envelope::source_id;
 pub use image::image;
 pub use names::{CONTENT_TYPE, EVENT_TYPE, Name, SPEC_VERSION, STRUCTURED};
 pub use reject::Reject;
