@@ -35,6 +35,11 @@ impl SourceId {
         Self(name.into())
     }
 
+    /// Whether the name is one of demograph's own: no camera may have it.
+    pub fn is_reserved(name: &str) -> bool {
+        name.starts_with("__")
+    }
+
     pub fn unknown() -> Self {
         Self::new(Self::UNKNOWN)
     }
@@ -96,7 +101,8 @@ pub struct Record {
     /// The wall clock when the record was polled; the last resort for a record that has no other time.
     pub received: EventTime,
     pub key: Option<Vec<u8>>,
-    pub headers: Vec<(String, Vec<u8>)>,
+    /// Kafka knows values that are null, which are not the same as empty ones.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
     pub payload: Vec<u8>,
 }
 

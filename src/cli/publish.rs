@@ -16,6 +16,7 @@ use super::{
 use crate::{
     clock,
     config::{self, LostData, Start, Text},
+    decode,
     kafka::{Admin, Producer},
 };
 
@@ -69,6 +70,7 @@ struct Crop {
 
 pub(super) fn run(args: PublishArgs) -> anyhow::Result<ExitCode> {
     let crops = list(&args.path)?;
+    check_sources(&args.sources, &crops)?;
     let kafka = kafka_config(&args);
     if let Some(partitions) = args.create_topic {
         Admin::connect(&kafka)?.create_topic(partitions)?;
@@ -109,6 +111,21 @@ pub(super) fn run(args: PublishArgs) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Refuses what the service would reject.
+fn check_sources(sources: &[String], crops: &[Crop]) -> anyhow::Result<()> {
+    let named = crops.iter().filter_map(|crop| crop.source.as_ref());
+    for name in sources.iter().chain(named) {
+        if let Err(reason) = decode::source_id(name) {
+            bail!(
+                "the source {name:?} would be rejected as {}: a name has 1 to 256 bytes, holds no control character, \
+                 and does not begin with __",
+                reason.name()
+            );
+        }
+    }
+    Ok(())
 }
 
 fn kafka_config(args: &PublishArgs) -> config::Kafka {
@@ -215,6 +232,22 @@ mod tests {
             (Some("lobby"), Some("7"))
         );
         assert_eq!((&crops[1].source, &crops[1].track), (&None, &None));
+    }
+
+    #[test]
+    fn a_source_that_the_service_would_reject_is_refused() {
+        let crop = |source: &str| Crop {
+            path: "a.jpg".into(),
+            source: Some(source.into()),
+            track: None,
+        };
+        let lobby = ["lobby".to_owned()];
+        assert!(check_sources(&lobby, &[crop("cafe")]).is_ok());
+        for name in ["__unknown__", "", "a\nb", &"s".repeat(257)] {
+            let error = check_sources(&[name.to_owned()], &[]).unwrap_err();
+            assert!(error.to_string().contains("rejected as"), "{error}");
+            assert!(check_sources(&lobby, &[crop(name)]).is_err());
+        }
     }
 
     #[test]

@@ -116,11 +116,18 @@ fn sources(sources: &[Source]) -> Vec<Fault> {
                 "stands twice: give each source one entry",
             ));
         }
-        if source.id == SourceId::UNKNOWN || source.id.starts_with("__") {
+        if SourceId::is_reserved(&source.id) {
             faults.push(Fault::new(
                 &format!("source[{index}].id"),
                 format!("{:?}", source.id),
                 "names that begin with __ are demograph's own: choose another",
+            ));
+        }
+        if source.id.trim() != source.id || source.id.chars().any(char::is_control) {
+            faults.push(Fault::new(
+                &format!("source[{index}].id"),
+                format!("{:?}", source.id),
+                "no event has this name: remove spaces at its ends and control characters",
             ));
         }
         let basis = source.legal_basis.as_deref().unwrap_or_default().trim();

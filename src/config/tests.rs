@@ -75,6 +75,7 @@ fn contradictions_are_named_with_their_fix() {
         ("[windows]\nage_bands = [18, 25]", "begin with 0"),
         ("[http]\nlisten = \"0.0.0.0:9464\"", "http.insecure_listen"),
         ("[http]\nlisten = \"localhost\"", "127.0.0.1:9464"),
+        ("[[source]]\nid = \" lobby\"", "spaces at its ends"),
         (
             "[[source]]\nid = \"a\"\nattributes = [\"ethnicity\"]",
             "legal basis",

@@ -6,10 +6,12 @@
 mod envelope;
 mod image;
 mod jpeg;
+mod names;
 mod reject;
 
-pub use envelope::EVENT_TYPE;
+pub use envelope::source_id;
 pub use image::image;
+pub use names::{CONTENT_TYPE, EVENT_TYPE, Name, SPEC_VERSION, STRUCTURED};
 pub use reject::Reject;
 
 use crate::record::{Attributes, Crop, EventTime, Position, Record, SourceId, TrackId};
@@ -50,32 +52,44 @@ pub fn decode(record: &Record, limits: &Limits, policy: &impl Admit) -> Decoded 
         track: None,
         crop: Err(Reject::MalformedEvent),
     };
-    decoded.crop = envelope::open(record, limits)
-        .and_then(|envelope| fill(&mut decoded, record, (envelope, limits, policy)));
+    let envelope = envelope::open(record, limits);
+    decoded.crop = fill(&mut decoded, record, (envelope, limits, policy));
     decoded
 }
 
-/// Notes source, time and track as soon as each is known, so that a later reject is accounted for where it belongs.
+/// Notes source, time and track wherever each is known, so that a reject is accounted for where it belongs.
 fn fill(
     decoded: &mut Decoded,
     record: &Record,
     (envelope, limits, policy): (Envelope<'_>, &Limits, &impl Admit),
 ) -> Result<Crop, Reject> {
-    let source = envelope.source?;
-    let attributes = policy.admit(&source).ok_or(Reject::UnknownSource)?;
-    decoded.track = envelope.track.map(|track| track_id(&source, &track));
-    decoded.source = source;
+    let admitted = envelope.source.and_then(|source| {
+        let attributes = policy.admit(&source).ok_or(Reject::UnknownSource)?;
+        decoded.source = source;
+        Ok(attributes)
+    });
+    let time = envelope.time.and_then(|time| believe(time, record, limits));
+    if let Ok(time) = time {
+        decoded.time = time;
+    }
+    envelope.kind?;
+    let attributes = admitted?;
+    time?;
+    let track = envelope.track?;
+    decoded.track = track.map(|track| track_id(&decoded.source, &track));
+    image(&envelope.image?, limits, attributes)
+}
 
-    let time = envelope.time?;
+/// The time, if it can be true.
+fn believe(time: EventTime, record: &Record, limits: &Limits) -> Result<EventTime, Reject> {
     let latest = record
         .timestamp
         .unwrap_or(record.received)
         .plus(limits.future_max);
-    if time > latest {
-        return Err(Reject::FutureTime);
+    match time > latest {
+        true => Err(Reject::FutureTime),
+        false => Ok(time),
     }
-    decoded.time = time;
-    image(&envelope.image?, limits, attributes)
 }
 
 /// A track is a track of its source: two cameras may count from 1 each.

@@ -11,18 +11,16 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use rdkafka::{
-    ClientContext, Message, Offset, Statistics, TopicPartitionList,
+    ClientContext, Offset, Statistics, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol},
     error::KafkaError,
-    message::{BorrowedMessage, Headers},
     types::{RDKafkaErrorCode, RDKafkaRespErr},
 };
 
-use super::client;
+use super::{client, copy::copy};
 use crate::{
-    clock,
     config::{self, LostData, Start},
-    record::{EventTime, Position, Record},
+    record::Record,
 };
 
 /// How long a question to the broker may take.
@@ -281,36 +279,6 @@ impl Drop for Consumer {
     /// However it ends: the client waits for its assignment to be given up, and nobody polls any more.
     fn drop(&mut self) {
         self.client.context().closing.store(true, Ordering::SeqCst);
-    }
-}
-
-/// Copies the record out, so that the client's buffer is free at once.
-fn copy(message: &BorrowedMessage<'_>) -> Record {
-    let headers = message.headers().map_or_else(Vec::new, |headers| {
-        headers
-            .iter()
-            .map(|header| {
-                (
-                    header.key.to_owned(),
-                    header.value.unwrap_or_default().to_vec(),
-                )
-            })
-            .collect()
-    });
-    Record {
-        position: Position {
-            partition: message.partition(),
-            offset: message.offset(),
-        },
-        timestamp: message
-            .timestamp()
-            .to_millis()
-            .filter(|&millis| millis >= 0)
-            .map(EventTime),
-        received: clock::now(),
-        key: message.key().map(<[u8]>::to_vec),
-        headers,
-        payload: message.payload().unwrap_or_default().to_vec(),
     }
 }
 

@@ -6,6 +6,7 @@
 mod admin;
 mod client;
 mod consumer;
+mod copy;
 mod embedded;
 mod producer;
 

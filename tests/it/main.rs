@@ -25,6 +25,7 @@ mod object_store;
 mod observability;
 mod openvino;
 mod outage;
+mod producers;
 mod rebalance;
 mod secured;
 mod simulation;

@@ -120,14 +120,14 @@ fn record(rng: &mut StdRng, position: Position, now: i64) -> Record {
         _ => rng.random_range(20_000..90_000),
     };
     let time = jiff::Timestamp::from_millisecond(now - delay).unwrap();
-    headers.push(("ce_time".to_owned(), time.to_string().into_bytes()));
+    headers.push(("ce_time".to_owned(), Some(time.to_string().into_bytes())));
     let mut key = format!("cam-{source}");
     let mut payload = picture(rng.random());
     match rng.random_range(0..60) {
         0 => payload.truncate(payload.len() / 2),
         1 => payload.clear(),
         2 => key = "stranger".into(),
-        3 => headers[0].1 = b"soon".to_vec(),
+        3 => headers[0].1 = Some(b"soon".to_vec()),
         _ => {}
     }
     Record {

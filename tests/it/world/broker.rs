@@ -1,6 +1,7 @@
 //! Apache Kafka, one broker for the whole test binary; each test has a topic of its own.
 
 use std::{
+    borrow::Borrow,
     collections::{BTreeMap, BTreeSet},
     fs,
     net::{TcpListener, TcpStream},
@@ -128,11 +129,11 @@ impl Topic {
     }
 
     /// Sends events as they are, and waits until the broker has them all.
-    pub fn send(&self, events: impl IntoIterator<Item = Event>) {
+    pub fn send(&self, events: impl IntoIterator<Item = impl Borrow<Event>>) {
         let producer = Producer::connect(&self.client()).unwrap();
         let mut sent = 0;
         for event in events {
-            producer.send(&event).unwrap();
+            producer.send(event.borrow()).unwrap();
             sent += 1;
         }
         producer.flush(std::time::Duration::from_secs(30)).unwrap();
