@@ -23,6 +23,7 @@ pub(super) struct Envelope<'a> {
     pub source: Result<SourceId, Reject>,
     pub time: Result<EventTime, Reject>,
     pub track: Option<String>,
+    pub id: Option<String>,
     pub image: Result<Cow<'a, [u8]>, Reject>,
 }
 
@@ -31,11 +32,27 @@ pub(super) struct Envelope<'a> {
 struct Attributes {
     specversion: Option<String>,
     r#type: Option<String>,
+    id: Option<Id>,
     source: Option<String>,
     time: Option<String>,
     trackid: Option<String>,
     datacontenttype: Option<String>,
     data_base64: Option<String>,
+}
+
+/// The id in the JSON form. CloudEvents asks for a string; another kind of value is as good, for it is only compared.
+#[derive(Deserialize)]
+#[serde(from = "serde_json::Value")]
+struct Id(Option<String>);
+
+impl From<serde_json::Value> for Id {
+    fn from(value: serde_json::Value) -> Self {
+        Self(match value {
+            serde_json::Value::Null => None,
+            serde_json::Value::String(text) => Some(text),
+            other => Some(other.to_string()),
+        })
+    }
 }
 
 /// Reads the envelope; an error means that nothing in it can be trusted.
@@ -58,6 +75,10 @@ pub(super) fn open<'a>(record: &'a Record, limits: &Limits) -> Result<Envelope<'
         source: source(attributes.source.take(), record),
         time: time(attributes.time.as_deref(), record),
         track: attributes.trackid,
+        id: attributes
+            .id
+            .and_then(|id| id.0)
+            .filter(|id| !id.is_empty()),
         image,
     })
 }
@@ -67,6 +88,7 @@ fn binary(record: &Record, content_type: Option<String>) -> Attributes {
     Attributes {
         specversion: text("ce_specversion"),
         r#type: text("ce_type"),
+        id: text("ce_id").map(|id| Id(Some(id))),
         source: text("ce_source"),
         time: text("ce_time"),
         trackid: text("ce_trackid"),

@@ -26,6 +26,8 @@ const SETTINGS: Settings = Settings {
     pane: PANE,
     lateness_max: 15_000,
     idle_after: 40_000,
+    future_max: 60_000,
+    drops_duplicates: false,
     sources_max: 50,
     weighting: demograph::config::Weighting::People,
 };

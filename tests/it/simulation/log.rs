@@ -20,6 +20,7 @@ const LIMITS: Limits = Limits {
     payload_bytes_max: 10_000,
     image_side_max: 64,
     future_max: 60_000,
+    past_max: 30 * 86_400_000,
 };
 
 /// Source, pane, category -> votes.
@@ -166,6 +167,8 @@ fn observe(
         received: record.received,
         source: decoded.source,
         time: decoded.time,
+        stated: decoded.stated,
+        id: decoded.id,
         track: decoded.track,
         outcome,
     }
