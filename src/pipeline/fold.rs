@@ -117,7 +117,6 @@ impl Fold {
         let skipped = shard.skipped() - skipped;
         self.metrics.skipped_offsets.inc_by(skipped);
         let notes = shard.take_notes();
-        let mark = shard.windows().closed_until(&source);
         let Applied::Counted(outcome, released) = applied else {
             self.metrics
                 .records
@@ -137,6 +136,10 @@ impl Fold {
         }
         if has_place(&source, outcome) {
             let series = self.views.series(&source);
+            let shard = self.shards.get(&partition);
+            let mark = shard
+                .filter(|_| outcome == Outcome::Late)
+                .and_then(|shard| shard.windows().closed_until(&source));
             self.watch.record(&seen, outcome, (series, mark));
             self.check_keying(&source, partition);
         }

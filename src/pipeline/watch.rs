@@ -81,7 +81,7 @@ impl Watch {
     }
 
     /// Takes in what became of a record. `series` is the name under which its source has series, `mark` the time up to
-    /// which its panes are closed.
+    /// which its panes are closed, where it is late.
     pub(super) fn record(
         &mut self,
         seen: &Seen,

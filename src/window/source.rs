@@ -26,7 +26,8 @@ pub(super) struct SourceWindows {
     /// the allowed lateness, and further where the source fell silent.
     mark: EventTime,
     open: BTreeMap<EventTime, Pane>,
-    /// The newest event time of a face that was accepted; the earliest time before the first.
+    /// The newest event time of a face that was accepted; the earliest time before the first. Not saved: what a start
+    /// makes of the mark and the open panes is less than a pane older, so nothing becomes late by it.
     #[serde(skip, default = "never")]
     newest: EventTime,
     /// When that face was received, by the wall clock.
