@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     privacy::{ReleasedPane, release},
-    record::EventTime,
-    window::{ClosedPane, Observation, Outcome, PartitionWindows, Settings},
+    record::{EventTime, SourceId},
+    window::{ClosedPane, Note, Observation, Outcome, PartitionWindows, Settings},
 };
 
 /// When the state is written down, and when an outbox becomes files.
@@ -196,6 +196,11 @@ impl Shard {
         self.ledger.skipped
     }
 
+    /// What was noticed of records since the last call.
+    pub fn take_notes(&mut self) -> Vec<(SourceId, Note)> {
+        self.windows.take_notes()
+    }
+
     pub fn windows(&self) -> &PartitionWindows {
         &self.windows
     }
@@ -221,7 +226,7 @@ mod tests {
         config,
         infer::ModelFacts,
         privacy::Policy,
-        record::{Position, SourceId},
+        record::Position,
         state,
         window::{Categories, Evidence, Sources},
     };
@@ -230,6 +235,8 @@ mod tests {
         pane: 10_000,
         lateness_max: 0,
         idle_after: 30_000,
+        future_max: 60_000,
+        drops_duplicates: false,
         weighting: crate::config::Weighting::People,
         sources_max: 10,
     };
@@ -267,6 +274,8 @@ mod tests {
             received: EventTime(time),
             source: SourceId::new("cam"),
             time: EventTime(time),
+            stated: None,
+            id: None,
             track: None,
             outcome: Ok(Evidence::default()),
         }

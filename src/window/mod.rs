@@ -11,6 +11,7 @@ mod ring;
 mod rolling;
 mod source;
 mod tally;
+mod track;
 
 pub use accounting::Accounting;
 pub use categories::Categories;
@@ -19,11 +20,12 @@ pub use partition::{PartitionWindows, Sources};
 pub use rolling::{Rolling, Shares, View};
 pub use source::Outcome;
 pub use tally::{Evidence, Tally, TrackEvidence};
+pub use track::Note;
 
 use crate::{
     config::Weighting,
     decode::Reject,
-    record::{EventTime, Position, SourceId, TrackId},
+    record::{EventId, EventTime, Position, SourceId, TrackId},
 };
 
 /// A record after inference.
@@ -33,7 +35,11 @@ pub struct Observation {
     /// The wall clock when the record was polled.
     pub received: EventTime,
     pub source: SourceId,
+    /// When it counts: of a face, when it was seen; of a reject, a time that can be.
     pub time: EventTime,
+    /// What the event says of its time, whether that can be or not.
+    pub stated: Option<EventTime>,
+    pub id: Option<EventId>,
     pub track: Option<TrackId>,
     pub outcome: Result<Evidence, Reject>,
 }
@@ -44,6 +50,10 @@ pub struct Settings {
     pub pane: i64,
     pub lateness_max: i64,
     pub idle_after: i64,
+    /// How far an event time may lie beyond the wall clock.
+    pub future_max: i64,
+    /// Whether an event is counted once only, however often it comes.
+    pub drops_duplicates: bool,
     /// Sources with state of their own, a partition.
     pub sources_max: usize,
     /// What a vote is.
@@ -59,3 +69,5 @@ impl Settings {
 
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod laws_of_time;
