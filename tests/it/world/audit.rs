@@ -24,11 +24,7 @@ pub struct Audit {
 
 /// Records in the table, whatever became of them.
 pub fn counted(out: &Path) -> i64 {
-    let rows = windows(
-        out,
-        "sum(faces + late + rejected)::BIGINT AS records",
-        "",
-    );
+    let rows = windows(out, "sum(faces + late + rejected)::BIGINT AS records", "");
     rows.first().map_or(0, |row| number(row, "records"))
 }
 
