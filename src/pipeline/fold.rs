@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::{
     Meaning, audience,
     feed::{Beginning, Feed, Numbered, Order, Tick},
-    watch::{Seen, Watch},
+    sources::{Seen, Watch},
     write::Task,
 };
 use crate::{

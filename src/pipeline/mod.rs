@@ -12,8 +12,8 @@ mod audience;
 mod feed;
 mod fold;
 mod read;
+mod sources;
 mod tables;
-mod watch;
 mod work;
 mod write;
 
@@ -182,7 +182,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         metrics: metrics.clone(),
         shards: Default::default(),
         seen: Default::default(),
-        watch: watch::Watch::new(metrics.clone()),
+        watch: sources::Watch::new(metrics.clone()),
     };
     let writer = write::Writer {
         input: from_fold,

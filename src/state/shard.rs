@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     Terms,
     checkpoint::{self, Ledger, Saved},
+    wire,
 };
 use crate::{
     privacy::{ReleasedPane, release},
@@ -162,11 +163,13 @@ impl Shard {
     /// The state as it is. `publish` takes the outbox out of it.
     pub fn checkpoint(&mut self, now: EventTime, publish: bool) -> Checkpoint {
         let publish = publish && !self.outbox.is_empty();
-        let saved = checkpoint::encode_saved(
-            (&self.terms, &self.ledger),
-            self.windows.sources(),
-            (&self.outbox, publish),
-        );
+        let saved = wire::write(checkpoint::Parts {
+            terms: &self.terms,
+            ledger: &self.ledger,
+            sources: self.windows.sources(),
+            outbox: &self.outbox,
+            publish,
+        });
         self.last_checkpoint = Some(now);
         self.is_changed = false;
         let publication = publish.then(|| {
@@ -224,9 +227,10 @@ mod tests {
     use super::*;
     use crate::{
         config,
+        decode::Reject,
         infer::ModelFacts,
         privacy::Policy,
-        record::Position,
+        record::{EventId, Position},
         state,
         window::{Categories, Evidence, Sources},
     };
@@ -282,7 +286,7 @@ mod tests {
     }
 
     fn saved(checkpoint: &Checkpoint) -> Saved {
-        postcard::from_bytes(&checkpoint.saved).unwrap()
+        Saved::decode(&checkpoint.saved).unwrap()
     }
 
     #[test]
@@ -320,6 +324,24 @@ mod tests {
         assert_eq!(again.apply(face(7, 0)), Applied::Replayed);
         let second = saved(&again.checkpoint(EventTime(0), false));
         assert_eq!(second, first);
+    }
+
+    #[test]
+    fn an_event_is_known_again_behind_a_restart() {
+        let settings = Settings {
+            drops_duplicates: true,
+            ..SETTINGS
+        };
+        let event = |offset| Observation {
+            id: Some(EventId::of(b"0b1e")),
+            ..face(offset, 1_000)
+        };
+        let mut shard = Shard::begin(3, Start::At(5), (settings, terms("m@1")), EventTime(0));
+        shard.apply(event(5));
+        let start = Start::Resumed(Box::new(saved(&shard.checkpoint(EventTime(0), false))));
+        let mut again = Shard::begin(3, start, (settings, terms("m@1")), EventTime(0));
+        let rejected = Outcome::Rejected(Reject::Duplicate);
+        assert_eq!(again.apply(event(6)), Applied::Counted(rejected, vec![]));
     }
 
     #[test]

@@ -15,12 +15,15 @@ mod track;
 
 pub use accounting::Accounting;
 pub use categories::Categories;
+pub(crate) use pane::OpenPane;
 pub use pane::{ClosedBy, ClosedPane, Unit};
 pub use partition::{PartitionWindows, Sources};
 pub use rolling::{Rolling, Shares, View};
 pub use source::Outcome;
+pub(crate) use source::SourceWindows;
 pub use tally::{Evidence, Tally, TrackEvidence};
 pub use track::Note;
+pub(crate) use track::Track;
 
 use crate::{
     config::Weighting,

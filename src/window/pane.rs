@@ -81,21 +81,20 @@ pub(super) struct PaneName {
 }
 
 /// An open pane.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct Pane {
-    accounting: Accounting,
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct OpenPane {
+    pub(crate) accounting: Accounting,
     /// The votes of faces that vote for themselves.
-    faces: Tally,
-    faces_voted: u64,
-    tracks: HashMap<TrackId, Track>,
+    pub(crate) faces: Tally,
+    pub(crate) faces_voted: u64,
+    pub(crate) tracks: HashMap<TrackId, Track>,
     /// When its last face was received, by the wall clock; while it has none, its first record.
-    pub(super) touched: EventTime,
+    pub(crate) touched: EventTime,
     /// The events that it holds, where they are to be known again.
-    #[serde(skip)]
-    ids: HashSet<EventId>,
+    pub(crate) ids: HashSet<EventId>,
 }
 
-impl Pane {
+impl OpenPane {
     pub(super) fn records(&self) -> u64 {
         self.accounting.records()
     }

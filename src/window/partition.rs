@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     ClosedBy, ClosedPane, Note, Observation, Settings,
-    pane::{Pane, PaneName},
+    pane::{OpenPane, PaneName},
     source::{Outcome, SourceWindows},
 };
 use crate::{
@@ -32,8 +30,8 @@ const FORGET_AFTER: i64 = 3_600_000;
 const LOOK_EVERY: i64 = 1_000;
 
 /// What of [`PartitionWindows`] outlives the process: every source's watermark and open panes.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Sources(BTreeMap<SourceId, SourceWindows>);
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sources(pub(crate) BTreeMap<SourceId, SourceWindows>);
 
 impl Sources {
     pub fn open_panes(&self) -> usize {
@@ -149,7 +147,7 @@ impl PartitionWindows {
     fn close(
         &mut self,
         by: ClosedBy,
-        mut take: impl FnMut(&mut SourceWindows) -> Vec<(EventTime, Pane)>,
+        mut take: impl FnMut(&mut SourceWindows) -> Vec<(EventTime, OpenPane)>,
     ) -> Vec<ClosedPane> {
         let taken: Vec<_> = self
             .sources
@@ -166,7 +164,7 @@ impl PartitionWindows {
     fn name(
         &self,
         source: &SourceId,
-        panes: Vec<(EventTime, Pane)>,
+        panes: Vec<(EventTime, OpenPane)>,
         by: ClosedBy,
     ) -> Vec<ClosedPane> {
         panes

@@ -6,9 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Evidence, Note, Observation, Settings, pane::Pane};
+use super::{Evidence, Note, Observation, Settings, pane::OpenPane};
 use crate::{
     decode::Reject,
     record::{EventId, EventTime},
@@ -20,23 +18,16 @@ const REJECT_PANES_MAX: usize = 256;
 const IDS_MAX: usize = 50_000;
 
 /// Cameras have clocks of their own, so each source has a mark of its own.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct SourceWindows {
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SourceWindows {
     /// Panes that end here or earlier are closed for good; what belongs to them is late. The newest event time less
     /// the allowed lateness, and further where the source fell silent.
-    mark: EventTime,
-    open: BTreeMap<EventTime, Pane>,
-    /// The newest event time of a face that was accepted; the earliest time before the first. Not saved: what a start
-    /// makes of the mark and the open panes is less than a pane older, so nothing becomes late by it.
-    #[serde(skip, default = "never")]
-    newest: EventTime,
+    pub(crate) mark: EventTime,
+    pub(crate) open: BTreeMap<EventTime, OpenPane>,
+    /// The newest event time of a face that was accepted; the earliest time before the first.
+    pub(crate) newest: EventTime,
     /// When that face was received, by the wall clock.
-    #[serde(skip, default = "never")]
-    heard: EventTime,
-}
-
-fn never() -> EventTime {
-    EventTime::MIN
+    pub(crate) heard: EventTime,
 }
 
 /// What became of a record.
@@ -57,7 +48,7 @@ impl SourceWindows {
         }
     }
 
-    /// What was saved without its newest face had one where its newest pane with faces begins, or later, and at its mark.
+    /// What version 1 saved, without its newest face, had one where its newest pane with faces begins, or later, and at its mark.
     pub(super) fn resume(&mut self) {
         if self.newest > EventTime::MIN {
             return;
@@ -88,7 +79,7 @@ impl SourceWindows {
 
     /// Records in the open panes.
     pub(super) fn records(&self) -> u64 {
-        self.open.values().map(Pane::records).sum()
+        self.open.values().map(OpenPane::records).sum()
     }
 
     /// Counts a record in the pane of its time; in the oldest open one if that is closed already.
@@ -186,13 +177,13 @@ impl SourceWindows {
 
     fn remembered(&self, settings: &Settings) -> usize {
         match settings.drops_duplicates {
-            true => self.open.values().map(Pane::ids).sum(),
+            true => self.open.values().map(OpenPane::ids).sum(),
             false => 0,
         }
     }
 
     /// Takes out the panes that the mark has passed.
-    pub(super) fn close_passed(&mut self, settings: &Settings) -> Vec<(EventTime, Pane)> {
+    pub(super) fn close_passed(&mut self, settings: &Settings) -> Vec<(EventTime, OpenPane)> {
         let mut passed = Vec::new();
         while let Some(entry) = self.open.first_entry() {
             if entry.key().plus(settings.pane) > self.mark {
@@ -209,13 +200,13 @@ impl SourceWindows {
         &mut self,
         now: EventTime,
         settings: &Settings,
-    ) -> Vec<(EventTime, Pane)> {
+    ) -> Vec<(EventTime, OpenPane)> {
         let own_clock = match self.newest {
             EventTime::MIN => now,
             newest => newest.plus(now.0.saturating_sub(self.heard.0)),
         };
         let end = |start: EventTime| start.plus(settings.pane);
-        let is_idle = |pane: &Pane| pane.touched.plus(settings.idle_after) <= now;
+        let is_idle = |pane: &OpenPane| pane.touched.plus(settings.idle_after) <= now;
         let has_passed = |start, clock| end(start).plus(settings.lateness_max) <= clock;
         let last = self
             .open
@@ -226,7 +217,7 @@ impl SourceWindows {
         let mark = self.mark;
         // What nobody could have seen yet was opened by a clock that was wrong.
         let beyond = now.plus(settings.future_max);
-        let is_done = |start, pane: &Pane| {
+        let is_done = |start, pane: &OpenPane| {
             end(start) <= mark
                 || is_idle(pane)
                     && (has_passed(start, own_clock)
@@ -239,14 +230,14 @@ impl SourceWindows {
     }
 
     /// Takes out every pane.
-    pub(super) fn close_all(&mut self, settings: &Settings) -> Vec<(EventTime, Pane)> {
+    pub(super) fn close_all(&mut self, settings: &Settings) -> Vec<(EventTime, OpenPane)> {
         let last = self.open.last_key_value();
         self.pass(last.map(|(start, _)| start.plus(settings.pane)));
         self.cut()
     }
 
     /// Takes out every pane without closing any: what comes later may begin them again.
-    pub(super) fn cut(&mut self) -> Vec<(EventTime, Pane)> {
+    pub(super) fn cut(&mut self) -> Vec<(EventTime, OpenPane)> {
         std::mem::take(&mut self.open).into_iter().collect()
     }
 

@@ -25,9 +25,9 @@ pub enum Note {
     Forgotten,
 }
 
-/// What the crops of one track say, and how many there are.
+/// What the crops of one track say, and how many there are. Saved is the evidence alone.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Track {
+pub(crate) struct Track {
     pub evidence: TrackEvidence,
     // For notes only: they may begin anew after a restart.
     #[serde(skip)]
