@@ -19,6 +19,7 @@ const LIMITS: Limits = Limits {
     payload_bytes_max: 1 << 20,
     image_side_max: 2048,
     future_max: 0,
+    past_max: i64::MAX,
 };
 
 fn main() -> anyhow::Result<()> {

@@ -19,6 +19,7 @@ const LIMITS: Limits = Limits {
     payload_bytes_max: 512 * 1024,
     image_side_max: 2048,
     future_max: 60_000,
+    past_max: 30 * 86_400_000,
 };
 
 /// What became of an input: accepted, or the reason why not.

@@ -16,9 +16,11 @@ use prometheus::{
 mod audience;
 mod known;
 mod sample;
+mod sources;
 
 pub use audience::{Audience, put};
 pub use sample::Sample;
+pub use sources::{DUPLICATES_LIMIT, Sources, tracks};
 
 /// What became of a record; the values of the label `outcome`.
 pub mod outcome {
@@ -39,7 +41,7 @@ pub mod rebalance {
     pub const ALL: [&str; 4] = [ASSIGNED, REVOKED, LOST, DEPOSED];
 }
 
-/// The limit on sources with series of their own; the value of the label `limit`.
+/// The limit on sources with series of their own; a value of the label `limit`.
 pub const SOURCE_SERIES_LIMIT: &str = "http.source_series_max";
 
 /// The stages of the path; the values of the label `stage`.
@@ -87,6 +89,7 @@ pub struct Metrics {
     pub rows_written: IntCounterVec,
     pub bytes_written: IntCounterVec,
 
+    pub sources: Sources,
     pub audience: Audience,
 }
 
@@ -274,6 +277,7 @@ impl Metrics {
                 ),
             ),
 
+            sources: Sources::declare(r),
             audience: Audience::declare(r),
             names: declared.names.into(),
             whole: Arc::default(),

@@ -80,11 +80,26 @@ pub struct TrackId(u64);
 
 impl TrackId {
     pub fn of(name: &[u8]) -> Self {
-        let digest = Sha256::digest(name);
-        let mut head = [0; 8];
-        head.copy_from_slice(&digest[..8]);
-        Self(u64::from_le_bytes(head))
+        Self(head(name))
     }
+}
+
+/// An event, as its producer names it. Only a hash is kept, to know the event again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EventId(u64);
+
+impl EventId {
+    pub fn of(name: &[u8]) -> Self {
+        Self(head(name))
+    }
+}
+
+/// The first eight bytes of the hash.
+fn head(name: &[u8]) -> u64 {
+    let digest = Sha256::digest(name);
+    let mut head = [0; 8];
+    head.copy_from_slice(&digest[..8]);
+    u64::from_le_bytes(head)
 }
 
 impl fmt::Debug for TrackId {

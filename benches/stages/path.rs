@@ -91,6 +91,7 @@ fn through_workers(records: Vec<Numbered<Record>>) {
             payload_bytes_max: 512 * 1024,
             image_side_max: 2048,
             future_max: 60_000,
+            past_max: 30 * 86_400_000,
         },
         meaning: meaning.clone(),
         input: from_read.clone(),

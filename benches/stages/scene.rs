@@ -24,6 +24,8 @@ pub const SETTINGS: Settings = Settings {
     pane: 10_000,
     lateness_max: 10_000,
     idle_after: 30_000,
+    future_max: 60_000,
+    drops_duplicates: false,
     sources_max: 10_000,
     weighting: config::Weighting::People,
 };
@@ -94,6 +96,8 @@ impl Scene {
                     received: time,
                     source: source.clone(),
                     time,
+                    stated: None,
+                    id: None,
                     track: Some(TrackId::of(track.as_bytes())),
                     outcome: Ok(terms.categories.evidence(&estimate(&mut random))),
                 });

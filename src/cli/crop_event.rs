@@ -155,6 +155,7 @@ mod tests {
                 payload_bytes_max: 512 * 1024,
                 image_side_max: 2048,
                 future_max: 60_000,
+                past_max: 30 * 86_400_000,
             };
             let decoded = decode::decode(&record, &limits, &All);
             assert_eq!(decoded.source.as_str(), "lobby");

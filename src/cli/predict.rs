@@ -208,6 +208,7 @@ pub(super) fn limits() -> Limits {
         payload_bytes_max: limits.payload_bytes_max,
         image_side_max: limits.image_side_max,
         future_max: 0,
+        past_max: i64::MAX,
     }
 }
 

@@ -71,6 +71,16 @@ fn windows(config: &Config) -> Vec<Fault> {
             Fault::new("windows.rolling", span, fix)
         }));
     }
+    if windows.past_max < windows.lateness_max {
+        faults.push(Fault::new(
+            "windows.past_max",
+            windows.past_max,
+            format!(
+                "faces that lateness_max allows would be rejected: write {} or more",
+                windows.lateness_max
+            ),
+        ));
+    }
     let bands = &windows.age_bands;
     if bands.first() != Some(&0) || bands.windows(2).any(|pair| pair[0] >= pair[1]) {
         faults.push(Fault::new(

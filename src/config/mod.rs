@@ -11,7 +11,7 @@ mod values;
 
 pub use fault::{Fault, Faults, read_checked};
 pub use sections::{
-    Estimates, Http, Inference, Kafka, Limits, LostData, Model, OnStop, Output, Policy,
+    Duplicates, Estimates, Http, Inference, Kafka, Limits, LostData, Model, OnStop, Output, Policy,
     PrecisionChoice, Provider, Source, Start, State, UnknownSources, Weighting, Windows,
 };
 pub use values::{Span, Text};

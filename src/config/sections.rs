@@ -161,10 +161,17 @@ pub struct Windows {
     pub pane: Span,
     /// How much later than the newest face of its source a face may arrive and still be counted.
     pub lateness_max: Span,
-    /// A source that sent nothing for so long (wall clock) has its open panes closed.
+    /// A source that sent no face for so long (wall clock) has its open panes closed, once they have passed by its own
+    /// clock.
     pub idle_after: Span,
-    /// How far event time may run ahead of the record's timestamp; beyond it the event is rejected.
+    /// How far event time may run ahead of the record's timestamp and of its receipt; beyond it the event is rejected.
     pub future_max: Span,
+    /// How far event time may lie before the record's receipt; an older event is rejected. To read an old topic again,
+    /// write more than its age, such as "3650d".
+    pub past_max: Span,
+    /// What becomes of an event that comes again with the same `ce_id` while its pane is open: "count" (it counts
+    /// again) or "drop" (it is rejected as a duplicate; each face of a source must have an id of its own).
+    pub duplicates: Duplicates,
     /// Rolling views in /metrics, as sums of released panes; each a multiple of the pane.
     #[schemars(length(min = 1, max = 8))]
     pub rolling: Vec<Span>,
@@ -172,11 +179,22 @@ pub struct Windows {
     /// stays longer counts more).
     pub weighting: Weighting,
     /// What becomes of open panes on SIGTERM: "keep" (the next start goes on with them) or "close" (they are closed and
-    /// published, for a stream that has ended; faces that come for them later are late).
+    /// published, for a stream that has ended; what comes for them later is late, or begins another row).
     pub on_stop: OnStop,
     /// The first age of every band; the first band begins at 0, the last one is open.
     #[schemars(length(min = 1, max = 32))]
     pub age_bands: Vec<u32>,
+}
+
+/// What becomes of an event that comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Duplicates {
+    /// It counts again.
+    #[default]
+    Count,
+    /// It is rejected.
+    Drop,
 }
 
 /// What becomes of open panes when the service is told to stop.
@@ -197,6 +215,8 @@ impl Default for Windows {
             lateness_max: Span::seconds(10),
             idle_after: Span::seconds(30),
             future_max: Span::seconds(60),
+            past_max: Span::seconds(30 * 86_400),
+            duplicates: Duplicates::Count,
             rolling: vec![Span::seconds(60), Span::seconds(300), Span::seconds(3600)],
             weighting: Weighting::People,
             on_stop: OnStop::Keep,

@@ -71,6 +71,7 @@ fn contradictions_are_named_with_their_fix() {
             "[windows]\npane = \"1m\"\nrolling = [\"90s\"]",
             "windows.rolling = 90s",
         ),
+        ("[windows]\npast_max = \"5s\"", "windows.past_max = 5s"),
         ("[windows]\nage_bands = [0, 12, 18]", "policy.minors_detail"),
         ("[windows]\nage_bands = [18, 25]", "begin with 0"),
         ("[http]\nlisten = \"0.0.0.0:9464\"", "http.insecure_listen"),

@@ -34,6 +34,7 @@ pub(super) struct Envelope<'a> {
     pub kind: Result<(), Reject>,
     pub source: Result<SourceId, Reject>,
     pub time: Result<EventTime, Reject>,
+    pub id: Result<Option<String>, Reject>,
     /// `None`: nobody is tracked.
     pub track: Result<Option<String>, Reject>,
     pub image: Result<Cow<'a, [u8]>, Reject>,
@@ -98,6 +99,7 @@ fn envelope<'a>(
         kind: form.and_then(|()| check_version(&attributes)),
         source: source(&attributes, record),
         time: time(&attributes, record),
+        id: id(&attributes),
         track: track(&attributes),
         image: image.and_then(|image| {
             content::check(attributes.get(Name::DataContentType)).map(|()| image)
@@ -152,6 +154,12 @@ fn time(attributes: &Attributes<'_>, record: &Record) -> Result<EventTime, Rejec
         Err(Unreadable::NoText) => Err(Reject::InvalidTime),
         Err(Unreadable::TwoValues) => Err(Reject::MalformedEvent),
     }
+}
+
+/// An empty id names no event.
+fn id(attributes: &Attributes<'_>) -> Result<Option<String>, Reject> {
+    let id = attributes.text(Name::Id)?;
+    Ok(id.filter(|id| !id.is_empty()).map(str::to_owned))
 }
 
 fn track(attributes: &Attributes<'_>) -> Result<Option<String>, Reject> {

@@ -14,7 +14,7 @@ pub use image::image;
 pub use names::{CONTENT_TYPE, EVENT_TYPE, Name, SPEC_VERSION, STRUCTURED};
 pub use reject::Reject;
 
-use crate::record::{Attributes, Crop, EventTime, Position, Record, SourceId, TrackId};
+use crate::record::{Attributes, Crop, EventId, EventTime, Position, Record, SourceId, TrackId};
 use envelope::Envelope;
 
 /// A record after decoding: always accountable (source, time), with a crop or the reason why there is none.
@@ -23,8 +23,12 @@ pub struct Decoded {
     pub position: Position,
     /// [`SourceId::unknown`] where the record names none, or one that the policy does not know.
     pub source: SourceId,
-    /// When the face was seen. For a reject without a usable time: the record's timestamp, else when it was received.
+    /// When the face was seen. For a reject without a time that can be: the record's timestamp if that can be, else
+    /// when it was received.
     pub time: EventTime,
+    /// What the event says of its time, whether that can be or not.
+    pub stated: Option<EventTime>,
+    pub id: Option<EventId>,
     pub track: Option<TrackId>,
     pub crop: Result<Crop, Reject>,
 }
@@ -34,8 +38,27 @@ pub struct Decoded {
 pub struct Limits {
     pub payload_bytes_max: usize,
     pub image_side_max: u32,
-    /// How far event time may run ahead of the record's timestamp, in milliseconds.
+    /// How far event time may run ahead of the record's timestamp, and of its receipt, in milliseconds.
     pub future_max: i64,
+    /// How far event time may lie before the record's receipt, in milliseconds.
+    pub past_max: i64,
+}
+
+impl Limits {
+    /// Whether a face of this record can have been seen then: not after the record was sent, nor after it was received,
+    /// nor too long ago. A timestamp that is too old itself says nothing.
+    fn check_time(&self, time: EventTime, record: &Record) -> Result<(), Reject> {
+        let oldest = record.received.minus(self.past_max);
+        let sent = record.timestamp.filter(|&sent| sent >= oldest);
+        let latest = sent.map_or(record.received, |sent| sent.min(record.received));
+        if time > latest.plus(self.future_max) {
+            Err(Reject::FutureTime)
+        } else if time < oldest {
+            Err(Reject::PastTime)
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// Which attributes the policy allows for a source; `None` denies the source.
@@ -45,10 +68,14 @@ pub trait Admit {
 
 /// Decodes one record.
 pub fn decode(record: &Record, limits: &Limits, policy: &impl Admit) -> Decoded {
+    let sent = record.timestamp;
+    let plausible = sent.filter(|&sent| limits.check_time(sent, record).is_ok());
     let mut decoded = Decoded {
         position: record.position,
         source: SourceId::unknown(),
-        time: record.timestamp.unwrap_or(record.received),
+        time: plausible.unwrap_or(record.received),
+        stated: None,
+        id: None,
         track: None,
         crop: Err(Reject::MalformedEvent),
     };
@@ -57,7 +84,7 @@ pub fn decode(record: &Record, limits: &Limits, policy: &impl Admit) -> Decoded 
     decoded
 }
 
-/// Notes source, time and track wherever each is known, so that a reject is accounted for where it belongs.
+/// Notes source, time, id and track wherever each is known, so that a reject is accounted for where it belongs.
 fn fill(
     decoded: &mut Decoded,
     record: &Record,
@@ -66,35 +93,32 @@ fn fill(
     let admitted = envelope.source.and_then(|source| {
         let attributes = policy.admit(&source).ok_or(Reject::UnknownSource)?;
         decoded.source = source;
+        decoded.stated = envelope.time.ok();
         Ok(attributes)
     });
-    let time = envelope.time.and_then(|time| believe(time, record, limits));
-    if let Ok(time) = time {
+    let time = envelope.time.and_then(|time| {
+        limits.check_time(time, record)?;
         decoded.time = time;
-    }
+        Ok(())
+    });
     envelope.kind?;
     let attributes = admitted?;
     time?;
+    let id = envelope.id?;
+    decoded.id = id.map(|id| event_id(&decoded.source, &id));
     let track = envelope.track?;
     decoded.track = track.map(|track| track_id(&decoded.source, &track));
     image(&envelope.image?, limits, attributes)
 }
 
-/// The time, if it can be true.
-fn believe(time: EventTime, record: &Record, limits: &Limits) -> Result<EventTime, Reject> {
-    let latest = record
-        .timestamp
-        .unwrap_or(record.received)
-        .plus(limits.future_max);
-    match time > latest {
-        true => Err(Reject::FutureTime),
-        false => Ok(time),
-    }
-}
-
 /// A track is a track of its source: two cameras may count from 1 each.
 fn track_id(source: &SourceId, track: &str) -> TrackId {
     TrackId::of(format!("{source}\0{track}").as_bytes())
+}
+
+/// An id is an id of its source, as CloudEvents has it.
+fn event_id(source: &SourceId, id: &str) -> EventId {
+    EventId::of(format!("{source}\0{id}").as_bytes())
 }
 
 #[cfg(test)]

@@ -28,9 +28,9 @@ pub enum Reject {
     NoTime,
     /// `ce_time` cannot be read.
     InvalidTime,
-    /// The event says it happened later than the record's timestamp plus `windows.future_max`.
+    /// The event says it happened later than `windows.future_max` after the record's timestamp or its receipt.
     FutureTime,
-    /// The event says it happened longer ago than `windows.past_max`.
+    /// The event says it happened longer than `windows.past_max` before the record's receipt.
     PastTime,
     /// Neither `ce_source` nor a key, or the one that counts is empty.
     NoSource,

@@ -12,6 +12,7 @@ const LIMITS: Limits = Limits {
     payload_bytes_max: 512 * 1024,
     image_side_max: 2048,
     future_max: 60_000,
+    past_max: 30 * 86_400_000,
 };
 
 /// Knows the source `cam`.
@@ -124,6 +125,96 @@ fn png_and_webp_are_decoded_whatever_was_declared() {
         let crop = decoded.crop.unwrap();
         assert_eq!((crop.width, crop.height), (40, 30));
     }
+}
+
+/// The reject and the time under which it is accounted for, of a record with this timestamp and `ce_time`.
+fn timed(timestamp: i64, stated: Option<&str>) -> (Option<Reject>, i64) {
+    let headers: Vec<_> = stated.map(|time| ("ce_time", time)).into_iter().collect();
+    let mut record = record(&headers, jpeg());
+    record.timestamp = Some(EventTime(timestamp));
+    record.received = NOW;
+    let decoded = decode(&record, &LIMITS, &OnlyCam);
+    (decoded.crop.err(), decoded.time.0)
+}
+
+/// 2026-03-01T00:00:00Z
+const NOW: EventTime = EventTime(1_772_323_200_000);
+
+#[test]
+fn no_timestamp_is_believed_that_lies_beyond_the_wall_clock() {
+    let second = 1_000;
+    for (ahead, reject) in [
+        (59, None),
+        (61, Some(Reject::FutureTime)),
+        (3_000, Some(Reject::FutureTime)),
+    ] {
+        let timestamp = NOW.0 + ahead * second;
+        let time = if reject.is_some() { NOW.0 } else { timestamp };
+        assert_eq!(timed(timestamp, None), (reject, time), "{ahead} s ahead");
+    }
+    // A record of 2099 is accounted for when it was received.
+    let far = 4_070_908_800_000;
+    assert_eq!(timed(far, None), (Some(Reject::FutureTime), NOW.0));
+    let stated = Some("2099-01-01T00:00:00Z");
+    assert_eq!(timed(far, stated), (Some(Reject::FutureTime), NOW.0));
+    assert_eq!(
+        timed(NOW.0 - 5, stated),
+        (Some(Reject::FutureTime), NOW.0 - 5)
+    );
+    // A timestamp that is wrong harms no time that is right.
+    for timestamp in [far, 0, 1_772_323_200] {
+        let right = Some("2026-03-01T00:00:00Z");
+        assert_eq!(timed(timestamp, right), (None, NOW.0), "{timestamp}");
+    }
+}
+
+#[test]
+fn what_is_older_than_past_max_is_rejected() {
+    assert_eq!(timed(0, None), (Some(Reject::PastTime), NOW.0));
+    assert_eq!(
+        timed(NOW.0, Some("1970-01-01T00:00:00Z")),
+        (Some(Reject::PastTime), NOW.0)
+    );
+    let month = 30 * 86_400_000;
+    assert_eq!(timed(NOW.0 - month, None), (None, NOW.0 - month));
+    assert_eq!(timed(NOW.0 - month - 1, None).0, Some(Reject::PastTime));
+}
+
+#[test]
+fn an_old_topic_is_read_again_where_the_config_says_so() {
+    let mut record = record(&[("ce_time", "2019-06-01T12:00:00Z")], jpeg());
+    record.timestamp = Some(EventTime(1_559_390_400_000));
+    record.received = NOW;
+    let limits = Limits {
+        past_max: 3_650 * 86_400_000,
+        ..LIMITS
+    };
+    let decoded = decode(&record, &limits, &OnlyCam);
+    assert!(decoded.crop.is_ok());
+    assert_eq!(decoded.time, EventTime(1_559_390_400_000));
+}
+
+#[test]
+fn a_time_that_cannot_be_is_kept_beside_the_one_that_counts() {
+    let mut record = record(&[("ce_time", "2026-03-01T00:50:00Z")], jpeg());
+    record.timestamp = Some(NOW);
+    record.received = NOW;
+    let decoded = decode(&record, &LIMITS, &OnlyCam);
+    assert_eq!(decoded.stated, Some(NOW.plus(50 * 60_000)));
+    assert_eq!((decoded.time, decoded.source.as_str()), (NOW, "cam"));
+}
+
+#[test]
+fn an_id_is_the_same_in_both_forms_and_belongs_to_its_source() {
+    let id = |record: &Record| decode(record, &LIMITS, &OnlyCam).id;
+    let binary = id(&record(&[("ce_id", "7")], jpeg()));
+    assert_eq!(binary, Some(EventId::of(b"cam\x007")));
+    for json in [serde_json::json!("7"), serde_json::json!(7)] {
+        let event = serde_json::json!({ "id": json, "source": "cam", "data_base64": "" });
+        assert_eq!(id(&structured(event)), binary);
+    }
+    assert_eq!(id(&record(&[], jpeg())), None);
+    assert_eq!(id(&record(&[("ce_id", "")], jpeg())), None);
 }
 
 /// A JPEG of one colour.

@@ -145,6 +145,7 @@ fn read_case(folder: &Path, test: &SelfTest, manifest: &Manifest) -> anyhow::Res
         payload_bytes_max: usize::MAX,
         image_side_max: SELF_TEST_SIDE_MAX,
         future_max: 0,
+        past_max: i64::MAX,
     };
     let crop =
         decode::image(&bytes, &limits, Attribute::ALL.into_iter().collect()).map_err(|reason| {

@@ -34,6 +34,7 @@ fn composites(attributes: Attributes) -> Vec<(Crop, [String; 3])> {
         payload_bytes_max: 1 << 20,
         image_side_max: 2048,
         future_max: 0,
+        past_max: i64::MAX,
     };
     let mut labels = csv::Reader::from_path(folder.join("labels.csv")).unwrap();
     labels

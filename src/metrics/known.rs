@@ -1,7 +1,7 @@
 //! The series whose labels are known beforehand, at zero from the start: the first event is then a step that
 //! `rate` and `increase` see, and a panel says "none so far" rather than "no data".
 
-use super::{Metrics, SOURCE_SERIES_LIMIT, outcome, rebalance, stage};
+use super::{DUPLICATES_LIMIT, Metrics, SOURCE_SERIES_LIMIT, outcome, rebalance, stage, tracks};
 use crate::{decode::Reject, record::Attribute, sink::Table, window::ClosedBy};
 
 impl Metrics {
@@ -28,7 +28,13 @@ impl Metrics {
         for attribute in Attribute::ALL {
             self.suppressed_panes.with_label_values(&[attribute.name()]);
         }
-        self.limit_hits.with_label_values(&[SOURCE_SERIES_LIMIT]);
+        for limit in [SOURCE_SERIES_LIMIT, DUPLICATES_LIMIT] {
+            self.limit_hits.with_label_values(&[limit]);
+        }
+        for reason in [tracks::MANY_FACES, tracks::SAME_INSTANT] {
+            let tracks = &self.sources.implausible_tracks;
+            tracks.with_label_values(&[reason]);
+        }
         for table in Table::ALL {
             self.files_written.with_label_values(&[table.name()]);
             self.rows_written.with_label_values(&[table.name()]);

@@ -7,15 +7,17 @@ use crossbeam_channel::{Receiver, Sender};
 use super::{
     Meaning, audience,
     feed::{Beginning, Feed, Numbered, Order, Tick},
+    sources::{Seen, Watch},
     write::Task,
 };
 use crate::{
     clock,
+    decode::Reject,
     metrics::{Metrics, SOURCE_SERIES_LIMIT, outcome, put, stage},
     privacy::{Cells, ReleasedPane},
     record::{EventTime, SourceId},
     state::{Applied, Cadence, Checkpoint, Shard},
-    window::{self, Observation, Outcome, Settings},
+    window::{self, Note, Observation, Outcome, Settings},
 };
 
 /// The fold's parts.
@@ -30,6 +32,7 @@ pub(super) struct Fold {
     pub shards: BTreeMap<i32, Shard>,
     /// Where each source was seen, to check the keying contract.
     pub seen: HashMap<SourceId, BTreeSet<i32>>,
+    pub watch: Watch,
 }
 
 /// The writer has ended; its own error says why.
@@ -103,7 +106,8 @@ impl Fold {
 
     fn apply(&mut self, observation: Observation) -> Result<(), WriterGone> {
         let partition = observation.position.partition;
-        let (source, now) = (observation.source.clone(), observation.received);
+        let seen = Seen::from(&observation);
+        let (source, now) = (seen.source.clone(), seen.received);
         // A partition that was given up belongs to somebody else, who reads the record again.
         let Some(shard) = self.shards.get_mut(&partition) else {
             return Ok(());
@@ -112,6 +116,7 @@ impl Fold {
         let applied = shard.apply(observation);
         let skipped = shard.skipped() - skipped;
         self.metrics.skipped_offsets.inc_by(skipped);
+        let notes = shard.take_notes();
         let Applied::Counted(outcome, released) = applied else {
             self.metrics
                 .records
@@ -123,7 +128,21 @@ impl Fold {
             self.watermark(partition, &source);
         }
         self.count(outcome);
-        self.check_keying(&source, partition);
+        for (source, note) in notes {
+            match note {
+                Note::Forgotten => self.forget_source(&source),
+                note => self.watch.note(&source, note),
+            }
+        }
+        if has_place(&source, outcome) {
+            let series = self.views.series(&source);
+            let shard = self.shards.get(&partition);
+            let mark = shard
+                .filter(|_| outcome == Outcome::Late)
+                .and_then(|shard| shard.windows().closed_until(&source));
+            self.watch.record(&seen, outcome, (series, mark));
+            self.check_keying(&source, partition);
+        }
         self.take_in(released, now);
         self.checkpoint_if_due(partition, now)
     }
@@ -144,7 +163,10 @@ impl Fold {
             }
             self.checkpoint_if_due(partition, tick.now)?;
         }
-        self.views.expire(tick.now);
+        self.watch.tick(&tick.ends);
+        for source in self.views.expire(tick.now) {
+            self.forget_source(&source);
+        }
         self.show_changes();
         self.measure(tick);
         Ok(())
@@ -179,10 +201,15 @@ impl Fold {
         self.views.forget(partition);
         let shard = self.shards.remove(&partition)?;
         for (source, ..) in shard.windows().sources().iter() {
-            put(&self.metrics.source_watermark, &[source.as_str()], None);
-            self.seen.remove(source);
+            self.forget_source(source);
         }
         Some(shard)
+    }
+
+    fn forget_source(&mut self, source: &SourceId) {
+        put(&self.metrics.source_watermark, &[source.as_str()], None);
+        self.seen.remove(source);
+        self.watch.forget(source);
     }
 
     fn checkpoint_if_due(&mut self, partition: i32, now: EventTime) -> Result<(), WriterGone> {
@@ -224,6 +251,7 @@ impl Fold {
             }
             let source = pane.source.clone();
             self.views.add(pane, now);
+            self.watch.show(&self.views.series(&source));
             if self.views.is_folded(&source) {
                 self.metrics
                     .limit_hits
@@ -251,12 +279,8 @@ impl Fold {
     /// The key is the source, so a source lives in one partition. Elsewhere its rows still add up, but small
     /// counts are judged apart, so more is hidden than need be.
     fn check_keying(&mut self, source: &SourceId, partition: i32) {
-        if source.as_str() == SourceId::UNKNOWN
-            || self
-                .seen
-                .get(source)
-                .is_some_and(|seen| seen.contains(&partition))
-        {
+        let seen = self.seen.get(source);
+        if seen.is_some_and(|seen| seen.contains(&partition)) {
             return;
         }
         let seen = self.seen.entry(source.clone()).or_default();
@@ -301,4 +325,11 @@ impl Fold {
                 .set(lag);
         }
     }
+}
+
+/// Whether the record's source has a place of its own in the state. What has none is remembered nowhere else either:
+/// there may be any number of such names.
+fn has_place(source: &SourceId, outcome: Outcome) -> bool {
+    let is_beyond = outcome == Outcome::Rejected(Reject::TooManySources);
+    source.as_str() != SourceId::UNKNOWN && !is_beyond
 }

@@ -12,6 +12,7 @@ mod audience;
 mod feed;
 mod fold;
 mod read;
+mod sources;
 mod tables;
 mod work;
 mod write;
@@ -27,7 +28,7 @@ use crossbeam_channel::bounded;
 
 use crate::{
     clock,
-    config::{Config, OnStop, Span},
+    config::{Config, Duplicates, OnStop, Span},
     cores,
     decode::Limits,
     estimate::Calibrations,
@@ -98,6 +99,8 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         pane: config.windows.pane.as_millis(),
         lateness_max: config.windows.lateness_max.as_millis(),
         idle_after: config.windows.idle_after.as_millis(),
+        future_max: config.windows.future_max.as_millis(),
+        drops_duplicates: config.windows.duplicates == Duplicates::Drop,
         sources_max: config.limits.sources_max,
         weighting: config.windows.weighting,
     };
@@ -155,6 +158,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
                 payload_bytes_max: config.limits.payload_bytes_max,
                 image_side_max: config.limits.image_side_max,
                 future_max: config.windows.future_max.as_millis(),
+                past_max: config.windows.past_max.as_millis(),
             },
             meaning: meaning.clone(),
             input: from_read.clone(),
@@ -178,6 +182,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         metrics: metrics.clone(),
         shards: Default::default(),
         seen: Default::default(),
+        watch: sources::Watch::new(metrics.clone()),
     };
     let writer = write::Writer {
         input: from_fold,

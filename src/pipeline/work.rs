@@ -169,6 +169,8 @@ fn observation(decoded: Decoded, received: EventTime, crops: &mut Vec<Crop>) -> 
         received,
         source: decoded.source,
         time: decoded.time,
+        stated: decoded.stated,
+        id: decoded.id,
         track: decoded.track,
         outcome: decoded.crop.map(|crop| {
             crops.push(crop);

@@ -29,6 +29,8 @@ const SETTINGS: Settings = Settings {
     pane: 10_000,
     lateness_max: 0,
     idle_after: 0,
+    future_max: 60_000,
+    drops_duplicates: false,
     weighting: config::Weighting::People,
     sources_max: 1,
 };
@@ -67,6 +69,8 @@ fn face(offset: i64) -> Observation {
         received: EventTime(0),
         source: SourceId::new("cam"),
         time: EventTime(0),
+        stated: None,
+        id: None,
         track: None,
         outcome: Ok(Evidence::default()),
     }

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     privacy::{ReleasedPane, release},
-    record::EventTime,
-    window::{ClosedPane, Observation, Outcome, PartitionWindows, Settings},
+    record::{EventTime, SourceId},
+    window::{ClosedPane, Note, Observation, Outcome, PartitionWindows, Settings},
 };
 
 /// When the state is written down, and when an outbox becomes files.
@@ -199,6 +199,11 @@ impl Shard {
         self.ledger.skipped
     }
 
+    /// What was noticed of records since the last call.
+    pub fn take_notes(&mut self) -> Vec<(SourceId, Note)> {
+        self.windows.take_notes()
+    }
+
     pub fn windows(&self) -> &PartitionWindows {
         &self.windows
     }
@@ -222,9 +227,10 @@ mod tests {
     use super::*;
     use crate::{
         config,
+        decode::Reject,
         infer::ModelFacts,
         privacy::Policy,
-        record::{Position, SourceId},
+        record::{EventId, Position},
         state,
         window::{Categories, Evidence, Sources},
     };
@@ -233,6 +239,8 @@ mod tests {
         pane: 10_000,
         lateness_max: 0,
         idle_after: 30_000,
+        future_max: 60_000,
+        drops_duplicates: false,
         weighting: crate::config::Weighting::People,
         sources_max: 10,
     };
@@ -270,6 +278,8 @@ mod tests {
             received: EventTime(time),
             source: SourceId::new("cam"),
             time: EventTime(time),
+            stated: None,
+            id: None,
             track: None,
             outcome: Ok(Evidence::default()),
         }
@@ -314,6 +324,24 @@ mod tests {
         assert_eq!(again.apply(face(7, 0)), Applied::Replayed);
         let second = saved(&again.checkpoint(EventTime(0), false));
         assert_eq!(second, first);
+    }
+
+    #[test]
+    fn an_event_is_known_again_behind_a_restart() {
+        let settings = Settings {
+            drops_duplicates: true,
+            ..SETTINGS
+        };
+        let event = |offset| Observation {
+            id: Some(EventId::of(b"0b1e")),
+            ..face(offset, 1_000)
+        };
+        let mut shard = Shard::begin(3, Start::At(5), (settings, terms("m@1")), EventTime(0));
+        shard.apply(event(5));
+        let start = Start::Resumed(Box::new(saved(&shard.checkpoint(EventTime(0), false))));
+        let mut again = Shard::begin(3, start, (settings, terms("m@1")), EventTime(0));
+        let rejected = Outcome::Rejected(Reject::Duplicate);
+        assert_eq!(again.apply(event(6)), Applied::Counted(rejected, vec![]));
     }
 
     #[test]

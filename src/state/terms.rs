@@ -58,6 +58,8 @@ impl Terms {
             pane: 10_000,
             lateness_max: 0,
             idle_after: 0,
+            future_max: 60_000,
+            drops_duplicates: false,
             sources_max: 1,
             weighting: Weighting::People,
         };

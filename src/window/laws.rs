@@ -7,15 +7,17 @@ use proptest::prelude::*;
 use super::*;
 use crate::record::Attribute;
 
-const SETTINGS: Settings = Settings {
+pub(super) const SETTINGS: Settings = Settings {
     pane: 10_000,
     lateness_max: 20_000,
     idle_after: 30_000,
+    future_max: 60_000,
+    drops_duplicates: false,
     weighting: crate::config::Weighting::People,
     sources_max: 100,
 };
 
-fn face(offset: i64, time: i64, gender: usize) -> Observation {
+pub(super) fn face(offset: i64, time: i64, gender: usize) -> Observation {
     let mut evidence = Evidence::default();
     let mut probabilities = [0.0; 2];
     probabilities[gender] = 1.0;
@@ -28,6 +30,8 @@ fn face(offset: i64, time: i64, gender: usize) -> Observation {
         received: EventTime(time),
         source: SourceId::new("cam"),
         time: EventTime(time),
+        stated: None,
+        id: None,
         track: None,
         outcome: Ok(evidence),
     }
@@ -35,9 +39,15 @@ fn face(offset: i64, time: i64, gender: usize) -> Observation {
 
 fn fold(observations: impl IntoIterator<Item = Observation>) -> Vec<ClosedPane> {
     let mut windows = PartitionWindows::new(0, SETTINGS);
+    let mut now = EventTime::MIN;
     let mut closed: Vec<_> = observations
         .into_iter()
-        .flat_map(|observation| windows.observe(observation).1)
+        .flat_map(|mut observation| {
+            // Nothing is received before it happens, and what comes later is received later.
+            now = now.max(observation.time);
+            observation.received = now;
+            windows.observe(observation).1
+        })
         .collect();
     closed.extend(windows.end());
     closed
@@ -88,13 +98,18 @@ fn a_late_face_is_counted_as_late_in_the_oldest_open_pane() {
 }
 
 #[test]
-fn a_quiet_source_closes_by_the_wall_clock_and_what_follows_is_late() {
+fn a_quiet_source_closes_by_the_wall_clock_and_what_follows_begins_another_row() {
     let mut windows = PartitionWindows::new(0, SETTINGS);
     windows.observe(face(0, 1_000, 0));
     assert!(windows.close_idle(EventTime(30_999)).is_empty());
     let closed = windows.close_idle(EventTime(31_000));
     assert_eq!(closed[0].by, ClosedBy::Idle);
-    assert_eq!(windows.observe(face(1, 2_000, 0)).0, Outcome::Late);
+    assert_eq!(windows.observe(face(1, 2_000, 0)).0, Outcome::Face);
+    let again = windows.end();
+    assert_eq!(
+        (again[0].start, again[0].accounting.faces),
+        (EventTime(0), 1)
+    );
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod ring;
 mod rolling;
 mod source;
 mod tally;
+mod track;
 
 pub use accounting::Accounting;
 pub use categories::Categories;
@@ -21,11 +22,13 @@ pub use rolling::{Rolling, Shares, View};
 pub use source::Outcome;
 pub(crate) use source::SourceWindows;
 pub use tally::{Evidence, Tally, TrackEvidence};
+pub use track::Note;
+pub(crate) use track::Track;
 
 use crate::{
     config::Weighting,
     decode::Reject,
-    record::{EventTime, Position, SourceId, TrackId},
+    record::{EventId, EventTime, Position, SourceId, TrackId},
 };
 
 /// A record after inference.
@@ -35,7 +38,11 @@ pub struct Observation {
     /// The wall clock when the record was polled.
     pub received: EventTime,
     pub source: SourceId,
+    /// When it counts: of a face, when it was seen; of a reject, a time that can be.
     pub time: EventTime,
+    /// What the event says of its time, whether that can be or not.
+    pub stated: Option<EventTime>,
+    pub id: Option<EventId>,
     pub track: Option<TrackId>,
     pub outcome: Result<Evidence, Reject>,
 }
@@ -46,6 +53,10 @@ pub struct Settings {
     pub pane: i64,
     pub lateness_max: i64,
     pub idle_after: i64,
+    /// How far an event time may lie beyond the wall clock.
+    pub future_max: i64,
+    /// Whether an event is counted once only, however often it comes.
+    pub drops_duplicates: bool,
     /// Sources with state of their own, a partition.
     pub sources_max: usize,
     /// What a vote is.
@@ -61,3 +72,5 @@ impl Settings {
 
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod laws_of_time;

@@ -1,13 +1,14 @@
 //! One pane of one source: faces come in, one vote a track and one a face without a track goes out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Accounting, Evidence, Observation, Settings, Tally, TrackEvidence};
+use super::{Accounting, Evidence, Note, Observation, Settings, Tally, track::Track};
 use crate::{
     config::Weighting,
-    record::{EventTime, SourceId, TrackId},
+    decode::Reject,
+    record::{EventId, EventTime, SourceId, TrackId},
 };
 
 /// What a vote stands for.
@@ -86,9 +87,11 @@ pub(crate) struct OpenPane {
     /// The votes of faces that vote for themselves.
     pub(crate) faces: Tally,
     pub(crate) faces_voted: u64,
-    pub(crate) tracks: HashMap<TrackId, TrackEvidence>,
-    /// When the last record for it was received, by the wall clock.
+    pub(crate) tracks: HashMap<TrackId, Track>,
+    /// When its last face was received, by the wall clock; while it has none, its first record.
     pub(crate) touched: EventTime,
+    /// The events that it holds, where they are to be known again.
+    pub(crate) ids: HashSet<EventId>,
 }
 
 impl OpenPane {
@@ -96,39 +99,57 @@ impl OpenPane {
         self.accounting.records()
     }
 
+    pub(super) fn is_without_faces(&self) -> bool {
+        self.accounting.faces == 0
+    }
+
+    pub(super) fn ids(&self) -> usize {
+        self.ids.len()
+    }
+
+    pub(super) fn remembers(&self, id: EventId) -> bool {
+        self.ids.contains(&id)
+    }
+
+    pub(super) fn remember(&mut self, id: Option<EventId>) {
+        self.ids.extend(id);
+    }
+
     pub(super) fn face(
         &mut self,
-        observation: &Observation,
-        evidence: &Evidence,
+        (observation, evidence): (&Observation, &Evidence),
         weighting: Weighting,
-    ) {
-        self.touch(observation);
+    ) -> Option<Note> {
+        self.touch(observation, true);
         self.accounting.faces += 1;
-        let track = observation
-            .track
-            .map(|track| self.tracks.entry(track).or_default());
-        match (track, weighting) {
-            (Some(track), Weighting::People) => track.add(evidence),
-            (None, _) | (Some(_), Weighting::Dwell) => {
-                self.faces_voted += 1;
-                self.faces.vote(evidence);
-            }
+        let of_track = weighting == Weighting::People && observation.track.is_some();
+        if !of_track {
+            self.faces_voted += 1;
+            self.faces.vote(evidence);
         }
+        let track = self.tracks.entry(observation.track?).or_default();
+        track.face(observation.time, of_track.then_some(evidence))
     }
 
     pub(super) fn late(&mut self, observation: &Observation) {
-        self.touch(observation);
+        self.touch(observation, false);
         self.accounting.late += 1;
     }
 
-    pub(super) fn reject(&mut self, observation: &Observation, reason: crate::decode::Reject) {
-        self.touch(observation);
+    pub(super) fn reject(&mut self, observation: &Observation, reason: Reject) {
+        self.touch(observation, false);
         self.accounting.reject(reason);
     }
 
-    fn touch(&mut self, observation: &Observation) {
+    /// Only faces keep a pane from being closed for silence: others would hold back the faces that it has.
+    fn touch(&mut self, observation: &Observation, is_face: bool) {
+        if is_face || self.accounting.records() == 0 {
+            self.touched = match self.accounting.faces {
+                0 => observation.received,
+                _ => self.touched.max(observation.received),
+            };
+        }
         self.accounting.cover(observation.position);
-        self.touched = self.touched.max(observation.received);
     }
 
     /// Counts the tracks' votes and gives the pane its name.
@@ -139,7 +160,7 @@ impl OpenPane {
         if settings.weighting == Weighting::People {
             votes += tracks;
             for track in self.tracks.values() {
-                tally.vote_track(track);
+                tally.vote_track(&track.evidence);
             }
         }
         ClosedPane {

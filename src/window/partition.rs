@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ClosedBy, ClosedPane, Observation, Settings,
+    ClosedBy, ClosedPane, Note, Observation, Settings,
     pane::{OpenPane, PaneName},
     source::{Outcome, SourceWindows},
 };
@@ -18,7 +18,16 @@ pub struct PartitionWindows {
     partition: i32,
     settings: Settings,
     sources: Sources,
+    /// While there is no room for another source, the offset at which to look for room again.
+    full_until: i64,
+    /// What was noticed of records, and not taken yet.
+    notes: Vec<(SourceId, Note)>,
 }
+
+/// Sources that sent nothing for so long, in event time, make room for others.
+const FORGET_AFTER: i64 = 3_600_000;
+/// Records from one look for room to the next, for it looks at every source.
+const LOOK_EVERY: i64 = 1_000;
 
 /// What of [`PartitionWindows`] outlives the process: every source's watermark and open panes.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -38,7 +47,7 @@ impl Sources {
     pub fn iter(&self) -> impl Iterator<Item = (&SourceId, EventTime, usize)> {
         self.0
             .iter()
-            .map(|(id, source)| (id, source.closed_until(), source.open_panes()))
+            .map(|(id, source)| (id, source.mark(), source.open_panes()))
     }
 }
 
@@ -48,11 +57,14 @@ impl PartitionWindows {
     }
 
     /// Goes on with panes that were open before.
-    pub fn resume(partition: i32, settings: Settings, sources: Sources) -> Self {
+    pub fn resume(partition: i32, settings: Settings, mut sources: Sources) -> Self {
+        sources.0.values_mut().for_each(SourceWindows::resume);
         Self {
             partition,
             settings,
             sources,
+            full_until: i64::MIN,
+            notes: Vec::new(),
         }
     }
 
@@ -62,9 +74,7 @@ impl PartitionWindows {
 
     /// Counts one record, and closes what its time has passed.
     pub fn observe(&mut self, mut observation: Observation) -> (Outcome, Vec<ClosedPane>) {
-        if !self.sources.0.contains_key(&observation.source)
-            && self.sources.0.len() >= self.settings.sources_max
-        {
+        if !self.has_room(&observation) {
             observation.source = SourceId::unknown();
             observation.outcome = observation.outcome.and(Err(Reject::TooManySources));
         }
@@ -74,12 +84,40 @@ impl PartitionWindows {
             .0
             .entry(observation.source.clone())
             .or_insert_with(SourceWindows::new);
-        let outcome = source.observe(&observation, &settings);
+        let (outcome, note) = source.observe(&observation, &settings);
+        let noted = note.map(|note| (observation.source.clone(), note));
+        self.notes.extend(noted);
         let done = source.close_passed(&settings);
         (
             outcome,
             self.name(&observation.source, done, ClosedBy::Watermark),
         )
+    }
+
+    /// Whether the record's source has a place of its own. A place becomes free where a source has been silent for
+    /// long; if it comes back, it begins anew: what would have been late counts in another row of its pane.
+    fn has_room(&mut self, observation: &Observation) -> bool {
+        let sources = &mut self.sources.0;
+        if sources.contains_key(&observation.source) || sources.len() < self.settings.sources_max {
+            return true;
+        }
+        let offset = observation.position.offset;
+        if offset >= self.full_until {
+            let before = observation.time.minus(FORGET_AFTER);
+            let gone = sources.extract_if(.., |_, source| source.is_over(before));
+            let noted = gone.map(|(id, _)| (id, Note::Forgotten));
+            self.notes.extend(noted);
+        }
+        let has_room = sources.len() < self.settings.sources_max;
+        if !has_room && offset >= self.full_until {
+            self.full_until = offset.saturating_add(LOOK_EVERY);
+        }
+        has_room
+    }
+
+    /// What was noticed since the last call.
+    pub fn take_notes(&mut self) -> Vec<(SourceId, Note)> {
+        std::mem::take(&mut self.notes)
     }
 
     /// Closes panes that nothing came for, by the wall clock. Call it only when everything that
@@ -100,9 +138,9 @@ impl PartitionWindows {
         self.close(ClosedBy::Change, SourceWindows::cut)
     }
 
-    /// The event time up to which the source's panes are closed; `None` before the first.
+    /// The event time up to which the source's panes are closed; `None` before the first face.
     pub fn closed_until(&self, source: &SourceId) -> Option<EventTime> {
-        let until = self.sources.0.get(source)?.closed_until();
+        let until = self.sources.0.get(source)?.mark();
         (until != EventTime::MIN).then_some(until)
     }
 

@@ -55,9 +55,17 @@ struct Sum {
     panes: usize,
     votes: u64,
     total: u64,
-    /// By category: votes, and the panes that showed them.
-    counts: Vec<(u64, usize)>,
+    categories: Vec<Category>,
     evidence: CellCounts,
+}
+
+/// One category in the panes that showed it.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+struct Category {
+    panes: usize,
+    votes: u64,
+    /// The totals of these panes: what `votes` is a part of.
+    total: u64,
 }
 
 impl Ring {
@@ -71,7 +79,12 @@ impl Ring {
         }
     }
 
+    /// Adds a pane. One that starts further in the future than the window is long comes from a clock that was wrong:
+    /// it would push out all that follows, and is left out.
     pub fn add(&mut self, pane: &ReleasedPane, now: EventTime) {
+        if pane.start > now.plus(self.span.as_millis()) {
+            return;
+        }
         self.touched = now;
         let own = self.starts.entry((pane.start, pane.partition));
         own.or_default().add(pane);
@@ -203,11 +216,13 @@ impl Sum {
         };
         self.total += total;
         self.evidence.merge(&released.evidence);
-        let length = self.counts.len().max(counts.len());
-        self.counts.resize(length, (0, 0));
-        for (sum, count) in self.counts.iter_mut().zip(counts) {
+        let length = self.categories.len().max(counts.len());
+        self.categories.resize(length, Category::default());
+        for (sum, count) in self.categories.iter_mut().zip(counts) {
             if let Some(count) = count {
-                *sum = (sum.0 + count, sum.1 + 1);
+                sum.panes += 1;
+                sum.votes += count;
+                sum.total += total;
             }
         }
     }
@@ -217,17 +232,20 @@ impl Sum {
         self.votes -= added.votes;
         self.total -= added.total;
         self.evidence.remove(&added.evidence);
-        for (sum, added) in self.counts.iter_mut().zip(&added.counts) {
-            *sum = (sum.0 - added.0, sum.1 - added.1);
+        for (sum, added) in self.categories.iter_mut().zip(&added.categories) {
+            sum.panes -= added.panes;
+            sum.votes -= added.votes;
+            sum.total -= added.total;
         }
     }
 
     fn shares(&self) -> Shares {
-        let shown = |&(votes, panes): &(u64, usize)| (panes > 0).then_some(votes);
+        let shown = |category: &Category| (category.panes > 0).then_some(category.votes);
         Shares {
             total: self.total,
             votes: self.votes,
-            counts: self.counts.iter().map(shown).collect(),
+            counts: self.categories.iter().map(shown).collect(),
+            totals: self.categories.iter().map(|one| one.total).collect(),
             evidence: self.evidence.clone(),
         }
     }
@@ -246,6 +264,8 @@ pub(super) mod tests {
 
     const MINUTE: i64 = 60_000;
     const SPAN: i64 = 6 * MINUTE;
+    /// After all panes of these tests.
+    const NOW: EventTime = EventTime(60 * MINUTE);
 
     /// A pane of a minute with such faces, each given by the probability of its first gender.
     pub fn pane(minute: i64, partition: i32, women: &[f32]) -> ReleasedPane {
@@ -293,11 +313,22 @@ pub(super) mod tests {
         (view.panes, total, votes, counts, evidence)
     }
 
+    #[test]
+    fn a_pane_from_the_future_pushes_nothing_out() {
+        let mut ring = Ring::new(Span::seconds(360), EventTime(0));
+        let now = EventTime(10 * MINUTE);
+        let source = SourceId::new("cam");
+        ring.add(&pane(9, 0, &[0.9; 20]), now);
+        let view = ring.view(&source);
+        ring.add(&pane(9 + 365 * 24 * 60, 0, &[0.9; 20]), now);
+        assert_eq!(ring.view(&source), view);
+    }
+
     proptest! {
         #[test]
         fn a_view_is_the_sum_of_the_panes_in_the_window_however_late_they_come(panes in panes()) {
             let mut ring = Ring::new(Span::seconds(SPAN as u64 / 1000), EventTime(0));
-            panes.iter().for_each(|pane| ring.add(pane, EventTime(0)));
+            panes.iter().for_each(|pane| ring.add(pane, NOW));
             ring.forget(2);
             // A pane that left the window because of a partition that was forgotten later is gone all the same.
             let newest = panes.iter().map(|pane| pane.end).max().unwrap();
@@ -312,7 +343,7 @@ pub(super) mod tests {
         fn only_the_last_starts_are_not_packed(panes in panes()) {
             let mut ring = Ring::new(Span::seconds(SPAN as u64 / 1000), EventTime(0));
             for pane in &panes {
-                ring.add(pane, EventTime(0));
+                ring.add(pane, NOW);
                 let newest = ring.starts.last_key_value().unwrap().0.0;
                 for (&(start, _), kept) in &ring.starts {
                     let is_open = start.0 > newest.0 - OPEN_STARTS * MINUTE;

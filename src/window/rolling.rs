@@ -47,6 +47,8 @@ pub struct Shares {
     pub votes: u64,
     /// By category; `None` where no pane of the window showed the category.
     pub counts: Vec<Option<u64>>,
+    /// By category: all votes of the panes that showed it.
+    pub totals: Vec<u64>,
     /// Votes by cell in the panes that showed their total. Exact, so not for show.
     pub evidence: CellCounts,
 }
@@ -64,9 +66,11 @@ impl Shares {
         self.counts.get(category).copied().flatten()
     }
 
+    /// The category's part of the votes in the panes that showed it; those that hid it say nothing of it.
     pub fn share(&self, category: usize) -> Option<f64> {
         let count = self.count(category)?;
-        (self.total > 0).then(|| count as f64 / self.total as f64)
+        let total = *self.totals.get(category)?;
+        (total > 0).then(|| count as f64 / total as f64)
     }
 
     /// The sums in the words of disclosure control.
@@ -108,8 +112,9 @@ impl Rolling {
         self.changed.insert(key);
     }
 
-    /// Empties the windows whose source has been silent for longer than they are.
-    pub fn expire(&mut self, now: EventTime) {
+    /// Empties the windows whose source has been silent for longer than they are. Where no place is left, sources without
+    /// a pane give theirs up; they are returned.
+    pub fn expire(&mut self, now: EventTime) -> Vec<SourceId> {
         for (source, rings) in &mut self.rings {
             for ring in rings {
                 if ring.expire(now) {
@@ -117,6 +122,17 @@ impl Rolling {
                 }
             }
         }
+        if self.own.len() < self.series_max {
+            return Vec::new();
+        }
+        let Self { rings, own, .. } = self;
+        let is_over = |rings: &Vec<Ring>| rings.iter().all(Ring::is_empty);
+        let given_up = own.extract_if(|source| rings.get(source).is_some_and(is_over));
+        let given_up: Vec<SourceId> = given_up.collect();
+        given_up
+            .iter()
+            .for_each(|source| drop(rings.remove(source)));
+        given_up
     }
 
     /// Takes out the panes of a partition that somebody else goes on with. Sources with no pane left are forgotten.
@@ -133,12 +149,9 @@ impl Rolling {
                     changed.insert(source.clone());
                 }
             }
-            let is_used = !rings.iter().all(Ring::is_empty);
-            if !is_used {
-                own.remove(source);
-            }
-            is_used
+            !rings.iter().all(Ring::is_empty)
         });
+        own.retain(|source| rings.contains_key(source));
     }
 
     /// The views that are not as they were at the last call. Those of a source that was forgotten are empty.
@@ -163,11 +176,12 @@ impl Rolling {
         !self.own.contains(source)
     }
 
-    fn series(&mut self, source: &SourceId) -> SourceId {
-        if self.own.len() < self.series_max {
-            self.own.insert(source.clone());
-        }
+    /// The name of the series that the source has, or shares; it takes a place for itself while there is one.
+    pub fn series(&mut self, source: &SourceId) -> SourceId {
         if self.own.contains(source) {
+            source.clone()
+        } else if self.own.len() < self.series_max {
+            self.own.insert(source.clone());
             source.clone()
         } else {
             SourceId::new(OTHER)
@@ -204,6 +218,44 @@ mod tests {
         assert_eq!(
             emptied.shares(Attribute::Gender).evidence,
             CellCounts::default()
+        );
+    }
+
+    #[test]
+    fn a_source_that_is_silent_gives_its_place_to_another_when_none_is_left() {
+        let mut rolling = Rolling::new(&[Span::seconds(120)], 1);
+        let (cam, other) = (SourceId::new("cam"), SourceId::new("other"));
+        rolling.add(pane(0, 20, 10), EventTime(60_000));
+        assert_eq!(rolling.series(&other).as_str(), OTHER);
+        assert_eq!(rolling.expire(EventTime(179_999)), []);
+        assert_eq!(rolling.expire(EventTime(180_000)), [cam]);
+        let emptied = rolling.changed().remove(0);
+        assert_eq!((emptied.source.as_str(), emptied.panes), ("cam", 0));
+        assert_eq!(rolling.series(&other), other);
+    }
+
+    #[test]
+    fn a_share_is_of_the_panes_that_showed_the_category() {
+        let mut rolling = Rolling::new(&[Span::seconds(600)], 10);
+        let panes = [pane(0, 20, 20), pane(1, 40, 1), pane(2, 20, 20)];
+        let shown = |pane: &ReleasedPane| match &pane.attributes[0].cells {
+            Cells::Shown { counts, .. } => counts.iter().flatten().count(),
+            Cells::Suppressed => 0,
+        };
+        assert_eq!(
+            panes.each_ref().map(shown),
+            [2, 0, 2],
+            "one pane hides them"
+        );
+        for pane in panes {
+            let now = pane.end;
+            rolling.add(pane, now);
+        }
+        let shares = rolling.changed().remove(0).shares(Attribute::Gender);
+        assert_eq!((shares.total, shares.count(0)), (121, Some(40)));
+        assert_eq!(
+            [0, 1].map(|category| shares.share(category)),
+            [Some(0.5); 2]
         );
     }
 

@@ -64,7 +64,8 @@ fn a_day_becomes_one_file_with_the_same_rows_once_and_old_days_go() {
     let out = folder.path().join("out");
     let more = "[policy]\nunknown_sources = \"allow\"\n";
     let text = Service::config(&topic, &out, more)
-        .replace("publish_interval", "cells = true\npublish_interval");
+        .replace("publish_interval", "cells = true\npublish_interval")
+        .replace("on_stop", "past_max = \"36500d\"\non_stop");
     let mut service = Service::start(&text);
     let events = crops();
     let sent = events.len() as f64;

@@ -30,6 +30,9 @@ fn filled() -> Metrics {
         .set(1);
     metrics.partition_lag.with_label_values(&["0"]).set(1);
     metrics.source_watermark.with_label_values(&["a"]).set(1.0);
+    let sources = &metrics.sources;
+    sources.late_faces.with_label_values(&["a"]).inc();
+    sources.time_offset.with_label_values(&["a"]).set(1.0);
     let audience = &metrics.audience;
     put(&audience.faces, &["a", "10s"], Some(1.0));
     for gauge in [&audience.coverage, &audience.shift_p] {

@@ -8,11 +8,13 @@ mod store;
 use std::{collections::BTreeMap, sync::Arc};
 
 use demograph::{
+    decode::Reject,
     infer::{Model, StubModel},
     privacy::{Cells, ReleasedPane},
     record::{Attribute, EventTime},
     state::{
-        Applied, Chain, Checkpoint, Commit, Halt, Shard, Start, Step, TableFile, Terms, publish,
+        Applied, Chain, Checkpoint, Commit, Found, Halt, Saved, Shard, Start, Step, TableFile,
+        Terms, publish,
     },
     window::{Categories, Observation, Settings},
 };
@@ -26,6 +28,8 @@ const SETTINGS: Settings = Settings {
     pane: PANE,
     lateness_max: 15_000,
     idle_after: 40_000,
+    future_max: 60_000,
+    drops_duplicates: false,
     sources_max: 50,
     weighting: demograph::config::Weighting::People,
 };
@@ -49,6 +53,10 @@ struct Sometimes {
     crashed_within_a_commit: u64,
     two_owners: u64,
     collected: u64,
+    future: u64,
+    past: u64,
+    /// A start with panes of another length cut the open ones.
+    settled: u64,
 }
 
 /// One process' hold on a partition.
@@ -68,8 +76,10 @@ struct Partition {
 struct World {
     rng: StdRng,
     store: Memory,
-    terms: Arc<Terms>,
+    terms: Terms,
     has_silence: bool,
+    /// Each start has windows of its own.
+    has_changes: bool,
     sometimes: Sometimes,
 }
 
@@ -94,6 +104,9 @@ fn whatever_happens_every_record_is_counted_once_and_where_it_belongs() {
         ),
         ("two owners", sum(|s| s.two_owners)),
         ("collected", sum(|s| s.collected)),
+        ("from the future", sum(|s| s.future)),
+        ("long past", sum(|s| s.past)),
+        ("settled", sum(|s| s.settled)),
     ] {
         println!("{what}: {n}");
         assert!(n > 0 || all.len() == 1, "{what} never happened");
@@ -118,9 +131,11 @@ fn simulate(seed: u64) -> Sometimes {
     let mut world = World {
         rng,
         store: Memory::default(),
-        terms: Arc::new(terms),
-        // Where panes close by silence, which faces are late depends on when; their number does not.
+        terms,
+        // Where panes close by silence, or are of changing lengths, which faces are late depends on when; the number of
+        // faces does not.
         has_silence: seed.is_multiple_of(2),
+        has_changes: seed.is_multiple_of(3),
         sometimes: Sometimes::default(),
     };
     let mut partitions: Vec<Partition> = (0..PARTITIONS)
@@ -138,16 +153,21 @@ fn simulate(seed: u64) -> Sometimes {
     for partition in &mut partitions {
         world.calm_down(partition);
         let published = published(&world.store, partition.number);
-        let expected = log::group_by(&partition.log, &categories);
+        let mut expected = log::group_by(&partition.log, &categories);
+        let disordered = std::mem::take(&mut expected.disordered);
         world.sometimes.late += published.late;
         world.sometimes.rejected += published.rejected.values().sum::<u64>();
+        let rejected = |reason| published.rejected.get(&reason).copied().unwrap_or_default();
+        world.sometimes.future += rejected(Reject::FutureTime);
+        world.sometimes.past += rejected(Reject::PastTime);
         assert_eq!(published.rejected, expected.rejected, "seed {seed}");
         assert_eq!(
             published.faces + published.late,
             expected.faces + expected.late,
             "seed {seed}"
         );
-        if !world.has_silence {
+        assert!(published.late <= disordered, "seed {seed}");
+        if !world.has_silence && !world.has_changes {
             assert_eq!(published, expected, "seed {seed}");
         }
     }
@@ -230,26 +250,81 @@ impl World {
     }
 
     fn recover(&mut self, partition: i32) -> Owner {
-        let mut chain = Chain::new(("g", "t"), partition, self.rng.random());
-        let start = match chain.recover(&self.store).unwrap() {
-            None => Start::At(0),
-            Some(found) => {
-                if found.saved.publish {
-                    let seq = found.header.seq;
-                    let file = table(partition, seq, (&found.mark, &found.saved.outbox));
-                    let is_new = !self.store.tables.borrow().contains_key(&file.path);
-                    self.sometimes.republished += u64::from(is_new);
-                    publish(&self.store, &file, &found.mark).unwrap();
+        let settings = self.settings();
+        let terms = Arc::new(Terms {
+            pane: settings.pane,
+            ..self.terms.clone()
+        });
+        loop {
+            let mut chain = Chain::new(("g", "t"), partition, self.rng.random());
+            let start = match chain.recover(&self.store).unwrap() {
+                None => Start::At(0),
+                Some(found) => {
+                    self.publish_head(partition, &found);
+                    match self.settled(&chain, (partition, found.saved), (&terms, &settings)) {
+                        Some(saved) => Start::Resumed(Box::new(saved)),
+                        // There is a newer checkpoint now.
+                        None => continue,
+                    }
                 }
-                Start::Resumed(Box::new(found.saved))
-            }
-        };
-        let terms = (SETTINGS, self.terms.clone());
-        Owner {
-            chain,
-            shard: Shard::begin(partition, start, terms, EventTime(0)),
-            commit: None,
+            };
+            return Owner {
+                chain,
+                shard: Shard::begin(partition, start, (settings, terms), EventTime(0)),
+                commit: None,
+            };
         }
+    }
+
+    /// What the next start is configured with.
+    fn settings(&mut self) -> Settings {
+        let one_of = |rng: &mut StdRng, values: [i64; 3]| values[rng.random_range(0..3)];
+        match self.has_changes {
+            false => SETTINGS,
+            true => Settings {
+                pane: one_of(&mut self.rng, [2_000, PANE, 3_600_000]),
+                lateness_max: one_of(&mut self.rng, [0, 15_000, 100_000]),
+                idle_after: one_of(&mut self.rng, [1_000, 40_000, 600_000]),
+                ..SETTINGS
+            },
+        }
+    }
+
+    fn publish_head(&mut self, partition: i32, found: &Found) {
+        if found.saved.publish {
+            let seq = found.header.seq;
+            let file = table(partition, seq, (&found.mark, &found.saved.outbox));
+            let is_new = !self.store.tables.borrow().contains_key(&file.path);
+            self.sometimes.republished += u64::from(is_new);
+            publish(&self.store, &file, &found.mark).unwrap();
+        }
+    }
+
+    /// What was saved, on the terms of this start. Nothing where what was open had to be written down first.
+    fn settled(
+        &mut self,
+        chain: &Chain,
+        (partition, mut saved): (i32, Saved),
+        (terms, settings): (&Arc<Terms>, &Settings),
+    ) -> Option<Saved> {
+        if saved.terms == **terms {
+            return Some(saved);
+        }
+        let cut = Shard::settle(partition, saved.clone(), settings, EventTime(0));
+        if cut.publication.is_some() {
+            self.sometimes.settled += 1;
+            let mut commit = commit(chain, cut);
+            while !matches!(
+                commit.advance(&self.store),
+                Ok(Step::Done) | Err(Halt::Deposed)
+            ) {}
+            return None;
+        }
+        saved.ledger = saved.ledger_after();
+        saved.outbox.clear();
+        saved.publish = false;
+        saved.terms = (**terms).clone();
+        Some(saved)
     }
 
     /// Folds what comes next, and now and then what was folded already.

@@ -75,6 +75,7 @@ fn an_unreadable_header_is_its_reason_and_never_absent() {
             Reject::MalformedEvent,
         ),
         ("ce_trackid", &7_i64.to_be_bytes(), Reject::MalformedEvent),
+        ("ce_id", not_text, Reject::MalformedEvent),
         ("ce_type", not_text, Reject::MalformedEvent),
         ("ce_specversion", not_text, Reject::MalformedEvent),
         ("content-type", not_text, Reject::MalformedEvent),
@@ -309,6 +310,7 @@ fn an_unreadable_attribute_in_json_keeps_source_and_time() {
             "cam",
             SEEN,
         ),
+        (json!({"id": []}), Reject::MalformedEvent, "cam", SEEN),
         (json!({"type": 1}), Reject::MalformedEvent, "cam", SEEN),
         (
             json!({"type": "org.demograph.face-crop.v2"}),

@@ -93,6 +93,7 @@ fn crop_of(bytes: &[u8]) -> Crop {
         payload_bytes_max: 1 << 20,
         image_side_max: 2048,
         future_max: 0,
+        past_max: i64::MAX,
     };
     decode::image(bytes, &limits, all()).unwrap()
 }

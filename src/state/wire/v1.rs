@@ -12,7 +12,7 @@ use super::v2;
 use crate::{
     privacy::ReleasedAttribute,
     record::{EventTime, SourceId, TrackId},
-    window::{Categories, ClosedBy, Tally, TrackEvidence, Unit},
+    window::{Categories, ClosedBy, Tally, Track, Unit},
 };
 
 #[derive(Deserialize)]
@@ -67,7 +67,7 @@ struct Pane {
     accounting: Accounting,
     faces: Tally,
     faces_voted: u64,
-    tracks: HashMap<TrackId, TrackEvidence>,
+    tracks: HashMap<TrackId, Track>,
     touched: EventTime,
 }
 
@@ -161,7 +161,9 @@ impl From<Source> for v2::Source<'static> {
     fn from(source: Source) -> Self {
         let open = source.open.into_iter();
         Self {
-            closed_until: source.closed_until,
+            mark: source.closed_until,
+            newest: EventTime::MIN,
+            heard: EventTime::MIN,
             open: open.map(|(start, pane)| (start, pane.into())).collect(),
         }
     }
@@ -175,6 +177,7 @@ impl From<Pane> for v2::Pane<'static> {
             faces_voted: pane.faces_voted,
             tracks: Cow::Owned(pane.tracks),
             touched: pane.touched,
+            ids: Cow::default(),
         }
     }
 }

@@ -4,7 +4,10 @@
 //! To add a field: as long as no release wrote version 2, put it here and give it a value for version 1 in `v1`. After a
 //! release, copy this file to `v3`, and let this one become version 3 as `v1` becomes version 2.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,9 +16,9 @@ use crate::{
     config::Weighting,
     decode::Reject,
     privacy::{ReleasedAttribute, ReleasedPane},
-    record::{EventTime, SourceId, TrackId},
+    record::{EventId, EventTime, SourceId, TrackId},
     state::{self, checkpoint},
-    window::{self, Categories, ClosedBy, OpenPane, SourceWindows, Tally, TrackEvidence, Unit},
+    window::{self, Categories, ClosedBy, OpenPane, SourceWindows, Tally, Track, Unit},
 };
 
 #[derive(Serialize, Deserialize)]
@@ -48,7 +51,9 @@ pub(super) struct Ledger {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Source<'a> {
-    pub closed_until: EventTime,
+    pub mark: EventTime,
+    pub newest: EventTime,
+    pub heard: EventTime,
     pub open: Vec<(EventTime, Pane<'a>)>,
 }
 
@@ -57,8 +62,9 @@ pub(super) struct Pane<'a> {
     pub accounting: Accounting<'a>,
     pub faces: Cow<'a, Tally>,
     pub faces_voted: u64,
-    pub tracks: Cow<'a, HashMap<TrackId, TrackEvidence>>,
+    pub tracks: Cow<'a, HashMap<TrackId, Track>>,
     pub touched: EventTime,
+    pub ids: Cow<'a, HashSet<EventId>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -180,7 +186,9 @@ impl<'a> From<&'a SourceWindows> for Source<'a> {
     fn from(source: &'a SourceWindows) -> Self {
         let open = source.open.iter();
         Self {
-            closed_until: source.closed_until,
+            mark: source.mark,
+            newest: source.newest,
+            heard: source.heard,
             open: open.map(|(&start, pane)| (start, pane.into())).collect(),
         }
     }
@@ -193,7 +201,9 @@ impl TryFrom<Source<'_>> for SourceWindows {
         let open = source.open.into_iter();
         let open = open.map(|(start, pane)| Ok((start, pane.try_into()?)));
         Ok(Self {
-            closed_until: source.closed_until,
+            mark: source.mark,
+            newest: source.newest,
+            heard: source.heard,
             open: open.collect::<Result<_, Unknown>>()?,
         })
     }
@@ -207,6 +217,7 @@ impl<'a> From<&'a OpenPane> for Pane<'a> {
             faces_voted: pane.faces_voted,
             tracks: Cow::Borrowed(&pane.tracks),
             touched: pane.touched,
+            ids: Cow::Borrowed(&pane.ids),
         }
     }
 }
@@ -221,6 +232,7 @@ impl TryFrom<Pane<'_>> for OpenPane {
             faces_voted: pane.faces_voted,
             tracks: pane.tracks.into_owned(),
             touched: pane.touched,
+            ids: pane.ids.into_owned(),
         })
     }
 }

@@ -20,6 +20,7 @@ const LIMITS: Limits = Limits {
     payload_bytes_max: 10_000,
     image_side_max: 64,
     future_max: 60_000,
+    past_max: 600_000,
 };
 
 /// Source, pane, category -> votes.
@@ -32,6 +33,8 @@ pub struct Totals {
     pub late: u64,
     pub rejected: BTreeMap<Reject, u64>,
     pub votes: Votes,
+    /// Faces that are older than one before them of the same source. No other face may ever be late.
+    pub disordered: u64,
 }
 
 /// The logs of all partitions, decoded and estimated.
@@ -73,6 +76,7 @@ pub fn policy() -> Policy {
 pub fn group_by(log: &[Observation], categories: &Categories) -> Totals {
     let mut totals = Totals::default();
     let mut closed_until: BTreeMap<String, i64> = BTreeMap::new();
+    let mut newest: BTreeMap<String, i64> = BTreeMap::new();
     for seen in log {
         let evidence = match &seen.outcome {
             Err(reason) => {
@@ -81,6 +85,9 @@ pub fn group_by(log: &[Observation], categories: &Categories) -> Totals {
             }
             Ok(evidence) => evidence,
         };
+        let newest = newest.entry(seen.source.to_string()).or_insert(i64::MIN);
+        totals.disordered += u64::from(seen.time.0 < *newest);
+        *newest = seen.time.0.max(*newest);
         let until = closed_until
             .entry(seen.source.to_string())
             .or_insert(i64::MIN);
@@ -119,25 +126,37 @@ fn record(rng: &mut StdRng, position: Position, now: i64) -> Record {
         80..97 => rng.random_range(3_000..14_000),
         _ => rng.random_range(20_000..90_000),
     };
-    let time = jiff::Timestamp::from_millisecond(now - delay).unwrap();
-    headers.push(("ce_time".to_owned(), Some(time.to_string().into_bytes())));
+    headers.push(("ce_time".to_owned(), Some(rfc3339(now - delay))));
     let mut key = format!("cam-{source}");
     let mut payload = picture(rng.random());
+    let mut timestamp = now;
     match rng.random_range(0..60) {
         0 => payload.truncate(payload.len() / 2),
         1 => payload.clear(),
         2 => key = "stranger".into(),
         3 => headers[0].1 = Some(b"soon".to_vec()),
+        // Clocks that are wrong: of a camera, and of a producer whose camera states no time.
+        4 => headers[0].1 = Some(rfc3339(now + rng.random_range(61_000..3_000_000))),
+        5 => headers[0].1 = Some(rfc3339(now - rng.random_range(600_001..900_000))),
+        6 | 7 => {
+            headers.clear();
+            timestamp = [5, now + 80_000, 4_070_908_800_000][rng.random_range(0..3)];
+        }
         _ => {}
     }
     Record {
         position,
-        timestamp: Some(EventTime(now)),
+        timestamp: Some(EventTime(timestamp)),
         received: EventTime(now),
         key: Some(key.into_bytes()),
         headers,
         payload,
     }
+}
+
+fn rfc3339(millis: i64) -> Vec<u8> {
+    let time = jiff::Timestamp::from_millisecond(millis).unwrap();
+    time.to_string().into_bytes()
 }
 
 /// The stub model sees a woman where green is bright.
@@ -166,6 +185,8 @@ fn observe(
         received: record.received,
         source: decoded.source,
         time: decoded.time,
+        stated: decoded.stated,
+        id: decoded.id,
         track: decoded.track,
         outcome,
     }

@@ -24,11 +24,7 @@ pub struct Audit {
 
 /// Records in the table, whatever became of them.
 pub fn counted(out: &Path) -> i64 {
-    let rows = windows(
-        out,
-        "sum(faces + late + rejected)::BIGINT AS records",
-        "ALL",
-    );
+    let rows = windows(out, "sum(faces + late + rejected)::BIGINT AS records", "");
     rows.first().map_or(0, |row| number(row, "records"))
 }
 
@@ -38,7 +34,7 @@ pub fn audit(out: &Path, produced: &Produced, ends: &BTreeMap<i64, i64>) -> Audi
     let rows = windows(
         out,
         "source, sum(faces + late + rejected)::BIGINT AS records, sum(faces - tracks)::BIGINT AS twice",
-        "source",
+        "GROUP BY source",
     );
     let mut counted: BTreeMap<&str, (i64, i64)> = rows
         .iter()
@@ -74,7 +70,7 @@ fn partitions(out: &Path, ends: &BTreeMap<i64, i64>) -> Vec<String> {
     let rows = windows(
         out,
         "partition, sum(faces + late + rejected)::BIGINT AS records, max(next_offset)::BIGINT AS next_offset",
-        "partition",
+        "GROUP BY partition",
     );
     let counted: BTreeMap<i64, (i64, i64)> = rows
         .iter()
@@ -93,15 +89,18 @@ fn partitions(out: &Path, ends: &BTreeMap<i64, i64>) -> Vec<String> {
     }
 }
 
-/// Panes that stand in two rows: of one file, or of two.
+/// Records of a pane that stand in two rows, of one file or of two. After silence a pane may go on in another row, but
+/// what that holds comes later in the log.
 fn repeated(out: &Path) -> Vec<String> {
-    let key = "source, window_start::VARCHAR AS start, partition";
+    let earlier = "PARTITION BY source, window_start, partition ORDER BY first_offset, next_offset
+         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING";
     let rows = windows(
         out,
         &format!(
-            "{key}, string_agg(filename || ' ' || closed_by || ' ' || first_offset || '..' || next_offset, ', ') AS files, count(*) AS n"
+            "source, window_start::VARCHAR AS start, partition, filename, closed_by, first_offset, next_offset,
+             max(next_offset) OVER ({earlier}) AS earlier"
         ),
-        "source, window_start, partition HAVING count(*) > 1",
+        "QUALIFY earlier > first_offset",
     );
     rows.iter().map(|row| format!("two rows: {row}")).collect()
 }
@@ -110,15 +109,15 @@ fn number(row: &Value, column: &str) -> i64 {
     row[column].as_i64().unwrap()
 }
 
-/// A grouping of the table `windows`; without files it has no rows.
-fn windows(out: &Path, columns: &str, group: &str) -> Vec<Value> {
+/// Columns of the table `windows`, with what follows its name in the query; without files it has no rows.
+fn windows(out: &Path, columns: &str, rest: &str) -> Vec<Value> {
     let table = out.join("windows");
     let has_files = std::fs::read_dir(&table).is_ok_and(|mut dates| dates.next().is_some());
     if !has_files {
         return Vec::new();
     }
     duckdb(&format!(
-        "SELECT {columns} FROM read_parquet('{}/*/*.parquet', filename = true) GROUP BY {group}",
+        "SELECT {columns} FROM read_parquet('{}/*/*.parquet', filename = true) {rest}",
         table.display()
     ))
 }
