@@ -6,10 +6,16 @@
 mod admin;
 mod client;
 mod consumer;
+mod context;
+mod describe;
 mod embedded;
+mod probe;
 mod producer;
+mod trouble;
 
-pub use admin::{Admin, TopicState};
+pub use admin::{Admin, TopicSettings};
 pub use consumer::{Consumer, Polled, Wait};
 pub use embedded::EmbeddedBroker;
+pub use probe::probe;
 pub use producer::{Event, Producer};
+pub use trouble::{Cause, Trouble};

@@ -9,6 +9,11 @@ use crate::{privacy::ReleasedPane, record::EventTime, state::Start};
 #[derive(Debug)]
 pub enum Feed<T> {
     Data(T),
+    /// Everything that the broker has of a partition was read: what comes next has this offset.
+    Reached {
+        partition: i32,
+        next_offset: i64,
+    },
     /// The wall clock has moved on.
     Tick(Tick),
     /// Partitions to begin with.
@@ -33,10 +38,9 @@ pub struct Beginning {
 #[derive(Debug)]
 pub struct Tick {
     pub now: EventTime,
-    /// Partitions where silence means that nothing was sent: every record was read.
-    pub at_end: Vec<i32>,
-    /// The moment up to which their silence was heard.
-    pub heard_until: EventTime,
+    /// Partitions where silence means that nothing was sent: every record was read. With the moment up to which the
+    /// silence was heard.
+    pub silent: BTreeMap<i32, EventTime>,
     /// The end of each partition's log.
     pub ends: HashMap<i32, i64>,
 }
@@ -48,7 +52,7 @@ pub struct Numbered<T> {
     pub feed: Feed<T>,
 }
 
-/// Puts numbered things back into order. Holds only what overtook something: at most what the workers have in hand.
+/// Puts numbered things back into order. Holds only what overtook something: at most what may be under way.
 #[derive(Debug)]
 pub struct Order<T> {
     next: u64,

@@ -135,6 +135,17 @@ impl Shard {
         Applied::Counted(outcome, self.put_out(closed))
     }
 
+    /// Everything before this offset was read, though not all of it were records. Returns how many were not.
+    pub fn reach(&mut self, next_offset: i64) -> u64 {
+        let skipped = u64::try_from(next_offset - self.ledger.next_offset).unwrap_or(0);
+        if skipped > 0 {
+            self.ledger.skipped += skipped;
+            self.ledger.next_offset = next_offset;
+            self.is_changed = true;
+        }
+        skipped
+    }
+
     /// Closes panes of silent sources. Only when the whole log was read: a backlog is not silence.
     pub fn close_idle(&mut self, now: EventTime) -> Vec<ReleasedPane> {
         let closed = self.windows.close_idle(now);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 15] = [
+const PURE: [&str; 16] = [
     "record.rs",
     "decode",
     "estimate",
@@ -15,6 +15,7 @@ const PURE: [&str; 15] = [
     "infer/tensor.rs",
     "infer/manifest.rs",
     "infer/denormals.rs",
+    "pipeline/assignment.rs",
     "pipeline/attention.rs",
     "window",
     "privacy",
@@ -50,7 +51,7 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 7] = [
     ),
     ("object_store::", &["sink/store.rs"]),
     ("parquet::", &["sink/file.rs"]),
-    ("axum::", &["http.rs"]),
+    ("axum::", &["http.rs", "http/"]),
     ("prometheus::", &["metrics.rs", "metrics/"]),
 ];
 
