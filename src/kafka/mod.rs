@@ -11,6 +11,7 @@ mod describe;
 mod embedded;
 mod probe;
 mod producer;
+mod tls;
 mod trouble;
 
 pub use admin::{Admin, TopicSettings};

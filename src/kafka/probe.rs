@@ -14,6 +14,7 @@ use super::{
     consumer::connect,
     context::Context,
     describe::{Description, Question},
+    tls,
     trouble::{Cause, Trouble},
 };
 use crate::{clock, config, record::EventTime};
@@ -30,6 +31,10 @@ pub fn probe(kafka: &config::Kafka) -> anyhow::Result<usize> {
         client,
         topic: &kafka.topic,
         group: &kafka.group,
+        ca: kafka
+            .properties
+            .get("ssl.ca.location")
+            .and_then(|ca| ca.resolve().ok()),
     };
     let description = probe.describe()?;
     if description.may_read == Some(false) {
@@ -47,6 +52,8 @@ struct Probe<'a> {
     client: BaseConsumer<Context>,
     topic: &'a str,
     group: &'a str,
+    /// Whom the client trusts; the system's list where nothing is said.
+    ca: Option<String>,
 }
 
 impl Probe<'_> {
@@ -159,8 +166,22 @@ impl Probe<'_> {
             ),
             Cause::TopicForbidden => anyhow!("kafka.topic = {:?}: {trouble}", self.topic),
             Cause::GroupForbidden => anyhow!("kafka.group = {:?}: {trouble}", self.group),
+            Cause::Tls => match self.certificate(trouble) {
+                Some(words) => {
+                    anyhow!("the broker's certificate is not accepted: {words}; {trouble}")
+                }
+                None => anyhow!("{trouble}"),
+            },
             _ => anyhow!("{trouble}"),
         }
+    }
+
+    /// What is wrong with the certificate.
+    fn certificate(&self, trouble: &Trouble) -> Option<String> {
+        if !trouble.reason.contains("certificate") {
+            return None;
+        }
+        tls::complaint(trouble.address()?, self.ca.as_deref())
     }
 
     fn silence(&self, last: Option<Trouble>) -> anyhow::Error {

@@ -62,6 +62,13 @@ impl Trouble {
         }
     }
 
+    /// The `host:port` that librdkafka names.
+    pub(super) fn address(&self) -> Option<&str> {
+        let (_, rest) = self.reason.split_once("://")?;
+        let (address, _) = rest.split_once('/')?;
+        address.contains(':').then_some(address)
+    }
+
     /// A listener of the other kind hangs up, which looks like a broken line.
     fn is_about_tls(&self) -> bool {
         let reason = self.reason.to_lowercase();
@@ -146,5 +153,16 @@ mod tests {
         ] {
             assert_eq!(cause(code, reason), expected, "{reason}");
         }
+    }
+
+    #[test]
+    fn the_broker_s_address_is_found_in_the_report() {
+        let trouble = |reason: &str| Trouble {
+            code: RDKafkaErrorCode::SSL,
+            reason: reason.into(),
+        };
+        let named = trouble("sasl_ssl://kafka-1:9093/bootstrap: SSL handshake failed");
+        assert_eq!(named.address(), Some("kafka-1:9093"));
+        assert_eq!(trouble("SSL handshake failed").address(), None);
     }
 }

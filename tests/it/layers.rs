@@ -39,7 +39,8 @@ const IMPURE: [&str; 12] = [
 ];
 
 /// A library, and the only places that may know it.
-const KNOWN_TO_ONE: [(&str, &[&str]); 7] = [
+const KNOWN_TO_ONE: [(&str, &[&str]); 8] = [
+    ("openssl_sys", &["kafka/tls.rs"]),
     ("rdkafka::", &["kafka/"]),
     (
         "ort::",

@@ -68,3 +68,24 @@ fn a_topic_that_was_made_anew_is_not_taken_for_the_old_one() {
         said.stderr
     );
 }
+
+#[test]
+fn a_topic_that_is_made_anew_while_it_is_read_stops_the_program() {
+    let topic = Broker::shared().topic("made-anew-running", 1);
+    let folder = tempfile::tempdir().unwrap();
+    let config = Service::config(&topic, folder.path(), "[[source]]\nid = \"cam\"\n");
+    let mut service = Service::start(&config);
+    service.await_ready();
+    send(&topic, 10);
+    service.await_metric("demograph_records_total", 10.0, 60);
+    topic.make_anew(1);
+    // More than before: the next offset exists in the new one, too.
+    send(&topic, 30);
+    let said = service.process.finish(60);
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("demograph state reset"),
+        "{}",
+        said.stderr
+    );
+}

@@ -3,6 +3,7 @@
 mod backlog;
 mod bounds;
 mod canary;
+mod checking;
 mod checkpoints;
 mod commands;
 mod compact;
@@ -31,4 +32,5 @@ mod simulation;
 mod store_faults;
 mod tools;
 mod torture;
+mod transactions;
 mod world;
