@@ -9,6 +9,7 @@ mod first_start;
 mod identity;
 mod shard;
 mod terms;
+mod wire;
 
 #[cfg(test)]
 mod chain_model;
