@@ -3,7 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::{privacy::ReleasedPane, record::EventTime, state::Start};
+use crate::{
+    privacy::ReleasedPane,
+    record::EventTime,
+    state::{LogIdentity, Start},
+};
 
 /// Data, or a signal that keeps its place among the data.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub enum Feed<T> {
 pub struct Beginning {
     pub partition: i32,
     pub start: Start,
+    /// Which log it is read from.
+    pub log: LogIdentity,
     pub history: Vec<ReleasedPane>,
 }
 

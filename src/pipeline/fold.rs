@@ -105,7 +105,8 @@ impl Fold {
     fn begin(&mut self, beginning: Beginning) {
         let now = clock::now();
         let terms = (self.settings, self.meaning.terms.clone());
-        let shard = Shard::begin(beginning.partition, beginning.start, terms, now);
+        let mut shard = Shard::begin(beginning.partition, beginning.start, terms, now);
+        shard.learn(&beginning.log);
         self.shards.insert(beginning.partition, shard);
         for pane in beginning.history {
             self.views.add(pane, now);

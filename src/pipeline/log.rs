@@ -48,6 +48,14 @@ impl Log {
         if is_due { self.ask(consumer) } else { Ok(()) }
     }
 
+    /// What a partition's checkpoint says. An error means that it is about another log than the one that is read. What
+    /// the brokers did not say yet must be the same when they do.
+    pub(super) fn expect(&mut self, saved: &LogIdentity) -> anyhow::Result<()> {
+        refuse_other(saved, &self.known)?;
+        self.known = std::mem::take(&mut self.known).or(saved.clone());
+        Ok(())
+    }
+
     fn learn(&mut self, now: LogIdentity) -> anyhow::Result<()> {
         refuse_other(&self.known, &now)?;
         self.known = std::mem::take(&mut self.known).or(now);
@@ -56,7 +64,7 @@ impl Log {
 }
 
 /// An error where the log that was read before and the one of now are not the same.
-pub(super) fn refuse_other(before: &LogIdentity, now: &LogIdentity) -> anyhow::Result<()> {
+fn refuse_other(before: &LogIdentity, now: &LogIdentity) -> anyhow::Result<()> {
     let Err(other) = before.check(now) else {
         return Ok(());
     };
@@ -65,4 +73,29 @@ pub(super) fn refuse_other(before: &LogIdentity, now: &LogIdentity) -> anyhow::R
          `demograph state reset --partition N --offset 0` begins a partition again with the oldest record of now; \
          another kafka.group begins all of them again"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(byte: u8) -> LogIdentity {
+        LogIdentity {
+            topic_id: Some([byte; 16]),
+            cluster: None,
+        }
+    }
+
+    #[test]
+    fn checkpoints_of_another_topic_are_refused_before_and_after_the_brokers_say_which_it_is() {
+        let mut asked = Log::default();
+        asked.learn(log(1)).unwrap();
+        asked.expect(&LogIdentity::default()).unwrap();
+        asked.expect(&log(1)).unwrap();
+        let refused = asked.expect(&log(2)).unwrap_err().to_string();
+        assert!(refused.contains("demograph state reset"), "{refused}");
+        let mut not_yet = Log::default();
+        not_yet.expect(&log(2)).unwrap();
+        not_yet.learn(log(1)).unwrap_err();
+    }
 }

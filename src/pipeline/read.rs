@@ -172,13 +172,19 @@ impl Reader {
                 continue;
             }
             let (start, history) = match resumed {
-                Some(resumed) => (Start::Resumed(resumed.saved), resumed.history),
+                Some(resumed) => {
+                    self.log
+                        .expect(&resumed.saved.log)
+                        .with_context(|| format!("partition {partition}"))?;
+                    (Start::Resumed(resumed.saved), resumed.history)
+                }
                 None => (Start::At(self.first_offset(partition)?), Vec::new()),
             };
             starts.push((partition, start.next_offset()));
             beginnings.push(Beginning {
                 partition,
                 start,
+                log: self.log.known().clone(),
                 history,
             });
         }

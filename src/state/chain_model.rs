@@ -122,6 +122,7 @@ impl World {
         let mut chain = Chain::new(PLACE, 0, place as u64);
         let saved = match chain.recover(&world.store).unwrap() {
             None => Saved {
+                log: Default::default(),
                 terms: terms(),
                 ledger: Ledger::beginning(0),
                 sources: Default::default(),
@@ -350,6 +351,7 @@ fn old_checkpoints_go_but_not_the_head_and_not_what_is_young() {
     assert_eq!(policy.id, terms().policy);
     for _ in 0..5 {
         let saved = Saved {
+            log: Default::default(),
             terms: terms(),
             ledger: Ledger::beginning(0),
             sources: Default::default(),
@@ -382,6 +384,7 @@ fn history_is_what_the_publications_held() {
             false => vec![pane(minute)],
         };
         let saved = Saved {
+            log: Default::default(),
             terms: terms(),
             ledger: Ledger::beginning(0),
             sources: Default::default(),

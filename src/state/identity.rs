@@ -3,10 +3,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 /// A topic of a cluster. What is not known contradicts nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogIdentity {
     /// Given by the brokers when the topic was made; old brokers give none.
     pub topic_id: Option<[u8; 16]>,
@@ -38,6 +36,11 @@ impl LogIdentity {
             return Err(OtherLog::Cluster { was, is });
         }
         Ok(())
+    }
+
+    /// The topic's id as text.
+    pub fn topic(&self) -> Option<String> {
+        self.topic_id.as_ref().map(|id| Hex(id).to_string())
     }
 
     /// What was known, and what has become known since.

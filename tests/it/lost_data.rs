@@ -2,7 +2,7 @@
 
 use demograph::kafka::Event;
 
-use super::world::{Broker, Finished, Service, Topic, duckdb, metric};
+use super::world::{Broker, Finished, Process, Service, Topic, demograph, duckdb, launch, metric};
 
 fn send(topic: &Topic, records: usize) {
     topic.send((0..records).map(|_| Event {
@@ -83,9 +83,42 @@ fn a_topic_that_is_made_anew_while_it_is_read_stops_the_program() {
     send(&topic, 30);
     let said = service.process.finish(60);
     assert_eq!(said.code, Some(1), "{}", said.stderr);
-    assert!(
-        said.stderr.contains("demograph state reset"),
-        "{}",
-        said.stderr
-    );
+    // And so it stays, however often a supervisor tries.
+    let again = (0..4).map(|_| launch(&config, &[]).process.finish(60));
+    for said in std::iter::once(said).chain(again) {
+        assert_eq!(said.code, Some(1), "{}", said.stderr);
+        assert!(
+            said.stderr.contains("demograph state reset"),
+            "{}",
+            said.stderr
+        );
+    }
+    reset(&config);
+    let mut service = Service::start(&config);
+    service.await_metric("demograph_records_total", 30.0, 60);
+    service.stop();
+    let rows = duckdb(&format!(
+        "SELECT sum(faces + late + rejected) AS records FROM read_parquet('{}/windows/*/*.parquet')",
+        folder.path().display()
+    ));
+    assert_eq!(rows[0]["records"], 40);
+}
+
+/// `demograph state reset` of partition 0 to its beginning.
+fn reset(config: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("demograph.toml");
+    std::fs::write(&file, config).unwrap();
+    let mut reset = demograph(&[
+        "state",
+        "reset",
+        "--partition",
+        "0",
+        "--offset",
+        "0",
+        "--yes",
+    ]);
+    reset.arg("--config").arg(&file);
+    let said = Process::start("demograph state reset", reset).finish(60);
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
 }
