@@ -93,7 +93,7 @@ impl JsonSchema for Span {
 }
 
 /// A value given in the file, or kept out of it: in an environment variable or in a file of its own.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Text {
     Plain(String),
@@ -115,6 +115,17 @@ pub struct FromEnv {
 #[serde(deny_unknown_fields)]
 pub struct FromFile {
     pub file: String,
+}
+
+impl fmt::Debug for Text {
+    /// Only where it comes from: nobody knows here whether it is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(_) | Self::Number(_) | Self::Switch(_) => f.write_str("Text(..)"),
+            Self::Env(from) => from.fmt(f),
+            Self::File(from) => from.fmt(f),
+        }
+    }
 }
 
 impl Text {

@@ -18,7 +18,7 @@ use rdkafka::{
 use super::{
     client,
     context::Context,
-    describe::{Description, Question},
+    describe::{Description, Question, Rights},
 };
 use crate::{
     clock,
@@ -146,7 +146,11 @@ impl Consumer {
     }
 
     fn describe(&self, timeout: Duration) -> anyhow::Result<Description> {
-        let question = Question::ask(self.client.client(), &self.topic, timeout)?;
+        let question = Question::ask(
+            self.client.client(),
+            &self.topic,
+            (Rights::NotWanted, timeout),
+        )?;
         match question.answer(timeout) {
             Some(answer) => answer.map_err(|trouble| anyhow!("kafka: {trouble}")),
             None => bail!("kafka: no broker answers"),

@@ -27,6 +27,13 @@ pub(super) struct Description {
     pub may_read: Option<bool>,
 }
 
+/// Whether the brokers are to say what we may do; old ones cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rights {
+    Wanted,
+    NotWanted,
+}
+
 /// A question that is under way. Lives no longer than its client.
 pub(super) struct Question<'c> {
     queue: Owned<native::rd_kafka_queue_t>,
@@ -54,11 +61,11 @@ impl<T> Drop for Owned<T> {
 }
 
 impl<'c> Question<'c> {
-    /// Asks; the answer comes to a queue of its own.
+    /// Asks, also for what we may do with the topic if the rights are wanted. The answer comes to a queue of its own.
     pub(super) fn ask<C: ClientContext>(
         client: &'c Client<C>,
         topic: &str,
-        timeout: Duration,
+        (rights, timeout): (Rights, Duration),
     ) -> anyhow::Result<Self> {
         let name = CString::new(topic).context("kafka.topic holds a zero byte")?;
         let mut names = [name.as_ptr()];
@@ -85,8 +92,10 @@ impl<'c> Question<'c> {
                 message.as_mut_ptr(),
                 message.len(),
             );
-            let refused =
-                native::rd_kafka_AdminOptions_set_include_authorized_operations(options.pointer, 1);
+            let refused = native::rd_kafka_AdminOptions_set_include_authorized_operations(
+                options.pointer,
+                c_int::from(rights == Rights::Wanted),
+            );
             if !refused.is_null() {
                 native::rd_kafka_error_destroy(refused);
             }

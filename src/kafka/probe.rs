@@ -13,7 +13,7 @@ use rdkafka::{
 use super::{
     consumer::connect,
     context::Context,
-    describe::{Description, Question},
+    describe::{Description, Question, Rights},
     tls,
     trouble::{Cause, Trouble},
 };
@@ -60,7 +60,7 @@ impl Probe<'_> {
     fn describe(&self) -> anyhow::Result<Description> {
         let deadline = deadline();
         let timeout = Duration::from_millis(PART_MAX.unsigned_abs());
-        let question = Question::ask(self.client.client(), self.topic, timeout)?;
+        let question = Question::ask(self.client.client(), self.topic, (Rights::Wanted, timeout))?;
         let mut last = None;
         while clock::now() < deadline {
             match question.answer(LOOK_EVERY) {

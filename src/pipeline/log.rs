@@ -9,14 +9,19 @@ use crate::{clock, kafka::Consumer, record::EventTime, state::LogIdentity};
 
 /// How often it is asked while partitions are read, in milliseconds.
 const ASK_EVERY: i64 = 10_000;
-/// How long a question may hold up the poll loop. A broker that does not answer is asked again.
+/// How long a question may hold up the poll loop. A broker that does not answer is asked again, but ever more rarely: the
+/// embedded one never answers.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
+/// So often the time between two questions doubles.
+const DOUBLINGS_MAX: u32 = 4;
 
 /// What is known of the log.
 #[derive(Debug, Default)]
 pub(super) struct Log {
     known: LogIdentity,
     last_asked: Option<EventTime>,
+    /// Questions since the last answer.
+    unanswered: u32,
 }
 
 impl Log {
@@ -29,8 +34,12 @@ impl Log {
     pub(super) fn ask(&mut self, consumer: &Consumer) -> anyhow::Result<()> {
         self.last_asked = Some(clock::now());
         match consumer.identity(ANSWER_MAX) {
-            Ok(now) => self.learn(now),
+            Ok(now) => {
+                self.unanswered = 0;
+                self.learn(now)
+            }
             Err(error) => {
+                self.unanswered += 1;
                 tracing::debug!(
                     error = format!("{error:#}"),
                     "the topic's id could not be asked for"
@@ -42,9 +51,10 @@ impl Log {
 
     /// The same, if it is time again.
     pub(super) fn ask_if_due(&mut self, consumer: &Consumer) -> anyhow::Result<()> {
+        let every = ASK_EVERY << self.unanswered.min(DOUBLINGS_MAX);
         let is_due = self
             .last_asked
-            .is_some_and(|last| last.plus(ASK_EVERY) <= clock::now());
+            .is_some_and(|last| last.plus(every) <= clock::now());
         if is_due { self.ask(consumer) } else { Ok(()) }
     }
 

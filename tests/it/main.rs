@@ -26,6 +26,7 @@ mod object_store;
 mod observability;
 mod openvino;
 mod outage;
+mod overlap;
 mod rebalance;
 mod secured;
 mod simulation;
