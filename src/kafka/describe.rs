@@ -1,5 +1,5 @@
 //! Asks the brokers what a topic is: its id, its partitions, what we may do with it. rdkafka has no words for this
-//! request, so this file speaks to librdkafka itself; here is the only unsafe code of the module.
+//! request, so this file speaks to librdkafka itself, in unsafe code.
 //!
 //! Promises: asking creates no topic, whatever the broker is set to; what is taken from librdkafka is given back once.
 

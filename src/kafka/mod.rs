@@ -1,4 +1,4 @@
-//! Everything that talks to Kafka; the only user of rdkafka.
+//! Everything that talks to Kafka; the only user of rdkafka. `describe` and `tls` hold its unsafe code.
 //!
 //! Promises: no offset is committed but on request; rebalances surface as values of [`Polled`], so that
 //! the caller drains before a partition goes away; what the user configured is handed on as it is.
