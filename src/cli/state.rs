@@ -165,10 +165,12 @@ fn show(
     } = read(stores, path)?;
     let ledger = saved.ledger;
     println!(
-        "{path}, {} bytes, written {}\nmodel {}, policy {}\n\
+        "{path}, {} bytes, written {}\ntopic id {}, cluster {}\nmodel {}, policy {}\n\
          offsets {}..{}: {} skipped, {} published, {} waiting in {} released panes{}, {} in {} open panes",
         bytes.len(),
         stamp(header.written),
+        saved.log.topic().unwrap_or_else(|| "-".into()),
+        saved.log.cluster.as_deref().unwrap_or("-"),
         saved.terms.model,
         saved.terms.policy,
         ledger.first_offset,
@@ -333,6 +335,8 @@ fn reset(
         bail!("nothing was changed: say --yes to do it");
     }
     let saved = Saved {
+        // Whatever topic is read next is the one that it goes on with.
+        log: Default::default(),
         terms: found.saved.terms,
         ledger: Ledger::beginning(offset),
         sources: Default::default(),

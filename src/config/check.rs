@@ -2,26 +2,14 @@
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
-use super::{Config, Fault, Source, Span};
+use super::{Config, Fault, Source, Span, properties};
 use crate::record::{Attribute, SourceId};
-
-/// Properties that demograph sets itself: another value would lose or double-count records.
-const FORCED: [&str; 8] = [
-    "bootstrap.servers",
-    "group.id",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "auto.offset.reset",
-    "allow.auto.create.topics",
-    "check.crcs",
-    "enable.partition.eof",
-];
 
 /// Far above what fills a batch of a stream that deserves a GPU.
 const BATCH_WAIT_LIMIT: Span = Span::seconds(1);
 
 pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
-    let mut faults = kafka(config);
+    let mut faults = properties::faults(config);
     faults.extend(inference(config));
     faults.extend(windows(config));
     faults.extend(state(config));
@@ -29,20 +17,6 @@ pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
     faults.extend(output(config));
     faults.extend(http(config));
     faults
-}
-
-fn kafka(config: &Config) -> Vec<Fault> {
-    FORCED
-        .into_iter()
-        .filter(|key| config.kafka.properties.contains_key(*key))
-        .map(|key| {
-            Fault::new(
-                &format!("kafka.properties.\"{key}\""),
-                "",
-                "demograph sets this itself (it would lose or double-count records): remove it",
-            )
-        })
-        .collect()
 }
 
 fn inference(config: &Config) -> Option<Fault> {

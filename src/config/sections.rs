@@ -22,7 +22,8 @@ pub struct Kafka {
     #[schemars(length(min = 1))]
     #[serde(default = "default_group")]
     pub group: String,
-    /// Where to begin in a partition that has no checkpoint.
+    /// Where the group begins at its first start. Partitions that are added to the topic later begin with their oldest
+    /// record, with either value.
     #[serde(default)]
     pub start: Start,
     /// What to do when the broker has already deleted the records that come next.
@@ -44,7 +45,8 @@ pub enum Start {
     /// With the oldest record that the broker still has.
     #[default]
     Earliest,
-    /// With the next record to come.
+    /// With the next record to come: each partition where it ends at the group's first start, which is written down
+    /// beside the checkpoints.
     Latest,
 }
 
@@ -428,6 +430,8 @@ pub struct Limits {
     pub drain_max: Span,
     /// How long the store may fail to answer before the program exits with an error. Meanwhile reading pauses.
     pub store_stall_max: Span,
+    /// How long one batch may take to decode and infer before the program exits with an error: the model hangs.
+    pub batch_stall_max: Span,
 }
 
 impl Default for Limits {
@@ -438,6 +442,7 @@ impl Default for Limits {
             sources_max: 10_000,
             drain_max: Span::seconds(20),
             store_stall_max: Span::seconds(15 * 60),
+            batch_stall_max: Span::seconds(2 * 60),
         }
     }
 }

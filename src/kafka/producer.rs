@@ -54,7 +54,7 @@ impl Producer {
         let (delivered, failed) = (deliveries.delivered.clone(), deliveries.failed.clone());
         let client = client::producer_properties(kafka)?
             .create_with_context(deliveries)
-            .context("kafka: the producer refuses the properties")?;
+            .map_err(client::refused)?;
         Ok(Self {
             client,
             topic: kafka.topic.clone(),

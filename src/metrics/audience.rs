@@ -2,7 +2,7 @@
 
 use prometheus::GaugeVec;
 
-use super::{Declared, add, float_gauges};
+use super::declare::{Declared, add, float_gauges};
 
 /// Gauges of the rolling views.
 #[derive(Clone)]

@@ -24,6 +24,8 @@ use crate::{
 pub(super) struct Fold {
     pub input: Receiver<Vec<Numbered<Observation>>>,
     pub output: Sender<Task>,
+    /// One for each feed that is under way: the reader puts it in, the fold takes it out.
+    pub under_way: Receiver<()>,
     pub settings: Settings,
     pub cadence: Cadence,
     pub views: window::Rolling,
@@ -50,6 +52,8 @@ impl Fold {
                 .start_timer();
             items.into_iter().for_each(|item| order.put(item));
             while let Some(feed) = order.take() {
+                // Before each feed the reader has put one in.
+                let _room = self.under_way.try_recv();
                 if let Err(WriterGone) = self.take(feed) {
                     return Ok(());
                 }
@@ -62,6 +66,13 @@ impl Fold {
     fn take(&mut self, feed: Feed<Observation>) -> Result<(), WriterGone> {
         match feed {
             Feed::Data(observation) => self.apply(observation),
+            Feed::Reached {
+                partition,
+                next_offset,
+            } => {
+                self.reach(partition, next_offset);
+                Ok(())
+            }
             Feed::Tick(tick) => self.tick(&tick),
             Feed::Assigned(beginnings) => {
                 for beginning in beginnings {
@@ -97,7 +108,8 @@ impl Fold {
     fn begin(&mut self, beginning: Beginning) {
         let now = clock::now();
         let terms = (self.settings, self.meaning.terms.clone());
-        let shard = Shard::begin(beginning.partition, beginning.start, terms, now);
+        let mut shard = Shard::begin(beginning.partition, beginning.start, terms, now);
+        shard.learn(&beginning.log);
         self.shards.insert(beginning.partition, shard);
         for pane in beginning.history {
             self.views.add(pane, now);
@@ -147,11 +159,19 @@ impl Fold {
         self.checkpoint_if_due(partition, now)
     }
 
+    /// What lies before the end and was no record is a mark of a transaction, or was compacted.
+    fn reach(&mut self, partition: i32, next_offset: i64) {
+        if let Some(shard) = self.shards.get_mut(&partition) {
+            let skipped = shard.reach(next_offset);
+            self.metrics.skipped_offsets.inc_by(skipped);
+        }
+    }
+
     fn tick(&mut self, tick: &Tick) -> Result<(), WriterGone> {
         for partition in self.shards.keys().copied().collect::<Vec<_>>() {
-            if tick.at_end.contains(&partition) {
+            if let Some(&until) = tick.silent.get(&partition) {
                 let shard = self.shards.get_mut(&partition).expect("it was just listed");
-                let released = shard.close_idle(tick.heard_until);
+                let released = shard.close_idle(until);
                 for source in released
                     .iter()
                     .map(|pane| pane.source.clone())

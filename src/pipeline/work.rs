@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender, after, select};
 use super::{
     Meaning,
     feed::{Feed, Numbered},
+    watch::Sign,
 };
 use crate::{
     clock, cores,
@@ -31,6 +32,8 @@ pub struct Worker {
     pub meaning: Meaning,
     pub input: Receiver<Numbered<Record>>,
     pub output: Sender<Vec<Numbered<Observation>>>,
+    /// Shows for how long a batch is held.
+    pub sign: Sign,
     pub metrics: Metrics,
 }
 
@@ -43,7 +46,9 @@ impl Worker {
         while let Ok(first) = self.input.recv() {
             let deadline = (!self.batch_wait_max.is_zero()).then(|| after(self.batch_wait_max));
             let batch = pull(first, &self.input, (self.batch_max, deadline));
+            self.sign.turn();
             let observed = self.observe(batch)?;
+            self.sign.turn();
             let blocked = self.metrics.blocked(stage::INFER);
             let sent = self.output.send(observed);
             drop(blocked);
@@ -103,6 +108,13 @@ impl Worker {
                 }
                 Feed::Data(observation(decoded, record.received, crops))
             }
+            Feed::Reached {
+                partition,
+                next_offset,
+            } => Feed::Reached {
+                partition,
+                next_offset,
+            },
             Feed::Tick(tick) => Feed::Tick(tick),
             Feed::Assigned(starts) => Feed::Assigned(starts),
             Feed::Revoked(partitions) => Feed::Revoked(partitions),

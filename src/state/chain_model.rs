@@ -126,6 +126,7 @@ impl World {
         let mut chain = Chain::new(PLACE, 0, place as u64);
         let saved = match chain.recover(&world.store).unwrap() {
             None => Saved {
+                log: Default::default(),
                 terms: terms(),
                 ledger: Ledger::beginning(0),
                 sources: Default::default(),
@@ -354,6 +355,7 @@ fn old_checkpoints_go_but_not_the_head_and_not_what_is_young() {
     assert_eq!(policy.id, terms().policy);
     for _ in 0..5 {
         let saved = Saved {
+            log: Default::default(),
             terms: terms(),
             ledger: Ledger::beginning(0),
             sources: Default::default(),
@@ -386,6 +388,7 @@ fn history_is_what_the_publications_held() {
             false => vec![pane(minute)],
         };
         let saved = Saved {
+            log: Default::default(),
             terms: terms(),
             ledger: Ledger::beginning(0),
             sources: Default::default(),

@@ -118,6 +118,7 @@ impl From<Saved> for v2::Saved<'static> {
     fn from(saved: Saved) -> Self {
         let sources = saved.sources.into_iter();
         Self {
+            log: v2::Log::default(),
             terms: saved.terms.into(),
             ledger: saved.ledger,
             sources: sources.map(|(id, source)| (id, source.into())).collect(),

@@ -100,6 +100,17 @@ impl Broker {
         self.process = Self::launch(&self.properties);
     }
 
+    /// Allows a principal an operation on `["--topic", NAME]` or `["--group", NAME]`, as Kafka's own tool does.
+    pub fn allow(&self, (principal, operation): (&str, &str), what: [&str; 2]) {
+        let mut tool = java("org.apache.kafka.tools.AclCommand");
+        tool.args(["--bootstrap-server", &self.address, "--add"])
+            .args(["--allow-principal", principal])
+            .args(["--operation", operation])
+            .args(what);
+        let said = Process::start("kafka-acls", tool).finish(60);
+        assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    }
+
     /// Creates a topic with a name of its own.
     pub fn topic(&self, purpose: &str, partitions: i32) -> Topic {
         static TOPICS: AtomicUsize = AtomicUsize::new(0);
