@@ -11,9 +11,6 @@ use crate::{
     record::{Attribute, EventTime, SourceId},
 };
 
-/// Where the sources go that have no series of their own.
-const OTHER: &str = "__other__";
-
 /// The rolling views of all sources.
 #[derive(Debug)]
 pub struct Rolling {
@@ -170,7 +167,7 @@ impl Rolling {
         if self.own.contains(source) {
             source.clone()
         } else {
-            SourceId::new(OTHER)
+            SourceId::new(SourceId::OTHER)
         }
     }
 }
