@@ -26,6 +26,7 @@ pub const SETTINGS: Settings = Settings {
     idle_after: 30_000,
     sources_max: 10_000,
     weighting: config::Weighting::People,
+    untracked: demograph::config::Untracked::Count,
 };
 
 /// A policy that knows the sources of [`source`].

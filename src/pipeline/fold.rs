@@ -1,6 +1,6 @@
 //! The fold: observations in the order of reading, one shard a partition, released panes out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     clock,
+    config::Untracked,
     metrics::{Metrics, SOURCE_SERIES_LIMIT, outcome, put, stage},
     privacy::{Cells, ReleasedPane},
     record::{EventTime, SourceId},
@@ -30,6 +31,8 @@ pub(super) struct Fold {
     pub shards: BTreeMap<i32, Shard>,
     /// Where each source was seen, to check the keying contract.
     pub seen: HashMap<SourceId, BTreeSet<i32>>,
+    /// Sources whose faces without a track id were warned of.
+    pub untracked: HashSet<SourceId>,
 }
 
 /// The writer has ended; its own error says why.
@@ -104,6 +107,7 @@ impl Fold {
     fn apply(&mut self, observation: Observation) -> Result<(), WriterGone> {
         let partition = observation.position.partition;
         let (source, now) = (observation.source.clone(), observation.received);
+        let is_tracked = observation.track.is_some();
         // A partition that was given up belongs to somebody else, who reads the record again.
         let Some(shard) = self.shards.get_mut(&partition) else {
             return Ok(());
@@ -123,6 +127,9 @@ impl Fold {
             self.watermark(partition, &source);
         }
         self.count(outcome);
+        if outcome == Outcome::Face && !is_tracked {
+            self.count_untracked(&source);
+        }
         self.check_keying(&source, partition);
         self.take_in(released, now);
         self.checkpoint_if_due(partition, now)
@@ -181,6 +188,7 @@ impl Fold {
         for (source, ..) in shard.windows().sources().iter() {
             put(&self.metrics.source_watermark, &[source.as_str()], None);
             self.seen.remove(source);
+            self.untracked.remove(source);
         }
         Some(shard)
     }
@@ -246,6 +254,14 @@ impl Fold {
             }
         };
         self.metrics.records.with_label_values(&[label]).inc();
+    }
+
+    /// One person may be many such faces, so by default they cast no vote.
+    fn count_untracked(&mut self, source: &SourceId) {
+        self.metrics.audience.untracked.inc();
+        if self.settings.untracked == Untracked::Ignore && self.untracked.insert(source.clone()) {
+            tracing::warn!(%source, "faces without a track id cast no vote: let the producer send ce_trackid, or set policy.untracked = \"count\"");
+        }
     }
 
     /// The key is the source, so a source lives in one partition. Elsewhere its rows still add up, but small

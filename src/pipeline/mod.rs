@@ -100,6 +100,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         idle_after: config.windows.idle_after.as_millis(),
         sources_max: config.limits.sources_max,
         weighting: config.windows.weighting,
+        untracked: config.policy.untracked,
     };
     let categories = window::Categories::new(&config.windows.age_bands, &facts);
     let terms = Terms::new(&facts.id, &policy, (categories, &settings));
@@ -178,6 +179,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         metrics: metrics.clone(),
         shards: Default::default(),
         seen: Default::default(),
+        untracked: Default::default(),
     };
     let writer = write::Writer {
         input: from_fold,

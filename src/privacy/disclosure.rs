@@ -31,14 +31,21 @@ pub enum Cells {
 /// Promise: somebody who knows this function and all that it shows cannot tell a hidden cell that may be below `k_cell`
 /// to fewer than `k_cell` possible values (a test enumerates it), where `k_total >= k_cell`.
 pub fn suppress(counts: &[u64], thresholds: Thresholds) -> Cells {
-    let total: u64 = counts.iter().sum();
-    if total < thresholds.k_total {
+    suppress_by(counts, counts, thresholds)
+}
+
+/// The same where one person may have several votes: the number of people of each category decides, votes are shown.
+pub(super) fn suppress_by(people: &[u64], votes: &[u64], thresholds: Thresholds) -> Cells {
+    if people.iter().sum::<u64>() < thresholds.k_total {
         return Cells::Suppressed;
     }
-    let hidden = hidden(counts, thresholds.k_cell);
-    let shown = counts.iter().zip(hidden);
+    // No people at all of the last categories.
+    let mut people = people.to_vec();
+    people.resize(votes.len(), 0);
+    let hidden = hidden(&people, thresholds.k_cell);
+    let shown = votes.iter().zip(hidden);
     Cells::Shown {
-        total,
+        total: votes.iter().sum(),
         counts: shown
             .map(|(&count, is_hidden)| (!is_hidden).then_some(count))
             .collect(),
@@ -194,6 +201,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn people_decide_and_votes_are_shown() {
+        let shown = |people: &[u64], votes: &[u64]| suppress_by(people, votes, K);
+        // One who stayed for 900 crops is still one.
+        assert_eq!(shown(&[1], &[900]), Cells::Suppressed);
+        let expected = Cells::Shown {
+            total: 960,
+            counts: vec![None, None, Some(20)],
+        };
+        assert_eq!(shown(&[1, 8, 9], &[900, 40, 20]), expected);
+        let expected = Cells::Shown {
+            total: 60,
+            counts: vec![None, None],
+        };
+        assert_eq!(shown(&[12], &[60, 0]), expected, "nobody of the second");
     }
 
     #[test]

@@ -30,6 +30,7 @@ const SETTINGS: Settings = Settings {
     lateness_max: 0,
     idle_after: 0,
     weighting: config::Weighting::People,
+    untracked: config::Untracked::Count,
     sources_max: 1,
 };
 

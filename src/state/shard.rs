@@ -205,7 +205,7 @@ impl Shard {
         let released: Vec<_> = closed
             .into_iter()
             .map(|pane| {
-                let thresholds = self.terms.thresholds(pane.unit);
+                let thresholds = self.terms.thresholds(pane.people_unit());
                 release(pane, thresholds)
             })
             .collect();
@@ -231,6 +231,7 @@ mod tests {
         lateness_max: 0,
         idle_after: 30_000,
         weighting: crate::config::Weighting::People,
+        untracked: crate::config::Untracked::Count,
         sources_max: 10,
     };
     const CADENCE: Cadence = Cadence {

@@ -47,6 +47,7 @@ impl Terms {
         Settings {
             pane: self.pane,
             weighting: self.weighting,
+            untracked: self.rules.untracked,
             ..*settings
         }
     }
@@ -62,6 +63,7 @@ impl Terms {
             idle_after: 0,
             sources_max: 1,
             weighting: Weighting::People,
+            untracked: policy.rules().untracked,
         };
         Self::new(&facts.id, policy, (Categories::new(&[0], facts), &settings))
     }

@@ -21,7 +21,7 @@ pub use source::Outcome;
 pub use tally::{Evidence, Tally, TrackEvidence};
 
 use crate::{
-    config::Weighting,
+    config::{Untracked, Weighting},
     decode::Reject,
     record::{EventTime, Position, SourceId, TrackId},
 };
@@ -48,6 +48,8 @@ pub struct Settings {
     pub sources_max: usize,
     /// What a vote is.
     pub weighting: Weighting,
+    /// What a face without a track id does.
+    pub untracked: Untracked,
 }
 
 impl Settings {

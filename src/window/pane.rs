@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Accounting, Evidence, Observation, Settings, Tally, TrackEvidence};
 use crate::{
-    config::Weighting,
-    record::{EventTime, SourceId, TrackId},
+    config::{Untracked, Weighting},
+    record::{Attribute, EventTime, SourceId, TrackId},
 };
 
 /// What a vote stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unit {
-    /// Every face had a track id: a vote is a person's track.
+    /// A vote is a person's track.
     Tracks,
     /// Faces voted for themselves: some had no track id, or votes are weighted by dwell. A person may have several.
     Detections,
@@ -68,6 +68,26 @@ pub struct ClosedPane {
     pub votes: u64,
     pub unit: Unit,
     pub tally: Tally,
+    /// One vote a track, where the tally holds other votes of tracks only.
+    pub people: Option<Tally>,
+}
+
+impl ClosedPane {
+    /// How many stand behind the votes for each category: what disclosure control judges. People as far as track ids
+    /// say who is the same, else detections ([`ClosedPane::people_unit`]).
+    pub fn people(&self, attribute: Attribute) -> &[u64] {
+        self.people
+            .as_ref()
+            .unwrap_or(&self.tally)
+            .counts(attribute)
+    }
+
+    pub fn people_unit(&self) -> Unit {
+        match self.people {
+            Some(_) => Unit::Tracks,
+            None => self.unit,
+        }
+    }
 }
 
 /// Which pane of which source it is, and what ended it.
@@ -86,6 +106,8 @@ pub(super) struct Pane {
     /// The votes of faces that vote for themselves.
     faces: Tally,
     faces_voted: u64,
+    /// Those of them that have no track id.
+    untracked_voted: u64,
     tracks: HashMap<TrackId, TrackEvidence>,
     /// When the last record for it was received, by the wall clock.
     pub(super) touched: EventTime,
@@ -100,20 +122,24 @@ impl Pane {
         &mut self,
         observation: &Observation,
         evidence: &Evidence,
-        weighting: Weighting,
+        settings: &Settings,
     ) {
         self.touch(observation);
         self.accounting.faces += 1;
-        let track = observation
-            .track
-            .map(|track| self.tracks.entry(track).or_default());
-        match (track, weighting) {
-            (Some(track), Weighting::People) => track.add(evidence),
-            (None, _) | (Some(_), Weighting::Dwell) => {
-                self.faces_voted += 1;
-                self.faces.vote(evidence);
+        let votes = match observation.track {
+            Some(track) => {
+                self.tracks.entry(track).or_default().add(evidence);
+                settings.weighting == Weighting::Dwell
             }
+            None => settings.untracked == Untracked::Count,
+        };
+        if !votes {
+            self.faces.know(evidence);
+            return;
         }
+        self.faces_voted += 1;
+        self.untracked_voted += u64::from(observation.track.is_none());
+        self.faces.vote(evidence);
     }
 
     pub(super) fn late(&mut self, observation: &Observation) {
@@ -136,11 +162,18 @@ impl Pane {
         let mut tally = self.faces;
         let tracks = self.tracks.len() as u64;
         let mut votes = self.faces_voted;
+        let mut people = None;
         if settings.weighting == Weighting::People {
             votes += tracks;
-            for track in self.tracks.values() {
-                tally.vote_track(track);
-            }
+            self.tracks
+                .values()
+                .for_each(|track| tally.vote_track(track));
+        } else if self.untracked_voted == 0 {
+            let mut once = Tally::default();
+            self.tracks
+                .values()
+                .for_each(|track| once.vote_track(track));
+            people = Some(once);
         }
         ClosedPane {
             source: name.source,
@@ -157,6 +190,7 @@ impl Pane {
                 Unit::Detections
             },
             tally,
+            people,
         }
     }
 }

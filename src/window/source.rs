@@ -61,7 +61,7 @@ impl SourceWindows {
                 Outcome::Late
             }
             Ok(evidence) => {
-                pane.face(observation, evidence, settings.weighting);
+                pane.face(observation, evidence, settings);
                 let watermark = observation.time.minus(settings.lateness_max);
                 self.closed_until = self.closed_until.max(settings.pane_start(watermark));
                 Outcome::Face

@@ -28,6 +28,7 @@ const SETTINGS: Settings = Settings {
     idle_after: 40_000,
     sources_max: 50,
     weighting: demograph::config::Weighting::People,
+    untracked: demograph::config::Untracked::Count,
 };
 /// The most actions before the calm.
 const ACTIONS: usize = 1_500;

@@ -168,7 +168,9 @@ pub(super) mod tests {
         };
         let of = |rows: &[CellRow], model| of_one_model(rows, model, Path::new("c.json"));
         of(&[row("gate", 0, 0)], "m@1").unwrap();
-        let error = of(&[other.clone()], "m@1").unwrap_err().to_string();
+        let error = of(std::slice::from_ref(&other), "m@1")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("the cells are of m@2"), "{error}");
         let error = of(&[row("gate", 0, 0), other], "m@1")
             .unwrap_err()
