@@ -230,7 +230,10 @@ pub fn read(
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::{Array, Int64Array};
+
     use super::*;
+    use crate::sink::{day, encode};
 
     fn date() -> Date {
         "2026-03-01".parse().unwrap()
@@ -314,6 +317,89 @@ mod tests {
             error.contains("b.parquet holds a window of 2026-03-02"),
             "{error}"
         );
+    }
+
+    /// A folder with files of cells in 1970: (path, checkpoint, votes of a minute).
+    fn store(files: &[(&str, &str, i64)]) -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_at(&folder.path().display().to_string(), &BTreeMap::new()).unwrap();
+        for &(path, checkpoint, votes) in files {
+            let facts = [(CHECKPOINT, checkpoint.to_owned())];
+            let rows = day::tests::cells(&[("gate", 1, votes)]);
+            store.create(path, encode(&rows, &facts).unwrap()).unwrap();
+        }
+        (folder, store)
+    }
+
+    /// The votes of all rows, and the copies that were left out.
+    fn votes(store: &Store) -> anyhow::Result<(i64, usize)> {
+        let mut votes = 0;
+        let (_, copies) = read(store, Table::Cells, |batch| {
+            let parts = batch.column_by_name("parts").unwrap();
+            let parts = parts.as_any().downcast_ref::<Int64Array>().unwrap();
+            votes += parts.values().iter().sum::<i64>();
+            Ok(())
+        })?;
+        Ok((votes, copies.len()))
+    }
+
+    #[test]
+    fn every_row_counts_once_before_between_and_after_a_compaction() {
+        let (a, b) = (
+            "cells/date=1970-01-01/a.parquet",
+            "cells/date=1970-01-01/b.parquet",
+        );
+        let (_folder, store) = store(&[(a, "1", 1), (b, "2", 20)]);
+        assert_eq!(votes(&store).unwrap(), (21, 0));
+        let small = [a, b].map(|path| (name(path).to_owned(), store.read(path).unwrap()));
+        let merged = day::merge(Table::Cells, small.into()).unwrap();
+        store
+            .create(
+                "daily/cells/date=1970-01-01/cells-1970-01-01.parquet",
+                merged.bytes,
+            )
+            .unwrap();
+        assert_eq!(votes(&store).unwrap(), (21, 0), "both are there");
+        store.delete(a).unwrap();
+        assert_eq!(votes(&store).unwrap(), (21, 0), "half deleted");
+        store.delete(b).unwrap();
+        assert_eq!(votes(&store).unwrap(), (21, 0), "daily alone");
+        let facts = [(CHECKPOINT, "3".to_owned())];
+        let late = encode(&day::tests::cells(&[("gate", 1, 300)]), &facts).unwrap();
+        store
+            .create("cells/date=1970-01-01/c.parquet", late.clone())
+            .unwrap();
+        assert_eq!(votes(&store).unwrap(), (321, 0), "a late one");
+        store
+            .create("cells/date=1970-01-01/c (1).parquet", late)
+            .unwrap();
+        assert_eq!(votes(&store).unwrap(), (321, 1), "and its copy");
+    }
+
+    #[test]
+    fn the_name_of_a_small_file_in_another_date_says_nothing() {
+        // One publication over midnight: the same name under two dates.
+        let (_folder, store) = store(&[("cells/date=1970-01-01/a.parquet", "1", 1)]);
+        let facts = [(CHECKPOINT, "1".to_owned())];
+        let next = encode(&day::tests::cells(&[("gate", 1441, 20)]), &facts).unwrap();
+        store
+            .create("cells/date=1970-01-02/a.parquet", next)
+            .unwrap();
+        let file = store.read("cells/date=1970-01-01/a.parquet").unwrap();
+        let merged = day::merge(Table::Cells, vec![("a.parquet".into(), file)]).unwrap();
+        store
+            .create("daily/cells/date=1970-01-01/d.parquet", merged.bytes)
+            .unwrap();
+        assert_eq!(votes(&store).unwrap(), (21, 0));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named() {
+        let (_folder, store) = store(&[]);
+        let path = "cells/date=1970-01-01/broken.parquet";
+        store.create(path, b"no parquet".to_vec()).unwrap();
+        let error = votes(&store).unwrap_err();
+        assert!(format!("{error:#}").contains(path), "{error:#}");
     }
 
     #[test]

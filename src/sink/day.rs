@@ -284,7 +284,7 @@ impl Output {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use arrow_array::{ArrayRef, Int32Array, Int64Array};
@@ -296,7 +296,7 @@ mod tests {
     };
 
     /// Rows of the table `cells`: (source, minute, parts).
-    fn cells(rows: &[(&str, i64, i64)]) -> RecordBatch {
+    pub fn cells(rows: &[(&str, i64, i64)]) -> RecordBatch {
         let text = |value: &str| -> ArrayRef {
             Arc::new(rows.iter().map(|_| Some(value)).collect::<StringArray>())
         };
