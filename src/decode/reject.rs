@@ -70,6 +70,11 @@ impl Reject {
         Self::NoAnswer,
     ];
 
+    /// The reason of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Empty => "empty",

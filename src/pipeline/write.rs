@@ -181,8 +181,7 @@ impl Writer {
             "the model, the policy or the windows changed: open panes are cut"
         );
         let cut = Shard::settle(partition, saved, &self.settings, clock::now());
-        let mut saved: Saved =
-            postcard::from_bytes(&cut.saved).context("a state that was just encoded")?;
+        let mut saved = Saved::decode(&cut.saved).context("a state that was just encoded")?;
         if cut.publication.is_some() && !matches!(self.write(cut)?, Some(Ack::Durable { .. })) {
             return Ok(None);
         }

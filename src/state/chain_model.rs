@@ -188,7 +188,7 @@ impl World {
         let changed = |mut shard: Shard| {
             let checkpoint = shard.checkpoint(EventTime(0), false);
             Owner {
-                saved: postcard::from_bytes(&checkpoint.saved).unwrap(),
+                saved: Saved::decode(&checkpoint.saved).unwrap(),
                 ..owner.clone()
             }
         };
@@ -217,7 +217,7 @@ impl World {
                     let file = table(&commit, outbox);
                     commit = commit.with_tables(vec![file]);
                 }
-                let saved = postcard::from_bytes(&checkpoint.saved).unwrap();
+                let saved = Saved::decode(&checkpoint.saved).unwrap();
                 world.owners[place] = Some(Owner {
                     commit: Some((commit, saved)),
                     ..owner.clone()
@@ -350,14 +350,14 @@ fn old_checkpoints_go_but_not_the_head_and_not_what_is_young() {
     let policy = Policy::new(&config::Policy::default(), &[]);
     assert_eq!(policy.id, terms().policy);
     for _ in 0..5 {
-        let saved = postcard::to_stdvec(&Saved {
+        let saved = Saved {
             terms: terms(),
             ledger: Ledger::beginning(0),
             sources: Default::default(),
             outbox: Vec::new(),
             publish: false,
-        });
-        let mut commit = chain.commit(&saved.unwrap(), false, EventTime(0));
+        };
+        let mut commit = chain.commit(&saved.encode(), false, EventTime(0));
         while commit.advance(&store).unwrap() != Step::Done {}
         chain.advance(&commit);
     }
@@ -382,14 +382,14 @@ fn history_is_what_the_publications_held() {
             true => vec![pane(minute - 1), pane(minute)],
             false => vec![pane(minute)],
         };
-        let saved = postcard::to_stdvec(&Saved {
+        let saved = Saved {
             terms: terms(),
             ledger: Ledger::beginning(0),
             sources: Default::default(),
             outbox,
             publish,
-        });
-        let mut commit = chain.commit(&saved.unwrap(), publish, EventTime(0));
+        };
+        let mut commit = chain.commit(&saved.encode(), publish, EventTime(0));
         while commit.advance(&store).unwrap() != Step::Done {}
         chain.advance(&commit);
     }

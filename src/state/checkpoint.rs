@@ -1,10 +1,10 @@
 //! A partition's state as bytes: what a checkpoint file holds.
 //!
 //! ```text
-//! "DGCKPT" | version u16 | Header | Saved | SHA-256 of all before
+//! "DGCKPT" | version u16 | Header | content | SHA-256 of all before
 //! ```
-//! Header and Saved are in the format of postcard. A change of either is another version; there is no guessing: what
-//! does not check out is an error, and the chain stops at it.
+//! Header and content are in the format of postcard; `wire` has the content's layout in each version. There is no
+//! guessing: what does not check out is an error, and the chain stops at it.
 
 use std::collections::BTreeSet;
 
@@ -12,11 +12,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::Terms;
+use super::{Terms, wire};
 use crate::{privacy::ReleasedPane, record::EventTime, window::Sources};
 
 const MAGIC: &[u8; 6] = b"DGCKPT";
-const VERSION: u16 = 1;
 const HASH_BYTES: usize = 32;
 
 /// Identifies a checkpoint: the hash of its content.
@@ -37,7 +36,7 @@ pub struct Header {
 }
 
 /// Everything of a partition that outlives the process that counts it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Saved {
     pub terms: Terms,
     pub ledger: Ledger,
@@ -49,7 +48,7 @@ pub struct Saved {
 }
 
 /// Where every record of the partition went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ledger {
     /// Where the chain began to read.
     pub first_offset: i64,
@@ -77,7 +76,10 @@ impl Ledger {
 pub enum Damage {
     #[error("it is no checkpoint")]
     Foreign,
-    #[error("its format is version {0}, and this program knows version {VERSION}")]
+    #[error(
+        "its format is version {0}, and this program reads up to version {newest}: a newer program wrote it",
+        newest = wire::VERSION
+    )]
     Version(u16),
     #[error("its checksum does not fit its content")]
     Checksum,
@@ -107,11 +109,18 @@ impl Saved {
 
     /// What a checkpoint file holds of it.
     pub fn encode(&self) -> Vec<u8> {
-        encode_saved(
-            (&self.terms, &self.ledger),
-            &self.sources,
-            (&self.outbox, self.publish),
-        )
+        wire::write(Parts {
+            terms: &self.terms,
+            ledger: &self.ledger,
+            sources: &self.sources,
+            outbox: &self.outbox,
+            publish: self.publish,
+        })
+    }
+
+    /// What [`Saved::encode`] wrote, in this version of the format.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Damage> {
+        wire::read(wire::VERSION, bytes).ok_or(Damage::Content)
     }
 
     /// Whether every record between the first and the next offset is accounted for exactly once.
@@ -133,21 +142,20 @@ pub(super) fn records(panes: &[ReleasedPane]) -> u64 {
     panes.iter().map(|pane| pane.accounting.records()).sum()
 }
 
-/// The bytes of a [`Saved`] without copying its parts, which are in the order of its fields.
-pub(super) fn encode_saved(
-    (terms, ledger): (&Terms, &Ledger),
-    sources: &Sources,
-    (outbox, publish): (&[ReleasedPane], bool),
-) -> Vec<u8> {
-    postcard::to_stdvec(&(terms, ledger, sources, outbox, publish))
-        .expect("plain data in memory can always be written")
+/// A [`Saved`] whose parts lie elsewhere: it is written without copying them.
+pub(super) struct Parts<'a> {
+    pub terms: &'a Terms,
+    pub ledger: &'a Ledger,
+    pub sources: &'a Sources,
+    pub outbox: &'a [ReleasedPane],
+    pub publish: bool,
 }
 
 /// The file, and its hash.
 pub(super) fn encode(header: &Header, saved: &[u8]) -> (Vec<u8>, Hash) {
     let mut bytes = Vec::with_capacity(saved.len() + 128);
     bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&wire::VERSION.to_le_bytes());
     bytes = postcard::to_extend(header, bytes).expect("plain data in memory can always be written");
     bytes.extend_from_slice(saved);
     let hash: Hash = Sha256::digest(&bytes).into();
@@ -160,7 +168,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Header, Saved), Damage> {
     let content = bytes.strip_prefix(MAGIC).ok_or(Damage::Foreign)?;
     let (version, _) = content.split_first_chunk().ok_or(Damage::Foreign)?;
     let version = u16::from_le_bytes(*version);
-    if version != VERSION {
+    if version == 0 || version > wire::VERSION {
         return Err(Damage::Version(version));
     }
     let (covered, hash) = bytes
@@ -173,11 +181,8 @@ pub fn decode(bytes: &[u8]) -> Result<(Header, Saved), Damage> {
         .get(MAGIC.len() + size_of::<u16>()..)
         .ok_or(Damage::Content)?;
     let (header, rest) = postcard::take_from_bytes(content).map_err(|_| Damage::Content)?;
-    let (saved, rest) = postcard::take_from_bytes(rest).map_err(|_| Damage::Content)?;
-    match rest {
-        [] => Ok((header, saved)),
-        _ => Err(Damage::Content),
-    }
+    let saved = wire::read(version, rest).ok_or(Damage::Content)?;
+    Ok((header, saved))
 }
 
 /// The hash of a file that [`decode`] accepts.

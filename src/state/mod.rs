@@ -7,6 +7,7 @@ mod chain;
 mod checkpoint;
 mod shard;
 mod terms;
+mod wire;
 
 #[cfg(test)]
 mod chain_model;

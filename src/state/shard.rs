@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     Terms,
     checkpoint::{self, Ledger, Saved},
+    wire,
 };
 use crate::{
     privacy::{ReleasedPane, release},
@@ -162,11 +163,13 @@ impl Shard {
     /// The state as it is. `publish` takes the outbox out of it.
     pub fn checkpoint(&mut self, now: EventTime, publish: bool) -> Checkpoint {
         let publish = publish && !self.outbox.is_empty();
-        let saved = checkpoint::encode_saved(
-            (&self.terms, &self.ledger),
-            self.windows.sources(),
-            (&self.outbox, publish),
-        );
+        let saved = wire::write(checkpoint::Parts {
+            terms: &self.terms,
+            ledger: &self.ledger,
+            sources: self.windows.sources(),
+            outbox: &self.outbox,
+            publish,
+        });
         self.last_checkpoint = Some(now);
         self.is_changed = false;
         let publication = publish.then(|| {
@@ -274,7 +277,7 @@ mod tests {
     }
 
     fn saved(checkpoint: &Checkpoint) -> Saved {
-        postcard::from_bytes(&checkpoint.saved).unwrap()
+        Saved::decode(&checkpoint.saved).unwrap()
     }
 
     #[test]

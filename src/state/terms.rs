@@ -1,7 +1,5 @@
 //! What rows mean: which model, which policy, which categories and windows. Rows of different terms never mix.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     config::{self, Weighting},
     privacy::{Policy, Thresholds},
@@ -9,7 +7,7 @@ use crate::{
 };
 
 /// The terms on which faces are counted and released.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Terms {
     pub model: String,
     /// The policy's id, which changes with anything that it says.

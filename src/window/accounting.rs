@@ -10,7 +10,7 @@ pub struct Accounting {
     pub faces: u64,
     pub late: u64,
     /// In the order of [`Reject::ALL`].
-    rejected: [u64; Reject::ALL.len()],
+    pub(crate) rejected: [u64; Reject::ALL.len()],
     /// The offsets that contributed lie in `first_offset..next_offset`.
     pub first_offset: i64,
     pub next_offset: i64,

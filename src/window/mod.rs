@@ -14,10 +14,12 @@ mod tally;
 
 pub use accounting::Accounting;
 pub use categories::Categories;
+pub(crate) use pane::OpenPane;
 pub use pane::{ClosedBy, ClosedPane, Unit};
 pub use partition::{PartitionWindows, Sources};
 pub use rolling::{Rolling, Shares, View};
 pub use source::Outcome;
+pub(crate) use source::SourceWindows;
 pub use tally::{Evidence, Tally, TrackEvidence};
 
 use crate::{

@@ -100,20 +100,20 @@ pub(super) struct PaneName {
 }
 
 /// An open pane.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct Pane {
-    accounting: Accounting,
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct OpenPane {
+    pub(crate) accounting: Accounting,
     /// The votes of faces that vote for themselves.
-    faces: Tally,
-    faces_voted: u64,
+    pub(crate) faces: Tally,
+    pub(crate) faces_voted: u64,
     /// Those of them that have no track id.
-    untracked_voted: u64,
-    tracks: HashMap<TrackId, TrackEvidence>,
+    pub(crate) untracked_voted: u64,
+    pub(crate) tracks: HashMap<TrackId, TrackEvidence>,
     /// When the last record for it was received, by the wall clock.
-    pub(super) touched: EventTime,
+    pub(crate) touched: EventTime,
 }
 
-impl Pane {
+impl OpenPane {
     pub(super) fn records(&self) -> u64 {
         self.accounting.records()
     }

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     ClosedBy, ClosedPane, Observation, Settings,
-    pane::{Pane, PaneName},
+    pane::{OpenPane, PaneName},
     source::{Outcome, SourceWindows},
 };
 use crate::{
@@ -23,8 +21,8 @@ pub struct PartitionWindows {
 }
 
 /// What of [`PartitionWindows`] outlives the process: every source's watermark and open panes.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Sources(BTreeMap<SourceId, SourceWindows>);
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sources(pub(crate) BTreeMap<SourceId, SourceWindows>);
 
 impl Sources {
     pub fn open_panes(&self) -> usize {
@@ -111,7 +109,7 @@ impl PartitionWindows {
     fn close(
         &mut self,
         by: ClosedBy,
-        mut take: impl FnMut(&mut SourceWindows) -> Vec<(EventTime, Pane)>,
+        mut take: impl FnMut(&mut SourceWindows) -> Vec<(EventTime, OpenPane)>,
     ) -> Vec<ClosedPane> {
         let taken: Vec<_> = self
             .sources
@@ -128,7 +126,7 @@ impl PartitionWindows {
     fn name(
         &self,
         source: &SourceId,
-        panes: Vec<(EventTime, Pane)>,
+        panes: Vec<(EventTime, OpenPane)>,
         by: ClosedBy,
     ) -> Vec<ClosedPane> {
         panes

@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Observation, Settings, pane::Pane};
+use super::{Observation, Settings, pane::OpenPane};
 use crate::record::EventTime;
 
 /// Cameras have clocks of their own, so each source has a watermark of its own.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct SourceWindows {
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SourceWindows {
     /// Panes that end here or earlier are closed; what belongs to them is late. Follows the watermark
     /// (the newest event time less the allowed lateness), and closing by silence.
-    closed_until: EventTime,
-    open: BTreeMap<EventTime, Pane>,
+    pub(crate) closed_until: EventTime,
+    pub(crate) open: BTreeMap<EventTime, OpenPane>,
 }
 
 /// What became of a record.
@@ -43,7 +41,7 @@ impl SourceWindows {
 
     /// Records in the open panes.
     pub(super) fn records(&self) -> u64 {
-        self.open.values().map(Pane::records).sum()
+        self.open.values().map(OpenPane::records).sum()
     }
 
     /// Counts a record in the pane of its time; in the oldest open one if that is closed already.
@@ -70,7 +68,7 @@ impl SourceWindows {
     }
 
     /// Takes out the panes that the watermark has passed.
-    pub(super) fn close_passed(&mut self, settings: &Settings) -> Vec<(EventTime, Pane)> {
+    pub(super) fn close_passed(&mut self, settings: &Settings) -> Vec<(EventTime, OpenPane)> {
         let until = self.closed_until;
         self.take_while(|start, _| start < until, settings)
     }
@@ -80,8 +78,8 @@ impl SourceWindows {
         &mut self,
         now: EventTime,
         settings: &Settings,
-    ) -> Vec<(EventTime, Pane)> {
-        let idle = |pane: &Pane| pane.touched.plus(settings.idle_after) <= now;
+    ) -> Vec<(EventTime, OpenPane)> {
+        let idle = |pane: &OpenPane| pane.touched.plus(settings.idle_after) <= now;
         let newest = self.open.iter().rev().find(|(_, pane)| idle(pane));
         let Some((&newest, _)) = newest else {
             return Vec::new();
@@ -90,20 +88,20 @@ impl SourceWindows {
     }
 
     /// Takes out every pane.
-    pub(super) fn close_all(&mut self, settings: &Settings) -> Vec<(EventTime, Pane)> {
+    pub(super) fn close_all(&mut self, settings: &Settings) -> Vec<(EventTime, OpenPane)> {
         self.take_while(|_, _| true, settings)
     }
 
     /// Takes out every pane without closing any: what comes later may begin them again.
-    pub(super) fn cut(&mut self) -> Vec<(EventTime, Pane)> {
+    pub(super) fn cut(&mut self) -> Vec<(EventTime, OpenPane)> {
         std::mem::take(&mut self.open).into_iter().collect()
     }
 
     fn take_while(
         &mut self,
-        is_done: impl Fn(EventTime, &Pane) -> bool,
+        is_done: impl Fn(EventTime, &OpenPane) -> bool,
         settings: &Settings,
-    ) -> Vec<(EventTime, Pane)> {
+    ) -> Vec<(EventTime, OpenPane)> {
         let mut done = Vec::new();
         while let Some(entry) = self.open.first_entry() {
             if !is_done(*entry.key(), entry.get()) {
