@@ -89,6 +89,21 @@ pub(super) fn checkpoints(footer: &Footer) -> impl Iterator<Item = String> {
     lines.map(str::to_owned)
 }
 
+/// Whether a daily file of the date holds the rows of a small file of that name.
+pub fn is_compacted(
+    store: &Store,
+    table: Table,
+    (date, small): (&str, &str),
+) -> anyhow::Result<bool> {
+    for file in store.files(&format!("daily/{}/date={date}", table.name()))? {
+        let names = inputs(&footer(store, &file.path)?).with_context(|| file.path.clone())?;
+        if names.contains(small) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// A file whose rows another one holds too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copy {

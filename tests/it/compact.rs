@@ -259,6 +259,16 @@ fn what_is_compacted_or_too_old_goes(config: &Path, text: &str, out: &Path, esti
     assert_eq!(estimate(out).stdout, estimated, "daily files alone");
     assert_eq!(sums(&out.join("daily"), "windows", "2020-01-01"), before);
 
+    let mut verify = demograph(&["state", "verify", "--config"]);
+    verify.arg(config);
+    let verified = Process::start("demograph state verify", verify).finish(60);
+    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+    assert!(
+        verified.stdout.contains("found in the tables"),
+        "{}",
+        verified.stdout
+    );
+
     // Between the two dates for as long as this may be run.
     let kept = text.replace("cells = true", "keep = \"9000d\"\ncells = true");
     std::fs::write(config, kept).unwrap();
