@@ -33,7 +33,7 @@ impl Audience {
         Self {
             votes: gauges(
                 "audience_votes",
-                "Votes (tracks, or detections without track ids) for a category in the released panes of the window.",
+                "Votes (tracks, and detections where they vote) for a category in the released panes of the window.",
                 CATEGORY,
             ),
             share_naive: gauges(
