@@ -30,6 +30,8 @@ pub struct SourceId(Arc<str>);
 impl SourceId {
     /// Stands for every source that may not have a row of its own: unnamed, unreadable or not allowed.
     pub const UNKNOWN: &'static str = "__unknown__";
+    /// Where the sources go that have no series of their own.
+    pub const OTHER: &'static str = "__other__";
 
     pub fn new(name: &str) -> Self {
         Self(name.into())

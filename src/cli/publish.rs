@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  demograph publish tests/data/composites --brokers localhost:9092 --source lobby --source cafe --rate 50 --count 5000
+  demograph publish tests/data/composites --source lobby --source cafe --one-crop-a-person --rate 50 --count 5000
   demograph publish crops.csv --brokers kafka:9093 -X security.protocol=SSL -X ssl.ca.location=ca.pem
 
 A CSV has a column `file` (relative to the CSV) and may have `source` and `trackid`; other columns are ignored.
@@ -48,6 +48,10 @@ pub(super) struct PublishArgs {
     /// How many events to send, beginning again with the first crop when they run out; by default each crop once.
     #[arg(long)]
     count: Option<u64>,
+    /// Every event shows another person: crops without a `trackid` get one of their own. Faces without a track id cast no
+    /// vote (policy.untracked). Never for the frames of a video, where each would pass for a person.
+    #[arg(long)]
+    one_crop_a_person: bool,
     #[arg(long, value_enum, default_value_t = Format::Binary)]
     format: Format,
     /// A librdkafka property; may be given several times.
@@ -84,11 +88,13 @@ pub(super) fn run(args: PublishArgs) -> anyhow::Result<ExitCode> {
         pace.wait_for(n);
         let crop = &crops[(n % crops.len() as u64) as usize];
         let turn = &args.sources[(n % args.sources.len() as u64) as usize];
+        let id = format!("{run_id}-{n}");
+        let own = args.one_crop_a_person.then(|| id.clone());
         let event = CropEvent {
-            id: format!("{run_id}-{n}"),
+            id,
             source: crop.source.as_ref().unwrap_or(turn).clone(),
             time: clock::now(),
-            track: crop.track.clone(),
+            track: crop.track.clone().or(own),
             content_type: content_type(&crop.path.to_string_lossy())
                 .unwrap_or("application/octet-stream"),
             image: std::fs::read(&crop.path)

@@ -12,6 +12,7 @@ pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
     let mut faults = properties::faults(config);
     faults.extend(inference(config));
     faults.extend(windows(config));
+    faults.extend(policy(config));
     faults.extend(state(config));
     faults.extend(sources(&config.sources));
     faults.extend(output(config));
@@ -70,6 +71,15 @@ fn windows(config: &Config) -> Vec<Fault> {
         ));
     }
     faults
+}
+
+/// Else a total that is shown could itself be a small count.
+fn policy(config: &Config) -> Option<Fault> {
+    let (k_total, k_cell) = (config.policy.k_total, config.policy.k_cell);
+    let fix = format!(
+        "the whole cannot have fewer people than a part: write policy.k_cell ({k_cell}) or more"
+    );
+    (k_total < k_cell).then(|| Fault::new("policy.k_total", k_total, fix))
 }
 
 /// A restart reads the panes of the rolling views from old checkpoints.

@@ -13,7 +13,7 @@ mod values;
 pub use fault::{Fault, Faults, read_checked};
 pub use sections::{
     Duplicates, Estimates, Http, Inference, Kafka, Limits, LostData, Model, OnStop, Output, Policy,
-    PrecisionChoice, Provider, Source, Start, State, UnknownSources, Weighting, Windows,
+    PrecisionChoice, Provider, Source, Start, State, UnknownSources, Untracked, Weighting, Windows,
 };
 pub use values::{Span, Text, without_login};
 

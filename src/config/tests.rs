@@ -86,6 +86,7 @@ fn contradictions_are_named_with_their_fix() {
             "stands twice",
         ),
         ("[[source]]\nid = \"__x\"", "begin with __"),
+        ("[policy]\nk_total = 4", "policy.k_total = 4"),
         (
             "[kafka.properties]\n\"group.id\" = \"x\"",
             "kafka.properties.\"group.id\"",

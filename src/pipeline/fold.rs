@@ -1,6 +1,6 @@
 //! The fold: observations in the order of reading, one shard a partition, released panes out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     clock,
+    config::Untracked,
     decode::Reject,
     metrics::{Metrics, SOURCE_SERIES_LIMIT, outcome, put, stage},
     privacy::{Cells, ReleasedPane},
@@ -35,6 +36,8 @@ pub(super) struct Fold {
     /// Where each source was seen, to check the keying contract.
     pub seen: HashMap<SourceId, BTreeSet<i32>>,
     pub watch: Watch,
+    /// Sources whose faces without a track id were warned of.
+    pub untracked: HashSet<SourceId>,
 }
 
 /// The writer has ended; its own error says why.
@@ -120,6 +123,7 @@ impl Fold {
         let partition = observation.position.partition;
         let seen = Seen::from(&observation);
         let (source, now) = (seen.source.clone(), seen.received);
+        let is_tracked = observation.track.is_some();
         // A partition that was given up belongs to somebody else, who reads the record again.
         let Some(shard) = self.shards.get_mut(&partition) else {
             return Ok(());
@@ -145,6 +149,9 @@ impl Fold {
                 Note::Forgotten => self.forget_source(&source),
                 note => self.watch.note(&source, note),
             }
+        }
+        if outcome == Outcome::Face && !is_tracked {
+            self.count_untracked(&source);
         }
         if has_place(&source, outcome) {
             let series = self.views.series(&source);
@@ -229,6 +236,7 @@ impl Fold {
     fn forget_source(&mut self, source: &SourceId) {
         put(&self.metrics.source_watermark, &[source.as_str()], None);
         self.seen.remove(source);
+        self.untracked.remove(source);
         self.watch.forget(source);
     }
 
@@ -294,6 +302,14 @@ impl Fold {
             }
         };
         self.metrics.records.with_label_values(&[label]).inc();
+    }
+
+    /// One person may be many such faces, so by default they cast no vote.
+    fn count_untracked(&mut self, source: &SourceId) {
+        self.metrics.audience.untracked.inc();
+        if self.settings.untracked == Untracked::Ignore && self.untracked.insert(source.clone()) {
+            tracing::warn!(%source, "faces without a track id cast no vote: let the producer send ce_trackid, or set policy.untracked = \"count\"");
+        }
     }
 
     /// The key is the source, so a source lives in one partition. Elsewhere its rows still add up, but small

@@ -115,6 +115,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         drops_duplicates: config.windows.duplicates == Duplicates::Drop,
         sources_max: config.limits.sources_max,
         weighting: config.windows.weighting,
+        untracked: config.policy.untracked,
     };
     let categories = window::Categories::new(&config.windows.age_bands, &facts);
     let terms = Terms::new(&facts.id, &policy, (categories, &settings));
@@ -208,6 +209,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         shards: Default::default(),
         seen: Default::default(),
         watch: sources::Watch::new(metrics.clone()),
+        untracked: Default::default(),
     };
     let writer = write::Writer {
         input: from_fold,

@@ -32,6 +32,7 @@ const SETTINGS: Settings = Settings {
     future_max: 60_000,
     drops_duplicates: false,
     weighting: config::Weighting::People,
+    untracked: config::Untracked::Count,
     sources_max: 1,
 };
 

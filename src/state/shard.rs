@@ -234,7 +234,7 @@ impl Shard {
         let released: Vec<_> = closed
             .into_iter()
             .map(|pane| {
-                let thresholds = self.terms.thresholds(pane.unit);
+                let thresholds = self.terms.thresholds(pane.people_unit());
                 release(pane, thresholds)
             })
             .collect();
@@ -263,6 +263,7 @@ mod tests {
         future_max: 60_000,
         drops_duplicates: false,
         weighting: crate::config::Weighting::People,
+        untracked: crate::config::Untracked::Count,
         sources_max: 10,
     };
     const CADENCE: Cadence = Cadence {
