@@ -52,7 +52,10 @@ fn cameras_are_not_silent_because_the_broker_is_away() {
     let config = torture::config(&topic, &out, &sources())
         .replace("idle_after = \"2s\"", "idle_after = \"4s\"")
         // It keeps its partition: one that is lost and taken up again would have been heard anew.
-        .replace("\"session.timeout.ms\" = 3000", "\"session.timeout.ms\" = 30000");
+        .replace(
+            "\"session.timeout.ms\" = 3000",
+            "\"session.timeout.ms\" = 30000",
+        );
     let mut service = Service::start(&config);
     service.await_ready();
     let image = std::fs::read(&composites()[0]).unwrap();
