@@ -176,7 +176,8 @@ impl Writer {
     fn resumed(&self, partition: i32, saved: Saved) -> anyhow::Result<Resumed> {
         let chain = &self.chains[&partition];
         let since = clock::now().minus(self.history);
-        let mut history = self.insist(|stores| chain.history(stores, since))?;
+        let mut history =
+            self.insist(|stores| chain.history(stores, (&self.meaning.terms, since)))?;
         if !saved.publish {
             history.extend(saved.outbox.iter().cloned());
         }

@@ -401,7 +401,9 @@ fn history_is_what_the_publications_held() {
         chain.advance(&commit);
     }
     let starts = |since: i64| {
-        let panes = chain.history(&store, EventTime(since * 60_000)).unwrap();
+        let panes = chain
+            .history(&store, (&terms(), EventTime(since * 60_000)))
+            .unwrap();
         let mut starts: Vec<i64> = panes.iter().map(|pane| pane.start.0 / 60_000).collect();
         starts.sort_unstable();
         starts
@@ -409,4 +411,8 @@ fn history_is_what_the_publications_held() {
     assert_eq!(starts(0), [0, 1, 2, 3, 4, 5]);
     assert_eq!(starts(3), [3, 4, 5]);
     assert_eq!(starts(6), [0; 0]);
+    // Counted on other terms, a pane is no history of today's: an attribute may have been revoked.
+    let mut revoked = terms();
+    revoked.policy = "other@1".into();
+    assert_eq!(chain.history(&store, (&revoked, EventTime(0))).unwrap(), []);
 }
