@@ -1,5 +1,7 @@
 //! `demograph state`: looks at the checkpoint chains, proves them against the tables, begins one again.
 
+mod begin;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail, ensure};
@@ -7,11 +9,10 @@ use comfy_table::{Table as Shown, presets};
 
 use super::{EXIT_CONFIG, service};
 use crate::{
-    clock,
     config::Config,
     record::EventTime,
     sink::{self, Stores, Table, catalog},
-    state::{self, Chain, Header, Ledger, Objects, Saved, Step},
+    state::{self, Header, Ledger, Objects, Saved},
 };
 
 #[derive(Debug, clap::Args)]
@@ -21,6 +22,7 @@ Examples:
   demograph state show --config demograph.toml --partition 3
   demograph state verify --config demograph.toml
   demograph state reset --config demograph.toml --partition 3 --offset 120000 --yes
+  demograph state adopt --config demograph.toml --partition 3 --yes
 
 A partition's state is a chain of checkpoints under state/v1/GROUP/TOPIC/p=N. Counts of who was seen are not shown here;
 records are. ls, show and verify change nothing and may run beside the service.")]
@@ -54,7 +56,17 @@ enum Question {
         /// The next offset to fold.
         #[arg(long)]
         offset: i64,
-        /// Yes, what is not published yet may be lost. Stop the service first: it would be deposed.
+        /// Confirm that unpublished data is discarded. Stop the service first.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Begin a partition whose checkpoints were lost behind what the tables hold of it, so that nothing is counted twice.
+    Adopt {
+        #[command(flatten)]
+        place: Place,
+        #[arg(long)]
+        partition: i32,
+        /// Confirm that records which were in no file yet are lost. Stop the service first.
         #[arg(long)]
         yes: bool,
     },
@@ -85,7 +97,8 @@ pub(super) fn run(args: StateArgs) -> anyhow::Result<ExitCode> {
     let (Question::Ls(place)
     | Question::Verify(place)
     | Question::Show { place, .. }
-    | Question::Reset { place, .. }) = &args.question;
+    | Question::Reset { place, .. }
+    | Question::Adopt { place, .. }) = &args.question;
     let config = match Config::read(&place.config) {
         Ok(config) => config,
         Err(faults) => {
@@ -103,7 +116,8 @@ pub(super) fn run(args: StateArgs) -> anyhow::Result<ExitCode> {
             offset,
             yes,
             ..
-        } => reset(&config, &stores, (partition, offset, yes)),
+        } => begin::reset(&config, &stores, (partition, offset, yes)),
+        Question::Adopt { partition, yes, .. } => begin::adopt(&config, &stores, (partition, yes)),
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -311,45 +325,6 @@ fn rows_of(
         checkpoint.saved.waiting()
     );
     Ok(Some(found))
-}
-
-fn reset(
-    config: &Config,
-    stores: &Stores,
-    (partition, offset, yes): (i32, i64, bool),
-) -> anyhow::Result<()> {
-    let place = (config.kafka.group.as_str(), config.kafka.topic.as_str());
-    let mut chain = Chain::new(place, partition, rand::random());
-    let Some(found) = chain.recover(stores)? else {
-        bail!("partition {partition} has no checkpoint: kafka.start says where it begins");
-    };
-    let open = found.saved.sources.records();
-    let waiting = if found.saved.publish {
-        0
-    } else {
-        found.saved.waiting()
-    };
-    println!(
-        "partition {partition}: next offset {} -> {offset}; {open} records in open panes and {waiting} in the outbox \
-         are given up",
-        found.saved.ledger.next_offset
-    );
-    if !yes {
-        bail!("nothing was changed: say --yes to do it");
-    }
-    let saved = Saved {
-        // Whatever topic is read next is the one that it goes on with.
-        log: Default::default(),
-        terms: found.saved.terms,
-        ledger: Ledger::beginning(offset),
-        sources: Default::default(),
-        outbox: Vec::new(),
-        publish: false,
-    };
-    let mut commit = chain.commit(&saved.encode(), false, clock::now());
-    while commit.advance(stores)? != Step::Done {}
-    println!("done: checkpoint {}", commit.seq());
-    Ok(())
 }
 
 fn chain(config: &Config, partition: i32) -> Kept {

@@ -8,7 +8,7 @@ use super::Meaning;
 use crate::{
     decode::Admit,
     privacy::ReleasedPane,
-    sink::{self, CHECKPOINT, Provenance, Table},
+    sink::{self, CHECKPOINT, Provenance, TOPIC, Table},
     state::{TableFile, Terms},
 };
 
@@ -107,6 +107,7 @@ impl Tables {
             ("policy", edition.terms.policy.clone()),
             ("legal_basis", bases.join("\n")),
             (CHECKPOINT, edition.mark.clone()),
+            (TOPIC, self.topic.clone()),
         ]
     }
 }

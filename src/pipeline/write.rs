@@ -17,7 +17,7 @@ use crate::{
     privacy::ReleasedPane,
     record::EventTime,
     shutdown::Shutdown,
-    sink::Stores,
+    sink::{self, Stores},
     state::{self, Chain, Checkpoint, Commit, Found, Halt, Objects, Saved, Shard, Step},
     window::Settings,
 };
@@ -139,6 +139,7 @@ impl Writer {
             }
             self.chains.insert(partition, chain);
             let Some(Found { saved, .. }) = found else {
+                self.refuse_to_count_again(partition)?;
                 return Ok(Recovered {
                     partition,
                     resumed: None,
@@ -153,6 +154,30 @@ impl Writer {
                 return Ok(Recovered { partition, resumed });
             }
         }
+    }
+
+    /// A partition without a chain whose rows are in the tables lost its state, or its group has another name.
+    fn refuse_to_count_again(&self, partition: i32) -> anyhow::Result<()> {
+        let topic = self.tables.topic.as_str();
+        let left = self.insist(|stores| {
+            let left = sink::remains(&self.stores.tables, (topic, partition))?;
+            // Another instance may have begun the chain just now.
+            let folder = state::folder(&self.tables.group, topic, partition);
+            let is_begun = left.is_some() && !stores.list(&folder)?.is_empty();
+            Ok(left.filter(|_| !is_begun))
+        })?;
+        let Some(left) = left else { return Ok(()) };
+        bail!(
+            "partition {partition} of {topic:?} has no checkpoint for the group {:?} in {}, but {} files in {} hold rows of \
+             it, such as {}: its records would be counted twice. If the checkpoints lie elsewhere or the group was renamed, \
+             correct state.url or kafka.group. If they are lost: `demograph state adopt` goes on behind what the tables hold. \
+             To count again: another output.url, or `demograph state reset`",
+            self.tables.group,
+            self.stores.state.place(),
+            left.files,
+            self.stores.tables.place(),
+            left.example
+        );
     }
 
     /// Publishes what the head's outbox was to publish, as far as that was not done.

@@ -26,6 +26,8 @@ const GROUP: usize = 128 * 1024;
 const BATCH: usize = 1024;
 /// The fact that names the checkpoint whose outbox the file holds.
 pub const CHECKPOINT: &str = "checkpoint";
+/// The fact that names the topic whose records a file stands for.
+pub const TOPIC: &str = "topic";
 
 /// One file, zstd, with the facts as its key-value metadata.
 pub fn encode(rows: &RecordBatch, facts: &[(&str, String)]) -> Result<Vec<u8>, ParquetError> {

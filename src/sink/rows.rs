@@ -58,11 +58,13 @@ impl Table {
 
 /// The name of the file that a checkpoint publishes.
 pub fn part_name((group, topic): (&str, &str), partition: i32, seq: u64) -> String {
-    format!(
-        "part-{}-{}-p{partition}-{seq:020}.parquet",
-        plain(group),
-        plain(topic)
-    )
+    let tail = part_tail(topic, partition);
+    format!("part-{}{tail}{seq:020}.parquet", plain(group))
+}
+
+/// What stands between the group and the checkpoint's number in such a name.
+pub(super) fn part_tail(topic: &str, partition: i32) -> String {
+    format!("-{}-p{partition}-", plain(topic))
 }
 
 /// Where a table's file of a date lies.

@@ -80,6 +80,8 @@ pub struct Chain {
     folder: String,
     writer: u64,
     head: Option<Head>,
+    /// The number of the first checkpoint, where there is none yet.
+    first: u64,
 }
 
 /// The newest checkpoint of a chain.
@@ -120,6 +122,15 @@ impl Chain {
             folder: folder(group, topic, partition),
             writer,
             head: None,
+            first: 0,
+        }
+    }
+
+    /// The same chain, whose first checkpoint has a number above this one: an earlier chain of its name used those below.
+    pub fn behind(self, seq: u64) -> Self {
+        Self {
+            first: seq + 1,
+            ..self
         }
     }
 
@@ -154,7 +165,7 @@ impl Chain {
 
     /// The checkpoint after the head. `publish` says whether its outbox is published under its number.
     pub fn commit(&self, saved: &[u8], publish: bool, now: EventTime) -> Commit {
-        let seq = self.head.map_or(0, |head| head.seq + 1);
+        let seq = self.head.map_or(self.first, |head| head.seq + 1);
         let previous_publication = self.head.and_then(|head| head.last_publication);
         let header = Header {
             seq,

@@ -2,6 +2,7 @@
 
 use crate::{
     config::{self, Weighting},
+    infer::ModelFacts,
     privacy::{Policy, Thresholds},
     window::{Categories, Settings, Unit},
 };
@@ -32,6 +33,24 @@ impl Terms {
             categories,
             pane: settings.pane,
             weighting: settings.weighting,
+        }
+    }
+
+    /// Those of a partition that counted nothing yet. They are nobody's, so that the first start takes its own.
+    pub fn none() -> Self {
+        let nothing = ModelFacts {
+            id: String::new(),
+            has_age: false,
+            gender: Vec::new(),
+            ethnicity: Vec::new(),
+        };
+        Self {
+            model: String::new(),
+            policy: String::new(),
+            rules: config::Policy::default(),
+            categories: Categories::new(&[0], &nothing),
+            pane: config::Windows::default().pane.as_millis(),
+            weighting: Weighting::People,
         }
     }
 

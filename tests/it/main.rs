@@ -20,6 +20,7 @@ mod experiment;
 mod kubernetes;
 mod layers;
 mod lost_data;
+mod lost_state;
 mod malformed;
 mod metrics_endpoint;
 mod object_store;

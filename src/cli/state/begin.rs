@@ -1,0 +1,119 @@
+//! `demograph state reset` and `adopt`: checkpoints that begin a partition at an offset that a person chose, or behind what
+//! the tables hold.
+
+use anyhow::{Context, bail};
+
+use crate::{
+    clock,
+    config::Config,
+    sink::{self, Remains, Stores},
+    state::{Chain, Ledger, Saved, Step, Terms},
+};
+
+/// Begins a partition again at an offset.
+pub(super) fn reset(
+    config: &Config,
+    stores: &Stores,
+    (partition, offset, yes): (i32, i64, bool),
+) -> anyhow::Result<()> {
+    let mut chain = chain(config, partition);
+    let terms = match chain.recover(stores)? {
+        Some(found) => {
+            let open = found.saved.sources.records();
+            let waiting = if found.saved.publish {
+                0
+            } else {
+                found.saved.waiting()
+            };
+            println!(
+                "partition {partition}: next offset {} -> {offset}; {open} records in open panes and {waiting} in the \
+                 outbox are given up",
+                found.saved.ledger.next_offset
+            );
+            found.saved.terms
+        }
+        None => {
+            let left = left(config, stores, partition)?;
+            let files = left.as_ref().map_or(0, |left| left.files);
+            println!(
+                "partition {partition}: has no checkpoint and begins at offset {offset}; {files} files in the tables hold \
+                 rows of it, and records from that offset on that they stand for are counted again"
+            );
+            chain = behind(chain, left.as_ref());
+            Terms::none()
+        }
+    };
+    write(&chain, (terms, offset), (stores, yes))
+}
+
+/// Begins partitions whose chain is lost behind what the tables hold of them.
+pub(super) fn adopt(
+    config: &Config,
+    stores: &Stores,
+    (partition, yes): (i32, bool),
+) -> anyhow::Result<()> {
+    let mut chain = chain(config, partition);
+    if chain.recover(stores)?.is_some() {
+        bail!("partition {partition} has a chain: there is nothing to adopt");
+    }
+    let Some(left) = left(config, stores, partition)? else {
+        bail!("the tables hold nothing of partition {partition}: the service begins it by itself");
+    };
+    let offset = left.next_offset.with_context(|| {
+        format!(
+            "{} and other daily files hold rows of several topics, which do not say their topic: find the offset yourself, \
+             and use `demograph state reset --offset`",
+            left.example
+        )
+    })?;
+    println!(
+        "partition {partition}: begins at offset {offset}, behind what {} files hold of it; records before it that are in no \
+         file were lost with the checkpoints",
+        left.files
+    );
+    write(
+        &behind(chain, Some(&left)),
+        (Terms::none(), offset),
+        (stores, yes),
+    )
+}
+
+fn chain(config: &Config, partition: i32) -> Chain {
+    let place = (config.kafka.group.as_str(), config.kafka.topic.as_str());
+    Chain::new(place, partition, rand::random())
+}
+
+fn left(config: &Config, stores: &Stores, partition: i32) -> anyhow::Result<Option<Remains>> {
+    sink::remains(&stores.tables, (&config.kafka.topic, partition))
+}
+
+/// Numbers that files in the tables carry are not used again.
+fn behind(chain: Chain, left: Option<&Remains>) -> Chain {
+    match left {
+        Some(left) => chain.behind(left.seq),
+        None => chain,
+    }
+}
+
+fn write(
+    chain: &Chain,
+    (terms, offset): (Terms, i64),
+    (stores, yes): (&Stores, bool),
+) -> anyhow::Result<()> {
+    if !yes {
+        bail!("nothing was changed: say --yes to do it");
+    }
+    let saved = Saved {
+        // Whatever topic is read next is the one that it goes on with.
+        log: Default::default(),
+        terms,
+        ledger: Ledger::beginning(offset),
+        sources: Default::default(),
+        outbox: Vec::new(),
+        publish: false,
+    };
+    let mut commit = chain.commit(&saved.encode(), false, clock::now());
+    while commit.advance(stores)? != Step::Done {}
+    println!("done: checkpoint {}", commit.seq());
+    Ok(())
+}

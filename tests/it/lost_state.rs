@@ -1,0 +1,67 @@
+//! Checkpoints that are lost, and a group that is renamed: the tables know what was counted, and nothing is counted twice.
+
+use std::path::Path;
+
+use super::world::{
+    Broker, Finished, Process, Service, Topic, composites, counted, crops_csv, demograph, publish,
+};
+
+const CROPS: usize = 60;
+const SOURCE: &str = "[[source]]\nid = \"lobby\"\n";
+
+fn send(topic: &Topic, folder: &Path) {
+    let crops = composites().into_iter().cycle().take(CROPS);
+    let crops = crops.map(|file| (file, "lobby".to_owned(), String::new()));
+    let sent = publish(topic, &crops_csv(folder, crops), &[]).finish(60);
+    assert_eq!(sent.code, Some(0), "{}", sent.stderr);
+}
+
+fn run_until(config: &str, records: usize) {
+    let mut service = Service::start(config);
+    service.await_metric("demograph_records_total", records as f64, 60);
+    service.stop();
+}
+
+fn command(config: &str, arguments: &[&str]) -> Finished {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("demograph.toml");
+    std::fs::write(&file, config).unwrap();
+    let mut command = demograph(arguments);
+    command.arg("--config").arg(&file);
+    Process::start("demograph", command).finish(60)
+}
+
+#[test]
+fn a_partition_whose_rows_are_in_the_tables_does_not_begin_anew() {
+    let topic = Broker::shared().topic("lost-state", 1);
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let config = Service::config(&topic, &out, SOURCE);
+    send(&topic, folder.path());
+    run_until(&config, CROPS);
+    assert_eq!(counted(&out), CROPS as i64);
+
+    let renamed = config.replace("group = \"", "group = \"another-");
+    assert_ne!(renamed, config);
+    std::fs::rename(out.join("state"), folder.path().join("lost")).unwrap();
+    for config in [&config, &renamed] {
+        let refused = command(config, &["run"]);
+        assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+        for part in ["counted twice", "state adopt", "kafka.group"] {
+            assert!(refused.stderr.contains(part), "{}", refused.stderr);
+        }
+    }
+    assert_eq!(counted(&out), CROPS as i64);
+
+    let adopt = ["state", "adopt", "--partition", "0"];
+    let asked = command(&config, &adopt);
+    assert_eq!(asked.code, Some(1), "{}", asked.stdout);
+    let adopted = command(&config, &[adopt.as_slice(), &["--yes"]].concat());
+    assert_eq!(adopted.code, Some(0), "{}", adopted.stderr);
+    assert!(adopted.stdout.contains("offset 60"), "{}", adopted.stdout);
+    send(&topic, folder.path());
+    run_until(&config, CROPS);
+    assert_eq!(counted(&out), 2 * CROPS as i64);
+    let verified = command(&config, &["state", "verify"]);
+    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+}
