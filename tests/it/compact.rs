@@ -87,6 +87,10 @@ fn a_day_becomes_one_file_with_the_same_rows_once_and_old_days_go() {
     topic.send(events);
     service.await_metric("demograph_records_total", sent, 120);
     service.stop();
+    // Once more, so that checkpoints follow those that published.
+    let mut service = Service::start(&text);
+    service.await_metric("demograph_checkpoints_total", 4.0, 60);
+    service.stop();
     let config = folder.path().join("demograph.toml");
     std::fs::write(&config, &text).unwrap();
     let daily = out.join("daily");
