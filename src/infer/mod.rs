@@ -8,6 +8,7 @@
 mod choose;
 mod denormals;
 mod files;
+mod filters;
 mod heads;
 mod interval;
 mod manifest;
