@@ -17,6 +17,7 @@ use serde_json::json;
 const ROUNDS: usize = 54;
 const LIMITS: Limits = Limits {
     payload_bytes_max: 1 << 20,
+    image_side_min: 16,
     image_side_max: 2048,
     future_max: 0,
     past_max: i64::MAX,

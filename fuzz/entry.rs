@@ -17,6 +17,7 @@ const STAMP: EventTime = EventTime(1_767_225_600_000);
 /// The defaults of the config.
 const LIMITS: Limits = Limits {
     payload_bytes_max: 512 * 1024,
+    image_side_min: 16,
     image_side_max: 2048,
     future_max: 60_000,
     past_max: 30 * 86_400_000,

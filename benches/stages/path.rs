@@ -89,6 +89,7 @@ fn through_workers(records: Vec<Numbered<Record>>) {
         core: None,
         limits: Limits {
             payload_bytes_max: 512 * 1024,
+            image_side_min: 16,
             image_side_max: 2048,
             future_max: 60_000,
             past_max: 30 * 86_400_000,

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::bail;
 
-use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT, calibrations, service};
+use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT, calibrations, memory, service};
 use crate::{
     config::Config,
     infer::{Model, ModelFiles, OnnxModel},
@@ -67,6 +67,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             Err(error) => println!("FAULT  {what}: {error:#}"),
         }
     }
+    println!("{}", memory::line(&config, service::sessions(&config)));
     let all_well = checks.iter().all(|(_, result)| result.is_ok());
     Ok(if all_well {
         ExitCode::SUCCESS

@@ -153,6 +153,7 @@ mod tests {
             };
             let limits = Limits {
                 payload_bytes_max: 512 * 1024,
+                image_side_min: 1,
                 image_side_max: 2048,
                 future_max: 60_000,
                 past_max: 30 * 86_400_000,

@@ -11,6 +11,7 @@ mod estimate;
 mod evaluate;
 mod experiment;
 mod live;
+mod memory;
 mod pace;
 mod predict;
 mod publish;

@@ -206,6 +206,7 @@ pub(super) fn limits() -> Limits {
     let limits = crate::config::Limits::default();
     Limits {
         payload_bytes_max: limits.payload_bytes_max,
+        image_side_min: limits.image_side_min,
         image_side_max: limits.image_side_max,
         future_max: 0,
         past_max: i64::MAX,

@@ -135,14 +135,19 @@ pub(super) fn open_stores(config: &Config) -> anyhow::Result<Stores> {
     })
 }
 
+/// How many sessions the config asks for.
+pub(super) fn sessions(config: &Config) -> usize {
+    match config.inference.sessions {
+        0 => available_parallelism().map_or(1, usize::from),
+        n => n,
+    }
+}
+
 /// Reads the files once and makes a session for each worker. Says which precision they run in.
 fn load_models(config: &Config) -> anyhow::Result<(Vec<Box<dyn Model>>, Precision)> {
     let settings = inference_settings(config);
     let files = ModelFiles::read(&config.model.dir, &settings)?;
-    let sessions = match config.inference.sessions {
-        0 => available_parallelism().map_or(1, usize::from),
-        n => n,
-    };
+    let sessions = sessions(config);
     let models = OnnxModel::load_several(&files, &settings, sessions)?;
     if let Some(model) = models.first() {
         let engine = model.engine();

@@ -17,7 +17,16 @@ pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
     faults.extend(sources(&config.sources));
     faults.extend(output(config));
     faults.extend(http(config));
+    faults.extend(limits(config));
     faults
+}
+
+fn limits(config: &Config) -> Option<Fault> {
+    let (min, max) = (config.limits.image_side_min, config.limits.image_side_max);
+    (min > max).then(|| {
+        let fix = format!("no image could be accepted: at most limits.image_side_max, {max}");
+        Fault::new("limits.image_side_min", min, fix)
+    })
 }
 
 fn inference(config: &Config) -> Option<Fault> {

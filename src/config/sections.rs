@@ -436,6 +436,9 @@ pub struct Limits {
     /// A larger payload is rejected before it is decoded.
     #[schemars(range(min = 1))]
     pub payload_bytes_max: usize,
+    /// An image with a shorter side is rejected before it is decoded: too few pixels for a face.
+    #[schemars(range(min = 1))]
+    pub image_side_min: u32,
     /// An image that is wider or higher is rejected before memory is taken for it.
     #[schemars(range(min = 16, max = 16384))]
     pub image_side_max: u32,
@@ -455,6 +458,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             payload_bytes_max: 512 * 1024,
+            image_side_min: 16,
             image_side_max: 2048,
             sources_max: 10_000,
             drain_max: Span::seconds(20),

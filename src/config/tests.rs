@@ -74,6 +74,10 @@ fn contradictions_are_named_with_their_fix() {
         ("[windows]\npast_max = \"5s\"", "windows.past_max = 5s"),
         ("[windows]\nage_bands = [0, 12, 18]", "policy.minors_detail"),
         ("[windows]\nage_bands = [18, 25]", "begin with 0"),
+        (
+            "[limits]\nimage_side_min = 100\nimage_side_max = 64",
+            "limits.image_side_min = 100",
+        ),
         ("[http]\nlisten = \"0.0.0.0:9464\"", "http.insecure_listen"),
         ("[http]\nlisten = \"localhost\"", "127.0.0.1:9464"),
         ("[[source]]\nid = \" lobby\"", "spaces at its ends"),

@@ -1,21 +1,26 @@
 //! Bytes -> pixels. The format goes by the first bytes, never by what was declared; size is checked before
-//! memory is taken. EXIF orientation is ignored: crops come upright from a detector. Transparency is dropped.
+//! memory is taken. The picture is turned as its EXIF says, and what is transparent shows a grey ground, whatever colour is
+//! hidden there.
 
 use std::{
     io::Cursor,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use image::{DynamicImage, ImageError, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, RgbImage};
 
-use super::{Limits, Reject, jpeg};
+use super::{
+    Limits, Reject, exif, jpeg,
+    layout::{self, Layout},
+    turn::Orientation,
+};
 use crate::record::{Attributes, Crop};
 
 /// Memory that a PNG or WebP decoder may take for each pixel allowed: four channels of 16 bits, twice.
 const DECODER_BYTES_A_PIXEL: u64 = 16;
 
-/// The name and the checksum of the last chunk.
-const PNG_END: &[u8] = b"IEND\xAE\x42\x60\x82";
+/// What shows through: in the middle of all levels, so that no part of a face ends in a hard edge.
+const GROUND: u32 = 128;
 
 /// Decodes a JPEG, PNG or WebP.
 pub fn image(bytes: &[u8], limits: &Limits, attributes: Attributes) -> Result<Crop, Reject> {
@@ -59,42 +64,65 @@ fn png_or_webp(
     (format, limits): (ImageFormat, &Limits),
     attributes: Attributes,
 ) -> Result<Crop, Reject> {
+    let layout = match format {
+        ImageFormat::WebP => layout::webp(bytes),
+        _ => layout::png(bytes),
+    };
+    let decoded = pixels(bytes, format, limits);
+    // A cut that a decoder filled up is still a cut.
+    match decoded {
+        Err(Reject::NotAnImage) | Ok(_) if !layout.has_end => return Err(Reject::Truncated),
+        _ => {}
+    }
+    let rgb = match decoded? {
+        DynamicImage::ImageRgb8(rgb) => rgb,
+        other if other.color().has_alpha() => over_ground(&other),
+        other => other.to_rgb8(),
+    };
+    let crop = Crop::from_rgb(rgb.dimensions(), rgb.as_raw(), attributes);
+    Ok(orientation(&layout).apply(crop))
+}
+
+fn orientation(layout: &Layout<'_>) -> Orientation {
+    layout
+        .exif
+        .map_or(Orientation::default(), exif::orientation)
+}
+
+/// The picture as stored; of an animation the one that a viewer without animations shows.
+fn pixels(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<DynamicImage, Reject> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut caps = image::Limits::default();
     caps.max_image_width = Some(limits.image_side_max);
     caps.max_image_height = Some(limits.image_side_max);
-    caps.max_alloc = Some(u64::from(limits.image_side_max).pow(2) * DECODER_BYTES_A_PIXEL);
+    let bytes_max = u64::from(limits.image_side_max).pow(2) * DECODER_BYTES_A_PIXEL;
+    caps.max_alloc = Some(bytes_max);
     reader.limits(caps);
-    let decoded = reader
-        .decode()
-        .map_err(|error| fault(&error, bytes, format))?;
-    if is_cut(bytes, format) {
-        return Err(Reject::Truncated);
+    let decoder = reader.into_decoder().map_err(|error| fault(&error))?;
+    let (width, height) = decoder.dimensions();
+    limits.check((width as usize, height as usize))?;
+    if decoder.total_bytes() > bytes_max {
+        return Err(Reject::TooManyPixels);
     }
-    let rgb = match decoded {
-        DynamicImage::ImageRgb8(rgb) => rgb,
-        other => other.to_rgb8(),
-    };
-    Ok(Crop::from_rgb(rgb.dimensions(), rgb.as_raw(), attributes))
+    DynamicImage::from_decoder(decoder).map_err(|error| fault(&error))
 }
 
-fn fault(error: &ImageError, bytes: &[u8], format: ImageFormat) -> Reject {
+/// Whatever is transparent over the ground.
+fn over_ground(picture: &DynamicImage) -> RgbImage {
+    let rgba = picture.to_rgba8();
+    let mut rgb = RgbImage::new(rgba.width(), rgba.height());
+    for (pixel, seen) in rgba.pixels().zip(rgb.pixels_mut()) {
+        let [colours @ .., alpha] = pixel.0;
+        let alpha = u32::from(alpha);
+        seen.0 = colours
+            .map(|colour| ((u32::from(colour) * alpha + GROUND * (255 - alpha) + 127) / 255) as u8);
+    }
+    rgb
+}
+
+fn fault(error: &ImageError) -> Reject {
     match error {
         ImageError::Limits(_) => Reject::TooManyPixels,
-        _ if is_cut(bytes, format) => Reject::Truncated,
         _ => Reject::NotAnImage,
-    }
-}
-
-/// Whether the container says that more bytes should follow.
-fn is_cut(bytes: &[u8], format: ImageFormat) -> bool {
-    match format {
-        ImageFormat::WebP => {
-            let stated = bytes.get(4..8).and_then(|size| size.try_into().ok());
-            stated.is_none_or(|size| {
-                (u32::from_le_bytes(size) as usize).saturating_add(8) > bytes.len()
-            })
-        }
-        _ => !bytes.windows(8).rev().any(|end| end == PNG_END),
     }
 }

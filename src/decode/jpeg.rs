@@ -1,13 +1,19 @@
 //! JPEG -> planes. libjpeg-turbo stops before it would make full-size RGB of them: whoever resizes a crop does both
 //! at once, for a fraction of the time.
 //!
-//! Promises: strict, a warning of the decoder is a reject; size is checked before memory is taken.
+//! Promises: strict, a warning of the decoder is a reject, but for faults that every viewer shows and [`mend`] can
+//! take out; then the decoder must find nothing wrong with the rest. Size is checked before memory is taken.
 
 use turbojpeg::{
     Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, Subsamp, YuvImage,
 };
 
-use super::{Limits, Reject};
+use super::{
+    Limits, Reject, exif,
+    layout::{self, Layout},
+    mend,
+    turn::Orientation,
+};
 use crate::record::{Attributes, ColourSpace, Crop, Plane};
 
 /// The most scans of a progressive JPEG. Encoders write about ten; thousands would cost minutes.
@@ -16,40 +22,74 @@ const SCANS_MAX: u32 = 100;
 /// What libjpeg-turbo says of a side that it cannot have, whatever the limits are.
 const DIMENSION: &str = "Maximum supported image dimension";
 
+/// What libjpeg-turbo says first of a JPEG that [`mend`] can take up. It tells of the first fault only.
+const MENDED: [&str; 3] = [
+    "extraneous bytes before marker",
+    "Invalid SOS parameters",
+    "unknown JFIF revision",
+];
+
+/// Why there is no crop: the reason, or what the decoder said.
+enum Fault {
+    Reject(Reject),
+    Said(String),
+}
+
+impl From<turbojpeg::Error> for Fault {
+    fn from(error: turbojpeg::Error) -> Self {
+        Self::Said(error.to_string())
+    }
+}
+
 pub(super) fn decode(
     bytes: &[u8],
     limits: &Limits,
     attributes: Attributes,
 ) -> Result<Crop, Reject> {
-    let fault = |error: turbojpeg::Error| {
-        if error.to_string().contains(DIMENSION) {
-            Reject::TooManyPixels
-        } else if has_end(bytes) {
-            Reject::NotAnImage
-        } else {
-            Reject::Truncated
-        }
-    };
+    let layout = layout::jpeg(bytes);
+    let mut outcome = strictly(bytes, (&layout, limits), attributes);
+    if let Err(Fault::Said(said)) = &outcome
+        && MENDED.iter().any(|fault| said.contains(fault))
+        && let Some(mended) = mend::mended(bytes)
+    {
+        outcome = strictly(&mended, (&layout, limits), attributes);
+    }
+    match outcome {
+        Err(Fault::Reject(reason)) => Err(reason),
+        Err(Fault::Said(said)) if said.contains(DIMENSION) => Err(Reject::TooManyPixels),
+        // A cut that the decoder filled up with grey is still a cut.
+        _ if !layout.has_end => Err(Reject::Truncated),
+        Err(Fault::Said(_)) => Err(Reject::NotAnImage),
+        Ok(crop) => Ok(crop),
+    }
+}
+
+fn strictly(
+    bytes: &[u8],
+    (layout, limits): (&Layout<'_>, &Limits),
+    attributes: Attributes,
+) -> Result<Crop, Fault> {
     // A new one for each JPEG: after a bad one it refuses good ones too, and it would remember the size of the last.
     let mut decompressor = Decompressor::new().expect("libjpeg-turbo takes some memory");
-    let header = decompressor
-        .set_scan_limit(SCANS_MAX)
-        .and_then(|()| decompressor.read_header(bytes))
-        .map_err(fault)?;
-    if header.width.max(header.height) > limits.image_side_max as usize {
-        return Err(Reject::TooManyPixels);
-    }
+    decompressor.set_scan_limit(SCANS_MAX)?;
+    let header = decompressor.read_header(bytes)?;
+    let size = (header.width, header.height);
+    limits.check(size).map_err(Fault::Reject)?;
+
+    let orientation = layout
+        .exif
+        .map_or(Orientation::default(), exif::orientation);
     let has_planes = matches!(header.colorspace, Colorspace::YCbCr | Colorspace::Gray)
         && header.subsamp != Subsamp::Unknown
-        && !header.is_lossless;
+        && !header.is_lossless
+        && (header.subsamp == Subsamp::Gray
+            || orientation.keeps_samples(size, header.subsamp.size()));
     let crop = if has_planes {
         planes(&mut decompressor, (bytes, &header), attributes)
     } else {
         rgb(&mut decompressor, (bytes, &header), attributes)
     };
-    let crop = crop.map_err(fault)?;
-    // A cut that the decoder filled up with grey is still a cut.
-    has_end(bytes).then_some(crop).ok_or(Reject::Truncated)
+    Ok(orientation.apply(crop?))
 }
 
 /// Luma and colour differences as they are stored.
@@ -129,9 +169,4 @@ fn rgb(
     decompressor.decompress(bytes, picture)?;
     let size = (width as u32, height as u32);
     Ok(Crop::from_rgb(size, &pixels, attributes))
-}
-
-/// The end-of-image marker; cameras may pad after it.
-fn has_end(bytes: &[u8]) -> bool {
-    bytes.windows(2).rev().any(|pair| pair == [0xFF, 0xD9])
 }

@@ -4,10 +4,15 @@
 //! what is cheap to refuse is refused before a pixel is decoded.
 
 mod envelope;
+mod exif;
+mod huffman;
 mod image;
 mod jpeg;
+mod layout;
+mod mend;
 mod names;
 mod reject;
+mod turn;
 
 pub use envelope::source_id;
 pub use image::image;
@@ -37,6 +42,7 @@ pub struct Decoded {
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub payload_bytes_max: usize,
+    pub image_side_min: u32,
     pub image_side_max: u32,
     /// How far event time may run ahead of the record's timestamp, and of its receipt, in milliseconds.
     pub future_max: i64,
@@ -55,6 +61,21 @@ impl Limits {
             Err(Reject::FutureTime)
         } else if time < oldest {
             Err(Reject::PastTime)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Limits {
+    /// Whether an image may have these sides. One without pixels is none, which its decoder tells.
+    fn check(&self, (width, height): (usize, usize)) -> Result<(), Reject> {
+        if width.max(height) > self.image_side_max as usize {
+            Err(Reject::TooManyPixels)
+        } else if width.min(height) == 0 {
+            Err(Reject::NotAnImage)
+        } else if width.min(height) < self.image_side_min as usize {
+            Err(Reject::TooFewPixels)
         } else {
             Ok(())
         }

@@ -10,6 +10,7 @@ use crate::record::{Attribute, ColourSpace};
 
 const LIMITS: Limits = Limits {
     payload_bytes_max: 512 * 1024,
+    image_side_min: 16,
     image_side_max: 2048,
     future_max: 60_000,
     past_max: 30 * 86_400_000,
@@ -249,6 +250,20 @@ fn jpegs_are_read_in_colour_grey_and_rgb_and_rejected_in_cmyk() {
         let jpeg = plain(PixelFormat::RGB, &[100; 3], progressive);
         assert_eq!(first_samples(&jpeg), Ok((ColourSpace::YCbCr, grey)));
     }
+    for (arithmetic, lossless) in [(true, false), (false, true)] {
+        let mut compressor = turbojpeg::Compressor::new().unwrap();
+        compressor.set_arithmetic(arithmetic).unwrap();
+        compressor.set_lossless(lossless).unwrap();
+        let picture = turbojpeg::Image {
+            pixels: vec![100; 3 * 40 * 30],
+            width: 40,
+            pitch: 3 * 40,
+            height: 30,
+            format: PixelFormat::RGB,
+        };
+        let jpeg = compressor.compress_to_vec(picture.as_deref()).unwrap();
+        assert!(first_samples(&jpeg).is_ok(), "{arithmetic} {lossless}");
+    }
     let jpeg = plain(PixelFormat::GRAY, &[100], false);
     assert_eq!(first_samples(&jpeg), Ok((ColourSpace::YCbCr, grey)));
 
@@ -389,6 +404,34 @@ proptest! {
         let payload = [starts[magic], &payload].concat();
         let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         prop_assert_ne!(reject_of(&record(&headers, payload)), Some(Reject::DecoderPanic));
+    }
+
+    #[test]
+    fn exif_of_any_kind_costs_no_image(
+        block in prop::collection::vec(any::<u8>(), 0..200), order in 0usize..3, stored in 0u32..40,
+    ) {
+        let starts: [&[u8]; 3] = [b"", b"MM\0*\0\0\0\x08", b"II*\0\x08\0\0\0"];
+        let block = [b"Exif\0\0", starts[order], &block].concat();
+        let length = (block.len() as u16 + 2).to_be_bytes();
+        let whole = plain(PixelFormat::RGB, &[100; 3], stored % 2 == 0);
+        let jpeg = [&whole[..2], &[0xFF, 0xE1], &length, &block, &whole[2..]].concat();
+        prop_assert!(first_samples(&jpeg).is_ok());
+    }
+
+    #[test]
+    fn a_damaged_jpeg_of_stretches_gives_a_crop_or_a_reason(
+        changes in prop::collection::vec((2usize..2000, any::<u8>()), 1..4), stray in 0usize..30,
+    ) {
+        // A fault that is mended, and damage beside it.
+        let mut jpeg = include_bytes!("../../tests/data/images/stray-9-before-each-restart.jpg").to_vec();
+        for (place, value) in changes {
+            let place = 2 + place % (jpeg.len() - 2);
+            jpeg[place] = value;
+        }
+        let end = jpeg.len() - 2;
+        jpeg.splice(end..end, vec![0; stray]);
+        let decoded = decode(&record(&[], jpeg), &LIMITS, &OnlyCam);
+        prop_assert_ne!(decoded.crop.err(), Some(Reject::DecoderPanic));
     }
 
     #[test]

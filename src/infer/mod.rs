@@ -8,6 +8,7 @@
 mod choose;
 mod denormals;
 mod files;
+mod filters;
 mod graph;
 mod heads;
 mod interval;

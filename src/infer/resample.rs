@@ -13,7 +13,7 @@ const ONE: i32 = 1 << 14;
 pub(super) const LANES: usize = 8;
 
 /// Which line becomes which.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Lengths {
     pub pixels: u32,
     pub pixels_per_sample: u32,
@@ -23,7 +23,6 @@ pub(super) struct Lengths {
 /// The weights for one pair of lengths.
 #[derive(Debug)]
 pub(super) struct Filter {
-    pub lengths: Lengths,
     taps: usize,
     /// Of every output: its first sample.
     starts: Vec<u32>,
@@ -70,13 +69,22 @@ impl Filter {
         }
         let integers: Vec<i16> = weights.chunks(taps).flat_map(integers).collect();
         Self {
-            lengths,
             taps,
             groups: groups(taps, &starts, &integers),
             starts,
             weights,
             integers,
         }
+    }
+
+    /// The memory that it takes, about.
+    pub fn bytes(&self) -> usize {
+        let groups = self.groups.as_ref().map_or(0, Vec::len);
+        size_of::<Self>()
+            + size_of_val(&self.starts[..])
+            + size_of_val(&self.weights[..])
+            + size_of_val(&self.integers[..])
+            + groups * size_of::<Group>()
     }
 
     /// Filters rows; each becomes `wide` numbers, of which those behind the outputs mean nothing. Samples behind the rows
@@ -315,12 +323,12 @@ mod tests {
     }
 
     fn wide(filter: &Filter) -> usize {
-        (filter.lengths.outputs as usize).next_multiple_of(LANES)
+        filter.starts.len().next_multiple_of(LANES)
     }
 
     /// Rows without what lies behind their outputs.
     fn outputs(filter: &Filter, rows: &[f32]) -> Vec<f32> {
-        let count = filter.lengths.outputs as usize;
+        let count = filter.starts.len();
         let rows = rows.chunks(wide(filter));
         rows.flat_map(|row| row[..count].to_vec()).collect()
     }
@@ -352,7 +360,7 @@ mod tests {
             // Along the columns too: as many equal rows as the filter sees.
             let rows = vec![f32::from(level) * ONE as f32; stride * LANES];
             let mut line = [0.0; LANES];
-            for at in 0..filter.lengths.outputs as usize {
+            for at in 0..filter.starts.len() {
                 filter.column(at, &rows, &mut line);
                 prop_assert!((line[0] - f32::from(level)).abs() < 1e-3, "{line:?}");
             }

@@ -5,20 +5,16 @@
 //! levels on average, 7 at most).
 
 use super::{
+    filters::Filters,
     manifest::{Colour, Input, Layout, Resize},
     resample::{Filter, LANES, Lengths},
 };
 use crate::record::{ColourSpace, Crop};
 
-/// Filters that are kept: sizes of crops change from source to source.
-const FILTERS_MAX: usize = 16;
-/// The most that one crop needs: two directions of three planes.
-const FILTERS_OF_A_CROP: usize = 6;
-
 /// Prepares crops for one net.
 pub struct Preparer {
     input: Input,
-    filters: Vec<Filter>,
+    filters: Filters,
     /// Of each plane: all its rows, as wide as the input.
     rows: [Vec<f32>; 3],
     /// One row of the input, by channel.
@@ -30,7 +26,7 @@ impl Preparer {
         let line = vec![0.0; (input.width as usize).next_multiple_of(LANES)];
         Self {
             input: input.clone(),
-            filters: Vec::new(),
+            filters: Filters::new(input.resize),
             rows: Default::default(),
             lines: [line.clone(), line.clone(), line],
         }
@@ -44,23 +40,27 @@ impl Preparer {
     /// Fills the crop's place in the batch.
     pub fn write(&mut self, crop: &Crop, place: &mut [f32]) {
         assert_eq!(place.len(), self.numbers(), "numbers of a crop's input");
-        if self.filters.len() + FILTERS_OF_A_CROP > FILTERS_MAX {
-            self.filters.clear();
-        }
         let wide = self.lines[0].len();
         let columns = [0, 1, 2].map(|number| {
             let plane = &crop.planes[number];
             let [across, down] = plane.pixels_per_sample;
             let (width, height) = (self.input.width, self.input.height);
-            let horizontal = self.filter((crop.width, across, width));
-            let vertical = self.filter((crop.height, down, height));
+            let mut filter = |pixels, pixels_per_sample, outputs| {
+                self.filters.get(Lengths {
+                    pixels,
+                    pixels_per_sample,
+                    outputs,
+                })
+            };
+            let horizontal = filter(crop.width, across, width);
+            let vertical = filter(crop.height, down, height);
             let rows = &mut self.rows[number];
             rows.resize(wide * crop.height.div_ceil(down) as usize, 0.0);
             let samples = &crop.samples[plane.start..];
-            self.filters[horizontal].rows((samples, plane.stride), (rows, wide));
+            horizontal.rows((samples, plane.stride), (rows, wide));
             vertical
         });
-        let columns = columns.map(|at| &self.filters[at]);
+        let columns = columns.each_ref().map(AsRef::as_ref);
         let rows = self.rows.each_ref().map(Vec::as_slice);
         let lines = self.lines.each_mut().map(Vec::as_mut_slice);
         finish(
@@ -69,23 +69,6 @@ impl Preparer {
             &self.input,
             place,
         );
-    }
-
-    /// Where the filter for these lengths lies; it is made when it is first asked for.
-    fn filter(&mut self, (pixels, pixels_per_sample, outputs): (u32, u32, u32)) -> usize {
-        let lengths = Lengths {
-            pixels,
-            pixels_per_sample,
-            outputs,
-        };
-        let known = self
-            .filters
-            .iter()
-            .position(|filter| filter.lengths == lengths);
-        known.unwrap_or_else(|| {
-            self.filters.push(Filter::new(lengths, self.input.resize));
-            self.filters.len() - 1
-        })
     }
 }
 

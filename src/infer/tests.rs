@@ -1,6 +1,7 @@
 //! The shipped models, and what happens when a model folder is wrong. Needs the ONNX Runtime library (`make setup`).
 
 mod cases;
+mod images;
 mod preprocessing;
 mod self_test;
 
@@ -32,6 +33,7 @@ fn composites(attributes: Attributes) -> Vec<(Crop, [String; 3])> {
     let folder = repository("tests/data/composites");
     let limits = Limits {
         payload_bytes_max: 1 << 20,
+        image_side_min: 16,
         image_side_max: 2048,
         future_max: 0,
         past_max: i64::MAX,

@@ -181,6 +181,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
             core: cores.get(n).copied(),
             limits: Limits {
                 payload_bytes_max: config.limits.payload_bytes_max,
+                image_side_min: config.limits.image_side_min,
                 image_side_max: config.limits.image_side_max,
                 future_max: config.windows.future_max.as_millis(),
                 past_max: config.windows.past_max.as_millis(),
