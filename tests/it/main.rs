@@ -4,6 +4,7 @@ mod backlog;
 mod bounds;
 mod canary;
 mod checkpoints;
+mod clocks;
 mod commands;
 mod compact;
 mod contracts;
