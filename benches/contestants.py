@@ -92,7 +92,7 @@ class Contestant:
             f"batch_max = {self.batch}" if self.batch else "",
             "[windows]", 'on_stop = "close"', f'pane = "{PANE_SECONDS}s"',
             # As the peers, which hide nothing.
-            "[policy]", "k_total = 1", "k_cell = 1", "detections_factor = 1", "minors_detail = true",
+            "[policy]", "k_total = 1", "k_cell = 1", 'untracked = "count"', "detections_factor = 1", "minors_detail = true",
             "[http]", f'listen = "127.0.0.1:{port}"',
             "[limits]", f"sources_max = {max(10_000, len(job.sources))}",
             "[output]", f'url = "{job.folder / "out"}"', f'publish_interval = "{job.publish_seconds}s"',

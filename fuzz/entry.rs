@@ -45,12 +45,12 @@ pub fn event(bytes: &[u8]) -> Outcome {
         Some(at) => (&bytes[..at], &bytes[at + 2..]),
         None => (&[][..], bytes),
     };
-    let mut headers: Vec<(String, Vec<u8>)> = head
+    let mut headers: Vec<(String, Option<Vec<u8>>)> = head
         .split(|&byte| byte == b'\n')
         .filter_map(|line| {
             let colon = line.windows(2).position(|pair| pair == b": ")?;
             let name = String::from_utf8_lossy(&line[..colon]).into_owned();
-            Some((name, line[colon + 2..].to_vec()))
+            Some((name, Some(line[colon + 2..].to_vec())))
         })
         .collect();
     let key = headers.iter().position(|(name, _)| name == "key");
@@ -61,7 +61,7 @@ pub fn event(bytes: &[u8]) -> Outcome {
         },
         timestamp: Some(STAMP),
         received: STAMP,
-        key: key.map(|place| headers.remove(place).1),
+        key: key.and_then(|place| headers.remove(place).1),
         headers,
         payload: payload.to_vec(),
     };

@@ -3,6 +3,7 @@
 Usage: python3 fuzz/seeds.py
 """
 
+import base64
 import json
 import pathlib
 
@@ -39,3 +40,7 @@ for entry in json.loads((MALFORMED / "index.json").read_text()):
 composite = COMPOSITE.read_bytes()
 write("image", "accepted--composite.jpg", composite)
 write("event", "accepted--composite.jpg", record({"ce_time": "2026-01-01T00:00:00Z", "ce_trackid": "7"}, composite))
+hyphens = {"CE-Time": "2026-01-01t00:00:00z", "ce-trackid": "-1", "Content-Type": "application/octet-stream"}
+write("event", "accepted--hyphens.jpg", record(hyphens, composite))
+event = {"specversion": "1.0", "source": "cam", "trackid": 7, "data_base64": base64.encodebytes(composite).decode()}
+write("event", "accepted--integer_track.json", record({}, json.dumps(event).encode()))

@@ -1,5 +1,9 @@
 //! `/metrics`, `/healthz`, `/readyz`, and the signals that end the program: on a thread and a runtime
 //! of their own, so that they answer when the data plane is busy.
+//!
+//! Promises: what others do to the address costs a bounded number of connections, each for a bounded time.
+
+mod connections;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -19,7 +23,12 @@ use axum::{
     response::{Html, IntoResponse},
     routing::get,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+};
+
+use connections::Connections;
 
 use crate::{clock, metrics::Metrics, shutdown::Shutdown};
 
@@ -42,9 +51,9 @@ impl Health {
         self.0.last_beat.store(clock::now().0, Ordering::Relaxed);
     }
 
-    /// The model is loaded, and the group has given out its partitions.
-    pub fn ready(&self) {
-        self.0.is_ready.store(true, Ordering::Relaxed);
+    /// The model is loaded, the group has given this instance partitions, and they are read.
+    pub fn set_ready(&self, is_ready: bool) {
+        self.0.is_ready.store(is_ready, Ordering::Relaxed);
     }
 
     fn is_ready(&self) -> bool {
@@ -66,8 +75,27 @@ pub struct Control {
     pub drain_max: Duration,
 }
 
-/// Binds the address and answers on a thread of its own until the program ends. Returns the bound address.
-pub fn serve(listen: &str, control: Control) -> anyhow::Result<(SocketAddr, JoinHandle<()>)> {
+/// The endpoint while it answers.
+pub struct Endpoint {
+    /// The bound address.
+    pub address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Endpoint {
+    /// Ends it: connections are closed, and its thread is joined.
+    pub fn end(self) -> anyhow::Result<()> {
+        // It may have ended by itself, which it has logged.
+        let _ended = self.stop.send(());
+        self.thread
+            .join()
+            .map_err(|_| anyhow::anyhow!("the control thread panicked"))
+    }
+}
+
+/// Binds the address and answers on a thread of its own until [`Endpoint::end`].
+pub fn serve(listen: &str, control: Control) -> anyhow::Result<Endpoint> {
     let listener = TcpListener::bind(listen).with_context(|| {
         format!("http.listen = {listen:?}: cannot listen; is another demograph running?")
     })?;
@@ -79,15 +107,26 @@ pub fn serve(listen: &str, control: Control) -> anyhow::Result<(SocketAddr, Join
         .enable_all()
         .build()
         .context("start the control runtime")?;
+    let (stop, stopped) = oneshot::channel();
+    let body = async move {
+        tokio::select! {
+            ended = answer(listener, control) => ended,
+            _ = stopped => Ok(()),
+        }
+    };
     let thread = std::thread::Builder::new()
         .name("control".into())
         .spawn(move || {
-            if let Err(error) = runtime.block_on(answer(listener, control)) {
+            if let Err(error) = runtime.block_on(body) {
                 tracing::error!(error = format!("{error:#}"), "the HTTP endpoint ended");
             }
         })
         .context("start the control thread")?;
-    Ok((address, thread))
+    Ok(Endpoint {
+        address,
+        stop,
+        thread,
+    })
 }
 
 async fn answer(listener: TcpListener, control: Control) -> anyhow::Result<()> {
@@ -99,7 +138,7 @@ async fn answer(listener: TcpListener, control: Control) -> anyhow::Result<()> {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .with_state(Arc::new(control));
-    axum::serve(listener, routes).await?;
+    axum::serve(Connections::of(listener), routes).await?;
     Ok(())
 }
 
@@ -140,7 +179,7 @@ async fn readyz(State(control): State<Arc<Control>>) -> impl IntoResponse {
         true => (StatusCode::OK, "ready\n"),
         false => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "no partitions were assigned yet\n",
+            "no partitions, or one that has waited for a minute to be read\n",
         ),
     }
 }

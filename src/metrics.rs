@@ -9,11 +9,12 @@ use std::{
 };
 
 use prometheus::{
-    Counter, CounterVec, Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
-    IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+    Counter, CounterVec, Encoder, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
 mod audience;
+mod declare;
 mod known;
 mod sample;
 mod sources;
@@ -21,6 +22,11 @@ mod sources;
 pub use audience::{Audience, put};
 pub use sample::Sample;
 pub use sources::{DUPLICATES_LIMIT, Sources, tracks};
+
+use declare::{
+    Declared, add, counter, counters, float_counters, float_gauges, gauge, gauges, histogram,
+    stage_histogram,
+};
 
 /// What became of a record; the values of the label `outcome`.
 pub mod outcome {
@@ -68,8 +74,10 @@ pub struct Metrics {
     pub event_to_estimate: Histogram,
     pub stage_seconds: HistogramVec,
     pub stage_blocked_seconds: CounterVec,
+    pub batch_held: IntGauge,
 
     pub assigned_partitions: IntGauge,
+    pub waiting_partitions: IntGauge,
     pub rebalances: IntCounterVec,
     pub partition_lag: IntGaugeVec,
     pub kafka_errors: IntCounter,
@@ -162,11 +170,25 @@ impl Metrics {
                 ),
             ),
 
+            batch_held: add(
+                r,
+                gauge(
+                    "batch_held_seconds",
+                    "For how long the slowest worker has held its batch.",
+                ),
+            ),
             assigned_partitions: add(
                 r,
                 gauge(
                     "assigned_partitions",
                     "Partitions that this instance reads.",
+                ),
+            ),
+            waiting_partitions: add(
+                r,
+                gauge(
+                    "waiting_partitions",
+                    "Partitions that this instance was assigned and has heard nothing of yet.",
                 ),
             ),
             rebalances: add(
@@ -357,72 +379,6 @@ impl Drop for Blocked {
     fn drop(&mut self) {
         self.counter.inc_by(self.since.elapsed().as_secs_f64());
     }
-}
-
-fn opts(name: &str, help: &str) -> Opts {
-    Opts::new(name, help).namespace("demograph")
-}
-
-/// The registry and, because it is silent about metrics without a value, the names of all.
-#[derive(Default)]
-struct Declared {
-    registry: Registry,
-    names: Vec<String>,
-}
-
-fn add<C: Collector + Clone + 'static>(to: &mut Declared, made: prometheus::Result<C>) -> C {
-    let collector = made.expect("the metric's name and labels are valid");
-    let names = collector
-        .desc()
-        .into_iter()
-        .map(|desc| desc.fq_name.clone());
-    to.names.extend(names);
-    to.registry
-        .register(Box::new(collector.clone()))
-        .expect("each metric is declared once");
-    collector
-}
-
-fn counter(name: &str, help: &str) -> prometheus::Result<IntCounter> {
-    IntCounter::with_opts(opts(name, help))
-}
-
-fn counters(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
-    IntCounterVec::new(opts(name, help), labels)
-}
-
-fn float_counters(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<CounterVec> {
-    CounterVec::new(opts(name, help), labels)
-}
-
-fn gauge(name: &str, help: &str) -> prometheus::Result<IntGauge> {
-    IntGauge::with_opts(opts(name, help))
-}
-
-fn gauges(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
-    IntGaugeVec::new(opts(name, help), labels)
-}
-
-fn float_gauges(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
-    GaugeVec::new(opts(name, help), labels)
-}
-
-fn histogram(name: &str, help: &str, buckets: &[f64]) -> prometheus::Result<Histogram> {
-    Histogram::with_opts(
-        HistogramOpts::new(name, help)
-            .namespace("demograph")
-            .buckets(buckets.to_vec()),
-    )
-}
-
-fn stage_histogram(name: &str, help: &str) -> prometheus::Result<HistogramVec> {
-    let buckets = vec![0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
-    HistogramVec::new(
-        HistogramOpts::new(name, help)
-            .namespace("demograph")
-            .buckets(buckets),
-        &["stage"],
-    )
 }
 
 #[cfg(test)]

@@ -30,9 +30,16 @@ pub struct SourceId(Arc<str>);
 impl SourceId {
     /// Stands for every source that may not have a row of its own: unnamed, unreadable or not allowed.
     pub const UNKNOWN: &'static str = "__unknown__";
+    /// Where the sources go that have no series of their own.
+    pub const OTHER: &'static str = "__other__";
 
     pub fn new(name: &str) -> Self {
         Self(name.into())
+    }
+
+    /// Whether the name is one of demograph's own: no camera may have it.
+    pub fn is_reserved(name: &str) -> bool {
+        name.starts_with("__")
     }
 
     pub fn unknown() -> Self {
@@ -111,7 +118,8 @@ pub struct Record {
     /// The wall clock when the record was polled; the last resort for a record that has no other time.
     pub received: EventTime,
     pub key: Option<Vec<u8>>,
-    pub headers: Vec<(String, Vec<u8>)>,
+    /// Kafka knows values that are null, which are not the same as empty ones.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
     pub payload: Vec<u8>,
 }
 

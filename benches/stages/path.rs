@@ -10,7 +10,7 @@ use demograph::{
     estimate::Calibrations,
     infer::StubModel,
     metrics::Metrics,
-    pipeline::{Feed, Meaning, Numbered, Order, Worker},
+    pipeline::{Feed, Meaning, Numbered, Order, Sign, Worker},
     privacy::ReleasedPane,
     record::{EventTime, Position, Record},
     sink::{self, Provenance, Store, Stores, Table},
@@ -96,6 +96,7 @@ fn through_workers(records: Vec<Numbered<Record>>) {
         meaning: meaning.clone(),
         input: from_read.clone(),
         output: to_fold.clone(),
+        sign: Sign::default(),
         metrics: metrics.clone(),
     };
     let workers: Vec<Worker> = (0..WORKERS).map(|_| worker()).collect();

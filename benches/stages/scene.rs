@@ -28,6 +28,7 @@ pub const SETTINGS: Settings = Settings {
     drops_duplicates: false,
     sources_max: 10_000,
     weighting: config::Weighting::People,
+    untracked: demograph::config::Untracked::Count,
 };
 
 /// A policy that knows the sources of [`source`].

@@ -25,7 +25,6 @@ const ONE_IN_LATE: u32 = 100;
 const ONE_IN_DISORDER: u32 = 12;
 
 /// A face that belongs to nobody.
-#[derive(Debug)]
 struct Composite {
     /// Position of its age band among those of the label file.
     age: usize,

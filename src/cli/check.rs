@@ -1,6 +1,6 @@
 //! `demograph check`: the config and everything it names, all faults at once.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::bail;
 
@@ -8,10 +8,13 @@ use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT, calibrations, service};
 use crate::{
     config::Config,
     infer::{Model, ModelFiles, OnnxModel},
-    kafka::{Admin, TopicState},
+    kafka::{self, Admin},
     privacy::Policy,
     sink::Store,
 };
+
+/// How long the broker may take to say what the topic is set to.
+const SETTINGS_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = const_format())]
@@ -42,6 +45,9 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     };
     print!("{}", config.redacted_toml());
     println!();
+    for warning in config.warnings() {
+        println!("note   config: {warning}");
+    }
     let mut checks = vec![
         (
             "config",
@@ -128,17 +134,24 @@ fn calibration(config: &Config) -> anyhow::Result<String> {
     })
 }
 
+/// Tries what `run` will do; nothing is created, joined or committed.
 fn kafka(config: &Config) -> anyhow::Result<String> {
     let topic = &config.kafka.topic;
-    match Admin::connect(&config.kafka)?.topic()? {
-        TopicState::Partitions(n) => Ok(format!(
-            "{} answers, {topic:?} has {n} partitions",
-            config.kafka.brokers
-        )),
-        TopicState::Missing => {
-            bail!("kafka.topic = {topic:?} is not there: create it, or correct the name")
+    let partitions = kafka::probe(&config.kafka)?;
+    match Admin::connect(&config.kafka)?.settings(SETTINGS_MAX) {
+        Ok(settings) => {
+            for warning in settings.warnings() {
+                println!("note   kafka: {topic:?} has {warning}");
+            }
         }
+        Err(error) => println!(
+            "note   kafka: what {topic:?} is set to (cleanup.policy, retention) could not be read: {error:#}"
+        ),
     }
+    Ok(format!(
+        "{} answers, {topic:?} has {partitions} partitions and may be read, the group {:?} may be used",
+        config.kafka.brokers, config.kafka.group
+    ))
 }
 
 fn output(config: &Config) -> anyhow::Result<String> {

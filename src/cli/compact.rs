@@ -3,11 +3,7 @@
 //! Promises: a daily file is created once and whole, and never changed; a small file is deleted only because it is
 //! older than `output.keep`, or because it is named in a daily file and the caller asked for that.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
 use comfy_table::presets;
@@ -20,12 +16,13 @@ use super::EXIT_CONFIG;
 use crate::{
     config::{Config, Span},
     record::EventTime,
-    sink::{Footer, Store, Table, day},
+    sink::{
+        Footer, Store, Table,
+        catalog::{self, Copy, Day, Once, days, name},
+        day,
+    },
     state::Created,
 };
-
-/// Enough for most footers; a longer one is asked for again.
-const FOOTER_GUESS: usize = 64 * 1024;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -40,8 +37,11 @@ the other dates are done all the same). So let --older-than be longer than the l
 stopped or behind.
 
 The small files stay beside the daily ones: read either, never both. With --delete-compacted they go once they are in a
-daily file; then read daily/ for past dates and the small files for the last days. Dates that ended longer than
-output.keep ago are deleted, small and daily files.
+daily file; then read daily/ for past dates and the small files for the last days. `demograph estimate` finds out by
+itself. Dates that ended longer than output.keep ago are deleted, small and daily files.
+
+A small file that was copied under another name, or into the folder of another date, is an error that names it: its rows
+would count twice.
 
 Memory: the compressed files of one day of one table, the daily file, and some 300 MB (576 files of 1.4 million
 rows: 283 MB).")]
@@ -62,13 +62,6 @@ pub(super) struct CompactArgs {
 
 fn span(text: &str) -> Result<Span, String> {
     Span::try_from(text.to_owned())
-}
-
-/// The files of a date, by their paths in the store.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-struct Day {
-    small: Vec<String>,
-    daily: Vec<String>,
 }
 
 /// What a date needs.
@@ -167,36 +160,6 @@ pub(super) fn run(args: &CompactArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The dates of a table that have files, small or daily.
-fn days(store: &Store, table: Table) -> anyhow::Result<BTreeMap<Date, Day>> {
-    let mut days: BTreeMap<Date, Day> = BTreeMap::new();
-    for path in store.list(table.name())? {
-        if let Some(date) = date_of(&path)? {
-            days.entry(date).or_default().small.push(path);
-        }
-    }
-    for path in store.list(&format!("daily/{}", table.name()))? {
-        if let Some(date) = date_of(&path)? {
-            days.entry(date).or_default().daily.push(path);
-        }
-    }
-    Ok(days)
-}
-
-/// The date in `.../date=2026-03-01/x.parquet`; nothing for files that are no tables.
-fn date_of(path: &str) -> anyhow::Result<Option<Date>> {
-    let mut parts = path.rsplit('/');
-    let file = parts.next().unwrap_or_default();
-    let date = parts.next().and_then(|folder| folder.strip_prefix("date="));
-    match date {
-        Some(date) if file.ends_with(".parquet") => {
-            let date = date.parse();
-            Ok(Some(date.with_context(|| format!("{path}: no date"))?))
-        }
-        _ => Ok(None),
-    }
-}
-
 /// One date of one table.
 struct One<'a> {
     store: &'a Store,
@@ -215,34 +178,39 @@ impl One<'_> {
                 deleted: self.delete(self.day.small.iter().chain(&self.day.daily))?,
                 ..Done::new("older than output.keep")
             }),
-            Step::Merge => {
-                let rows = Some(self.merge()?);
-                let gone = self.day.small.iter().filter(|_| args.delete_compacted);
-                let deleted = self.delete(gone)?;
-                Ok(Done {
-                    rows,
-                    deleted,
-                    ..Done::new("merged")
-                })
-            }
+            Step::Merge => self.merge(args),
             Step::Compare => self.compare(args),
         }
     }
 
-    /// Returns how many rows.
-    fn merge(&self) -> anyhow::Result<u64> {
+    fn merge(&self, args: &CompactArgs) -> anyhow::Result<Done> {
         let read = |path: &String| Ok((name(path).to_owned(), self.store.read(path)?));
         let files = self.day.small.iter().map(read);
         let files = files.collect::<anyhow::Result<Vec<_>>>()?;
         let (table, date) = (self.table.name(), self.date);
-        let merged = day::merge(self.table, files).with_context(|| format!("{table}, {date}"))?;
-        let path = format!("daily/{table}/date={date}/{table}-{date}.parquet");
-        match self.store.create(&path, merged.bytes)? {
-            Created::New => Ok(merged.rows),
-            Created::Exists => {
-                bail!("{path} has just been made: is another `demograph compact` running?")
+        let mut once = Once::new(date);
+        let mut copies = Vec::new();
+        for (path, (_, bytes)) in self.day.small.iter().zip(&files) {
+            let footer = Footer::read(bytes).with_context(|| path.clone())?;
+            match once.small(path, &footer) {
+                Ok(copy) => copies.extend(copy),
+                Err(error) => return Ok(self.fault("see below", &error.to_string())),
             }
         }
+        if !copies.is_empty() {
+            return Ok(self.copied(&copies));
+        }
+        let merged = day::merge(self.table, files).with_context(|| format!("{table}, {date}"))?;
+        let path = format!("daily/{table}/date={date}/{table}-{date}.parquet");
+        if self.store.create(&path, merged.bytes)? == Created::Exists {
+            bail!("{path} has just been made: is another `demograph compact` running?");
+        }
+        let gone = self.day.small.iter().filter(|_| args.delete_compacted);
+        Ok(Done {
+            rows: Some(merged.rows),
+            deleted: self.delete(gone)?,
+            ..Done::new("merged")
+        })
     }
 
     /// Whether the small files that are there are those that went into the daily file.
@@ -250,19 +218,32 @@ impl One<'_> {
         if self.day.small.is_empty() {
             return Ok(Done::new("already there"));
         }
-        let mut known = BTreeSet::new();
-        for daily in &self.day.daily {
-            let footer = footer(self.store, daily)?;
-            known.extend(day::inputs(&footer).with_context(|| daily.clone())?);
+        let mut once = Once::new(self.date);
+        let (mut late, mut copies) = (Vec::new(), Vec::new());
+        for path in &self.day.daily {
+            match once.daily(path, &catalog::footer(self.store, path)?) {
+                Ok(copy) => copies.extend(copy),
+                Err(error) => return Ok(self.fault("see below", &format!("{error:#}"))),
+            }
         }
-        let (inside, late): (Vec<&String>, Vec<&String>) = self
+        let (inside, outside): (Vec<&String>, Vec<&String>) = self
             .day
             .small
             .iter()
-            .partition(|path| known.contains(name(path)));
+            .partition(|path| once.is_compacted(path));
+        for path in outside {
+            match once.small(path, &catalog::footer(self.store, path)?) {
+                Ok(Some(copy)) => copies.push(copy),
+                Ok(None) => late.push(path),
+                Err(error) => return Ok(self.fault("see below", &error.to_string())),
+            }
+        }
+        if !copies.is_empty() {
+            return Ok(self.copied(&copies));
+        }
         if !late.is_empty() {
             return Ok(Done {
-                fault: Some(self.late(&late, inside.len() == known.len())),
+                fault: Some(self.late(&late, inside.len() == once.compacted())),
                 ..Done::new("LATE FILES: see below")
             });
         }
@@ -273,6 +254,26 @@ impl One<'_> {
             deleted: self.delete(gone)?,
             ..Done::new("already there")
         })
+    }
+
+    fn fault(&self, what: &str, fault: &str) -> Done {
+        Done {
+            fault: Some(format!("{}, {}: {fault}", self.table.name(), self.date)),
+            ..Done::new(what)
+        }
+    }
+
+    fn copied(&self, copies: &[Copy]) -> Done {
+        let (copy, more) = (&copies[0], copies.len() - 1);
+        let more = match more {
+            0 => String::new(),
+            more => format!(" ({more} more files are copies)"),
+        };
+        let fault = format!(
+            "{} is a copy of {}: its rows would count twice, delete it{more}",
+            copy.path, copy.of
+        );
+        self.fault("COPIED FILES: see below", &fault)
     }
 
     fn late(&self, late: &[&String], complete: bool) -> String {
@@ -302,20 +303,6 @@ impl One<'_> {
         }
         Ok(deleted)
     }
-}
-
-/// The last part of a path.
-fn name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
-fn footer(store: &Store, path: &str) -> anyhow::Result<Footer> {
-    let mut end = store.tail(path, FOOTER_GUESS)?;
-    let length = Footer::len(&end).with_context(|| path.to_owned())?;
-    if length > end.len() {
-        end = store.tail(path, length)?;
-    }
-    Footer::read(&end).with_context(|| path.to_owned())
 }
 
 #[cfg(test)]
@@ -351,14 +338,5 @@ mod tests {
         assert_eq!(step("719h", &merged), Step::Compare);
         assert_eq!(step("720h", &merged), Step::Expire);
         assert_eq!(step("720h", &fresh), Step::Expire);
-    }
-
-    #[test]
-    fn the_date_of_a_file_is_that_of_its_folder() {
-        let date = date_of("daily/cells/date=2026-03-01/cells-2026-03-01.parquet").unwrap();
-        assert_eq!(date.unwrap().to_string(), "2026-03-01");
-        assert_eq!(date_of("cells/date=2026-03-01/_SUCCESS").unwrap(), None);
-        assert_eq!(date_of("cells/part.parquet").unwrap(), None);
-        date_of("cells/date=yesterday/part.parquet").unwrap_err();
     }
 }

@@ -1,12 +1,13 @@
 //! Face-crop events as producers write them: CloudEvents over Kafka, contract in schemas/README.md.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use serde_json::json;
+use serde_json::{Map, Value};
 
-use crate::{kafka, record::EventTime};
-
-/// The version of the event contract that this program writes.
-const TYPE: &str = "org.demograph.face-crop.v1";
+use crate::{
+    decode::{CONTENT_TYPE, EVENT_TYPE, Name, SPEC_VERSION, STRUCTURED},
+    kafka,
+    record::EventTime,
+};
 
 /// The two ways of CloudEvents over Kafka.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -17,8 +18,7 @@ pub(super) enum Format {
     Structured,
 }
 
-/// One face crop, as a camera's detector knows it.
-#[derive(Debug, Clone)]
+/// One face crop, as a camera's detector knows it. Not `Clone`, not `Debug`: it holds a face.
 pub(super) struct CropEvent {
     pub id: String,
     pub source: String,
@@ -37,42 +37,48 @@ impl CropEvent {
     }
 
     fn binary(self) -> kafka::Event {
-        let mut headers = vec![
-            ("ce_specversion", "1.0".to_owned()),
-            ("ce_type", TYPE.to_owned()),
-            ("ce_id", self.id),
-            ("ce_source", self.source.clone()),
-            ("ce_time", rfc3339(self.time)),
-            ("content-type", self.content_type.to_owned()),
+        let attributes = [
+            (Name::SpecVersion, SPEC_VERSION.to_owned()),
+            (Name::Type, EVENT_TYPE.to_owned()),
+            (Name::Id, self.id),
+            (Name::Source, self.source.clone()),
+            (Name::Time, rfc3339(self.time)),
         ];
-        headers.extend(self.track.map(|track| ("ce_trackid", track)));
+        let track = self.track.map(|track| (Name::TrackId, track));
+        let mut headers: Vec<(String, Vec<u8>)> = attributes
+            .into_iter()
+            .chain(track)
+            .map(|(name, value)| (name.header(), value.into_bytes()))
+            .collect();
+        headers.push((CONTENT_TYPE.to_owned(), self.content_type.into()));
         kafka::Event {
             key: self.source,
-            headers: headers
-                .into_iter()
-                .map(|(key, value)| (key.to_owned(), value.into_bytes()))
-                .collect(),
+            headers,
             payload: self.image,
         }
     }
 
     fn structured(self) -> kafka::Event {
-        let mut event = json!({
-            "specversion": "1.0",
-            "type": TYPE,
-            "id": self.id,
-            "source": self.source,
-            "time": rfc3339(self.time),
-            "datacontenttype": self.content_type,
-            "data_base64": BASE64_STANDARD.encode(&self.image),
-        });
-        if let Some(track) = self.track {
-            event["trackid"] = track.into();
-        }
-        let content_type = b"application/cloudevents+json; charset=UTF-8".to_vec();
+        let attributes = [
+            (Name::SpecVersion, SPEC_VERSION.to_owned()),
+            (Name::Type, EVENT_TYPE.to_owned()),
+            (Name::Id, self.id),
+            (Name::Source, self.source.clone()),
+            (Name::Time, rfc3339(self.time)),
+            (Name::DataContentType, self.content_type.to_owned()),
+            (Name::DataBase64, BASE64_STANDARD.encode(&self.image)),
+        ];
+        let track = self.track.map(|track| (Name::TrackId, track));
+        let event: Value = attributes
+            .into_iter()
+            .chain(track)
+            .map(|(name, value)| (name.as_str().to_owned(), value.into()))
+            .collect::<Map<String, Value>>()
+            .into();
+        let content_type = format!("{STRUCTURED}; charset=UTF-8").into_bytes();
         kafka::Event {
             key: self.source,
-            headers: vec![("content-type".into(), content_type)],
+            headers: vec![(CONTENT_TYPE.to_owned(), content_type)],
             payload: event.to_string().into_bytes(),
         }
     }
@@ -93,4 +99,76 @@ fn rfc3339(time: EventTime) -> String {
     jiff::Timestamp::from_millisecond(time.0)
         .unwrap_or_default()
         .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        decode::{self, Admit, Limits},
+        record::{Attributes, Position, Record, SourceId, TrackId},
+    };
+
+    struct All;
+
+    impl Admit for All {
+        fn admit(&self, _: &SourceId) -> Option<Attributes> {
+            Some(Attributes::NONE)
+        }
+    }
+
+    fn event() -> CropEvent {
+        let file = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/data/composites/white-female-25-34-a.jpg"
+        );
+        CropEvent {
+            id: "1".into(),
+            source: "lobby".into(),
+            time: EventTime(1_772_357_412_250),
+            track: Some("412".into()),
+            content_type: "image/jpeg",
+            image: std::fs::read(file).unwrap(),
+        }
+    }
+
+    #[test]
+    fn what_is_published_in_either_form_is_read_as_it_was_meant() {
+        for format in [Format::Binary, Format::Structured] {
+            let published = event().encode(format);
+            let record = Record {
+                position: Position {
+                    partition: 0,
+                    offset: 0,
+                },
+                timestamp: Some(EventTime(1_772_357_413_000)),
+                received: EventTime(1_772_357_413_000),
+                key: None,
+                headers: published
+                    .headers
+                    .into_iter()
+                    .map(|(name, value)| (name, Some(value)))
+                    .collect(),
+                payload: published.payload,
+            };
+            let limits = Limits {
+                payload_bytes_max: 512 * 1024,
+                image_side_max: 2048,
+                future_max: 60_000,
+                past_max: 30 * 86_400_000,
+            };
+            let decoded = decode::decode(&record, &limits, &All);
+            assert_eq!(decoded.source.as_str(), "lobby");
+            assert_eq!(decoded.time, EventTime(1_772_357_412_250));
+            assert_eq!(decoded.track, Some(TrackId::of(b"lobby\x00412")));
+            decoded.crop.unwrap();
+        }
+    }
+
+    #[test]
+    fn an_event_prints_no_byte_of_its_face() {
+        let published = event().encode(Format::Binary);
+        let expected = format!("Event(7 headers, {} bytes)", published.payload.len());
+        assert_eq!(format!("{published:?}"), expected);
+    }
 }

@@ -15,6 +15,7 @@ mod pace;
 mod predict;
 mod publish;
 mod service;
+mod sheets;
 mod state;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};

@@ -174,15 +174,14 @@ fn predict(
         let result = open(file, attributes)?.map(|crop| crops.push(crop));
         decoded.push((file.display().to_string(), result));
     }
-    let mut estimates = model.estimate(&crops)?.into_iter();
+    let mut answers = model.estimate(&crops)?.into_iter();
     Ok(decoded
         .into_iter()
         .map(|(file, result)| Prediction {
             file,
-            result: result.map(|()| {
-                estimates
-                    .next()
-                    .expect("the model gives one estimate a crop")
+            result: result.and_then(|()| {
+                let answer = answers.next().expect("the model gives one answer a crop");
+                answer.map_err(|_no_answer| Reject::NoAnswer)
             }),
         })
         .collect())

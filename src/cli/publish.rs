@@ -16,13 +16,14 @@ use super::{
 use crate::{
     clock,
     config::{self, LostData, Start, Text},
+    decode,
     kafka::{Admin, Producer},
 };
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  demograph publish tests/data/composites --brokers localhost:9092 --source lobby --source cafe --rate 50 --count 5000
+  demograph publish tests/data/composites --source lobby --source cafe --one-crop-a-person --rate 50 --count 5000
   demograph publish crops.csv --brokers kafka:9093 -X security.protocol=SSL -X ssl.ca.location=ca.pem
 
 A CSV has a column `file` (relative to the CSV) and may have `source` and `trackid`; other columns are ignored.
@@ -47,6 +48,10 @@ pub(super) struct PublishArgs {
     /// How many events to send, beginning again with the first crop when they run out; by default each crop once.
     #[arg(long)]
     count: Option<u64>,
+    /// Every event shows another person: crops without a `trackid` get one of their own. Faces without a track id cast no
+    /// vote (policy.untracked). Never for the frames of a video, where each would pass for a person.
+    #[arg(long)]
+    one_crop_a_person: bool,
     #[arg(long, value_enum, default_value_t = Format::Binary)]
     format: Format,
     /// A librdkafka property; may be given several times.
@@ -69,6 +74,7 @@ struct Crop {
 
 pub(super) fn run(args: PublishArgs) -> anyhow::Result<ExitCode> {
     let crops = list(&args.path)?;
+    check_sources(&args.sources, &crops)?;
     let kafka = kafka_config(&args);
     if let Some(partitions) = args.create_topic {
         Admin::connect(&kafka)?.create_topic(partitions)?;
@@ -82,11 +88,13 @@ pub(super) fn run(args: PublishArgs) -> anyhow::Result<ExitCode> {
         pace.wait_for(n);
         let crop = &crops[(n % crops.len() as u64) as usize];
         let turn = &args.sources[(n % args.sources.len() as u64) as usize];
+        let id = format!("{run_id}-{n}");
+        let own = args.one_crop_a_person.then(|| id.clone());
         let event = CropEvent {
-            id: format!("{run_id}-{n}"),
+            id,
             source: crop.source.as_ref().unwrap_or(turn).clone(),
             time: clock::now(),
-            track: crop.track.clone(),
+            track: crop.track.clone().or(own),
             content_type: content_type(&crop.path.to_string_lossy())
                 .unwrap_or("application/octet-stream"),
             image: std::fs::read(&crop.path)
@@ -109,6 +117,21 @@ pub(super) fn run(args: PublishArgs) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Refuses what the service would reject.
+fn check_sources(sources: &[String], crops: &[Crop]) -> anyhow::Result<()> {
+    let named = crops.iter().filter_map(|crop| crop.source.as_ref());
+    for name in sources.iter().chain(named) {
+        if let Err(reason) = decode::source_id(name) {
+            bail!(
+                "the source {name:?} would be rejected as {}: a name has 1 to 256 bytes, holds no control character, \
+                 and does not begin with __",
+                reason.name()
+            );
+        }
+    }
+    Ok(())
 }
 
 fn kafka_config(args: &PublishArgs) -> config::Kafka {
@@ -215,6 +238,22 @@ mod tests {
             (Some("lobby"), Some("7"))
         );
         assert_eq!((&crops[1].source, &crops[1].track), (&None, &None));
+    }
+
+    #[test]
+    fn a_source_that_the_service_would_reject_is_refused() {
+        let crop = |source: &str| Crop {
+            path: "a.jpg".into(),
+            source: Some(source.into()),
+            track: None,
+        };
+        let lobby = ["lobby".to_owned()];
+        assert!(check_sources(&lobby, &[crop("cafe")]).is_ok());
+        for name in ["__unknown__", "", "a\nb", &"s".repeat(257)] {
+            let error = check_sources(&[name.to_owned()], &[]).unwrap_err();
+            assert!(error.to_string().contains("rejected as"), "{error}");
+            assert!(check_sources(&lobby, &[crop(name)]).is_err());
+        }
     }
 
     #[test]

@@ -6,8 +6,8 @@ use anyhow::Context;
 
 use super::calibrations;
 use crate::{
-    config::Config,
-    http::{self, Control, Health},
+    config::{self, Config},
+    http::{self, Control, Endpoint, Health},
     infer::{InferenceSettings, Model, ModelFiles, OnnxModel, Passed, Precision},
     kafka::Consumer,
     metrics::Metrics,
@@ -15,12 +15,14 @@ use crate::{
     privacy::Policy,
     shutdown::Shutdown,
     sink::{Store, Stores},
+    state::{self, FirstStart},
 };
 
 /// A service that is ready to run.
 pub(super) struct Service {
     /// Where /metrics is.
     pub address: SocketAddr,
+    endpoint: Endpoint,
     parts: Parts,
 }
 
@@ -30,6 +32,9 @@ pub(super) fn start(
     metrics: Metrics,
     shutdown: Shutdown,
 ) -> anyhow::Result<Service> {
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
     let policy = Policy::new(&config.policy, &config.sources);
     for (source, basis) in policy.legal_bases() {
         tracing::info!(%source, basis, "ethnicity is estimated for this source");
@@ -45,7 +50,7 @@ pub(super) fn start(
     stores.tables.probe()?;
     stores.state.probe()?;
     let health = Health::default();
-    let (address, _until_the_end) = http::serve(
+    let endpoint = http::serve(
         &config.http.listen,
         Control {
             metrics: metrics.clone(),
@@ -63,7 +68,9 @@ pub(super) fn start(
             calibrations.id().unwrap_or_default(),
         ])
         .set(1);
+    let address = endpoint.address;
     let consumer = Consumer::join(&config.kafka)?;
+    let first_start = first_start(&config.kafka, &stores, &consumer)?;
     tracing::info!(
         brokers = config.kafka.brokers, topic = config.kafka.topic, group = config.kafka.group,
         model, policy = policy.id, sessions = models.len(), metrics = %format!("http://{address}/metrics"),
@@ -72,6 +79,7 @@ pub(super) fn start(
     let parts = Parts {
         config,
         consumer,
+        first_start,
         models,
         policy,
         calibrations,
@@ -80,13 +88,38 @@ pub(super) fn start(
         health,
         shutdown,
     };
-    Ok(Service { address, parts })
+    Ok(Service {
+        address,
+        endpoint,
+        parts,
+    })
+}
+
+/// Where partitions without a chain begin.
+fn first_start(
+    kafka: &config::Kafka,
+    stores: &Stores,
+    consumer: &Consumer,
+) -> anyhow::Result<FirstStart> {
+    if kafka.start == config::Start::Earliest {
+        return Ok(FirstStart::default());
+    }
+    let place = (kafka.group.as_str(), kafka.topic.as_str());
+    let partition = state::folder(place.0, place.1, 0);
+    let topic = partition
+        .rsplit_once('/')
+        .map_or(partition.as_str(), |(topic, _)| topic);
+    let is_known = !stores.state.folders(topic)?.is_empty();
+    FirstStart::settle(stores, place, is_known, || consumer.ends())
+        .context("kafka.start = \"latest\": where the partitions end at the first start")
 }
 
 impl Service {
     /// Runs until asked to stop, and drains.
     pub(super) fn run(self) -> anyhow::Result<()> {
-        pipeline::run(self.parts)?;
+        let ended = pipeline::run(self.parts);
+        self.endpoint.end()?;
+        ended?;
         tracing::info!("everything that was read is in a checkpoint");
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::{
     clock,
     config::Config,
     record::EventTime,
-    sink::{self, Stores, Table},
+    sink::{self, Stores, Table, catalog},
     state::{self, Chain, Header, Ledger, Objects, Saved, Step},
 };
 
@@ -165,10 +165,12 @@ fn show(
     } = read(stores, path)?;
     let ledger = saved.ledger;
     println!(
-        "{path}, {} bytes, written {}\nmodel {}, policy {}\n\
+        "{path}, {} bytes, written {}\ntopic id {}, cluster {}\nmodel {}, policy {}\n\
          offsets {}..{}: {} skipped, {} published, {} waiting in {} released panes{}, {} in {} open panes",
         bytes.len(),
         stamp(header.written),
+        saved.log.topic().unwrap_or_else(|| "-".into()),
+        saved.log.cluster.as_deref().unwrap_or("-"),
         saved.terms.model,
         saved.terms.policy,
         ledger.first_offset,
@@ -278,6 +280,7 @@ fn follows(before: &Read, next: &Read) -> anyhow::Result<()> {
 }
 
 /// The records in the rows that a checkpoint published, which must be those of its outbox; `None` if a file is missing.
+/// A file that `compact` deleted is there if a daily file names it.
 fn rows_of(
     config: &Config,
     stores: &Stores,
@@ -295,7 +298,9 @@ fn rows_of(
     for date in checkpoint.saved.dates() {
         let path = sink::part_path(Table::Windows, &date, &name);
         let Some(bytes) = stores.tables.find(&path)? else {
-            return Ok(None);
+            // Its rows lie among those of a whole day, where nothing says which checkpoint they came from.
+            let is_there = catalog::is_compacted(&stores.tables, Table::Windows, (&date, &name))?;
+            return Ok(is_there.then(|| checkpoint.saved.waiting()));
         };
         found += sink::records(bytes).with_context(|| path.clone())?;
     }
@@ -333,6 +338,8 @@ fn reset(
         bail!("nothing was changed: say --yes to do it");
     }
     let saved = Saved {
+        // Whatever topic is read next is the one that it goes on with.
+        log: Default::default(),
         terms: found.saved.terms,
         ledger: Ledger::beginning(offset),
         sources: Default::default(),

@@ -2,47 +2,22 @@
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
-use super::{Config, Fault, Source, Span};
+use super::{Config, Fault, Source, Span, properties};
 use crate::record::{Attribute, SourceId};
-
-/// Properties that demograph sets itself: another value would lose or double-count records.
-const FORCED: [&str; 8] = [
-    "bootstrap.servers",
-    "group.id",
-    "enable.auto.commit",
-    "enable.auto.offset.store",
-    "auto.offset.reset",
-    "allow.auto.create.topics",
-    "check.crcs",
-    "enable.partition.eof",
-];
 
 /// Far above what fills a batch of a stream that deserves a GPU.
 const BATCH_WAIT_LIMIT: Span = Span::seconds(1);
 
 pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
-    let mut faults = kafka(config);
+    let mut faults = properties::faults(config);
     faults.extend(inference(config));
     faults.extend(windows(config));
+    faults.extend(policy(config));
     faults.extend(state(config));
     faults.extend(sources(&config.sources));
     faults.extend(output(config));
     faults.extend(http(config));
     faults
-}
-
-fn kafka(config: &Config) -> Vec<Fault> {
-    FORCED
-        .into_iter()
-        .filter(|key| config.kafka.properties.contains_key(*key))
-        .map(|key| {
-            Fault::new(
-                &format!("kafka.properties.\"{key}\""),
-                "",
-                "demograph sets this itself (it would lose or double-count records): remove it",
-            )
-        })
-        .collect()
 }
 
 fn inference(config: &Config) -> Option<Fault> {
@@ -98,6 +73,15 @@ fn windows(config: &Config) -> Vec<Fault> {
     faults
 }
 
+/// Else a total that is shown could itself be a small count.
+fn policy(config: &Config) -> Option<Fault> {
+    let (k_total, k_cell) = (config.policy.k_total, config.policy.k_cell);
+    let fix = format!(
+        "the whole cannot have fewer people than a part: write policy.k_cell ({k_cell}) or more"
+    );
+    (k_total < k_cell).then(|| Fault::new("policy.k_total", k_total, fix))
+}
+
 /// A restart reads the panes of the rolling views from old checkpoints.
 fn state(config: &Config) -> Vec<Fault> {
     let longest = config
@@ -126,11 +110,18 @@ fn sources(sources: &[Source]) -> Vec<Fault> {
                 "stands twice: give each source one entry",
             ));
         }
-        if source.id == SourceId::UNKNOWN || source.id.starts_with("__") {
+        if SourceId::is_reserved(&source.id) {
             faults.push(Fault::new(
                 &format!("source[{index}].id"),
                 format!("{:?}", source.id),
                 "names that begin with __ are demograph's own: choose another",
+            ));
+        }
+        if source.id.trim() != source.id || source.id.chars().any(char::is_control) {
+            faults.push(Fault::new(
+                &format!("source[{index}].id"),
+                format!("{:?}", source.id),
+                "no event has this name: remove spaces at its ends and control characters",
             ));
         }
         let basis = source.legal_basis.as_deref().unwrap_or_default().trim();

@@ -103,16 +103,32 @@ fn explain(schema: &Value, document: &Value, error: &jsonschema::ValidationError
         root if root.is_empty() => "(file)".into(),
         path => path,
     };
+    let is_hidden = may_hold_a_secret(pointer);
     let value = match document.pointer(pointer) {
         Some(Value::Object(_)) | None => String::new(),
+        Some(_) if is_hidden => String::new(),
         Some(value) => value.to_string(),
     };
     let help = description(schema, error.schema_path().as_str());
+    let words = match is_hidden {
+        true => NO_TEXT.to_owned(),
+        false => plain(error),
+    };
     let fix = match help {
-        Some(help) => format!("{} — {help}", plain(error)),
-        None => plain(error),
+        Some(help) => format!("{words} — {help}"),
+        None => words,
     };
     Fault { field, value, fix }
+}
+
+/// What is said of a value that must not be shown.
+const NO_TEXT: &str = "is not what belongs here: write NAME = a text, a number, true, false, { env = \"NAME\" } or { file = \"PATH\" }";
+
+/// Whether the value at this place may be a secret, or hold one: then neither it nor a sentence about it is shown.
+fn may_hold_a_secret(pointer: &str) -> bool {
+    ["/kafka/properties", "/output/options"]
+        .iter()
+        .any(|section| pointer.starts_with(section))
 }
 
 /// The validator's sentence without the value, which stands beside it already.

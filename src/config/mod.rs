@@ -6,15 +6,16 @@
 
 mod check;
 mod fault;
+pub mod properties;
 mod sections;
 mod values;
 
 pub use fault::{Fault, Faults, read_checked};
 pub use sections::{
     Duplicates, Estimates, Http, Inference, Kafka, Limits, LostData, Model, OnStop, Output, Policy,
-    PrecisionChoice, Provider, Source, Start, State, UnknownSources, Weighting, Windows,
+    PrecisionChoice, Provider, Source, Start, State, UnknownSources, Untracked, Weighting, Windows,
 };
-pub use values::{Span, Text};
+pub use values::{Span, Text, without_login};
 
 use std::path::Path;
 
@@ -76,6 +77,11 @@ impl Config {
         schema
     }
 
+    /// What is accepted and has a consequence that its author may not know.
+    pub fn warnings(&self) -> Vec<String> {
+        properties::warnings(self)
+    }
+
     /// Everything in effect, defaults included, secrets hidden.
     pub fn redacted_toml(&self) -> String {
         let mut shown = self.clone();
@@ -85,6 +91,8 @@ impl Config {
         for (key, value) in &mut shown.output.options {
             *value = value.redacted(key);
         }
+        shown.output.url = without_login(&shown.output.url);
+        shown.state.url = shown.state.url.as_deref().map(without_login);
         toml::to_string(&shown).expect("the config came out of TOML, so it goes back into it")
     }
 }

@@ -22,7 +22,8 @@ pub struct Kafka {
     #[schemars(length(min = 1))]
     #[serde(default = "default_group")]
     pub group: String,
-    /// Where to begin in a partition that has no checkpoint.
+    /// Where the group begins at its first start. Partitions that are added to the topic later begin with their oldest
+    /// record, with either value.
     #[serde(default)]
     pub start: Start,
     /// What to do when the broker has already deleted the records that come next.
@@ -44,7 +45,8 @@ pub enum Start {
     /// With the oldest record that the broker still has.
     #[default]
     Earliest,
-    /// With the next record to come.
+    /// With the next record to come: each partition where it ends at the group's first start, which is written down
+    /// beside the checkpoints.
     Latest,
 }
 
@@ -94,7 +96,8 @@ pub struct Inference {
     /// Keep each session's thread on a core of its own, if there are enough. Only where no other program is meant to use
     /// these cores: the system cannot move the session away from it.
     pub pin: bool,
-    /// The ONNX Runtime library; by default $ORT_DYLIB_PATH, then beside the program, then .setup/onnxruntime.
+    /// The ONNX Runtime library; by default $ORT_DYLIB_PATH, then beside the program, then .setup/onnxruntime of the
+    /// project in which Cargo built it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onnxruntime: Option<PathBuf>,
 }
@@ -174,8 +177,8 @@ pub struct Windows {
     /// Rolling views in /metrics, as sums of released panes; each a multiple of the pane.
     #[schemars(length(min = 1, max = 8))]
     pub rolling: Vec<Span>,
-    /// What a vote is: "people" (one a track, one a face without a track id) or "dwell" (one a face, so that who
-    /// stays longer counts more).
+    /// What a vote is: "people" (one a track) or "dwell" (one a face, so that who stays longer counts more; small
+    /// counts are still judged by tracks). Faces without a track id: `policy.untracked`.
     pub weighting: Weighting,
     /// What becomes of open panes on SIGTERM: "keep" (the next start goes on with them) or "close" (they are closed and
     /// published, for a stream that has ended; what comes for them later is late, or begins another row).
@@ -263,7 +266,12 @@ pub struct Policy {
     /// A category with fewer people is hidden, and others with it so that it cannot be computed.
     #[schemars(range(min = 1))]
     pub k_cell: u64,
-    /// Both thresholds are multiplied by this where a source has no track ids: one person may be many detections.
+    /// What a face without a track id does: "ignore" (it is counted in `faces` and casts no vote, because nobody knows
+    /// how many people such faces are, so a source without track ids shows nothing) or "count" (each one votes, judged
+    /// with `detections_factor`).
+    pub untracked: Untracked,
+    /// With untracked = "count", both thresholds are multiplied by this where faces vote for themselves. A guess, not a
+    /// guarantee: one person is 10 to 100 crops to most detectors, and somebody who stays is more.
     #[schemars(range(min = 1))]
     pub detections_factor: u64,
     /// Allow age bands that divide the years below 18.
@@ -277,10 +285,22 @@ impl Default for Policy {
             unknown_sources: UnknownSources::Deny,
             k_total: 10,
             k_cell: 5,
-            detections_factor: 2,
+            untracked: Untracked::Ignore,
+            detections_factor: 10,
             minors_detail: false,
         }
     }
+}
+
+/// What a face without a track id does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Untracked {
+    /// It casts no vote.
+    #[default]
+    Ignore,
+    /// It votes for itself.
+    Count,
 }
 
 /// What to do with crops of sources that are not configured.
@@ -427,6 +447,8 @@ pub struct Limits {
     pub drain_max: Span,
     /// How long the store may fail to answer before the program exits with an error. Meanwhile reading pauses.
     pub store_stall_max: Span,
+    /// How long one batch may take to decode and infer before the program exits with an error: the model hangs.
+    pub batch_stall_max: Span,
 }
 
 impl Default for Limits {
@@ -437,6 +459,7 @@ impl Default for Limits {
             sources_max: 10_000,
             drain_max: Span::seconds(20),
             store_stall_max: Span::seconds(15 * 60),
+            batch_stall_max: Span::seconds(2 * 60),
         }
     }
 }

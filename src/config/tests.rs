@@ -76,6 +76,7 @@ fn contradictions_are_named_with_their_fix() {
         ("[windows]\nage_bands = [18, 25]", "begin with 0"),
         ("[http]\nlisten = \"0.0.0.0:9464\"", "http.insecure_listen"),
         ("[http]\nlisten = \"localhost\"", "127.0.0.1:9464"),
+        ("[[source]]\nid = \" lobby\"", "spaces at its ends"),
         (
             "[[source]]\nid = \"a\"\nattributes = [\"ethnicity\"]",
             "legal basis",
@@ -85,6 +86,7 @@ fn contradictions_are_named_with_their_fix() {
             "stands twice",
         ),
         ("[[source]]\nid = \"__x\"", "begin with __"),
+        ("[policy]\nk_total = 4", "policy.k_total = 4"),
         (
             "[kafka.properties]\n\"group.id\" = \"x\"",
             "kafka.properties.\"group.id\"",
@@ -138,4 +140,80 @@ fn tables_are_kept_for_a_day_at_least() {
     );
     let faults = keep("23h").unwrap_err().to_string();
     assert!(faults.contains("output.keep = 23h"), "{faults}");
+}
+
+#[test]
+fn properties_that_break_a_promise_are_refused() {
+    for (property, expected) in [
+        ("\"group.id\" = \"a\"", "demograph sets this itself"),
+        (
+            "\"metadata.broker.list\" = \"a\"",
+            "demograph sets this itself",
+        ),
+        (
+            "\"auto.commit.enable\" = true",
+            "demograph sets this itself",
+        ),
+        (
+            "\"statistics.interval.ms\" = 0",
+            "demograph sets this itself",
+        ),
+        (
+            "\"check.crcs\" = { env = \"HOME\" }",
+            "demograph sets this itself",
+        ),
+        ("\"isolation.level\" = \"read_uncommitted\"", "aborted"),
+        ("\"plugin.library.paths\" = \"a.so\"", "foreign code"),
+        ("\"topic.blacklist\" = \".*\"", "never be read"),
+        ("\"max.poll.interval.ms\" = 10000", "60000 or more"),
+        ("\"fetch.wait.max.ms\" = 60000", "5000 or less"),
+        ("\"api.version.request\" = false", "headers"),
+        ("\"receive.message.max.bytes\" = 1000", "payload_bytes_max"),
+    ] {
+        let faults = faults_of(&format!("[kafka.properties]\n{property}"));
+        assert!(
+            faults.len() == 1 && faults[0].contains(expected),
+            "{property}: {faults:?}"
+        );
+    }
+    for property in [
+        "\"isolation.level\" = \"read_committed\"",
+        "\"client.rack\" = \"a\"",
+        "\"debug\" = \"fetch\"",
+        "\"partition.assignment.strategy\" = \"cooperative-sticky\"",
+        "\"sasl.password\" = { env = \"KAFKA_PASSWORD\" }",
+    ] {
+        let faults = faults_of(&format!("[kafka.properties]\n{property}"));
+        assert_eq!(faults, Vec::<String>::new(), "{property}");
+    }
+}
+
+#[test]
+fn properties_with_a_consequence_are_warned_of() {
+    let text = format!(
+        "{SMALLEST}\n[kafka.properties]\n\"enable.ssl.certificate.verification\" = false\n\"client.rack\" = \"a\""
+    );
+    let warnings = Config::parse(&text).unwrap().warnings();
+    assert!(
+        warnings.len() == 1 && warnings[0].contains("ssl.ca.location"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn no_secret_stands_in_a_fault() {
+    for secret in [
+        "[kafka.properties]\n\"sasl.password\" = [\"hunter2\"]",
+        "[kafka.properties]\n\"sasl.password\" = { enw = \"hunter2\" }",
+        "[kafka.properties]\n\"sasl.password\" = { env = [\"hunter2\"] }",
+        "[kafka.properties]\n\"sasl.password\" = { env = \"A\", x = \"hunter2\" }",
+        "[kafka.properties.sasl]\npassword = \"hunter2\"",
+        "[kafka.properties]\n\"sasl.password\" = \"hunter2",
+        "[output.options]\naws_secret_access_key = [\"hunter2\"]",
+    ] {
+        let faults = faults_of(secret);
+        assert!(!faults.is_empty(), "{secret}");
+        let text = faults.concat();
+        assert!(!text.contains("hunter2"), "{text}");
+    }
 }

@@ -6,10 +6,12 @@
 mod envelope;
 mod image;
 mod jpeg;
+mod names;
 mod reject;
 
-pub use envelope::EVENT_TYPE;
+pub use envelope::source_id;
 pub use image::image;
+pub use names::{CONTENT_TYPE, EVENT_TYPE, Name, SPEC_VERSION, STRUCTURED};
 pub use reject::Reject;
 
 use crate::record::{Attributes, Crop, EventId, EventTime, Position, Record, SourceId, TrackId};
@@ -77,27 +79,35 @@ pub fn decode(record: &Record, limits: &Limits, policy: &impl Admit) -> Decoded 
         track: None,
         crop: Err(Reject::MalformedEvent),
     };
-    decoded.crop = envelope::open(record, limits)
-        .and_then(|envelope| fill(&mut decoded, record, (envelope, limits, policy)));
+    let envelope = envelope::open(record, limits);
+    decoded.crop = fill(&mut decoded, record, (envelope, limits, policy));
     decoded
 }
 
-/// Notes source, time, id and track as soon as each is known, so that a later reject is accounted for where it belongs.
+/// Notes source, time, id and track wherever each is known, so that a reject is accounted for where it belongs.
 fn fill(
     decoded: &mut Decoded,
     record: &Record,
     (envelope, limits, policy): (Envelope<'_>, &Limits, &impl Admit),
 ) -> Result<Crop, Reject> {
-    let source = envelope.source?;
-    let attributes = policy.admit(&source).ok_or(Reject::UnknownSource)?;
-    decoded.track = envelope.track.map(|track| track_id(&source, &track));
-    decoded.id = envelope.id.map(|id| event_id(&source, &id));
-    decoded.source = source;
-
-    let time = envelope.time?;
-    decoded.stated = Some(time);
-    limits.check_time(time, record)?;
-    decoded.time = time;
+    let admitted = envelope.source.and_then(|source| {
+        let attributes = policy.admit(&source).ok_or(Reject::UnknownSource)?;
+        decoded.source = source;
+        decoded.stated = envelope.time.ok();
+        Ok(attributes)
+    });
+    let time = envelope.time.and_then(|time| {
+        limits.check_time(time, record)?;
+        decoded.time = time;
+        Ok(())
+    });
+    envelope.kind?;
+    let attributes = admitted?;
+    time?;
+    let id = envelope.id?;
+    decoded.id = id.map(|id| event_id(&decoded.source, &id));
+    let track = envelope.track?;
+    decoded.track = track.map(|track| track_id(&decoded.source, &track));
     image(&envelope.image?, limits, attributes)
 }
 

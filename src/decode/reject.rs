@@ -6,13 +6,13 @@
 pub enum Reject {
     /// No value at all (a tombstone).
     Empty,
-    /// The CloudEvents envelope cannot be read.
+    /// The event or one of its attributes cannot be read.
     MalformedEvent,
     /// The event is of another type.
     UnknownType,
     /// A version of CloudEvents or of the face-crop event that this program does not know.
     UnsupportedVersion,
-    /// The declared content type is none of JPEG, PNG, WebP.
+    /// What is declared is clearly no image.
     UnknownContentType,
     /// The bytes are no JPEG, PNG or WebP, or are corrupt.
     NotAnImage,
@@ -32,7 +32,7 @@ pub enum Reject {
     FutureTime,
     /// The event says it happened longer than `windows.past_max` before the record's receipt.
     PastTime,
-    /// Neither `ce_source` nor a key.
+    /// Neither `ce_source` nor a key, or the one that counts is empty.
     NoSource,
     /// The source is not configured and `policy.unknown_sources` is "deny".
     UnknownSource,
@@ -42,7 +42,7 @@ pub enum Reject {
     Duplicate,
     /// The decoder panicked.
     DecoderPanic,
-    /// The model's answer for this crop holds a number that is not finite.
+    /// The model's answer for this crop is not finite, or it cannot be computed for this crop.
     NoAnswer,
 }
 

@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 use turbojpeg::PixelFormat;
 
+mod envelope;
+
 use super::*;
 use crate::record::{Attribute, ColourSpace};
 
@@ -49,7 +51,7 @@ fn record(headers: &[(&str, &str)], payload: Vec<u8>) -> Record {
         key: Some(b"cam".to_vec()),
         headers: headers
             .iter()
-            .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
+            .map(|(key, value)| ((*key).to_owned(), Some(value.as_bytes().to_vec())))
             .collect(),
         payload,
     }
@@ -380,7 +382,7 @@ proptest! {
     #[test]
     fn no_bytes_and_headers_bring_the_decoder_down(
         payload in prop::collection::vec(any::<u8>(), 0..400),
-        headers in prop::collection::vec(("ce_(time|type|source|specversion|trackid)|content-type", ".{0,40}"), 0..5),
+        headers in prop::collection::vec(("(ce|CE)[_-](time|type|source|specversion|trackid|datacontenttype)|content[_-]type", ".{0,40}"), 0..5),
         magic in 0usize..4,
     ) {
         let starts: [&[u8]; 4] = [b"", b"\xFF\xD8\xFF\xE0", b"\x89PNG\r\n\x1a\n", b"RIFF\x40\0\0\0WEBPVP8 "];

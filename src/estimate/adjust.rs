@@ -81,16 +81,7 @@ pub fn estimate(
     votes: &CellVotes,
     method: Method,
 ) -> Option<Vec<Share>> {
-    let moments = Moments::new(calibration, votes, method)?;
-    let shares = match method {
-        Method::Emq => moments.within_reach(),
-        Method::Acc | Method::Pacc => solve_rates(&moments.rates, &moments.shown)?,
-    };
-    Some(
-        (0..shares.len())
-            .map(|k| moments.share(k, &shares))
-            .collect(),
-    )
+    Moments::new(calibration, votes, method)?.estimate(method)
 }
 
 /// What the window and the calibration show.
@@ -160,6 +151,14 @@ impl Moments {
         };
         moments.within = (0..classes).map(|class| moments.within(class)).collect();
         Some(moments)
+    }
+
+    pub(super) fn estimate(&self, method: Method) -> Option<Vec<Share>> {
+        let shares = match method {
+            Method::Emq => self.within_reach(),
+            Method::Acc | Method::Pacc => solve_rates(&self.rates, &self.shown)?,
+        };
+        Some((0..shares.len()).map(|k| self.share(k, &shares)).collect())
     }
 
     /// The influence of a face on share k has the mean 1 in class k and 0 in the others.

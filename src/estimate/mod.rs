@@ -15,6 +15,7 @@
 //! the interval. Rao and Scott (1981): the test's two moments.
 
 mod adjust;
+mod beside;
 mod calibration;
 mod cells;
 mod counts;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Calibration, CalibrationFile, CellCounts, Method, Share, estimate, shift_p};
+use super::{Calibration, CalibrationFile, CellCounts, Method, Share, beside, estimate, shift_p};
 use crate::record::{Attribute, SourceId};
 
 /// A calibration file and the name that rows know it by.
@@ -67,8 +67,12 @@ impl Calibrations {
         self.default.as_ref().map(|named| named.id.as_str())
     }
 
-    /// `None` where nothing is known of how the model errs there.
+    /// `None` where nothing is known of how the model errs there: so too for the sum of several sources, unless one
+    /// calibration holds for all.
     pub fn estimator(&self, source: &SourceId, attribute: Attribute) -> Option<Estimator<'_>> {
+        if source.as_str() == SourceId::OTHER && !self.own.is_empty() {
+            return None;
+        }
         let named = self.own.get(source).or(self.default.as_ref())?;
         Some(Estimator {
             method: self.method,
@@ -84,6 +88,17 @@ impl Estimator<'_> {
         let votes = votes.dense(self.calibration.grid())?;
         Some(Estimated {
             shares: estimate(self.calibration, &votes, self.method)?,
+            shift_p: shift_p(self.calibration, &votes),
+        })
+    }
+
+    /// Of the classes that are not hidden, where votes that move among the hidden ones must change nothing: these votes
+    /// count as a whole. `None` too where the calibration saw no face in a cell of a hidden class, and votes did.
+    pub fn estimate_beside(&self, votes: &CellCounts, hidden: &[bool]) -> Option<Estimated> {
+        let votes = beside::pooled(self.calibration, votes, hidden)?;
+        let shares = beside::estimate_beside(self.calibration, (&votes, hidden), self.method)?;
+        Some(Estimated {
+            shares,
             shift_p: shift_p(self.calibration, &votes),
         })
     }
@@ -114,5 +129,16 @@ mod tests {
         assert_eq!(id(&gate), own.id());
         assert_eq!(id(&SourceId::new("lobby")), default.id());
         assert!(all.estimator(&gate, Attribute::Age).is_none());
+    }
+
+    #[test]
+    fn the_sum_of_several_sources_has_an_estimate_only_where_they_share_a_calibration() {
+        let other = SourceId::new(SourceId::OTHER);
+        let default = file(vec![0]);
+        let shared = Calibrations::new(Method::Emq, Some(default.clone()), []);
+        assert!(shared.estimator(&other, Attribute::Gender).is_some());
+        let own = [(SourceId::new("gate"), file(vec![0, 18]))];
+        let several = Calibrations::new(Method::Emq, Some(default), own);
+        assert!(several.estimator(&other, Attribute::Gender).is_none());
     }
 }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{
     AgeInterval, InferenceSettings, ModelFacts, denormals,
     manifest::{Manifest, Net, Precision},
+    onnx_file::ModelProto,
     self_test::{Case, SelfTest},
 };
 use crate::{
@@ -19,6 +20,9 @@ use crate::{
 
 /// An image of a self-test may not be wider or higher.
 const SELF_TEST_SIDE_MAX: u32 = 4096;
+
+/// What a file begins with that Git LFS has not fetched.
+const LFS_POINTER: &[u8] = b"version https://git-lfs";
 
 /// What a model folder holds; sessions are made from it.
 #[derive(Debug, Clone)]
@@ -190,6 +194,12 @@ fn read_net(folder: &Path, net: Net, settings: &InferenceSettings) -> anyhow::Re
     let mut onnx: Bytes = std::fs::read(&path)
         .with_context(|| format!("read the net {}", path.display()))?
         .into();
+    if onnx.starts_with(LFS_POINTER) {
+        bail!(
+            "{}: is a pointer of Git LFS and not the file itself: run `git lfs pull`",
+            path.display()
+        );
+    }
     let hash = hex(&onnx);
     if hash != net.sha256 {
         bail!(
@@ -199,8 +209,18 @@ fn read_net(folder: &Path, net: Net, settings: &InferenceSettings) -> anyhow::Re
             net.sha256
         );
     }
-    let denormals =
-        denormals::find(&onnx).with_context(|| format!("{}: not an ONNX file", path.display()))?;
+    let model = ModelProto::read(&onnx);
+    let model = model.with_context(|| format!("{}: not an ONNX file", path.display()))?;
+    if let Some(other) = model.external_file() {
+        bail!(
+            "{}: keeps weights in another file ({other:?}), which the manifest's sha256 does not cover, so it is not \
+             loaded. Put them into one file: python3 -c 'import onnx; onnx.save(onnx.load({:?}), \"one.onnx\")', then \
+             name that file and its sha256",
+            path.display(),
+            net.file
+        );
+    }
+    let denormals = denormals::find(&model, &onnx);
     if !denormals.is_empty() {
         if settings.flush_denormals {
             onnx = denormals::flush(&onnx, &denormals);

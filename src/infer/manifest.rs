@@ -173,6 +173,14 @@ pub struct Head {
     /// age_distribution: the age in years of each class.
     #[serde(default)]
     pub ages: Vec<f32>,
+    /// Where this head's numbers begin in a row of the output, where the output holds more than them; the first is 0.
+    pub first: Option<usize>,
+    /// regression: years = number * scale + offset, such as 100 where the net says 0.31 for 31 years.
+    #[serde(default = "one")]
+    pub scale: f32,
+    /// regression: what is added to the scaled number.
+    #[serde(default)]
+    pub offset: f32,
     /// Divides the logits before the softmax; fitted on validation data, 1 leaves them as they are.
     #[serde(default = "one")]
     pub temperature: f32,
@@ -190,6 +198,8 @@ fn one() -> f32 {
 pub enum Kind {
     /// One of `labels`.
     Softmax,
+    /// One of two `labels`: one number, for the second.
+    Sigmoid,
     /// A distribution over `ages`.
     AgeDistribution,
     /// The age in years, one number.
@@ -197,12 +207,12 @@ pub enum Kind {
 }
 
 impl Head {
-    /// How many numbers the output holds for a crop.
-    pub(super) fn classes(&self) -> usize {
+    /// How many numbers of the output are the head's, for a crop.
+    pub(super) fn numbers(&self) -> usize {
         match self.kind {
             Kind::Softmax => self.labels.len(),
             Kind::AgeDistribution => self.ages.len(),
-            Kind::Regression => 1,
+            Kind::Regression | Kind::Sigmoid => 1,
         }
     }
 }
@@ -231,6 +241,28 @@ impl Manifest {
         let mut schema = schemars::schema_for!(Self).to_value();
         schema["title"] = "demograph model manifest, version 1".into();
         schema
+    }
+
+    /// What is allowed and likely a mistake.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        if self.self_tests.is_empty() {
+            said.push("self_test: none, so that wrong answers of a kernel on this processor would not be seen".to_owned());
+        }
+        for (n, net) in self.nets.iter().enumerate() {
+            let Input { mean, std, .. } = &net.input;
+            let are_fractions = mean.iter().all(|mean| (-1.0..=1.0).contains(mean))
+                && std.iter().all(|std| std.abs() <= 1.0)
+                && (*mean, *std) != ([0.0; 3], [1.0; 3]);
+            if are_fractions {
+                said.push(format!(
+                    "net[{n}].input: mean {mean:?} and std {std:?} look as if pixels were 0 to 1; here they are 0 to 255: \
+                     multiply both by 255"
+                ));
+            }
+            said.extend(net.heads.iter().flat_map(Head::warnings));
+        }
+        said
     }
 
     /// The head of an attribute.
@@ -312,12 +344,33 @@ impl Net {
 }
 
 impl Head {
+    fn warnings(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        let at = format!("head {}", self.attribute);
+        let different: BTreeSet<&String> = self.labels.iter().collect();
+        if different.len() < self.labels.len() {
+            said.push(format!("{at}: a label stands twice in {:?}", self.labels));
+        }
+        if self.ages.windows(2).any(|pair| pair[0] >= pair[1]) {
+            said.push(format!(
+                "{at}: ages do not go up, so that its intervals are wrong"
+            ));
+        }
+        said
+    }
+
     fn contradictions(&self, field: &impl Fn(&str) -> String) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut fault = |name: &str, fix: &str| faults.push(Fault::new(&field(name), "", fix));
         match self.kind {
-            Kind::Softmax if self.attribute == Attribute::Age => {
+            Kind::Softmax | Kind::Sigmoid if self.attribute == Attribute::Age => {
                 fault("kind", "age is an age_distribution or a regression");
+            }
+            Kind::Sigmoid if self.labels.len() != 2 => {
+                fault(
+                    "labels",
+                    "name two classes: the number is the probability of the second",
+                );
             }
             Kind::Softmax if self.labels.len() < 2 => {
                 fault("labels", "name each class, at least 2")
@@ -328,7 +381,7 @@ impl Head {
             Kind::AgeDistribution if self.ages.len() < 2 => {
                 fault("ages", "give the age in years of each class, at least 2");
             }
-            Kind::Softmax | Kind::AgeDistribution | Kind::Regression => {}
+            Kind::Softmax | Kind::Sigmoid | Kind::AgeDistribution | Kind::Regression => {}
         }
         if self.kind != Kind::Regression && self.activation.is_none() {
             fault(
@@ -340,8 +393,20 @@ impl Head {
         if !is_age && !self.ages.is_empty() {
             fault("ages", "only an age_distribution has ages: remove them");
         }
-        if self.kind != Kind::Softmax && !self.labels.is_empty() {
-            fault("labels", "only a softmax has labels: remove them");
+        if !matches!(self.kind, Kind::Softmax | Kind::Sigmoid) && !self.labels.is_empty() {
+            fault(
+                "labels",
+                "only a softmax or a sigmoid has labels: remove them",
+            );
+        }
+        if self.kind != Kind::Regression && (self.scale, self.offset) != (1.0, 0.0) {
+            fault(
+                "scale",
+                "only a regression has a scale and an offset: remove them",
+            );
+        }
+        if !(self.scale.is_finite() && self.scale != 0.0 && self.offset.is_finite()) {
+            fault("scale", "scale and offset must be finite, and scale not 0");
         }
         if !(self.temperature > 0.0 && self.temperature.is_finite()) {
             fault("temperature", "must be above 0; 1.0 changes nothing");

@@ -8,17 +8,20 @@
 mod choose;
 mod denormals;
 mod files;
+mod graph;
 mod heads;
 mod interval;
 mod manifest;
 mod net;
 mod onnx;
+mod onnx_file;
 mod resample;
 mod runtime;
 mod self_test;
 mod session;
 mod stub;
 mod tensor;
+mod trial;
 
 pub use files::{ModelFiles, NetFile};
 pub use interval::AgeInterval;
@@ -60,9 +63,18 @@ impl ModelFacts {
 pub trait Model: Send {
     fn facts(&self) -> &ModelFacts;
 
-    /// One estimate a crop, in order; only attributes that the crop allows are computed and kept.
-    fn estimate(&mut self, crops: &[Crop]) -> anyhow::Result<Vec<Estimate>>;
+    /// One answer a crop, in order; only attributes that the crop allows are computed and kept. An error means that the
+    /// model cannot go on; what is wrong with one crop is its own answer.
+    fn estimate(&mut self, crops: &[Crop]) -> anyhow::Result<Vec<Answer>>;
 }
+
+/// What a model says of one crop.
+pub type Answer = Result<Estimate, NoAnswer>;
+
+/// The model has no answer for this crop: an output is not finite, or computing it failed for this crop alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the model's answer is not finite")]
+pub struct NoAnswer;
 
 /// How to run a model.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,18 +1,26 @@
 //! One ONNX session: made as the manifest says, fed with batches of sizes that it has met before.
 
-use anyhow::{Context, bail, ensure};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    slice,
+};
+
+use anyhow::{Context, ensure};
 use bytes::Bytes;
+use half::f16;
 use ort::{
-    session::{OutputSelector, RunOptions, Session},
-    value::{Tensor, TensorElementType, TensorRef, ValueType},
+    session::{OutputSelector, RunOptions, SessionInputValue},
+    value::{DynValue, Tensor, TensorElementType, TensorRef, ValueType},
 };
 
 use super::{
-    InferenceSettings, NetFile,
+    Answer, InferenceSettings, NetFile, NoAnswer,
+    graph::{self, Graph, InputNumbers, check_width, shape},
     heads::Reader,
-    manifest::{Input, Layout, Net},
+    manifest::{Input, Net},
     session::Opened,
     tensor::Preparer,
+    trial,
 };
 use crate::record::{Attributes, Crop, Estimate};
 
@@ -25,23 +33,31 @@ pub(super) struct LoadedNet {
     onnx: Bytes,
     settings: InferenceSettings,
     opened: Opened,
+    graph: Graph,
     heads: Vec<Reader>,
     preparer: Preparer,
     /// Room for the largest batch, used again and again.
     batch: Tensor<f32>,
     /// The batch sizes that were warmed up, ascending: each new size would cost time.
     sizes: Vec<usize>,
+    warnings: Vec<String>,
+}
+
+/// A head's output: a row a crop, and what pads the batch.
+struct Output {
+    numbers: Vec<f32>,
+    width: usize,
 }
 
 impl LoadedNet {
-    /// Makes the session, compares it with the manifest, and warms it up.
+    /// Makes the session, compares it with the manifest, warms it up, and tries it.
     pub(super) fn load(file: &NetFile, settings: &InferenceSettings) -> anyhow::Result<Self> {
         let NetFile { net, onnx } = file;
         let opened = Opened::new(onnx, settings).with_context(|| net.file.clone())?;
-        let fixed_size = check(&opened.session, net)
+        let graph = graph::check(&opened.session, net)
             .with_context(|| format!("{}: the manifest does not fit", net.file))?;
-        let sizes = sizes(fixed_size, settings);
-        let preparer = Preparer::new(&net.input);
+        let sizes = sizes(graph.batch, settings);
+        let preparer = Preparer::new(&prepared(&net.input, graph.input));
         let mut loaded = Self {
             heads: net.heads.iter().map(Reader::new).collect(),
             batch: opened.memory(largest(&sizes) * preparer.numbers())?,
@@ -50,39 +66,45 @@ impl LoadedNet {
             onnx: onnx.clone(),
             settings: settings.clone(),
             opened,
+            graph,
             sizes,
+            warnings: Vec::new(),
         };
         loaded
             .warm_up()
             .with_context(|| format!("{}: the first run", net.file))?;
+        loaded.try_noise()?;
         Ok(loaded)
     }
 
-    /// Adds to the estimates what this net says of the crops.
+    /// What looks like a mistake in the manifest.
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// A new session in place of one that may be broken for good, for example after a GPU ran out of memory.
+    pub(super) fn reopen(&mut self) -> anyhow::Result<()> {
+        self.opened = Opened::new(&self.onnx, &self.settings)?;
+        let numbers = largest(&self.sizes) * self.preparer.numbers();
+        self.batch = self.opened.memory(numbers)?;
+        Ok(())
+    }
+
+    /// Adds to the answers what this net says of the crops.
     pub(super) fn estimate(
         &mut self,
         crops: &[Crop],
-        estimates: &mut [Estimate],
+        answers: &mut [Answer],
     ) -> anyhow::Result<()> {
         let batch_max = largest(&self.sizes);
-        for (crops, estimates) in crops.chunks(batch_max).zip(estimates.chunks_mut(batch_max)) {
-            if let Err(error) = self.estimate_batch(crops, estimates) {
-                // A session can be broken for good, for example after a GPU ran out of memory.
-                tracing::warn!(
-                    error = format!("{error:#}"),
-                    net = self.net.file,
-                    "inference failed: trying once more with a new session"
-                );
-                self.opened = Opened::new(&self.onnx, &self.settings)?;
-                self.batch = self.opened.memory(batch_max * self.preparer.numbers())?;
-                self.estimate_batch(crops, estimates)
-                    .context("inference failed twice")?;
-            }
+        for (crops, answers) in crops.chunks(batch_max).zip(answers.chunks_mut(batch_max)) {
+            self.estimate_batch(crops, answers)
+                .with_context(|| self.net.file.clone())?;
         }
         Ok(())
     }
 
-    fn estimate_batch(&mut self, crops: &[Crop], estimates: &mut [Estimate]) -> anyhow::Result<()> {
+    fn estimate_batch(&mut self, crops: &[Crop], answers: &mut [Answer]) -> anyhow::Result<()> {
         let allowed = crops
             .iter()
             .fold(Attributes::NONE, |all, crop| all.union(crop.attributes));
@@ -92,26 +114,44 @@ impl LoadedNet {
         if wanted.is_empty() {
             return Ok(());
         }
-        let size = self.padded(crops.len());
-        let len = self.preparer.numbers();
-        let (_, batch) = self.batch.extract_tensor_mut();
-        let batch = &mut batch[..size * len];
-        for (crop, place) in crops.iter().zip(batch.chunks_mut(len)) {
-            self.preparer.write(crop, place);
-        }
-        // An earlier batch's faces are not computed again.
-        batch[crops.len() * len..].fill(0.0);
-        let outputs = run(&mut self.opened.session, &self.net, (batch, size, &wanted))?;
+        let outputs = self.outputs(crops, answers, &wanted)?;
         for (&head, output) in wanted.iter().zip(&outputs) {
             let reader = &self.heads[head];
-            let rows = output.chunks(reader.classes());
-            for ((crop, estimate), row) in crops.iter().zip(estimates.iter_mut()).zip(rows) {
-                if crop.attributes.contains(reader.attribute()) {
-                    reader.read(row, estimate)?;
+            let rows = output.numbers.chunks(output.width);
+            for ((crop, answer), row) in crops.iter().zip(answers.iter_mut()).zip(rows) {
+                if crop.attributes.contains(reader.attribute())
+                    && let Ok(estimate) = answer
+                    && let Err(no_answer) = reader.read(row, estimate)
+                {
+                    *answer = Err(no_answer);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Prepares the crops and runs them. A crop that cannot be prepared has no answer.
+    fn outputs(
+        &mut self,
+        crops: &[Crop],
+        answers: &mut [Answer],
+        wanted: &[usize],
+    ) -> anyhow::Result<Vec<Output>> {
+        let size = self.padded(crops.len());
+        let len = self.preparer.numbers();
+        let (_, batch) = self.batch.extract_tensor_mut();
+        let batch = &mut batch[..size * len];
+        for ((crop, answer), place) in crops.iter().zip(answers).zip(batch.chunks_mut(len)) {
+            let preparer = &mut self.preparer;
+            // Its buffers are written before they are read, so that a panic leaves nothing behind.
+            if catch_unwind(AssertUnwindSafe(|| preparer.write(crop, place))).is_err() {
+                place.fill(0.0);
+                *answer = Err(NoAnswer);
+            }
+        }
+        // An earlier batch's faces are not computed again.
+        batch[crops.len() * len..].fill(0.0);
+        self.run(size, wanted)
     }
 
     /// The smallest warm size that holds so many.
@@ -123,14 +163,150 @@ impl LoadedNet {
     /// The largest size first, so that memory is taken once.
     fn warm_up(&mut self) -> anyhow::Result<()> {
         let all: Vec<usize> = (0..self.heads.len()).collect();
-        let (_, batch) = self.batch.extract_tensor_mut();
-        batch.fill(0.0);
-        for &size in self.sizes.iter().rev() {
-            let batch = &batch[..size * self.preparer.numbers()];
-            run(&mut self.opened.session, &self.net, (batch, size, &all))?;
+        self.batch.extract_tensor_mut().1.fill(0.0);
+        for size in self.sizes.clone().into_iter().rev() {
+            let run = self.run(size, &all);
+            if let Err(error) = run {
+                let takes_one = size > 1 && self.run(1, &all).is_ok();
+                return Err(match takes_one {
+                    true => error.context(format!(
+                        "the graph runs a batch of 1 and not of {size}, though its input says otherwise (a Reshape to a \
+                         fixed size?): export it with a free batch dimension, or fix the batch to 1"
+                    )),
+                    false => error,
+                });
+            }
         }
         Ok(())
     }
+
+    /// Noise, alone and together.
+    fn try_noise(&mut self) -> anyhow::Result<()> {
+        let crops = trial::crops(&self.net);
+        let mut alone = vec![Ok(Estimate::default()); crops.len()];
+        for (crop, answer) in crops.iter().zip(&mut alone) {
+            self.estimate(slice::from_ref(crop), slice::from_mut(answer))?;
+        }
+        let mut together = vec![Ok(Estimate::default()); crops.len()];
+        self.estimate(&crops, &mut together)?;
+        trial::compare(&self.net.file, &together, &alone)?;
+        let all: Vec<usize> = (0..self.heads.len()).collect();
+        let mut rows = vec![Vec::new(); self.heads.len()];
+        for crop in &crops {
+            let outputs = self.outputs(slice::from_ref(crop), &mut [Err(NoAnswer)], &all)?;
+            for (rows, output) in rows.iter_mut().zip(outputs) {
+                rows.push(output.numbers[..output.width].to_vec());
+            }
+        }
+        let warnings = self.net.heads.iter().zip(&rows).flat_map(|(head, rows)| {
+            let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
+            trial::warnings(head, &rows)
+        });
+        self.warnings = warnings.collect();
+        if self.graph.input == InputNumbers::U8
+            && self.net.input != prepared(&self.net.input, InputNumbers::U8)
+        {
+            self.warnings.push(format!(
+                "input {:?}: the graph takes bytes, so mean and std are not used",
+                self.net.input.name
+            ));
+        }
+        Ok(())
+    }
+
+    /// One run of what lies in the batch; the output of each wanted head.
+    fn run(&mut self, size: usize, wanted: &[usize]) -> anyhow::Result<Vec<Output>> {
+        let heads = &self.net.heads;
+        let names: Vec<&str> = wanted
+            .iter()
+            .map(|&head| heads[head].output.as_str())
+            .collect();
+        // Heads may share an output, which is asked for once.
+        let mut asked = names.clone();
+        asked.sort_unstable();
+        asked.dedup();
+        let selector = asked
+            .iter()
+            .fold(OutputSelector::no_default(), |selector, name| {
+                selector.with(*name)
+            });
+        let options = RunOptions::new()?.with_outputs(selector);
+        let (_, batch) = self.batch.extract_tensor();
+        let batch = &batch[..size * self.preparer.numbers()];
+        let input = input(shape(&self.net.input, size), batch, self.graph.input)?;
+        let session = &mut self.opened.session;
+        let inputs = ort::inputs![self.net.input.name.as_str() => input];
+        let outputs = session.run_with_options(inputs, &options)?;
+        let mut read = Vec::with_capacity(wanted.len());
+        for (&head, name) in wanted.iter().zip(names) {
+            let output =
+                output(&outputs[name], size).with_context(|| format!("output {name:?}"))?;
+            check_width(&heads[head], output.width)?;
+            read.push(output);
+        }
+        Ok(read)
+    }
+}
+
+/// As the crops are prepared: a graph that takes bytes has the pixels' own levels.
+fn prepared(input: &Input, numbers: InputNumbers) -> Input {
+    match numbers {
+        InputNumbers::F32 | InputNumbers::F16 => input.clone(),
+        InputNumbers::U8 => Input {
+            mean: [0.0; 3],
+            std: [1.0; 3],
+            ..input.clone()
+        },
+    }
+}
+
+/// The batch in the numbers that the graph takes.
+fn input(
+    shape: [i64; 4],
+    batch: &[f32],
+    numbers: InputNumbers,
+) -> anyhow::Result<SessionInputValue<'_>> {
+    Ok(match numbers {
+        InputNumbers::F32 => TensorRef::from_array_view((shape, batch))?.into(),
+        InputNumbers::F16 => {
+            let halves: Vec<f16> = batch.iter().map(|&number| f16::from_f32(number)).collect();
+            Tensor::from_array((shape, halves))?.into()
+        }
+        InputNumbers::U8 => {
+            let levels: Vec<u8> = batch.iter().map(|level| level.round() as u8).collect();
+            Tensor::from_array((shape, levels))?.into()
+        }
+    })
+}
+
+/// An output as rows, if it has one a crop.
+fn output(value: &DynValue, size: usize) -> anyhow::Result<Output> {
+    let is_half = matches!(
+        value.dtype(),
+        ValueType::Tensor {
+            ty: TensorElementType::Float16,
+            ..
+        }
+    );
+    let (shape, numbers) = match is_half {
+        true => {
+            let (shape, halves) = value.try_extract_tensor::<f16>()?;
+            (shape, halves.iter().map(|half| half.to_f32()).collect())
+        }
+        false => {
+            let (shape, numbers) = value.try_extract_tensor::<f32>()?;
+            (shape, numbers.to_vec())
+        }
+    };
+    ensure!(
+        shape.first().is_some_and(|&rows| rows == size as i64) || (size == 1 && shape.is_empty()),
+        "has the shape {shape:?} for a batch of {size}: its first dimension must be the batch, so that each crop has a row \
+         of its own. Export the net with outputs of [batch, classes]"
+    );
+    Ok(Output {
+        width: numbers.len() / size,
+        numbers,
+    })
 }
 
 /// The sizes that batches are run in, ascending. Only the one that the graph takes, if it fixes it. On a GPU each size
@@ -152,118 +328,6 @@ fn sizes(fixed: Option<usize>, settings: &InferenceSettings) -> Vec<usize> {
 
 fn largest(sizes: &[usize]) -> usize {
     *sizes.last().expect("there is at least one size")
-}
-
-/// One run; the rows of each wanted head.
-fn run(
-    session: &mut Session,
-    net: &Net,
-    (batch, size, wanted): (&[f32], usize, &[usize]),
-) -> anyhow::Result<Vec<Vec<f32>>> {
-    let names: Vec<&str> = wanted
-        .iter()
-        .map(|&head| net.heads[head].output.as_str())
-        .collect();
-    let selector = names
-        .iter()
-        .fold(OutputSelector::no_default(), |selector, name| {
-            selector.with(*name)
-        });
-    let options = RunOptions::new()?.with_outputs(selector);
-    let tensor = TensorRef::from_array_view((shape(&net.input, size), batch))?;
-    let outputs =
-        session.run_with_options(ort::inputs![net.input.name.as_str() => tensor], &options)?;
-    names
-        .iter()
-        .map(|name| {
-            let (_, numbers) = outputs[*name].try_extract_tensor::<f32>()?;
-            Ok(numbers.to_vec())
-        })
-        .collect()
-}
-
-fn shape(input: &Input, batch: usize) -> [i64; 4] {
-    let (width, height) = (i64::from(input.width), i64::from(input.height));
-    match input.layout {
-        Layout::Nchw => [batch as i64, 3, height, width],
-        Layout::Nhwc => [batch as i64, height, width, 3],
-    }
-}
-
-/// Compares the graph with the manifest. Returns the batch size if the graph fixes it.
-fn check(session: &Session, net: &Net) -> anyhow::Result<Option<usize>> {
-    let named = |outlets: &[ort::value::Outlet]| {
-        outlets
-            .iter()
-            .map(|outlet| outlet.name().to_owned())
-            .collect::<Vec<_>>()
-    };
-    let input = session
-        .inputs()
-        .iter()
-        .find(|input| input.name() == net.input.name)
-        .with_context(|| {
-            format!(
-                "input.name = {:?}, but the inputs are {:?}",
-                net.input.name,
-                named(session.inputs())
-            )
-        })?;
-    ensure!(
-        session.inputs().len() == 1,
-        "the net has several inputs: {:?}; one image is supported",
-        named(session.inputs())
-    );
-    let dimensions =
-        floats(input.dtype()).with_context(|| format!("input {:?}", net.input.name))?;
-    let expected = shape(&net.input, 1);
-    let fits = dimensions.len() == 4
-        && dimensions
-            .iter()
-            .zip(expected)
-            .skip(1)
-            .all(|(&is, should)| is < 0 || is == should);
-    ensure!(
-        fits,
-        "input {:?} has the shape {dimensions:?}, the manifest says {expected:?} (batch aside)",
-        net.input.name
-    );
-    for head in &net.heads {
-        let output = session
-            .outputs()
-            .iter()
-            .find(|output| output.name() == head.output)
-            .with_context(|| {
-                format!(
-                    "head {}: output = {:?}, but the outputs are {:?}",
-                    head.attribute,
-                    head.output,
-                    named(session.outputs())
-                )
-            })?;
-        let shape = floats(output.dtype()).with_context(|| format!("output {:?}", head.output))?;
-        let classes = Reader::new(head).classes();
-        let given: i64 = shape.iter().skip(1).product();
-        ensure!(
-            given < 0 || given == classes as i64,
-            "head {}: output {:?} gives {given} numbers a crop, the manifest names {classes}",
-            head.attribute,
-            head.output
-        );
-    }
-    Ok(usize::try_from(dimensions[0]).ok().filter(|&size| size > 0))
-}
-
-fn floats(value: &ValueType) -> anyhow::Result<Vec<i64>> {
-    match value {
-        ValueType::Tensor {
-            ty: TensorElementType::Float32,
-            shape,
-            ..
-        } => Ok(shape.to_vec()),
-        ValueType::Tensor { ty, .. } => bail!("holds {ty:?}; 32-bit floats are supported"),
-        other => bail!("is {other:?}; tensors are supported"),
-    }
 }
 
 #[cfg(test)]

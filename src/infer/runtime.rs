@@ -156,9 +156,24 @@ fn with_openvino(places: &[PathBuf]) -> Option<PathBuf> {
 fn usual_places() -> Vec<PathBuf> {
     let named = std::env::var("ORT_DYLIB_PATH").ok().map(PathBuf::from);
     let program = std::env::current_exe().ok();
-    let beside = program.and_then(|program| Some(program.parent()?.join(LIBRARY)));
-    let project = Path::new(".setup/onnxruntime").join(LIBRARY);
-    named.into_iter().chain(beside).chain([project]).collect()
+    named
+        .into_iter()
+        .chain(program.as_deref().and_then(beside))
+        .chain(program.as_deref().and_then(in_project))
+        .collect()
+}
+
+fn beside(program: &Path) -> Option<PathBuf> {
+    Some(program.parent()?.join(LIBRARY))
+}
+
+/// Of a program that Cargo built (`target/debug/demograph`), what `make setup` fetched. Never looked for in the working
+/// directory: who can write there would choose the library that is loaded.
+fn in_project(program: &Path) -> Option<PathBuf> {
+    let target = program
+        .ancestors()
+        .find(|folder| folder.ends_with("target"))?;
+    Some(target.parent()?.join(".setup/onnxruntime").join(LIBRARY))
 }
 
 #[cfg(test)]
@@ -180,6 +195,17 @@ mod tests {
             assert_eq!(said.is_some(), is_slow, "{version}, AMX {has_amx}");
             assert!(said.is_none_or(|text| text.contains(version)));
         }
+    }
+
+    #[test]
+    fn no_place_depends_on_the_working_directory() {
+        for place in usual_places() {
+            assert!(place.is_absolute(), "{}", place.display());
+        }
+        let built = in_project(Path::new("/src/demograph/target/release/demograph"));
+        let expected = Path::new("/src/demograph/.setup/onnxruntime").join(LIBRARY);
+        assert_eq!(built, Some(expected));
+        assert_eq!(in_project(Path::new("/usr/bin/demograph")), None);
     }
 
     #[test]

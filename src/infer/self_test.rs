@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    Answer,
     heads::Reader,
     manifest::{Head, Precision, stays_inside},
 };
@@ -81,23 +82,40 @@ impl SelfTest {
                     let fix = format!("no head has this output; the heads' outputs are {known:?}");
                     faults.push(Fault::new(&field, "", fix));
                 }
-                [head] if head.classes() != numbers.len() => {
-                    let fix = format!("the head gives {} numbers", head.classes());
-                    let value = format!("{} numbers", numbers.len());
-                    faults.push(Fault::new(&field, value, fix));
-                }
-                [_] if numbers.iter().any(|number| !number.is_finite()) => {
-                    faults.push(Fault::new(&field, "", "every number must be finite"));
-                }
-                [_] => {}
-                _ => {
+                // Several nets may have an output of this name.
+                [_, _, ..] if named.iter().any(|head| head.first.is_none()) => {
                     let fix = "several heads have an output of this name: which one is meant?";
                     faults.push(Fault::new(&field, "", fix));
                 }
+                heads if !heads.iter().all(|head| fits(head, numbers.len())) => {
+                    let fix = format!("the heads of this output need {} numbers", needed(heads));
+                    let value = format!("{} numbers", numbers.len());
+                    faults.push(Fault::new(&field, value, fix));
+                }
+                _ if numbers.iter().any(|number| !number.is_finite()) => {
+                    faults.push(Fault::new(&field, "", "every number must be finite"));
+                }
+                _ => {}
             }
         }
         faults
     }
+}
+
+/// Whether a row of so many numbers has the head's.
+fn fits(head: &Head, numbers: usize) -> bool {
+    match head.first {
+        None => head.numbers() == numbers,
+        Some(first) => first + head.numbers() <= numbers,
+    }
+}
+
+/// The least numbers of a row that has the numbers of each head.
+fn needed(heads: &[&&Head]) -> usize {
+    let ends = heads
+        .iter()
+        .map(|head| head.first.unwrap_or(0) + head.numbers());
+    ends.max().unwrap_or(0)
 }
 
 /// A self-test that can be run: the crop, and what the model must say of it.
@@ -156,7 +174,7 @@ impl Case {
 }
 
 /// The probabilities of an attribute; the age in centuries where it is one number.
-fn numbers(estimate: &Estimate, attribute: Attribute) -> Option<Vec<f32>> {
+pub(super) fn numbers(estimate: &Estimate, attribute: Attribute) -> Option<Vec<f32>> {
     match attribute {
         Attribute::Age => estimate.age.as_ref().map(|age| match *age.ages {
             [years] => vec![years / REGRESSION_YEARS],
@@ -203,19 +221,31 @@ pub struct Passed {
     pub tolerance: f32,
 }
 
+impl Passed {
+    /// None was run yet.
+    pub(super) fn before(tolerance: f32) -> Self {
+        Self {
+            images: 0,
+            largest_difference: 0.0,
+            tolerance,
+        }
+    }
+}
+
 /// Gives every crop to the model, and compares. The first answer that is not within the tolerance is an error.
 pub(super) fn run(
     cases: &[Case],
     (tolerance, engine): (f32, &Engine),
-    mut estimate: impl FnMut(&[Crop]) -> anyhow::Result<Vec<Estimate>>,
+    mut estimate: impl FnMut(&[Crop]) -> anyhow::Result<Vec<Answer>>,
 ) -> anyhow::Result<Passed> {
     let mut passed = Passed {
         images: cases.len(),
-        largest_difference: 0.0,
-        tolerance,
+        ..Passed::before(tolerance)
     };
     for case in cases {
-        let got = estimate(&case.crop)?.pop().unwrap_or_default();
+        let got = estimate(&case.crop)?.pop();
+        let got = got.unwrap_or(Err(super::NoAnswer));
+        let got = got.with_context(|| format!("the self-test fails on {}", case.image))?;
         for difference in case.differences(&got) {
             if difference.size() > tolerance {
                 bail!("{}", mismatch(&difference, (tolerance, engine)));

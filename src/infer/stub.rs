@@ -1,6 +1,6 @@
 //! A model without a net, for tests of everything round it: the estimate follows from the crop's mean colour.
 
-use super::{Model, ModelFacts};
+use super::{Answer, Model, ModelFacts};
 use crate::record::{AgePosterior, Attribute, Crop, Estimate, Posterior};
 
 /// Deterministic and instant.
@@ -28,8 +28,8 @@ impl Model for StubModel {
     }
 
     /// Red is the age in years up to 100, green the gender, blue the ethnicity.
-    fn estimate(&mut self, crops: &[Crop]) -> anyhow::Result<Vec<Estimate>> {
-        Ok(crops.iter().map(estimate).collect())
+    fn estimate(&mut self, crops: &[Crop]) -> anyhow::Result<Vec<Answer>> {
+        Ok(crops.iter().map(|crop| Ok(estimate(crop))).collect())
     }
 }
 

@@ -1,10 +1,10 @@
-//! Questions to the cluster, and making a topic.
+//! Making and deleting a topic, and what it is set to.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use rdkafka::{
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
     client::DefaultClientContext,
     error::RDKafkaErrorCode,
 };
@@ -15,11 +15,60 @@ use crate::config;
 /// How long a question to the broker may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the cluster says of a topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TopicState {
-    Missing,
-    Partitions(usize),
+/// What a topic is set to, as far as records can be lost by it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TopicSettings {
+    /// `delete`, `compact` or both.
+    pub cleanup_policy: String,
+    /// Milliseconds; negative means for ever.
+    pub retention: Option<i64>,
+    /// Bytes a partition; negative means without a limit.
+    pub retention_bytes: Option<i64>,
+}
+
+/// Retention below this leaves little time to mend a service that is down, in milliseconds.
+const RETENTION_SHORT: i64 = 24 * 60 * 60 * 1_000;
+
+impl TopicSettings {
+    /// What may be lost by these settings.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.cleanup_policy.contains("compact") {
+            warnings.push(format!(
+                "cleanup.policy = {:?}: of the crops with the same key, which are those of one camera, the broker keeps \
+                 the newest only; all others are gone before they are counted if the service is late. Set it to \
+                 \"delete\"",
+                self.cleanup_policy
+            ));
+        }
+        let short = self
+            .retention
+            .filter(|millis| (0..RETENTION_SHORT).contains(millis));
+        if self.cleanup_policy.contains("delete")
+            && let Some(millis) = short
+        {
+            warnings.push(format!(
+                "retention.ms = {millis}: crops that were not read after {} are gone for ever; allow for the longest \
+                 time that the service may be down",
+                duration(millis)
+            ));
+        }
+        if self.cleanup_policy.contains("delete")
+            && let Some(bytes) = self.retention_bytes.filter(|bytes| *bytes >= 0)
+        {
+            warnings.push(format!(
+                "retention.bytes = {bytes}: a partition with more than that loses its oldest crops, read or not"
+            ));
+        }
+        warnings
+    }
+}
+
+fn duration(millis: i64) -> String {
+    match millis {
+        minutes if minutes < 2 * 3_600_000 => format!("{} min", minutes / 60_000),
+        hours => format!("{} h", hours / 3_600_000),
+    }
 }
 
 /// A connection for questions.
@@ -32,29 +81,28 @@ impl Admin {
     pub fn connect(kafka: &config::Kafka) -> anyhow::Result<Self> {
         let client = client::properties(kafka)?
             .create()
-            .context("kafka: the client refuses the properties")?;
+            .map_err(client::refused)?;
         Ok(Self {
             client,
             topic: kafka.topic.clone(),
         })
     }
 
-    /// Asks for the topic; an error means that no broker answered.
-    pub fn topic(&self) -> anyhow::Result<TopicState> {
-        let metadata = self
-            .client
-            .inner()
-            .fetch_metadata(Some(&self.topic), TIMEOUT)
-            .context("kafka: no broker answers")?;
-        let topic = metadata
-            .topics()
-            .iter()
-            .find(|topic| topic.name() == self.topic);
-        Ok(match topic {
-            Some(topic) if topic.error().is_none() => {
-                TopicState::Partitions(topic.partitions().len())
-            }
-            _ => TopicState::Missing,
+    /// What the topic is set to; needs the right DESCRIBE_CONFIGS.
+    pub fn settings(&self, timeout: Duration) -> anyhow::Result<TopicSettings> {
+        let topic = ResourceSpecifier::Topic(&self.topic);
+        let options = AdminOptions::new().request_timeout(Some(timeout));
+        let answers = runtime()?
+            .block_on(self.client.describe_configs([&topic], &options))
+            .context("kafka: ask what the topic is set to")?;
+        let answer = answers.into_iter().next().context("kafka: no answer")?;
+        let answer = answer.map_err(|code| anyhow::anyhow!("kafka: {code}"))?;
+        let value = |name| answer.get(name).and_then(|entry| entry.value.clone());
+        let number = |name| value(name).and_then(|text| text.parse().ok());
+        Ok(TopicSettings {
+            cleanup_policy: value("cleanup.policy").unwrap_or_default(),
+            retention: number("retention.ms"),
+            retention_bytes: number("retention.bytes"),
         })
     }
 
@@ -92,4 +140,29 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .context("start a runtime")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warnings(policy: &str, retention: i64, bytes: i64) -> Vec<String> {
+        let settings = TopicSettings {
+            cleanup_policy: policy.into(),
+            retention: Some(retention),
+            retention_bytes: Some(bytes),
+        };
+        settings.warnings()
+    }
+
+    #[test]
+    fn settings_that_lose_crops_are_named() {
+        assert_eq!(warnings("delete", 604_800_000, -1), Vec::<String>::new());
+        assert_eq!(warnings("delete", -1, -1), Vec::<String>::new());
+        assert!(warnings("compact", 60_000, 1)[0].contains("newest only"));
+        assert_eq!(warnings("compact", 60_000, 1).len(), 1);
+        assert_eq!(warnings("compact,delete", 60_000, 1).len(), 3);
+        assert!(warnings("delete", 3_600_000, -1)[0].contains("60 min"));
+        assert!(warnings("delete", 43_200_000, -1)[0].contains("12 h"));
+    }
 }

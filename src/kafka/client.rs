@@ -1,9 +1,9 @@
 //! From our config to librdkafka's.
 
-use anyhow::anyhow;
-use rdkafka::ClientConfig;
+use anyhow::{anyhow, bail};
+use rdkafka::{ClientConfig, error::KafkaError};
 
-use crate::config;
+use crate::config::{self, Text, properties};
 
 /// Properties for any client.
 pub(super) fn properties(kafka: &config::Kafka) -> anyhow::Result<ClientConfig> {
@@ -18,9 +18,27 @@ fn with_users_own(mut client: ClientConfig, kafka: &config::Kafka) -> anyhow::Re
         let value = value
             .resolve()
             .map_err(|error| anyhow!("kafka.properties.\"{key}\": {error}"))?;
+        // A value from the environment or a file was not there when the config was checked.
+        if let Some(reason) = properties::refuses(key, &value) {
+            bail!("kafka.properties.\"{key}\": {reason}");
+        }
         client.set(key, value);
     }
     Ok(client)
+}
+
+/// What librdkafka has against a property. It repeats the value, which may be a secret.
+pub(super) fn refused(error: KafkaError) -> anyhow::Error {
+    match error {
+        KafkaError::ClientConfig(_, words, key, value) => {
+            let words = match Text::is_secret(&key) && !value.is_empty() {
+                true => words.replace(&value, "<redacted>"),
+                false => words,
+            };
+            anyhow!("kafka.properties.\"{key}\": {words}")
+        }
+        other => anyhow!("kafka: the client refuses the properties: {other}"),
+    }
 }
 
 /// Properties of the consumer: defaults that a user may change, then those that he may not.

@@ -1,28 +1,29 @@
 //! The consumer group's member: records, ends, rebalances, one at a time.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    collections::{BTreeMap, HashMap},
+    sync::atomic::Ordering,
     time::Duration,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use rdkafka::{
-    ClientContext, Message, Offset, Statistics, TopicPartitionList,
-    consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, RebalanceProtocol},
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer as _, RebalanceProtocol},
     error::KafkaError,
-    message::{BorrowedMessage, Headers},
-    types::{RDKafkaErrorCode, RDKafkaRespErr},
+    types::RDKafkaErrorCode,
 };
 
-use super::client;
+use super::{
+    client,
+    context::Context,
+    copy::copy,
+    describe::{Description, Question, Rights},
+};
 use crate::{
-    clock,
-    config::{self, LostData, Start},
-    record::{EventTime, Position, Record},
+    config::{self, LostData},
+    record::{EventTime, Record},
+    state::LogIdentity,
 };
 
 /// How long a question to the broker may take.
@@ -33,7 +34,11 @@ const BROKER_TIMEOUT: Duration = Duration::from_secs(15);
 pub enum Polled {
     Record(Record),
     /// Everything that the broker has of the partition was read.
-    AtEnd(i32),
+    AtEnd {
+        partition: i32,
+        /// The offset of what comes next, if it is known: marks of transactions take offsets too.
+        next_offset: Option<i64>,
+    },
     /// Partitions to begin with; answer with [`Consumer::begin`].
     Assigned(Vec<i32>),
     /// Partitions that go away; answer with [`Consumer::give_up`] once their state is written.
@@ -52,28 +57,40 @@ pub enum Wait {
     No,
 }
 
+/// A client with the properties of the service, and how long a broker without records waits before it answers.
+pub(super) fn connect(kafka: &config::Kafka) -> anyhow::Result<(BaseConsumer<Context>, i64)> {
+    let properties = client::consumer_properties(kafka)?;
+    let answer_max = properties
+        .get("fetch.wait.max.ms")
+        .and_then(|millis| millis.parse().ok());
+    let client = properties
+        .create_with_context(Context::default())
+        .map_err(client::refused)?;
+    // librdkafka's own default.
+    Ok((client, answer_max.unwrap_or(500)))
+}
+
 /// A member of the consumer group.
 pub struct Consumer {
     client: BaseConsumer<Context>,
     topic: String,
-    start: Start,
     on_lost_data: LostData,
+    /// How long a broker without records waits before it answers, in milliseconds.
+    answer_max: i64,
 }
 
 impl Consumer {
     /// Joins the group. Returns at once; the first assignment comes from [`Consumer::poll`].
     pub fn join(kafka: &config::Kafka) -> anyhow::Result<Self> {
-        let client: BaseConsumer<Context> = client::consumer_properties(kafka)?
-            .create_with_context(Context::default())
-            .context("kafka: the client refuses the properties")?;
+        let (client, answer_max) = connect(kafka)?;
         client
             .subscribe(&[&kafka.topic])
             .context("kafka: subscribe")?;
         Ok(Self {
             client,
             topic: kafka.topic.clone(),
-            start: kafka.start,
             on_lost_data: kafka.on_lost_data,
+            answer_max,
         })
     }
 
@@ -84,7 +101,10 @@ impl Consumer {
         }
         match self.client.poll(timeout) {
             Some(Ok(message)) => Ok(Polled::Record(copy(&message))),
-            Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Polled::AtEnd(partition)),
+            Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Polled::AtEnd {
+                partition,
+                next_offset: self.client.context().take_end(),
+            }),
             Some(Err(error)) => self.judge(&error),
             None => Ok(self
                 .client
@@ -103,13 +123,37 @@ impl Consumer {
         }
     }
 
-    /// Where a partition without a checkpoint begins, by the config.
-    pub fn first_offset(&self, partition: i32) -> anyhow::Result<i64> {
-        let (low, high) = self.watermarks(partition)?;
-        Ok(match self.start {
-            Start::Earliest => low,
-            Start::Latest => high,
-        })
+    /// The oldest record of the partition that the broker still has.
+    pub fn lowest(&self, partition: i32) -> anyhow::Result<i64> {
+        Ok(self.watermarks(partition)?.0)
+    }
+
+    /// The end of every partition that the topic has at this moment.
+    pub fn ends(&self) -> anyhow::Result<BTreeMap<i32, i64>> {
+        let partitions = self.describe(BROKER_TIMEOUT)?.partitions;
+        let partitions = 0..i32::try_from(partitions).context("kafka: so many partitions")?;
+        partitions
+            .map(|partition| Ok((partition, self.watermarks(partition)?.1)))
+            .collect()
+    }
+
+    /// Which topic of which cluster this is: another one where it was made anew. Unknown where the brokers do not say.
+    pub fn identity(&self, timeout: Duration) -> anyhow::Result<LogIdentity> {
+        let topic_id = self.describe(timeout)?.id;
+        let cluster = self.client.client().fetch_cluster_id(timeout);
+        Ok(LogIdentity { topic_id, cluster })
+    }
+
+    fn describe(&self, timeout: Duration) -> anyhow::Result<Description> {
+        let question = Question::ask(
+            self.client.client(),
+            &self.topic,
+            (Rights::NotWanted, timeout),
+        )?;
+        match question.answer(timeout) {
+            Some(answer) => answer.map_err(|trouble| anyhow!("kafka: {trouble}")),
+            None => bail!("kafka: no broker answers"),
+        }
     }
 
     /// Starts reading partitions at these offsets, in addition to those that are being read.
@@ -189,6 +233,16 @@ impl Consumer {
     /// The end of each partition as of the last statistics.
     pub fn high_watermarks(&self) -> HashMap<i32, i64> {
         self.client.context().ends(&self.topic)
+    }
+
+    /// When the broker of each partition answered last, as of the last statistics.
+    pub fn answered(&self) -> HashMap<i32, EventTime> {
+        self.client.context().answered(&self.topic)
+    }
+
+    /// How long a broker without records waits before it answers, in milliseconds.
+    pub fn answer_max(&self) -> i64 {
+        self.answer_max
     }
 
     /// Leaves the group.
@@ -281,117 +335,5 @@ impl Drop for Consumer {
     /// However it ends: the client waits for its assignment to be given up, and nobody polls any more.
     fn drop(&mut self) {
         self.client.context().closing.store(true, Ordering::SeqCst);
-    }
-}
-
-/// Copies the record out, so that the client's buffer is free at once.
-fn copy(message: &BorrowedMessage<'_>) -> Record {
-    let headers = message.headers().map_or_else(Vec::new, |headers| {
-        headers
-            .iter()
-            .map(|header| {
-                (
-                    header.key.to_owned(),
-                    header.value.unwrap_or_default().to_vec(),
-                )
-            })
-            .collect()
-    });
-    Record {
-        position: Position {
-            partition: message.partition(),
-            offset: message.offset(),
-        },
-        timestamp: message
-            .timestamp()
-            .to_millis()
-            .filter(|&millis| millis >= 0)
-            .map(EventTime),
-        received: clock::now(),
-        key: message.key().map(<[u8]>::to_vec),
-        headers,
-        payload: message.payload().unwrap_or_default().to_vec(),
-    }
-}
-
-/// Collects what librdkafka reports inside a poll. Rebalances are only noted here and answered outside
-/// the callback: committing inside one can fail for ever.
-#[derive(Default)]
-struct Context {
-    changes: Mutex<VecDeque<Polled>>,
-    ends: Mutex<HashMap<(String, i32), i64>>,
-    closing: AtomicBool,
-}
-
-impl Context {
-    fn next_change(&self) -> Option<Polled> {
-        self.changes
-            .lock()
-            .expect("no thread panics while it holds the changes")
-            .pop_front()
-    }
-
-    fn ends(&self, topic: &str) -> HashMap<i32, i64> {
-        let ends = self
-            .ends
-            .lock()
-            .expect("no thread panics while it holds the ends");
-        ends.iter()
-            .filter(|((name, _), _)| name == topic)
-            .map(|((_, partition), end)| (*partition, *end))
-            .collect()
-    }
-}
-
-impl ClientContext for Context {
-    fn stats(&self, statistics: Statistics) {
-        let mut ends = self
-            .ends
-            .lock()
-            .expect("no thread panics while it holds the ends");
-        for (topic, facts) in statistics.topics {
-            for (partition, facts) in facts.partitions {
-                if partition >= 0 && facts.hi_offset >= 0 {
-                    ends.insert((topic.clone(), partition), facts.hi_offset);
-                }
-            }
-        }
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        // The end of a partition is reported here too, although it is none.
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
-            tracing::warn!(%error, reason, "the Kafka client reports an error and goes on");
-        }
-    }
-}
-
-impl ConsumerContext for Context {
-    fn rebalance(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        error: RDKafkaRespErr,
-        list: &mut TopicPartitionList,
-    ) {
-        if self.closing.load(Ordering::SeqCst) {
-            if let Err(error) = consumer.unassign() {
-                tracing::warn!(%error, "leave the group");
-            }
-            return;
-        }
-        let partitions: Vec<i32> = list
-            .elements()
-            .iter()
-            .map(|element| element.partition())
-            .collect();
-        let change = match error {
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Polled::Assigned(partitions),
-            _ if consumer.assignment_lost() => Polled::Lost(partitions),
-            _ => Polled::Revoked(partitions),
-        };
-        self.changes
-            .lock()
-            .expect("no thread panics while it holds the changes")
-            .push_back(change);
     }
 }

@@ -1,6 +1,7 @@
 //! The reference producer: face-crop events, acknowledged and counted.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,13 +20,24 @@ use rdkafka::{
 use super::client;
 use crate::config;
 
-/// One event to send.
-#[derive(Debug, Clone, Default)]
+/// One event to send. It holds a face, so it is not `Clone`, and its `Debug` shows sizes only.
+#[derive(Default)]
 pub struct Event {
     /// The source id: all events of a source go to one partition.
     pub key: String,
     pub headers: Vec<(String, Vec<u8>)>,
     pub payload: Vec<u8>,
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Event({} headers, {} bytes)",
+            self.headers.len(),
+            self.payload.len()
+        )
+    }
 }
 
 /// Sends events to one topic.
@@ -42,7 +54,7 @@ impl Producer {
         let (delivered, failed) = (deliveries.delivered.clone(), deliveries.failed.clone());
         let client = client::producer_properties(kafka)?
             .create_with_context(deliveries)
-            .context("kafka: the producer refuses the properties")?;
+            .map_err(client::refused)?;
         Ok(Self {
             client,
             topic: kafka.topic.clone(),

@@ -1,8 +1,8 @@
-//! The series of who was seen. They come from released panes only.
+//! The series of who was seen. The gauges come from released panes only.
 
-use prometheus::GaugeVec;
+use prometheus::{GaugeVec, IntCounter};
 
-use super::{Declared, add, float_gauges};
+use super::declare::{Declared, add, counter, float_gauges};
 
 /// Gauges of the rolling views.
 #[derive(Clone)]
@@ -16,6 +16,7 @@ pub struct Audience {
     pub shift_p: GaugeVec,
     pub faces: GaugeVec,
     pub coverage: GaugeVec,
+    pub untracked: IntCounter,
 }
 
 const CATEGORY: &[&str] = &["source", "attribute", "category", "window"];
@@ -23,11 +24,16 @@ const ATTRIBUTE: &[&str] = &["source", "attribute", "window"];
 
 impl Audience {
     pub(super) fn declare(to: &mut Declared) -> Self {
+        let untracked = counter(
+            "untracked_faces_total",
+            "Faces without a track id: with policy.untracked = \"ignore\" they cast no vote.",
+        );
+        let untracked = add(to, untracked);
         let mut gauges = |name, help, labels| add(to, float_gauges(name, help, labels));
         Self {
             votes: gauges(
                 "audience_votes",
-                "Votes (tracks, or detections without track ids) for a category in the released panes of the window.",
+                "Votes (tracks, and detections where they vote) for a category in the released panes of the window.",
                 CATEGORY,
             ),
             share_naive: gauges(
@@ -70,6 +76,7 @@ impl Audience {
                 "Part of the window's votes that the released cells show.",
                 ATTRIBUTE,
             ),
+            untracked,
         }
     }
 }

@@ -3,12 +3,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::{privacy::ReleasedPane, record::EventTime, state::Start};
+use crate::{
+    privacy::ReleasedPane,
+    record::EventTime,
+    state::{LogIdentity, Start},
+};
 
 /// Data, or a signal that keeps its place among the data.
 #[derive(Debug)]
 pub enum Feed<T> {
     Data(T),
+    /// Everything that the broker has of a partition was read: what comes next has this offset.
+    Reached {
+        partition: i32,
+        next_offset: i64,
+    },
     /// The wall clock has moved on.
     Tick(Tick),
     /// Partitions to begin with.
@@ -26,6 +35,8 @@ pub enum Feed<T> {
 pub struct Beginning {
     pub partition: i32,
     pub start: Start,
+    /// Which log it is read from.
+    pub log: LogIdentity,
     pub history: Vec<ReleasedPane>,
 }
 
@@ -33,10 +44,9 @@ pub struct Beginning {
 #[derive(Debug)]
 pub struct Tick {
     pub now: EventTime,
-    /// Partitions where silence means that nothing was sent: every record was read.
-    pub at_end: Vec<i32>,
-    /// The moment up to which their silence was heard.
-    pub heard_until: EventTime,
+    /// Partitions where silence means that nothing was sent: every record was read. With the moment up to which the
+    /// silence was heard.
+    pub silent: BTreeMap<i32, EventTime>,
     /// The end of each partition's log.
     pub ends: HashMap<i32, i64>,
 }
@@ -48,7 +58,7 @@ pub struct Numbered<T> {
     pub feed: Feed<T>,
 }
 
-/// Puts numbered things back into order. Holds only what overtook something: at most what the workers have in hand.
+/// Puts numbered things back into order. Holds only what overtook something: at most what may be under way.
 #[derive(Debug)]
 pub struct Order<T> {
     next: u64,

@@ -1,6 +1,6 @@
 //! The fold: observations in the order of reading, one shard a partition, released panes out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     clock,
+    config::Untracked,
     decode::Reject,
     metrics::{Metrics, SOURCE_SERIES_LIMIT, outcome, put, stage},
     privacy::{Cells, ReleasedPane},
@@ -24,6 +25,8 @@ use crate::{
 pub(super) struct Fold {
     pub input: Receiver<Vec<Numbered<Observation>>>,
     pub output: Sender<Task>,
+    /// One for each feed that is under way: the reader puts it in, the fold takes it out.
+    pub under_way: Receiver<()>,
     pub settings: Settings,
     pub cadence: Cadence,
     pub views: window::Rolling,
@@ -33,6 +36,8 @@ pub(super) struct Fold {
     /// Where each source was seen, to check the keying contract.
     pub seen: HashMap<SourceId, BTreeSet<i32>>,
     pub watch: Watch,
+    /// Sources whose faces without a track id were warned of.
+    pub untracked: HashSet<SourceId>,
 }
 
 /// The writer has ended; its own error says why.
@@ -50,6 +55,8 @@ impl Fold {
                 .start_timer();
             items.into_iter().for_each(|item| order.put(item));
             while let Some(feed) = order.take() {
+                // Before each feed the reader has put one in.
+                let _room = self.under_way.try_recv();
                 if let Err(WriterGone) = self.take(feed) {
                     return Ok(());
                 }
@@ -62,6 +69,13 @@ impl Fold {
     fn take(&mut self, feed: Feed<Observation>) -> Result<(), WriterGone> {
         match feed {
             Feed::Data(observation) => self.apply(observation),
+            Feed::Reached {
+                partition,
+                next_offset,
+            } => {
+                self.reach(partition, next_offset);
+                Ok(())
+            }
             Feed::Tick(tick) => self.tick(&tick),
             Feed::Assigned(beginnings) => {
                 for beginning in beginnings {
@@ -97,7 +111,8 @@ impl Fold {
     fn begin(&mut self, beginning: Beginning) {
         let now = clock::now();
         let terms = (self.settings, self.meaning.terms.clone());
-        let shard = Shard::begin(beginning.partition, beginning.start, terms, now);
+        let mut shard = Shard::begin(beginning.partition, beginning.start, terms, now);
+        shard.learn(&beginning.log);
         self.shards.insert(beginning.partition, shard);
         for pane in beginning.history {
             self.views.add(pane, now);
@@ -108,6 +123,7 @@ impl Fold {
         let partition = observation.position.partition;
         let seen = Seen::from(&observation);
         let (source, now) = (seen.source.clone(), seen.received);
+        let is_tracked = observation.track.is_some();
         // A partition that was given up belongs to somebody else, who reads the record again.
         let Some(shard) = self.shards.get_mut(&partition) else {
             return Ok(());
@@ -134,6 +150,9 @@ impl Fold {
                 note => self.watch.note(&source, note),
             }
         }
+        if outcome == Outcome::Face && !is_tracked {
+            self.count_untracked(&source);
+        }
         if has_place(&source, outcome) {
             let series = self.views.series(&source);
             let shard = self.shards.get(&partition);
@@ -147,11 +166,19 @@ impl Fold {
         self.checkpoint_if_due(partition, now)
     }
 
+    /// What lies before the end and was no record is a mark of a transaction, or was compacted.
+    fn reach(&mut self, partition: i32, next_offset: i64) {
+        if let Some(shard) = self.shards.get_mut(&partition) {
+            let skipped = shard.reach(next_offset);
+            self.metrics.skipped_offsets.inc_by(skipped);
+        }
+    }
+
     fn tick(&mut self, tick: &Tick) -> Result<(), WriterGone> {
         for partition in self.shards.keys().copied().collect::<Vec<_>>() {
-            if tick.at_end.contains(&partition) {
+            if let Some(&until) = tick.silent.get(&partition) {
                 let shard = self.shards.get_mut(&partition).expect("it was just listed");
-                let released = shard.close_idle(tick.heard_until);
+                let released = shard.close_idle(until);
                 for source in released
                     .iter()
                     .map(|pane| pane.source.clone())
@@ -209,6 +236,7 @@ impl Fold {
     fn forget_source(&mut self, source: &SourceId) {
         put(&self.metrics.source_watermark, &[source.as_str()], None);
         self.seen.remove(source);
+        self.untracked.remove(source);
         self.watch.forget(source);
     }
 
@@ -274,6 +302,14 @@ impl Fold {
             }
         };
         self.metrics.records.with_label_values(&[label]).inc();
+    }
+
+    /// One person may be many such faces, so by default they cast no vote.
+    fn count_untracked(&mut self, source: &SourceId) {
+        self.metrics.audience.untracked.inc();
+        if self.settings.untracked == Untracked::Ignore && self.untracked.insert(source.clone()) {
+            tracing::warn!(%source, "faces without a track id cast no vote: let the producer send ce_trackid, or set policy.untracked = \"count\"");
+        }
     }
 
     /// The key is the source, so a source lives in one partition. Elsewhere its rows still add up, but small

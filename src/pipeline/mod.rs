@@ -7,45 +7,48 @@
 //! ```
 //! Every channel is bounded: when a stage is slow, the one before it waits, and at the front Kafka does.
 
+mod assignment;
 mod attention;
 mod audience;
 mod feed;
 mod fold;
+mod log;
 mod read;
 mod sources;
+mod stages;
 mod tables;
+mod watch;
 mod work;
 mod write;
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, OnceLock},
-    thread::{self, JoinHandle},
-};
+use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use crossbeam_channel::bounded;
 
 use crate::{
     clock,
-    config::{Config, Duplicates, OnStop, Span},
+    config::{self, Config, Duplicates, OnStop, Span},
     cores,
     decode::Limits,
     estimate::Calibrations,
     http::Health,
     infer::Model,
-    kafka::Consumer,
+    kafka::{Admin, Consumer},
     metrics::Metrics,
     privacy::Policy,
     record::EventTime,
     shutdown::Shutdown,
     sink::Stores,
-    state::{self, Terms},
+    state::{self, FirstStart, Terms},
     window,
 };
 
+use stages::Stages;
+
 // What `benches/stages` drives without a broker.
 pub use feed::{Feed, Numbered, Order};
+pub use watch::Sign;
 pub use work::Worker;
 
 /// Batches that wait for the fold: enough that no worker waits for another's batch to be folded.
@@ -55,10 +58,18 @@ const CHECKPOINTS_QUEUED: usize = 16;
 /// What the writer has to say; the reader listens at every poll.
 const ACKS_QUEUED: usize = 1024;
 
+/// How long the other stages have to end after one has failed.
+const STOP_MAX: Duration = Duration::from_secs(10);
+
+/// How long the broker may take to say what the topic is set to; a stop waits for it.
+const ADVICE_MAX: Duration = Duration::from_secs(5);
+
 /// What the pipeline is made of.
 pub struct Parts {
     pub config: Config,
     pub consumer: Consumer,
+    /// Where partitions without a chain begin.
+    pub first_start: FirstStart,
     /// One a worker.
     pub models: Vec<Box<dyn Model>>,
     pub policy: Policy,
@@ -82,6 +93,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
     let Parts {
         config,
         consumer,
+        first_start,
         models,
         policy,
         calibrations,
@@ -103,6 +115,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         drops_duplicates: config.windows.duplicates == Duplicates::Drop,
         sources_max: config.limits.sources_max,
         weighting: config.windows.weighting,
+        untracked: config.policy.untracked,
     };
     let categories = window::Categories::new(&config.windows.age_bands, &facts);
     let terms = Terms::new(&facts.id, &policy, (categories, &settings));
@@ -118,29 +131,39 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
     let (to_fold, from_work) = bounded(BATCHES_QUEUED);
     let (to_write, from_fold) = bounded(CHECKPOINTS_QUEUED);
     let (acks, from_write) = bounded(ACKS_QUEUED);
+    // All that the stages before the fold can hold, and as much again for a worker that is slow, three times over.
+    let held = records_queued + (models.len() + BATCHES_QUEUED) * config.inference.batch_max;
+    let (under_way, done) = bounded(4 * held);
+    let signs: Vec<Sign> = models.iter().map(|_| Sign::default()).collect();
 
+    let attention = attention::Attention::new(consumer.answer_max());
     let reader = read::Reader {
         consumer,
         output: to_work,
+        under_way,
         to_write: to_write.clone(),
         acks: from_write,
         metrics: metrics.clone(),
         health,
         shutdown: shutdown.clone(),
         drain_max: config.limits.drain_max.as_millis(),
+        batch_stall_max: config.limits.batch_stall_max.as_millis(),
+        first_start,
         idle_after: config.windows.idle_after.as_millis(),
         at_stop: match config.windows.on_stop {
             OnStop::Keep => feed::Feed::Revoked,
             OnStop::Close => feed::Feed::Ended,
         },
-        assigned: Default::default(),
-        expected: Default::default(),
+        assignment: Default::default(),
         early: Default::default(),
         at_end: Default::default(),
-        attention: attention::Attention::from(clock::now()),
+        positions: Default::default(),
+        attention,
+        watch: watch::Watch::over(signs.clone(), clock::now()),
         stash: Default::default(),
         next_number: 0,
         last_tick: EventTime::MIN,
+        log: Default::default(),
     };
     let cores = match config.inference.pin {
         true => cores::one_each(models.len()),
@@ -148,9 +171,11 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
     };
     let workers: Vec<_> = models
         .into_iter()
+        .zip(signs)
         .enumerate()
-        .map(|(n, model)| work::Worker {
+        .map(|(n, (model, sign))| work::Worker {
             model,
+            sign,
             batch_max: config.inference.batch_max,
             batch_wait_max: config.inference.batch_wait_max.0,
             core: cores.get(n).copied(),
@@ -171,6 +196,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
     let fold = fold::Fold {
         input: from_work,
         output: to_write,
+        under_way: done,
         settings,
         cadence: state::Cadence {
             checkpoint: config.state.checkpoint_interval.as_millis(),
@@ -183,6 +209,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         shards: Default::default(),
         seen: Default::default(),
         watch: sources::Watch::new(metrics.clone()),
+        untracked: Default::default(),
     };
     let writer = write::Writer {
         input: from_fold,
@@ -201,17 +228,22 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         stall_max: config.limits.store_stall_max.as_millis(),
         writer_id: rand::random(),
         chains: Default::default(),
+        tickets: Default::default(),
         metrics: metrics.clone(),
         shutdown: shutdown.clone(),
     };
 
-    let mut stages = Stages::new(shutdown);
+    let mut stages = Stages::new(shutdown, STOP_MAX);
     stages.spawn("write", move || writer.run())?;
     stages.spawn("fold", move || fold.run())?;
     for (n, worker) in workers.into_iter().enumerate() {
         stages.spawn(&format!("work-{n}"), move || worker.run())?;
     }
     stages.spawn("read", move || reader.run())?;
+    stages.spawn("advise", move || {
+        advise(&config.kafka);
+        Ok(())
+    })?;
     stages.join()
 }
 
@@ -220,53 +252,18 @@ fn longest(spans: &[Span]) -> i64 {
     spans.iter().map(|span| span.as_millis()).max().unwrap_or(0)
 }
 
-/// The running threads. The first error of any of them stops the others and is what the program ends with.
-struct Stages {
-    threads: Vec<JoinHandle<()>>,
-    shutdown: Shutdown,
-    failure: Arc<OnceLock<anyhow::Error>>,
-}
-
-impl Stages {
-    fn new(shutdown: Shutdown) -> Self {
-        Self {
-            threads: Vec::new(),
-            shutdown,
-            failure: Arc::default(),
-        }
-    }
-
-    fn spawn(
-        &mut self,
-        name: &str,
-        stage: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
-    ) -> anyhow::Result<()> {
-        let (shutdown, failure) = (self.shutdown.clone(), self.failure.clone());
-        let stage_name = name.to_owned();
-        let body = move || {
-            let result = catch_unwind(AssertUnwindSafe(stage))
-                .unwrap_or_else(|_| Err(anyhow!("it panicked")));
-            if let Err(error) = result {
-                // Later errors follow from the first.
-                let _later = failure.set(error.context(format!("stage {stage_name}")));
-                shutdown.fail();
+/// Warns of what the topic is set to, if that can lose records. Nothing depends on it.
+fn advise(kafka: &config::Kafka) {
+    let settings = Admin::connect(kafka).and_then(|admin| admin.settings(ADVICE_MAX));
+    match settings {
+        Ok(settings) => {
+            for warning in settings.warnings() {
+                tracing::warn!(topic = kafka.topic, "the topic has {warning}");
             }
-        };
-        let thread = thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(body)
-            .with_context(|| format!("start the thread {name}"))?;
-        self.threads.push(thread);
-        Ok(())
-    }
-
-    fn join(self) -> anyhow::Result<()> {
-        for thread in self.threads {
-            thread.join().map_err(|_| anyhow!("a thread panicked"))?;
         }
-        match Arc::into_inner(self.failure).and_then(OnceLock::into_inner) {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        Err(error) => tracing::debug!(
+            error = format!("{error:#}"),
+            "what the topic is set to could not be read"
+        ),
     }
 }

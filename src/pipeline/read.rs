@@ -5,12 +5,15 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 
 use super::{
+    assignment::{Assignment, Drain, Ticket},
     attention::Attention,
     feed::{Beginning, Feed, Numbered, Tick},
+    log::Log,
+    watch::Watch,
     write::{Ack, Recovered, Task},
 };
 use crate::{
@@ -20,7 +23,7 @@ use crate::{
     metrics::{Metrics, rebalance, stage},
     record::{EventTime, Record},
     shutdown::Shutdown,
-    state::Start,
+    state::{FirstStart, Start},
 };
 
 /// How long a poll waits: the longest time until a request to stop is seen.
@@ -30,33 +33,44 @@ const TICK_MILLIS: i64 = 1_000;
 /// How long to wait for room before fetching is paused: pausing throws the prefetch away, so not at once.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long a partition may be assigned and not read before the instance is not ready.
+const WAIT_MAX_MILLIS: i64 = 60_000;
+
 /// The state of the poll loop.
 pub(super) struct Reader {
     pub consumer: Consumer,
     pub output: Sender<Numbered<Record>>,
+    /// Takes one for each feed that is under way to the fold; its room is what may be under way.
+    pub under_way: Sender<()>,
     pub to_write: Sender<Task>,
     pub acks: Receiver<Ack>,
     pub metrics: Metrics,
     pub health: Health,
     pub shutdown: Shutdown,
+    /// Where partitions without a chain begin.
+    pub first_start: FirstStart,
     /// Milliseconds.
     pub drain_max: i64,
     /// Milliseconds of silence after which panes are closed.
     pub idle_after: i64,
+    /// Milliseconds for which a worker may hold a batch.
+    pub batch_stall_max: i64,
     /// What becomes of the partitions at the end: revoked, or ended.
     pub at_stop: fn(Vec<i32>) -> Feed<Record>,
-    pub assigned: BTreeSet<i32>,
-    /// Assigned by the group, while the writer looks where to begin.
-    pub expected: BTreeSet<i32>,
+    pub assignment: Assignment,
     /// What the writer said while nobody listened.
     pub early: VecDeque<Ack>,
     /// Partitions whose end was reached, as far as was heard.
     pub at_end: BTreeSet<i32>,
+    /// The offset of what comes next in each partition, as far as was read.
+    pub positions: BTreeMap<i32, i64>,
     pub attention: Attention,
+    pub watch: Watch,
     /// Polled while there was no room downstream.
     pub stash: VecDeque<Polled>,
     pub next_number: u64,
     pub last_tick: EventTime,
+    pub log: Log,
 }
 
 impl Reader {
@@ -75,8 +89,7 @@ impl Reader {
         if self.shutdown.has_failed() {
             bail!("another stage failed");
         }
-        let all: Vec<i32> = self.assigned.iter().copied().collect();
-        self.let_go(&all, self.at_stop)?;
+        self.let_go(&self.assignment.begun(), self.at_stop)?;
         self.consumer.leave();
         Ok(())
     }
@@ -86,7 +99,7 @@ impl Reader {
     fn listen(&mut self) -> anyhow::Result<Polled> {
         match self.consumer.poll_arrived()? {
             Polled::Nothing => {
-                self.attention.listen(clock::now());
+                self.attention.listen(self.consumer.answered());
                 self.consumer.poll(POLL)
             }
             polled => Ok(polled),
@@ -96,13 +109,17 @@ impl Reader {
     fn take(&mut self, polled: Polled) -> anyhow::Result<()> {
         match polled {
             Polled::Record(record) => {
-                self.at_end.remove(&record.position.partition);
+                let position = record.position;
+                self.at_end.remove(&position.partition);
+                self.assignment.heard_of(position.partition);
+                self.positions
+                    .insert(position.partition, position.next_offset());
                 self.send(Feed::Data(record))
             }
-            Polled::AtEnd(partition) => {
-                self.at_end.insert(partition);
-                Ok(())
-            }
+            Polled::AtEnd {
+                partition,
+                next_offset,
+            } => self.reach_end(partition, next_offset),
             Polled::Assigned(partitions) => self.ask_where(partitions),
             Polled::Revoked(partitions) => self.let_go(&partitions, Feed::Revoked),
             Polled::Lost(partitions) => self.let_go(&partitions, Feed::Lost),
@@ -115,47 +132,86 @@ impl Reader {
         }
     }
 
+    /// The log may end with what is no record. Then what comes next is not the offset after the last record.
+    fn reach_end(&mut self, partition: i32, next_offset: Option<i64>) -> anyhow::Result<()> {
+        self.at_end.insert(partition);
+        self.assignment.heard_of(partition);
+        let position = self.positions.get(&partition).copied();
+        match (position, next_offset) {
+            (Some(position), Some(next_offset)) if position < next_offset => {
+                self.positions.insert(partition, next_offset);
+                self.send(Feed::Reached {
+                    partition,
+                    next_offset,
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Partitions are read from where their chains say; until the writer has looked, nothing is.
     fn ask_where(&mut self, partitions: Vec<i32>) -> anyhow::Result<()> {
         self.metrics
             .rebalances
             .with_label_values(&[rebalance::ASSIGNED])
             .inc();
-        self.expected.extend(&partitions);
-        self.hand_over(Task::Recover(partitions))
+        let ticket = self.assignment.expect(&partitions, clock::now());
+        self.hand_over(Task::Recover { ticket, partitions })
     }
 
-    fn begin(&mut self, recovered: Vec<Recovered>) -> anyhow::Result<()> {
+    fn begin(&mut self, ticket: Ticket, recovered: Vec<Recovered>) -> anyhow::Result<()> {
+        // Revoked, or assigned anew, while the writer looked.
+        let Some(wanted) = self.assignment.begin(ticket) else {
+            return Ok(());
+        };
+        self.log.ask(&self.consumer)?;
         let mut starts = Vec::new();
         let mut beginnings = Vec::new();
         for Recovered { partition, resumed } in recovered {
-            // Revoked while the writer looked.
-            if !self.expected.remove(&partition) {
+            if !wanted.contains(&partition) {
                 continue;
             }
             let (start, history) = match resumed {
-                Some(resumed) => (Start::Resumed(resumed.saved), resumed.history),
-                None => (
-                    Start::At(self.consumer.first_offset(partition)?),
-                    Vec::new(),
-                ),
+                Some(resumed) => {
+                    self.log
+                        .expect(&resumed.saved.log)
+                        .with_context(|| format!("partition {partition}"))?;
+                    (Start::Resumed(resumed.saved), resumed.history)
+                }
+                None => (Start::At(self.first_offset(partition)?), Vec::new()),
             };
             starts.push((partition, start.next_offset()));
             beginnings.push(Beginning {
                 partition,
                 start,
+                log: self.log.known().clone(),
                 history,
             });
         }
         self.consumer.begin(&starts)?;
         tracing::info!(?starts, "partitions assigned");
-        self.assigned
-            .extend(starts.iter().map(|(partition, _)| partition));
-        self.metrics
-            .assigned_partitions
-            .set(self.assigned.len() as i64);
-        self.health.ready();
-        self.send(Feed::Assigned(beginnings))
+        self.positions.extend(starts.iter().copied());
+        self.send(Feed::Assigned(beginnings))?;
+        self.show_assignment();
+        Ok(())
+    }
+
+    /// Where a partition without a chain begins.
+    fn first_offset(&self, partition: i32) -> anyhow::Result<i64> {
+        match self.first_start.offset(partition) {
+            Some(offset) => Ok(offset),
+            None => self.consumer.lowest(partition),
+        }
+    }
+
+    /// Ready is an instance that reads: with partitions, of which none has waited for long.
+    fn show_assignment(&self) {
+        let begun = self.assignment.begun().len();
+        let waiting = self.assignment.waiting();
+        self.metrics.assigned_partitions.set(begun as i64);
+        self.metrics.waiting_partitions.set(waiting as i64);
+        let long = self.assignment.waiting_for(clock::now(), WAIT_MAX_MILLIS);
+        self.health.set_ready(begun > 0 && long.is_empty());
     }
 
     /// Has the partitions written down (or forgotten), commits, and gives them up.
@@ -164,18 +220,14 @@ impl Reader {
         partitions: &[i32],
         signal: fn(Vec<i32>) -> Feed<Record>,
     ) -> anyhow::Result<()> {
-        self.expected
-            .retain(|partition| !partitions.contains(partition));
-        let gone: Vec<i32> = partitions
-            .iter()
-            .copied()
-            .filter(|partition| self.assigned.remove(partition))
-            .collect();
-        self.at_end.retain(|partition| !gone.contains(partition));
-        self.metrics
-            .assigned_partitions
-            .set(self.assigned.len() as i64);
-        let feed = signal(gone);
+        let gone = self.assignment.release(partitions);
+        for partition in partitions {
+            self.at_end.remove(partition);
+            self.positions.remove(partition);
+            self.attention.forget(*partition);
+        }
+        self.show_assignment();
+        let feed = signal(gone.clone());
         let kind = if matches!(feed, Feed::Lost(_)) {
             rebalance::LOST
         } else {
@@ -185,12 +237,13 @@ impl Reader {
         self.metrics.rebalances.with_label_values(&[kind]).inc();
         self.send(feed)?;
         self.await_drained()?;
-        self.consumer.give_up(partitions)
+        // What was not begun yet is in no assignment that could be given up.
+        self.consumer.give_up(&gone)
     }
 
     /// Waits until everything that was sent is durable, then commits.
     fn await_drained(&mut self) -> anyhow::Result<()> {
-        let mut offsets = BTreeMap::new();
+        let mut drain = Drain::default();
         let deadline = clock::now().plus(self.drain_max);
         while clock::now() < deadline {
             let ack = match self.early.pop_front() {
@@ -198,13 +251,13 @@ impl Reader {
                 None => self.acks.recv_timeout(POLL),
             };
             match ack {
-                Ok(Ack::Durable {
-                    partition,
-                    next_offset,
-                }) => drop(offsets.insert(partition, next_offset)),
-                // What was asked for before is of no interest any more, or comes again.
-                Ok(Ack::Recovered(_) | Ack::Deposed(_)) => {}
-                Ok(Ack::Drained) => return self.commit(&offsets, Wait::Yes),
+                Ok(ack) => {
+                    if drain.hear(ack) {
+                        drain.later.append(&mut self.early);
+                        self.early = drain.later;
+                        return self.commit(&drain.durable, Wait::Yes);
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) if !self.shutdown.has_failed() => self.health.beat(),
                 Err(_) => bail!("another stage ended before everything was durable"),
             }
@@ -224,8 +277,8 @@ impl Reader {
                     partition,
                     next_offset,
                 } => drop(offsets.insert(partition, next_offset)),
-                Ack::Recovered(recovered) => self.begin(recovered)?,
-                Ack::Deposed(partition) if self.assigned.contains(&partition) => {
+                Ack::Recovered { ticket, recovered } => self.begin(ticket, recovered)?,
+                Ack::Deposed { partition, ticket } if self.assignment.holds(partition, ticket) => {
                     tracing::warn!(partition, "joining the group anew");
                     self.metrics
                         .rebalances
@@ -233,7 +286,8 @@ impl Reader {
                         .inc();
                     self.consumer.rejoin()?;
                 }
-                Ack::Deposed(_) | Ack::Drained => {}
+                // Of an assignment that is gone.
+                Ack::Deposed { .. } | Ack::Drained => {}
             }
         }
         self.commit(&offsets, Wait::No)
@@ -282,16 +336,31 @@ impl Reader {
             return Ok(());
         }
         self.last_tick = now;
-        let at_end = match self.attention.has_lasted(self.idle_after) {
-            true => self.at_end.iter().copied().collect(),
-            false => Vec::new(),
-        };
+        self.show_assignment();
+        self.watch_workers(now)?;
+        self.log.ask_if_due(&self.consumer)?;
+        let silent = self.at_end.iter().filter_map(|&partition| {
+            let until = self.attention.silent_until(partition, self.idle_after)?;
+            Some((partition, until))
+        });
         self.send(Feed::Tick(Tick {
             now,
-            at_end,
-            heard_until: self.attention.heard_until(),
+            silent: silent.collect(),
             ends: self.consumer.high_watermarks(),
         }))
+    }
+
+    /// A worker that hangs cannot be ended, so the program is: the next start goes on from the last checkpoint.
+    fn watch_workers(&mut self, now: EventTime) -> anyhow::Result<()> {
+        let (worker, held) = self.watch.look(now);
+        self.metrics.batch_held.set(held / 1_000);
+        ensure!(
+            held <= self.batch_stall_max,
+            "the worker work-{worker} has held one batch for {} s, longer than limits.batch_stall_max: the model or a \
+             decoder hangs; a restart goes on from the last checkpoint",
+            held / 1_000
+        );
+        Ok(())
     }
 
     /// Hands on in order. While there is no room, fetching pauses but polling goes on.
@@ -301,22 +370,16 @@ impl Reader {
         let mut item = Numbered { number, feed };
         let blocked = self.metrics.blocked(stage::POLL);
         let mut paused: Vec<i32> = Vec::new();
+        // Else what the other workers have done would pile up before the fold while one is slow.
+        while let Err(error) = self.under_way.send_timeout((), PATIENCE) {
+            self.wait(error.is_disconnected(), &mut paused)?;
+        }
         loop {
             match self.output.send_timeout(item, PATIENCE) {
                 Ok(()) => break,
-                Err(SendTimeoutError::Disconnected(_)) => bail!("the workers have ended"),
-                Err(SendTimeoutError::Timeout(returned)) => {
-                    item = returned;
-                    if paused.is_empty() && !self.assigned.is_empty() {
-                        paused = self.assigned.iter().copied().collect();
-                        self.consumer.pause(&paused)?;
-                    }
-                    self.collect_acks();
-                    self.health.beat();
-                    match self.consumer.poll(Duration::ZERO)? {
-                        Polled::Nothing => {}
-                        polled => self.stash.push_back(polled),
-                    }
+                Err(error) => {
+                    self.wait(error.is_disconnected(), &mut paused)?;
+                    item = error.into_inner();
                 }
             }
         }
@@ -325,5 +388,24 @@ impl Reader {
             return Ok(());
         }
         self.consumer.resume(&paused).context("after a pause")
+    }
+
+    /// What goes on while there is no room.
+    fn wait(&mut self, is_disconnected: bool, paused: &mut Vec<i32>) -> anyhow::Result<()> {
+        if is_disconnected || self.shutdown.has_failed() {
+            bail!("another stage has ended");
+        }
+        if paused.is_empty() {
+            *paused = self.assignment.begun();
+            self.consumer.pause(paused)?;
+        }
+        self.collect_acks();
+        self.watch_workers(clock::now())?;
+        self.health.beat();
+        match self.consumer.poll(Duration::ZERO)? {
+            Polled::Nothing => {}
+            polled => self.stash.push_back(polled),
+        }
+        Ok(())
     }
 }

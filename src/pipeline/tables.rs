@@ -167,8 +167,10 @@ mod tests {
             },
             evidence: Default::default(),
         };
-        let mut accounting = Accounting::default();
-        accounting.faces = 40;
+        let mut accounting = Accounting {
+            faces: 40,
+            ..Default::default()
+        };
         accounting.cover(Position {
             partition: 0,
             offset: 7,

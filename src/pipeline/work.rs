@@ -9,11 +9,12 @@ use crossbeam_channel::{Receiver, Sender, after, select};
 use super::{
     Meaning,
     feed::{Feed, Numbered},
+    watch::Sign,
 };
 use crate::{
     clock, cores,
-    decode::{Decoded, Limits, decode},
-    infer::Model,
+    decode::{Decoded, Limits, Reject, decode},
+    infer::{Answer, Model},
     metrics::{Metrics, stage},
     record::{Crop, EventTime, Record},
     window::{Evidence, Observation},
@@ -31,6 +32,8 @@ pub struct Worker {
     pub meaning: Meaning,
     pub input: Receiver<Numbered<Record>>,
     pub output: Sender<Vec<Numbered<Observation>>>,
+    /// Shows for how long a batch is held.
+    pub sign: Sign,
     pub metrics: Metrics,
 }
 
@@ -43,7 +46,9 @@ impl Worker {
         while let Ok(first) = self.input.recv() {
             let deadline = (!self.batch_wait_max.is_zero()).then(|| after(self.batch_wait_max));
             let batch = pull(first, &self.input, (self.batch_max, deadline));
+            self.sign.turn();
             let observed = self.observe(batch)?;
+            self.sign.turn();
             let blocked = self.metrics.blocked(stage::INFER);
             let sent = self.output.send(observed);
             drop(blocked);
@@ -73,17 +78,17 @@ impl Worker {
             })
             .collect();
         timer.observe_duration();
-        let mut estimates = self.infer(crops)?.into_iter();
+        let mut answers = self.infer(crops)?.into_iter();
         self.show_latency(&sent);
+        let categories = &self.meaning.terms.categories;
         for item in &mut observed {
-            if let Feed::Data(Observation {
-                outcome: Ok(evidence),
-                ..
-            }) = &mut item.feed
+            if let Feed::Data(observation) = &mut item.feed
+                && observation.outcome.is_ok()
             {
-                *evidence = estimates
-                    .next()
-                    .expect("the model gives one estimate a crop");
+                let answer = answers.next().expect("the model gives one answer a crop");
+                observation.outcome = answer
+                    .map(|estimate| categories.evidence(&estimate))
+                    .map_err(|_no_answer| Reject::NoAnswer);
             }
         }
         Ok(observed)
@@ -103,6 +108,13 @@ impl Worker {
                 }
                 Feed::Data(observation(decoded, record.received, crops))
             }
+            Feed::Reached {
+                partition,
+                next_offset,
+            } => Feed::Reached {
+                partition,
+                next_offset,
+            },
             Feed::Tick(tick) => Feed::Tick(tick),
             Feed::Assigned(starts) => Feed::Assigned(starts),
             Feed::Revoked(partitions) => Feed::Revoked(partitions),
@@ -121,7 +133,7 @@ impl Worker {
     }
 
     /// The crops end here.
-    fn infer(&mut self, crops: Vec<Crop>) -> anyhow::Result<Vec<Evidence>> {
+    fn infer(&mut self, crops: Vec<Crop>) -> anyhow::Result<Vec<Answer>> {
         if crops.is_empty() {
             return Ok(Vec::new());
         }
@@ -131,13 +143,9 @@ impl Worker {
             .stage_seconds
             .with_label_values(&[stage::INFER])
             .start_timer();
-        let estimates = self.model.estimate(&crops)?;
+        let answers = self.model.estimate(&crops)?;
         timer.observe_duration();
-        let categories = &self.meaning.terms.categories;
-        Ok(estimates
-            .iter()
-            .map(|estimate| categories.evidence(estimate))
-            .collect())
+        Ok(answers)
     }
 }
 

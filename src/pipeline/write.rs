@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::{
     Meaning,
+    assignment::Ticket,
     tables::{Edition, Tables},
 };
 use crate::{
@@ -31,8 +32,11 @@ const KEEP: u64 = 8;
 /// What the reader and the fold ask for.
 #[derive(Debug)]
 pub enum Task {
-    /// Find out where these partitions stand.
-    Recover(Vec<i32>),
+    /// Find out where these partitions stand; the answer bears the same ticket.
+    Recover {
+        ticket: Ticket,
+        partitions: Vec<i32>,
+    },
     Write(Checkpoint),
     /// Answer when everything before is done.
     Drained,
@@ -41,14 +45,20 @@ pub enum Task {
 /// What the reader learns.
 #[derive(Debug)]
 pub enum Ack {
-    Recovered(Vec<Recovered>),
+    Recovered {
+        ticket: Ticket,
+        recovered: Vec<Recovered>,
+    },
     /// The state up to this offset is durable.
     Durable {
         partition: i32,
         next_offset: i64,
     },
-    /// Another instance owns the partition.
-    Deposed(i32),
+    /// Another instance owns the partition, which was recovered under this ticket.
+    Deposed {
+        partition: i32,
+        ticket: Ticket,
+    },
     Drained,
 }
 
@@ -85,6 +95,8 @@ pub(super) struct Writer {
     /// Random for each start.
     pub writer_id: u64,
     pub chains: BTreeMap<i32, Chain>,
+    /// The ticket under which each partition was recovered last.
+    pub tickets: BTreeMap<i32, Ticket>,
     pub metrics: Metrics,
     pub shutdown: Shutdown,
 }
@@ -94,13 +106,15 @@ impl Writer {
     pub(super) fn run(mut self) -> anyhow::Result<()> {
         while let Ok(task) = self.input.recv() {
             let ack = match task {
-                Task::Recover(partitions) => {
+                Task::Recover { ticket, partitions } => {
+                    self.tickets
+                        .extend(partitions.iter().map(|&partition| (partition, ticket)));
                     let found = partitions
                         .into_iter()
                         .map(|partition| self.recover(partition));
-                    let found = found.collect::<anyhow::Result<_>>()?;
+                    let recovered = found.collect::<anyhow::Result<_>>()?;
                     crash::at("recovered");
-                    Some(Ack::Recovered(found))
+                    Some(Ack::Recovered { ticket, recovered })
                 }
                 Task::Write(checkpoint) => self.write(checkpoint)?,
                 Task::Drained => Some(Ack::Drained),
@@ -162,7 +176,8 @@ impl Writer {
     fn resumed(&self, partition: i32, saved: Saved) -> anyhow::Result<Resumed> {
         let chain = &self.chains[&partition];
         let since = clock::now().minus(self.history);
-        let mut history = self.insist(|stores| chain.history(stores, since))?;
+        let mut history =
+            self.insist(|stores| chain.history(stores, (&self.meaning.terms, since)))?;
         if !saved.publish {
             history.extend(saved.outbox.iter().cloned());
         }
@@ -224,7 +239,10 @@ impl Writer {
                 seq = commit.seq(),
                 "another instance owns the partition"
             );
-            return Ok(Some(Ack::Deposed(partition)));
+            return Ok(Some(Ack::Deposed {
+                partition,
+                ticket: self.tickets.get(&partition).copied().unwrap_or_default(),
+            }));
         }
         for written in &written {
             let labels = [written.table.name()];

@@ -25,38 +25,64 @@ pub enum Cells {
     },
 }
 
-/// Applies both thresholds. Hidden cells are none, or at least two that sum to at least `k_cell`.
+/// Applies both thresholds. What is hidden is every cell below `k_cell` and at most one other, so that two cells or more
+/// are hidden or none.
+///
+/// Promise: somebody who knows this function and all that it shows cannot tell a hidden cell that may be below `k_cell`
+/// to fewer than `k_cell` possible values (a test enumerates it), where `k_total >= k_cell`.
 pub fn suppress(counts: &[u64], thresholds: Thresholds) -> Cells {
-    let total: u64 = counts.iter().sum();
-    if total < thresholds.k_total {
+    suppress_by(counts, counts, thresholds)
+}
+
+/// The same where one person may have several votes: the number of people of each category decides, votes are shown.
+pub(super) fn suppress_by(people: &[u64], votes: &[u64], thresholds: Thresholds) -> Cells {
+    if people.iter().sum::<u64>() < thresholds.k_total {
         return Cells::Suppressed;
     }
-    let mut ascending: Vec<usize> = (0..counts.len()).collect();
-    ascending.sort_by_key(|&cell| counts[cell]);
-
-    let small = counts.iter().filter(|&&n| n < thresholds.k_cell).count();
-    let hidden = (small..=counts.len())
-        .find(|&n| is_protected(&ascending[..n], counts, thresholds.k_cell))
-        .unwrap_or(counts.len());
-
-    let mut shown: Vec<Option<u64>> = counts.iter().copied().map(Some).collect();
-    for &cell in &ascending[..hidden] {
-        shown[cell] = None;
-    }
+    // No people at all of the last categories.
+    let mut people = people.to_vec();
+    people.resize(votes.len(), 0);
+    let hidden = hidden(&people, thresholds.k_cell);
+    let shown = votes.iter().zip(hidden);
     Cells::Shown {
-        total,
-        counts: shown,
+        total: votes.iter().sum(),
+        counts: shown
+            .map(|(&count, is_hidden)| (!is_hidden).then_some(count))
+            .collect(),
     }
 }
 
-/// Whether the total minus the shown cells says nothing of a few people.
-fn is_protected(hidden: &[usize], counts: &[u64], k_cell: u64) -> bool {
-    let sum: u64 = hidden.iter().map(|&cell| counts[cell]).sum();
-    hidden.is_empty() || (hidden.len() >= 2 && sum >= k_cell)
+/// Which cells are hidden. The partner of the small ones is chosen by its place and never by its count: "the smallest of
+/// the others" would say that it is no larger than those shown, which gives the 4 in [4, 30, 30] away.
+fn hidden(counts: &[u64], k_cell: u64) -> Vec<bool> {
+    let mut hidden: Vec<bool> = counts.iter().map(|&count| count < k_cell).collect();
+    let small: Vec<usize> = (0..counts.len()).filter(|&cell| hidden[cell]).collect();
+    let Some(&first) = small.first() else {
+        return hidden;
+    };
+    if !hide_one_another(&small, counts, k_cell) {
+        let mut others = (first + 1..counts.len()).chain((0..first).rev());
+        if let Some(partner) = others.find(|&cell| !hidden[cell]) {
+            hidden[partner] = true;
+        }
+    }
+    hidden
+}
+
+/// Whether the small cells need no partner: their sum speaks of enough people, and leaves each of them as open as the
+/// threshold does. Three and more do so while their sum is not near its highest; two neighbours do so because a small
+/// cell with its neighbour as partner looks the same.
+fn hide_one_another(small: &[usize], counts: &[u64], k_cell: u64) -> bool {
+    let sum: u64 = small.iter().map(|&cell| counts[cell]).sum();
+    let highest_open = (small.len() as u64 - 1).saturating_mul(k_cell - 1);
+    let are_neighbours = matches!(small, [one, other] if one + 1 == *other);
+    small.len() >= 2 && sum >= k_cell && (are_neighbours || sum <= highest_open)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use super::*;
     use proptest::prelude::*;
 
@@ -72,9 +98,12 @@ mod tests {
             (vec![5, 5], Some(vec![Some(5), Some(5)])),
             (
                 vec![3, 40, 6, 20],
-                Some(vec![None, Some(40), None, Some(20)]),
+                Some(vec![None, None, Some(6), Some(20)]),
             ),
-            (vec![1, 1, 20, 9], Some(vec![None, None, Some(20), None])),
+            (vec![20, 3, 4, 8], Some(vec![Some(20), None, None, Some(8)])),
+            (vec![3, 8, 4, 20], Some(vec![None, None, None, Some(20)])),
+            (vec![30, 40, 2], Some(vec![Some(30), None, None])),
+            (vec![1, 1, 20, 9], Some(vec![None, None, None, Some(9)])),
             (vec![0, 0, 30], Some(vec![None, None, None])),
             (vec![12], Some(vec![Some(12)])),
             (vec![], None),
@@ -112,16 +141,90 @@ mod tests {
                 }
             }
         }
+    }
 
-        #[test]
-        fn the_order_of_the_categories_decides_nothing_but_ties(mut counts in prop::collection::vec(0u64..30, 1..9)) {
-            let sorted = |cells: Cells| match cells {
-                Cells::Suppressed => None,
-                Cells::Shown { mut counts, .. } => { counts.sort(); Some(counts) }
-            };
-            let before = sorted(suppress(&counts, K));
-            counts.reverse();
-            prop_assert_eq!(before, sorted(suppress(&counts, K)));
+    /// Calls `see` with every vector of so many counts that add up to `total`.
+    fn each_vector(
+        counts: &mut Vec<u64>,
+        (cells, total): (usize, u64),
+        see: &mut dyn FnMut(&[u64]),
+    ) {
+        if cells == 1 {
+            counts.push(total);
+            see(counts);
+            counts.pop();
+            return;
         }
+        for first in 0..=total {
+            counts.push(first);
+            each_vector(counts, (cells - 1, total - first), see);
+            counts.pop();
+        }
+    }
+
+    /// What is shown of some counts -> for each cell, every count that it has where the same is shown.
+    type Reader = BTreeMap<Vec<Option<u64>>, Vec<BTreeSet<u64>>>;
+
+    /// All that a reader can know who knows `suppress` and has tried every vector.
+    fn reader(cells: usize, total: u64, thresholds: Thresholds) -> Reader {
+        let mut reader = Reader::new();
+        each_vector(&mut Vec::new(), (cells, total), &mut |counts| {
+            let Cells::Shown { counts: shown, .. } = suppress(counts, thresholds) else {
+                panic!("{counts:?} is suppressed");
+            };
+            let possible = reader
+                .entry(shown)
+                .or_insert_with(|| vec![BTreeSet::new(); cells]);
+            for (possible, &count) in possible.iter_mut().zip(counts) {
+                possible.insert(count);
+            }
+        });
+        reader
+    }
+
+    #[test]
+    fn a_reader_who_knows_the_rule_cannot_narrow_a_hidden_cell_down() {
+        // By number of categories: the highest total that is tried.
+        let highest = [(2, 60), (3, 45), (4, 36), (5, 24), (6, 14)];
+        for (k_total, k_cell) in [(10, 5), (3, 3), (6, 2), (8, 7)] {
+            let thresholds = Thresholds { k_total, k_cell };
+            for (cells, highest) in highest {
+                for total in k_total..=highest {
+                    for (shown, possible) in reader(cells, total, thresholds) {
+                        let hidden = shown.iter().zip(&possible).filter(|(n, _)| n.is_none());
+                        for (_, possible) in hidden {
+                            let is_open = possible.len() as u64 >= k_cell;
+                            let is_large = possible.iter().all(|&count| count >= k_cell);
+                            assert!(is_open || is_large, "{shown:?} of {total}: {possible:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn people_decide_and_votes_are_shown() {
+        let shown = |people: &[u64], votes: &[u64]| suppress_by(people, votes, K);
+        // One who stayed for 900 crops is still one.
+        assert_eq!(shown(&[1], &[900]), Cells::Suppressed);
+        let expected = Cells::Shown {
+            total: 960,
+            counts: vec![None, None, Some(20)],
+        };
+        assert_eq!(shown(&[1, 8, 9], &[900, 40, 20]), expected);
+        let expected = Cells::Shown {
+            total: 60,
+            counts: vec![None, None],
+        };
+        assert_eq!(shown(&[12], &[60, 0]), expected, "nobody of the second");
+    }
+
+    #[test]
+    fn the_example_that_gave_a_four_away_leaves_all_of_zero_to_four() {
+        let reader = reader(3, 64, K);
+        let possible = &reader[&vec![None, None, Some(30)]];
+        assert_eq!(possible[0], (0..5).collect());
+        assert_eq!(possible[1], (30..35).collect());
     }
 }

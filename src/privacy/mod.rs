@@ -3,6 +3,8 @@
 //! Promises: ethnicity only where the policy names it with a legal basis; nothing leaves
 //! a pane but through [`release()`], once.
 
+#[cfg(test)]
+mod attack;
 mod disclosure;
 mod policy;
 mod release;

@@ -171,6 +171,9 @@ mod tests {
     fn detections_need_more_than_tracks() {
         let policy = policy(UnknownSources::Deny, &[]);
         assert_eq!(Thresholds::of(policy.rules(), Unit::Tracks).k_total, 10);
-        assert_eq!(Thresholds::of(policy.rules(), Unit::Detections).k_total, 20);
+        assert_eq!(
+            Thresholds::of(policy.rules(), Unit::Detections).k_total,
+            100
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cells, Thresholds, disclosure::suppress};
+use super::{Cells, Thresholds, disclosure::suppress_by};
 use crate::{
     estimate::CellCounts,
     record::{Attribute, EventTime, SourceId},
@@ -44,14 +44,18 @@ pub struct ReleasedAttribute {
     pub evidence: CellCounts,
 }
 
-/// Applies disclosure control. The exact counts of the pane end here; its cells go on, under seal.
+/// Applies disclosure control: the thresholds are those of [`ClosedPane::people_unit`]. The exact counts of the pane end here; its cells go on, under seal.
 pub fn release(pane: ClosedPane, thresholds: Thresholds) -> ReleasedPane {
     let attributes = Attribute::ALL
         .into_iter()
         .filter(|&attribute| !pane.tally.counts(attribute).is_empty())
         .map(|attribute| ReleasedAttribute {
             attribute,
-            cells: suppress(pane.tally.counts(attribute), thresholds),
+            cells: suppress_by(
+                pane.people(attribute),
+                pane.tally.counts(attribute),
+                thresholds,
+            ),
             evidence: pane.tally.cells(attribute).clone(),
         })
         .collect();
@@ -91,6 +95,87 @@ impl ReleasedPane {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::{
+        config,
+        decode::Reject,
+        record::{Position, TrackId},
+        window::{Evidence, Observation, PartitionWindows, Settings},
+    };
+
+    /// A pane of twenty crops as the default policy releases it, each of the track that `track` says.
+    fn released(
+        track: impl Fn(usize) -> Option<usize>,
+        weighting: config::Weighting,
+    ) -> ReleasedPane {
+        let rules = config::Policy::default();
+        let settings = Settings {
+            pane: 10_000,
+            lateness_max: 0,
+            idle_after: 0,
+            future_max: 0,
+            drops_duplicates: false,
+            sources_max: 1,
+            weighting,
+            untracked: rules.untracked,
+        };
+        let mut windows = PartitionWindows::new(0, settings);
+        for n in 0..20 {
+            let mut evidence = Evidence::default();
+            evidence.set(Attribute::Gender, &[0.9, 0.1]);
+            windows.observe(Observation {
+                position: Position {
+                    partition: 0,
+                    offset: n as i64,
+                },
+                received: EventTime(0),
+                source: SourceId::new("cam"),
+                time: EventTime(0),
+                stated: None,
+                id: None,
+                track: track(n).map(|track| TrackId::of(track.to_string().as_bytes())),
+                outcome: Ok::<_, Reject>(evidence),
+            });
+        }
+        let pane = windows.end().remove(0);
+        let thresholds = Thresholds::of(&rules, pane.people_unit());
+        release(pane, thresholds)
+    }
+
+    #[test]
+    fn twenty_crops_of_one_person_show_nothing_with_and_without_a_track_however_they_are_weighted()
+    {
+        for weighting in [config::Weighting::People, config::Weighting::Dwell] {
+            for track in [None, Some(1)] {
+                let pane = released(|_| track, weighting);
+                assert_eq!(pane.accounting.faces, 20);
+                assert_eq!(
+                    pane.attributes.len(),
+                    1,
+                    "it is said that something is hidden"
+                );
+                assert_eq!(
+                    pane.attributes[0].cells,
+                    Cells::Suppressed,
+                    "{track:?} {weighting:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn ten_people_are_shown_by_their_votes_or_by_their_dwell() {
+        for (weighting, votes) in [
+            (config::Weighting::People, 10),
+            (config::Weighting::Dwell, 20),
+        ] {
+            let pane = released(|n| Some(n / 2), weighting);
+            let Cells::Shown { total, .. } = pane.attributes[0].cells else {
+                panic!("{pane:?}");
+            };
+            assert_eq!(total, votes, "{weighting:?}");
+        }
+    }
 
     #[test]
     fn a_pane_belongs_to_the_utc_date_of_its_start() {

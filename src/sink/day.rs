@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Table,
+    catalog::{INPUT_CHECKPOINTS, INPUT_NAMES},
     file::{Batches, CHECKPOINT, Encoder, Footer, batches},
 };
 use crate::record::{EventTime, SourceId};
@@ -28,10 +29,10 @@ const BATCH: usize = 256;
 /// Files that are read at once: each costs most of a megabyte in the decoders of its columns.
 const OPEN: usize = 128;
 
-/// The facts of a daily file that say what went in: how many files, the SHA-256 of their names, the names, the rows.
+/// The facts of a daily file that say what went in, beside the names of the files and the checkpoints that they came
+/// from: how many files, the SHA-256 of their names, the rows.
 const INPUTS: &str = "inputs";
 const INPUTS_SHA256: &str = "inputs_sha256";
-const INPUT_NAMES: &str = "input_names";
 const ROWS: &str = "rows";
 
 /// The file of a day.
@@ -47,13 +48,12 @@ pub fn merge(table: Table, files: Vec<(String, Vec<u8>)>) -> anyhow::Result<Merg
     for (name, bytes) in &files {
         let footer = Footer::read(bytes).with_context(|| name.clone())?;
         expected += footer.rows;
-        // Which checkpoint a small file came from says nothing of the day.
-        let of_the_day = footer
-            .facts
-            .into_iter()
-            .filter(|(key, _)| key != CHECKPOINT);
-        for (key, value) in of_the_day {
+        for (key, value) in footer.facts {
             let lines = value.lines().map(str::to_owned);
+            let key = match key.as_str() {
+                CHECKPOINT => INPUT_CHECKPOINTS.to_owned(),
+                _ => key,
+            };
             facts.entry(key).or_default().extend(lines);
         }
     }
@@ -112,13 +112,6 @@ fn made_of(names: &[&str], rows: u64) -> [(&'static str, String); 4] {
         (ROWS, rows.to_string()),
         (INPUT_NAMES, names),
     ]
-}
-
-/// The names of the files that went into a daily file.
-pub fn inputs(footer: &Footer) -> anyhow::Result<BTreeSet<String>> {
-    let names = footer.facts.get(INPUT_NAMES);
-    let names = names.context("it does not say which files went in: not made by `compact`")?;
-    Ok(names.lines().map(str::to_owned).collect())
 }
 
 type Key = (SourceId, EventTime);
@@ -291,16 +284,19 @@ impl Output {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use arrow_array::{ArrayRef, Int32Array, Int64Array};
 
     use super::*;
-    use crate::sink::{decode, encode};
+    use crate::sink::{
+        catalog::{checkpoints, inputs},
+        decode, encode,
+    };
 
     /// Rows of the table `cells`: (source, minute, parts).
-    fn cells(rows: &[(&str, i64, i64)]) -> RecordBatch {
+    pub fn cells(rows: &[(&str, i64, i64)]) -> RecordBatch {
         let text = |value: &str| -> ArrayRef {
             Arc::new(rows.iter().map(|_| Some(value)).collect::<StringArray>())
         };
@@ -329,7 +325,10 @@ mod tests {
     }
 
     fn file(name: &str, rows: &[(&str, i64, i64)], basis: &str) -> (String, Vec<u8>) {
-        let facts = [("legal_basis", basis.to_owned())];
+        let facts = [
+            ("legal_basis", basis.to_owned()),
+            (CHECKPOINT, format!("of {name}")),
+        ];
         (name.into(), encode(&cells(rows), &facts).unwrap())
     }
 
@@ -385,6 +384,9 @@ mod tests {
             inputs(&footer).unwrap(),
             ["a", "b", "c"].map(String::from).into()
         );
+        assert!(checkpoints(&footer).eq(["of a", "of b", "of c"].map(String::from)));
+        assert!(!footer.facts.contains_key(CHECKPOINT));
+        assert_eq!(footer.starts, Some((0, 9 * 60_000)));
         assert_eq!(merge(Table::Cells, files).unwrap().bytes, merged.bytes);
     }
 

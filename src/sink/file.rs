@@ -10,8 +10,9 @@ use parquet::{
     basic::{Compression, ZstdLevel},
     errors::ParquetError,
     file::{
-        metadata::{KeyValue, ParquetMetaDataReader},
+        metadata::{KeyValue, ParquetMetaDataReader, RowGroupMetaData},
         properties::WriterProperties,
+        statistics::Statistics,
     },
 };
 
@@ -93,6 +94,8 @@ pub fn decode(bytes: Vec<u8>) -> anyhow::Result<Vec<RecordBatch>> {
 pub struct Footer {
     pub rows: u64,
     pub facts: BTreeMap<String, String>,
+    /// The first and the last `window_start`, in milliseconds, where the file has statistics.
+    pub starts: Option<(i64, i64)>,
 }
 
 impl Footer {
@@ -114,8 +117,8 @@ impl Footer {
             end.len()
         );
         let footer = &end[end.len() - length..end.len() - END];
-        let metadata = ParquetMetaDataReader::decode_metadata(footer)?;
-        let metadata = metadata.file_metadata();
+        let whole = ParquetMetaDataReader::decode_metadata(footer)?;
+        let metadata = whole.file_metadata();
         let facts = metadata.key_value_metadata().into_iter().flatten();
         let fact = |pair: &KeyValue| {
             let key = pair.key.strip_prefix(FACT)?;
@@ -124,8 +127,19 @@ impl Footer {
         Ok(Self {
             rows: u64::try_from(metadata.num_rows()).context("a number of rows below 0")?,
             facts: facts.filter_map(fact).collect(),
+            starts: starts(whole.row_groups()),
         })
     }
+}
+
+fn starts(groups: &[RowGroupMetaData]) -> Option<(i64, i64)> {
+    let columns = groups.iter().flat_map(RowGroupMetaData::columns);
+    let starts = columns.filter(|column| column.column_path().string() == "window_start");
+    let ends = starts.filter_map(|column| match column.statistics()? {
+        Statistics::Int64(found) => Some((*found.min_opt()?, *found.max_opt()?)),
+        _ => None,
+    });
+    ends.reduce(|(first, last), (min, max)| (first.min(min), last.max(max)))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! Promises: the schema is the one in `schemas/`; readers see complete files only; rows are sorted by source and window.
 
+pub mod catalog;
 mod cells;
 pub mod day;
 mod file;

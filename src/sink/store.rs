@@ -57,7 +57,7 @@ impl Store {
     /// Writes a complete file, durably, unless the name is taken: readers never see a part of it.
     pub fn create(&self, path: &str, bytes: Vec<u8>) -> anyhow::Result<Created> {
         let options = PutOptions::from(PutMode::Create);
-        let path = ObjectPath::from(path);
+        let path = name(path)?;
         let put = self.objects.put_opts(&path, bytes.into(), options);
         match self.runtime.block_on(put) {
             Ok(_) => Ok(Created::New),
@@ -69,8 +69,9 @@ impl Store {
 
     /// A file, or nothing where there is none.
     pub fn find(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        let name = name(path)?;
         let read = async {
-            let found = self.objects.get(&ObjectPath::from(path)).await?;
+            let found = self.objects.get(&name).await?;
             found.bytes().await
         };
         match self.runtime.block_on(read) {
@@ -108,17 +109,14 @@ impl Store {
     }
 
     fn inside(&self, folder: &str) -> anyhow::Result<ListResult> {
-        let path = ObjectPath::from(folder);
+        let path = name(folder)?;
         self.runtime
             .block_on(self.objects.list_with_delimiter(Some(&path)))
             .with_context(|| format!("list {folder} in {}", self.place))
     }
 
     pub fn delete(&self, path: &str) -> anyhow::Result<()> {
-        match self
-            .runtime
-            .block_on(self.objects.delete(&ObjectPath::from(path)))
-        {
+        match self.runtime.block_on(self.objects.delete(&name(path)?)) {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error).with_context(|| format!("delete {path} in {}", self.place)),
         }
@@ -140,10 +138,10 @@ impl Store {
 
     /// The last bytes of a file, at most so many.
     pub fn tail(&self, path: &str, bytes: usize) -> anyhow::Result<Vec<u8>> {
+        let name = name(path)?;
         let read = async {
             let options = GetOptions::default().with_range(Some(GetRange::Suffix(bytes as u64)));
-            let path = ObjectPath::from(path);
-            self.objects.get_opts(&path, options).await?.bytes().await
+            self.objects.get_opts(&name, options).await?.bytes().await
         };
         let bytes = self.runtime.block_on(read);
         let bytes = bytes.with_context(|| format!("read {path} from {}", self.place))?;
@@ -169,6 +167,12 @@ impl Store {
         );
         Ok(())
     }
+}
+
+/// A path as the store's name of it, as it is: nothing in it is encoded, so that it is found under the name that a listing
+/// gives and that other readers use. Names of groups and topics come in encoded ([`crate::state::plain`]).
+fn name(path: &str) -> anyhow::Result<ObjectPath> {
+    ObjectPath::parse(path).with_context(|| format!("{path:?} cannot be the name of a file"))
 }
 
 fn folder(path: &Path) -> anyhow::Result<Arc<dyn ObjectStore>> {
@@ -211,13 +215,40 @@ fn s3(url: &str, options: &BTreeMap<String, config::Text>) -> anyhow::Result<Arc
     Ok(if prefix.is_empty() {
         Arc::new(store)
     } else {
-        Arc::new(PrefixStore::new(store, prefix))
+        Arc::new(PrefixStore::new(store, name(prefix)?))
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::state;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_a_group_of_any_name_wrote_is_listed_and_read(
+            group in "\\PC{1,20}|\\.{1,3}|[a-z:/ %]{1,9}", topic in "[a-zA-Z0-9._-]{1,20}", prefix in "[a-zä %]{1,9}",
+        ) {
+            let directory = tempfile::tempdir().unwrap();
+            let url = directory.path().join(prefix.trim()).display().to_string();
+            let folder = state::folder(&group, &topic, 3);
+            let path = format!("{folder}/7.ckpt");
+            Store::open_at(&url, &BTreeMap::new()).unwrap().create(&path, b"one".to_vec()).unwrap();
+            // As after a restart: only what is listed is known.
+            let store = Store::open_at(&url, &BTreeMap::new()).unwrap();
+            let listed: Vec<String> = store.files(&folder).unwrap().into_iter().map(|file| file.path).collect();
+            prop_assert_eq!(&listed, &[path]);
+            prop_assert_eq!(store.read(&listed[0]).unwrap(), b"one");
+            let (topic, _) = folder.rsplit_once('/').unwrap();
+            prop_assert_eq!(store.folders(topic).unwrap(), [folder.clone()]);
+            store.delete(&listed[0]).unwrap();
+            prop_assert!(store.files(&folder).unwrap().is_empty());
+        }
+    }
 
     #[test]
     fn a_file_is_written_whole_and_never_overwritten() {

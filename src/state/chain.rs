@@ -4,7 +4,10 @@
 //! Correctness rests on one thing: a name in the store can be created once. Nothing here waits or tries again; each
 //! [`Commit::advance`] is one request to the store, so that a test can put anything between any two of them.
 
-use super::checkpoint::{self, Damage, Hash, Header, Saved};
+use super::{
+    Terms,
+    checkpoint::{self, Damage, Hash, Header, Saved},
+};
 use crate::{privacy::ReleasedPane, record::EventTime};
 
 /// The store that checkpoints and tables go to.
@@ -188,12 +191,13 @@ impl Chain {
         self.head = Some(commit.head);
     }
 
-    /// The panes of this and earlier publications that end after `since`, newest publication first. Stops where the
-    /// chain was collected.
+    /// The panes of this and earlier publications that end after `since`, newest publication first, as far as they were
+    /// counted on these terms: on others an attribute may have been allowed that is not now, or a label had another
+    /// place. Stops there, and where the chain was collected.
     pub fn history(
         &self,
         objects: &dyn Objects,
-        since: EventTime,
+        (terms, since): (&Terms, EventTime),
     ) -> Result<Vec<ReleasedPane>, Halt> {
         let mut panes = Vec::new();
         let mut next = self.head.and_then(|head| head.last_publication);
@@ -203,6 +207,9 @@ impl Chain {
                 break;
             };
             let (header, saved) = decode(&path, &bytes)?;
+            if saved.terms != *terms {
+                break;
+            }
             let before = panes.len();
             panes.extend(saved.outbox.into_iter().filter(|pane| pane.end > since));
             if panes.len() == before {
@@ -316,10 +323,13 @@ pub fn folder(group: &str, topic: &str, partition: i32) -> String {
     format!("state/v1/{}/{}/p={partition}", plain(group), plain(topic))
 }
 
-/// A name as a part of a path: anything but letters, digits, `.`, `_` and `-` as %XX.
+/// A name as a part of a path: anything but letters, digits, `.`, `_` and `-` as %XX, and dots too where there is nothing
+/// else.
 pub fn plain(name: &str) -> String {
+    let is_dots = name.bytes().all(|byte| byte == b'.');
     name.bytes()
         .map(|byte| match byte {
+            b'.' if is_dots => "%2E".to_owned(),
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => {
                 char::from(byte).to_string()
             }

@@ -32,6 +32,7 @@ const SETTINGS: Settings = Settings {
     future_max: 60_000,
     drops_duplicates: false,
     weighting: config::Weighting::People,
+    untracked: config::Untracked::Count,
     sources_max: 1,
 };
 
@@ -126,6 +127,7 @@ impl World {
         let mut chain = Chain::new(PLACE, 0, place as u64);
         let saved = match chain.recover(&world.store).unwrap() {
             None => Saved {
+                log: Default::default(),
                 terms: terms(),
                 ledger: Ledger::beginning(0),
                 sources: Default::default(),
@@ -354,6 +356,7 @@ fn old_checkpoints_go_but_not_the_head_and_not_what_is_young() {
     assert_eq!(policy.id, terms().policy);
     for _ in 0..5 {
         let saved = Saved {
+            log: Default::default(),
             terms: terms(),
             ledger: Ledger::beginning(0),
             sources: Default::default(),
@@ -386,6 +389,7 @@ fn history_is_what_the_publications_held() {
             false => vec![pane(minute)],
         };
         let saved = Saved {
+            log: Default::default(),
             terms: terms(),
             ledger: Ledger::beginning(0),
             sources: Default::default(),
@@ -397,7 +401,9 @@ fn history_is_what_the_publications_held() {
         chain.advance(&commit);
     }
     let starts = |since: i64| {
-        let panes = chain.history(&store, EventTime(since * 60_000)).unwrap();
+        let panes = chain
+            .history(&store, (&terms(), EventTime(since * 60_000)))
+            .unwrap();
         let mut starts: Vec<i64> = panes.iter().map(|pane| pane.start.0 / 60_000).collect();
         starts.sort_unstable();
         starts
@@ -405,4 +411,8 @@ fn history_is_what_the_publications_held() {
     assert_eq!(starts(0), [0, 1, 2, 3, 4, 5]);
     assert_eq!(starts(3), [3, 4, 5]);
     assert_eq!(starts(6), [0; 0]);
+    // Counted on other terms, a pane is no history of today's: an attribute may have been revoked.
+    let mut revoked = terms();
+    revoked.policy = "other@1".into();
+    assert_eq!(chain.history(&store, (&revoked, EventTime(0))).unwrap(), []);
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::{Terms, wire};
+use super::{LogIdentity, Terms, wire};
 use crate::{privacy::ReleasedPane, record::EventTime, window::Sources};
 
 const MAGIC: &[u8; 6] = b"DGCKPT";
@@ -38,6 +38,8 @@ pub struct Header {
 /// Everything of a partition that outlives the process that counts it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Saved {
+    /// Which log its offsets are of. Unknown in what older programs wrote, and after a reset.
+    pub log: LogIdentity,
     pub terms: Terms,
     pub ledger: Ledger,
     pub sources: Sources,
@@ -110,6 +112,7 @@ impl Saved {
     /// What a checkpoint file holds of it.
     pub fn encode(&self) -> Vec<u8> {
         wire::write(Parts {
+            log: &self.log,
             terms: &self.terms,
             ledger: &self.ledger,
             sources: &self.sources,
@@ -144,6 +147,7 @@ pub(super) fn records(panes: &[ReleasedPane]) -> u64 {
 
 /// A [`Saved`] whose parts lie elsewhere: it is written without copying them.
 pub(super) struct Parts<'a> {
+    pub log: &'a LogIdentity,
     pub terms: &'a Terms,
     pub ledger: &'a Ledger,
     pub sources: &'a Sources,

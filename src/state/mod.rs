@@ -5,6 +5,8 @@
 
 mod chain;
 mod checkpoint;
+mod first_start;
+mod identity;
 mod shard;
 mod terms;
 mod wire;
@@ -18,5 +20,7 @@ pub use chain::{
     Chain, Commit, Created, Found, Halt, Listed, Objects, Step, TableFile, folder, plain, publish,
 };
 pub use checkpoint::{Damage, Hash, Header, Ledger, Saved, decode, hash};
+pub use first_start::FirstStart;
+pub use identity::{LogIdentity, OtherLog};
 pub use shard::{Applied, Cadence, Checkpoint, Shard, Start};
 pub use terms::Terms;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Terms,
+    LogIdentity, Terms,
     checkpoint::{self, Ledger, Saved},
     wire,
 };
@@ -45,6 +45,7 @@ impl Start {
 #[derive(Debug)]
 pub struct Shard {
     partition: i32,
+    log: LogIdentity,
     terms: Arc<Terms>,
     windows: PartitionWindows,
     ledger: Ledger,
@@ -87,9 +88,11 @@ impl Shard {
         (settings, terms): (Settings, Arc<Terms>),
         now: EventTime,
     ) -> Self {
+        let mut log = LogIdentity::default();
         let (sources, ledger, outbox) = match start {
             Start::At(offset) => (Default::default(), Ledger::beginning(offset), Vec::new()),
             Start::Resumed(saved) => {
+                log = saved.log.clone();
                 let ledger = saved.ledger_after();
                 let outbox = if saved.publish {
                     Vec::new()
@@ -101,6 +104,7 @@ impl Shard {
         };
         Self {
             partition,
+            log,
             terms,
             windows: PartitionWindows::resume(partition, settings, sources),
             ledger,
@@ -109,6 +113,11 @@ impl Shard {
             last_checkpoint: None,
             is_changed: true,
         }
+    }
+
+    /// Learns which log it reads, as far as its checkpoints did not say.
+    pub fn learn(&mut self, log: &LogIdentity) {
+        self.log = std::mem::take(&mut self.log).or(log.clone());
     }
 
     /// Ends what was counted on other terms: its open panes are cut and put into the outbox, which the returned
@@ -134,6 +143,17 @@ impl Shard {
         self.is_changed = true;
         let (outcome, closed) = self.windows.observe(observation);
         Applied::Counted(outcome, self.put_out(closed))
+    }
+
+    /// Everything before this offset was read, though not all of it were records. Returns how many were not.
+    pub fn reach(&mut self, next_offset: i64) -> u64 {
+        let skipped = u64::try_from(next_offset - self.ledger.next_offset).unwrap_or(0);
+        if skipped > 0 {
+            self.ledger.skipped += skipped;
+            self.ledger.next_offset = next_offset;
+            self.is_changed = true;
+        }
+        skipped
     }
 
     /// Closes panes of silent sources. Only when the whole log was read: a backlog is not silence.
@@ -164,6 +184,7 @@ impl Shard {
     pub fn checkpoint(&mut self, now: EventTime, publish: bool) -> Checkpoint {
         let publish = publish && !self.outbox.is_empty();
         let saved = wire::write(checkpoint::Parts {
+            log: &self.log,
             terms: &self.terms,
             ledger: &self.ledger,
             sources: self.windows.sources(),
@@ -213,7 +234,7 @@ impl Shard {
         let released: Vec<_> = closed
             .into_iter()
             .map(|pane| {
-                let thresholds = self.terms.thresholds(pane.unit);
+                let thresholds = self.terms.thresholds(pane.people_unit());
                 release(pane, thresholds)
             })
             .collect();
@@ -242,6 +263,7 @@ mod tests {
         future_max: 60_000,
         drops_duplicates: false,
         weighting: crate::config::Weighting::People,
+        untracked: crate::config::Untracked::Count,
         sources_max: 10,
     };
     const CADENCE: Cadence = Cadence {
@@ -287,6 +309,34 @@ mod tests {
 
     fn saved(checkpoint: &Checkpoint) -> Saved {
         Saved::decode(&checkpoint.saved).unwrap()
+    }
+
+    #[test]
+    fn the_log_that_is_read_stays_in_the_state() {
+        let log = |byte| LogIdentity {
+            topic_id: Some([byte; 16]),
+            cluster: Some("a".into()),
+        };
+        let mut first = shard();
+        first.learn(&log(1));
+        let kept = saved(&first.checkpoint(EventTime(0), false));
+        assert_eq!(kept.log, log(1));
+        let start = Start::Resumed(Box::new(kept));
+        let mut next = Shard::begin(3, start, (SETTINGS, terms("m@1")), EventTime(0));
+        next.learn(&log(2));
+        assert_eq!(saved(&next.checkpoint(EventTime(0), false)).log, log(1));
+    }
+
+    #[test]
+    fn what_is_no_record_is_skipped_up_to_the_end_of_the_log() {
+        let mut shard = shard();
+        assert_eq!(shard.reach(5), 0);
+        assert_eq!(shard.reach(8), 3);
+        // Old news takes nothing back.
+        assert_eq!(shard.reach(7), 0);
+        assert_eq!((shard.next_offset(), shard.skipped()), (8, 3));
+        let saved = saved(&shard.checkpoint(EventTime(0), false));
+        assert!(saved.is_conserved() && saved.ledger.next_offset == 8);
     }
 
     #[test]

@@ -45,6 +45,7 @@ impl Terms {
         Settings {
             pane: self.pane,
             weighting: self.weighting,
+            untracked: self.rules.untracked,
             ..*settings
         }
     }
@@ -62,6 +63,7 @@ impl Terms {
             drops_duplicates: false,
             sources_max: 1,
             weighting: Weighting::People,
+            untracked: policy.rules().untracked,
         };
         Self::new(&facts.id, policy, (Categories::new(&[0], facts), &settings))
     }

@@ -14,6 +14,7 @@ pub(super) const SETTINGS: Settings = Settings {
     future_max: 60_000,
     drops_duplicates: false,
     weighting: crate::config::Weighting::People,
+    untracked: crate::config::Untracked::Count,
     sources_max: 100,
 };
 
@@ -171,6 +172,73 @@ fn weighted_by_dwell_every_crop_of_a_track_votes() {
     assert_eq!((panes[0].tracks, panes[0].votes), (1, 3));
     assert_eq!(panes[0].unit, Unit::Detections);
     assert_eq!(panes[0].tally.counts(Attribute::Gender), [1, 2]);
+}
+
+/// Closes one pane with so many crops a track, `None` without a track id, all of the gender 1.
+fn pane_of(crops: &[(Option<&str>, usize)], settings: Settings) -> ClosedPane {
+    let mut windows = PartitionWindows::new(0, settings);
+    let each = crops
+        .iter()
+        .flat_map(|&(track, n)| std::iter::repeat_n(track, n));
+    for (offset, track) in each.enumerate() {
+        let mut observation = face(offset as i64, 1_000, 1);
+        observation.track = track.map(|track| TrackId::of(track.as_bytes()));
+        windows.observe(observation);
+    }
+    windows.end().remove(0)
+}
+
+#[test]
+fn a_face_without_a_track_is_a_face_and_casts_no_vote_unless_asked_to() {
+    let ignore = Settings {
+        untracked: crate::config::Untracked::Ignore,
+        ..SETTINGS
+    };
+    let alone = pane_of(&[(None, 20)], ignore);
+    assert_eq!((alone.accounting.faces, alone.votes), (20, 0));
+    assert_eq!(
+        alone.tally.counts(Attribute::Gender),
+        [0, 0],
+        "estimated, nobody voted"
+    );
+    let mixed = [(None, 20), (Some("1"), 3), (Some("2"), 1)];
+    let pane = pane_of(&mixed, ignore);
+    assert_eq!(
+        (pane.accounting.faces, pane.votes, pane.unit),
+        (24, 2, Unit::Tracks)
+    );
+    assert_eq!(pane.tally.counts(Attribute::Gender), [0, 2]);
+    let counted = pane_of(&mixed, SETTINGS);
+    assert_eq!((counted.votes, counted.unit), (22, Unit::Detections));
+    assert_eq!(counted.people_unit(), Unit::Detections);
+}
+
+#[test]
+fn people_stand_behind_dwell_where_every_vote_has_a_track() {
+    let dwell = Settings {
+        weighting: crate::config::Weighting::Dwell,
+        ..SETTINGS
+    };
+    let tracked = pane_of(&[(Some("1"), 30), (Some("2"), 5)], dwell);
+    assert_eq!(tracked.tally.counts(Attribute::Gender), [0, 35]);
+    assert_eq!(tracked.people(Attribute::Gender), [0, 2]);
+    assert_eq!(
+        (tracked.unit, tracked.people_unit()),
+        (Unit::Detections, Unit::Tracks)
+    );
+    let mixed = pane_of(&[(Some("1"), 30), (None, 5)], dwell);
+    assert_eq!(mixed.people(Attribute::Gender), [0, 35]);
+    assert_eq!(mixed.people_unit(), Unit::Detections);
+    let ignore = Settings {
+        untracked: crate::config::Untracked::Ignore,
+        ..dwell
+    };
+    let ignored = pane_of(&[(Some("1"), 30), (None, 5)], ignore);
+    assert_eq!(
+        (ignored.votes, ignored.people(Attribute::Gender)),
+        (30, &[0, 1][..])
+    );
+    assert_eq!(ignored.people_unit(), Unit::Tracks);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub use track::Note;
 pub(crate) use track::Track;
 
 use crate::{
-    config::Weighting,
+    config::{Untracked, Weighting},
     decode::Reject,
     record::{EventId, EventTime, Position, SourceId, TrackId},
 };
@@ -61,6 +61,8 @@ pub struct Settings {
     pub sources_max: usize,
     /// What a vote is.
     pub weighting: Weighting,
+    /// What a face without a track id does.
+    pub untracked: Untracked,
 }
 
 impl Settings {

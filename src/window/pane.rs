@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{Accounting, Evidence, Note, Observation, Settings, Tally, track::Track};
 use crate::{
-    config::Weighting,
+    config::{Untracked, Weighting},
     decode::Reject,
-    record::{EventId, EventTime, SourceId, TrackId},
+    record::{Attribute, EventId, EventTime, SourceId, TrackId},
 };
 
 /// What a vote stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unit {
-    /// Every face had a track id: a vote is a person's track.
+    /// A vote is a person's track.
     Tracks,
     /// Faces voted for themselves: some had no track id, or votes are weighted by dwell. A person may have several.
     Detections,
@@ -69,6 +69,26 @@ pub struct ClosedPane {
     pub votes: u64,
     pub unit: Unit,
     pub tally: Tally,
+    /// One vote a track, where the tally holds other votes of tracks only.
+    pub people: Option<Tally>,
+}
+
+impl ClosedPane {
+    /// How many stand behind the votes for each category: what disclosure control judges. People as far as track ids
+    /// say who is the same, else detections ([`ClosedPane::people_unit`]).
+    pub fn people(&self, attribute: Attribute) -> &[u64] {
+        self.people
+            .as_ref()
+            .unwrap_or(&self.tally)
+            .counts(attribute)
+    }
+
+    pub fn people_unit(&self) -> Unit {
+        match self.people {
+            Some(_) => Unit::Tracks,
+            None => self.unit,
+        }
+    }
 }
 
 /// Which pane of which source it is, and what ended it.
@@ -87,6 +107,8 @@ pub(crate) struct OpenPane {
     /// The votes of faces that vote for themselves.
     pub(crate) faces: Tally,
     pub(crate) faces_voted: u64,
+    /// Those of them that have no track id.
+    pub(crate) untracked_voted: u64,
     pub(crate) tracks: HashMap<TrackId, Track>,
     /// When its last face was received, by the wall clock; while it has none, its first record.
     pub(crate) touched: EventTime,
@@ -118,17 +140,23 @@ impl OpenPane {
     pub(super) fn face(
         &mut self,
         (observation, evidence): (&Observation, &Evidence),
-        weighting: Weighting,
+        settings: &Settings,
     ) -> Option<Note> {
         self.touch(observation, true);
         self.accounting.faces += 1;
-        let of_track = weighting == Weighting::People && observation.track.is_some();
-        if !of_track {
+        let votes = match observation.track {
+            Some(_) => settings.weighting == Weighting::Dwell,
+            None => settings.untracked == Untracked::Count,
+        };
+        if votes {
             self.faces_voted += 1;
+            self.untracked_voted += u64::from(observation.track.is_none());
             self.faces.vote(evidence);
+        } else {
+            self.faces.know(evidence);
         }
         let track = self.tracks.entry(observation.track?).or_default();
-        track.face(observation.time, of_track.then_some(evidence))
+        track.face(observation.time, evidence)
     }
 
     pub(super) fn late(&mut self, observation: &Observation) {
@@ -157,11 +185,18 @@ impl OpenPane {
         let mut tally = self.faces;
         let tracks = self.tracks.len() as u64;
         let mut votes = self.faces_voted;
+        let mut people = None;
         if settings.weighting == Weighting::People {
             votes += tracks;
             for track in self.tracks.values() {
                 tally.vote_track(&track.evidence);
             }
+        } else if self.untracked_voted == 0 {
+            let mut once = Tally::default();
+            for track in self.tracks.values() {
+                once.vote_track(&track.evidence);
+            }
+            people = Some(once);
         }
         ClosedPane {
             source: name.source,
@@ -178,6 +213,7 @@ impl OpenPane {
                 Unit::Detections
             },
             tally,
+            people,
         }
     }
 }

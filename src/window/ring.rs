@@ -287,6 +287,7 @@ pub(super) mod tests {
             votes,
             unit: Unit::Tracks,
             tally,
+            people: None,
         };
         release(
             closed,

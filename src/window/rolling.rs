@@ -11,9 +11,6 @@ use crate::{
     record::{Attribute, EventTime, SourceId},
 };
 
-/// Where the sources go that have no series of their own.
-const OTHER: &str = "__other__";
-
 /// The rolling views of all sources.
 #[derive(Debug)]
 pub struct Rolling {
@@ -184,7 +181,7 @@ impl Rolling {
             self.own.insert(source.clone());
             source.clone()
         } else {
-            SourceId::new(OTHER)
+            SourceId::new(SourceId::OTHER)
         }
     }
 }
@@ -226,7 +223,7 @@ mod tests {
         let mut rolling = Rolling::new(&[Span::seconds(120)], 1);
         let (cam, other) = (SourceId::new("cam"), SourceId::new("other"));
         rolling.add(pane(0, 20, 10), EventTime(60_000));
-        assert_eq!(rolling.series(&other).as_str(), OTHER);
+        assert_eq!(rolling.series(&other).as_str(), SourceId::OTHER);
         assert_eq!(rolling.expire(EventTime(179_999)), []);
         assert_eq!(rolling.expire(EventTime(180_000)), [cam]);
         let emptied = rolling.changed().remove(0);

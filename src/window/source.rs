@@ -137,7 +137,7 @@ impl SourceWindows {
             pane.late(observation);
             return (Outcome::Late, None);
         }
-        let note = pane.face((observation, evidence), settings.weighting);
+        let note = pane.face((observation, evidence), settings);
         if observation.time >= self.newest {
             self.newest = observation.time;
             self.heard = observation.received;

@@ -87,6 +87,13 @@ impl Tally {
         }
     }
 
+    /// A face that casts no vote: it says which attributes are estimated, and how many categories they have.
+    pub fn know(&mut self, face: &Evidence) {
+        for attribute in Attribute::ALL {
+            self.count(attribute, (None, face.weights(attribute).len()));
+        }
+    }
+
     /// The one vote of a track: for the category that its crops together make most likely (their probabilities multiplied,
     /// which no damping would change), and spread over the cells of its crops.
     ///

@@ -40,10 +40,8 @@ pub(crate) struct Track {
 
 impl Track {
     /// Takes in one face more, and says once where the limits are passed.
-    pub(super) fn face(&mut self, time: EventTime, evidence: Option<&Evidence>) -> Option<Note> {
-        if let Some(evidence) = evidence {
-            self.evidence.add(evidence);
-        }
+    pub(super) fn face(&mut self, time: EventTime, evidence: &Evidence) -> Option<Note> {
+        self.evidence.add(evidence);
         self.faces = self.faces.saturating_add(1);
         if self.instant != time {
             (self.instant, self.at_instant) = (time, 0);
@@ -72,7 +70,7 @@ mod tests {
         let mut track = Track::default();
         times
             .into_iter()
-            .filter_map(|time| track.face(EventTime(time), None))
+            .filter_map(|time| track.face(EventTime(time), &Evidence::default()))
             .collect()
     }
 

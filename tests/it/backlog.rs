@@ -30,7 +30,7 @@ fn a_source_behind_another_one_s_backlog_is_not_called_silent() {
     topic.send([face("cafe", Some(&time))]);
     service.await_metric("demograph_records_total", 1.0, 60);
     let lobby = face("lobby", None);
-    topic.send((0..BACKLOG).map(|_| lobby.clone()));
+    topic.send((0..BACKLOG).map(|_| &lobby));
     topic.send((0..BEHIND).map(|_| face("cafe", Some(&time))));
     let all = (1 + BACKLOG + BEHIND) as f64;
     service.await_metric("demograph_records_total", all, 120);

@@ -47,7 +47,7 @@ fn while_the_store_is_away_the_service_waits_in_the_same_memory_and_then_catches
     service.await_metric("demograph_store_errors_total", 2.0, 60);
     let before = service.process.resident_kib();
     let crop = face();
-    topic.send((0..CROPS).map(|_| crop.clone()));
+    topic.send((0..CROPS).map(|_| &crop));
     service.await_metric("demograph_store_errors_total", 12.0, 60);
     let text = service.metrics();
     assert_eq!(metric(&text, "demograph_assigned_partitions"), 1.0);

@@ -135,7 +135,7 @@ fn no_byte_of_a_face_and_no_track_id_leaves_the_service() {
     let events = events();
     the_search_finds_what_goes_in(&events);
     let sent = events.len() as f64;
-    topic.send(events.clone());
+    topic.send(&events);
     service.await_metric("demograph_files_written_total", 1.0, 60);
     // Again, so that the last checkpoint holds open panes with their tracks.
     topic.send(events);

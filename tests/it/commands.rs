@@ -104,7 +104,7 @@ fn check_says_so_when_no_broker_answers() {
     assert_eq!(said.code, Some(4), "{}{}", said.stdout, said.stderr);
     assert!(
         said.stdout
-            .contains("FAULT  kafka: kafka: no broker answers"),
+            .contains("FAULT  kafka: no broker can be reached"),
         "{}",
         said.stdout
     );

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use demograph::kafka::Event;
 use serde_json::Value;
 
-use super::world::{Broker, Finished, Process, Service, composites, demograph, duckdb};
+use super::world::{Broker, Finished, Process, Service, composites, demograph, duckdb, repository};
 
 const TABLES: [&str; 3] = ["demographics", "windows", "cells"];
 const DATES: [&str; 2] = ["2001-01-01", "2020-01-01"];
@@ -43,7 +43,10 @@ fn crops() -> Vec<Event> {
             let time = format!("{date}T12:00:{second:02}Z");
             events.push(Event {
                 key: format!("cam-{}", n % CAMERAS),
-                headers: vec![("ce_time".into(), time.into_bytes())],
+                headers: vec![
+                    ("ce_time".into(), time.into_bytes()),
+                    ("ce_trackid".into(), second.to_string().into_bytes()),
+                ],
                 payload: std::fs::read(&images[n % images.len()]).unwrap(),
             });
         }
@@ -55,6 +58,18 @@ fn compact(config: &Path, arguments: &[&str]) -> Finished {
     let mut compact = demograph(&["compact", "--config"]);
     compact.arg(config).args(arguments);
     Process::start("demograph compact", compact).finish(60)
+}
+
+/// Everything that `demograph estimate` says of the tables, and what it warns of.
+fn estimate(out: &Path) -> Finished {
+    let mut estimate = demograph(&["estimate", "--by", "all", "--format", "csv", "--tables"]);
+    let said = Process::start("demograph estimate", {
+        estimate.arg(out);
+        estimate
+    })
+    .finish(60);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    said
 }
 
 #[test]
@@ -81,8 +96,17 @@ fn a_day_becomes_one_file_with_the_same_rows_once_and_old_days_go() {
     assert!(tried.stdout.contains("to be merged"), "{}", tried.stdout);
     assert!(!daily.exists());
 
+    let estimated = estimate(&out).stdout;
+    let votes = format!(",{},", CAMERAS * CROPS * DATES.len());
+    assert!(estimated.contains(&votes), "{estimated}");
+
     let done = compact(&config, &[]);
     assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert_eq!(
+        estimate(&out).stdout,
+        estimated,
+        "daily files beside the small ones"
+    );
     assert_eq!(done.stdout.matches("merged").count(), 6, "{}", done.stdout);
     for table in TABLES {
         for date in DATES {
@@ -107,8 +131,10 @@ fn a_day_becomes_one_file_with_the_same_rows_once_and_old_days_go() {
         again.stdout
     );
 
+    queries_of_the_documents_count_each_row_once(&out);
+    copies_are_named_and_count_once(&config, &out, &estimated);
     late_files_are_an_error(&config, &out);
-    what_is_compacted_or_too_old_goes(&config, &text, &out);
+    what_is_compacted_or_too_old_goes(&config, &text, &out, &estimated);
 }
 
 fn is_sorted_and_says_what_went_in(out: &Path) {
@@ -134,15 +160,85 @@ fn is_sorted_and_says_what_went_in(out: &Path) {
     assert!(fact("demograph.model").starts_with("utkface-small@"));
 }
 
+/// The first query in a document, on these tables.
+fn documented(document: &str, out: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(repository(document)).unwrap();
+    let query = text.split("```sql").nth(1).unwrap();
+    let query = query.split("```").next().unwrap();
+    duckdb(&query.replace("'out/", &format!("'{}/", out.display())))
+}
+
+fn queries_of_the_documents_count_each_row_once(out: &Path) {
+    let sources = documented("schemas/README.md", out);
+    assert_eq!(sources.len(), CAMERAS);
+    let each = CROPS * DATES.len();
+    assert!(
+        sources.iter().all(|row| row["faces"] == each),
+        "{sources:?}"
+    );
+    documented("README.md", out);
+}
+
+/// A copy of a file that is in the daily file, of one that is not, and one in the folder of another date.
+fn copies_are_named_and_count_once(config: &Path, out: &Path, estimated: &str) {
+    let date = out.join("cells/date=2020-01-01");
+    let daily = out.join("daily/cells/date=2020-01-01/cells-2020-01-01.parquet");
+    let (first, copy) = (
+        files(date.clone())[0].clone(),
+        date.join("part-copy.parquet"),
+    );
+    std::fs::copy(&first, &copy).unwrap();
+    let aside = out.join("aside.parquet");
+    for of in ["daily/cells/", "cells/date=2020-01-01/part-"] {
+        let refused = compact(config, &[]);
+        assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+        assert!(
+            refused.stderr.contains("is a copy of"),
+            "{}",
+            refused.stderr
+        );
+        let said = estimate(out);
+        assert_eq!(said.stdout, estimated);
+        assert!(said.stderr.contains("is a copy"), "{}", said.stderr);
+        assert!(said.stderr.contains(of), "{of}: {}", said.stderr);
+        // Once more without the daily file.
+        if daily.exists() {
+            std::fs::rename(&daily, &aside).unwrap();
+        }
+    }
+    std::fs::rename(&aside, &daily).unwrap();
+    let moved = out.join("cells/date=2001-01-01/part-moved.parquet");
+    std::fs::rename(&copy, &moved).unwrap();
+    let mut command = demograph(&["estimate", "--tables"]);
+    let said = Process::start("demograph estimate", {
+        command.arg(out);
+        command
+    })
+    .finish(60);
+    assert_eq!(said.code, Some(1), "{}", said.stdout);
+    assert!(
+        said.stderr
+            .contains("part-moved.parquet holds a window of 2020-01-01"),
+        "{}",
+        said.stderr
+    );
+    std::fs::remove_file(moved).unwrap();
+}
+
+/// A small file that came after the daily file was made, as after a long stop. What the message says to do mends it.
 fn late_files_are_an_error(config: &Path, out: &Path) {
-    let date = out.join("windows/date=2020-01-01");
-    let late = date.join("part-late.parquet");
-    std::fs::copy(&files(date)[0], &late).unwrap();
+    let late = files(out.join("windows/date=2020-01-01"))[0].clone();
+    let daily = out.join("daily/windows/date=2020-01-01/windows-2020-01-01.parquet");
+    let aside = out.join("aside.parquet");
+    std::fs::rename(&late, &aside).unwrap();
+    std::fs::remove_file(&daily).unwrap();
+    assert_eq!(compact(config, &[]).code, Some(0));
+    std::fs::rename(&aside, &late).unwrap();
     let refused = compact(config, &[]);
     assert_eq!(refused.code, Some(1), "{}", refused.stdout);
     for expected in [
         "windows, 2020-01-01: 1 of",
-        "part-late.parquet",
+        late.file_name().unwrap().to_str().unwrap(),
         "delete daily/windows/date=2020-01-01/",
     ] {
         assert!(
@@ -151,15 +247,28 @@ fn late_files_are_an_error(config: &Path, out: &Path) {
             refused.stderr
         );
     }
-    std::fs::remove_file(late).unwrap();
+    std::fs::remove_file(daily).unwrap();
+    assert_eq!(compact(config, &[]).code, Some(0));
 }
 
-fn what_is_compacted_or_too_old_goes(config: &Path, text: &str, out: &Path) {
+fn what_is_compacted_or_too_old_goes(config: &Path, text: &str, out: &Path, estimated: &str) {
     let before = sums(&out.join("daily"), "windows", "2020-01-01");
     let deleted = compact(config, &["--delete-compacted"]);
     assert_eq!(deleted.code, Some(0), "{}", deleted.stderr);
     assert!(files(out.join("windows/date=2020-01-01")).is_empty());
+    assert!(files(out.join("cells/date=2020-01-01")).is_empty());
+    assert_eq!(estimate(out).stdout, estimated, "daily files alone");
     assert_eq!(sums(&out.join("daily"), "windows", "2020-01-01"), before);
+
+    let mut verify = demograph(&["state", "verify", "--config"]);
+    verify.arg(config);
+    let verified = Process::start("demograph state verify", verify).finish(60);
+    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+    assert!(
+        verified.stdout.contains("found in the tables"),
+        "{}",
+        verified.stdout
+    );
 
     // Between the two dates for as long as this may be run.
     let kept = text.replace("cells = true", "keep = \"9000d\"\ncells = true");

@@ -2,7 +2,7 @@
 
 use demograph::kafka::Event;
 
-use super::world::{Broker, Finished, Service, Topic, duckdb, metric};
+use super::world::{Broker, Finished, Process, Service, Topic, demograph, duckdb, launch, metric};
 
 fn send(topic: &Topic, records: usize) {
     topic.send((0..records).map(|_| Event {
@@ -67,4 +67,55 @@ fn a_topic_that_was_made_anew_is_not_taken_for_the_old_one() {
         "{}",
         said.stderr
     );
+}
+
+#[test]
+fn a_topic_that_is_made_anew_while_it_is_read_stops_the_program() {
+    let topic = Broker::shared().topic("made-anew-running", 1);
+    let folder = tempfile::tempdir().unwrap();
+    let config = Service::config(&topic, folder.path(), "[[source]]\nid = \"cam\"\n");
+    let mut service = Service::start(&config);
+    service.await_ready();
+    send(&topic, 10);
+    service.await_metric("demograph_records_total", 10.0, 60);
+    topic.make_anew(1);
+    // More than before: the next offset exists in the new one, too.
+    send(&topic, 30);
+    let said = service.process.finish(60);
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    // And so it stays, however often a supervisor tries.
+    let again = (0..4).map(|_| launch(&config, &[]).process.finish(60));
+    for said in std::iter::once(said).chain(again) {
+        assert_eq!(said.code, Some(1), "{}", said.stderr);
+        assert!(
+            said.stderr.contains("demograph state reset"),
+            "{}",
+            said.stderr
+        );
+    }
+    reset(&config);
+    let mut service = Service::start(&config);
+    service.await_metric("demograph_records_total", 30.0, 60);
+    let records = metric(&service.metrics(), "demograph_records_total");
+    service.stop();
+    assert_eq!(records, 30.0);
+}
+
+/// `demograph state reset` of partition 0 to its beginning.
+fn reset(config: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("demograph.toml");
+    std::fs::write(&file, config).unwrap();
+    let mut reset = demograph(&[
+        "state",
+        "reset",
+        "--partition",
+        "0",
+        "--offset",
+        "0",
+        "--yes",
+    ]);
+    reset.arg("--config").arg(&file);
+    let said = Process::start("demograph state reset", reset).finish(60);
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
 }

@@ -51,9 +51,10 @@ fn malformed_payloads_are_counted_by_reason_and_the_stream_goes_on_in_the_same_m
     let folder = tempfile::tempdir().unwrap();
     let mut service = Service::start(&Service::config(&topic, folder.path(), SOURCES));
     let (events, reasons) = corpus();
+    let crop = valid_crop();
     let send = |rounds: usize| {
         for _ in 0..rounds {
-            topic.send(events.iter().cloned().chain([valid_crop()]));
+            topic.send(events.iter().chain([&crop]));
         }
     };
     let per_round = (events.len() + 1) as f64;

@@ -50,7 +50,15 @@ fn metrics_pass_promtool_and_a_real_prometheus_gets_what_was_published() {
     );
     let mut prometheus = Prometheus::scrape(&service.url);
     let two_sources = [
-        "--source", "lobby", "--source", "cafe", "--count", "600", "--rate", "100",
+        "--source",
+        "lobby",
+        "--source",
+        "cafe",
+        "--count",
+        "600",
+        "--rate",
+        "100",
+        "--one-crop-a-person",
     ];
     let crops = repository("tests/data/composites");
     let published = publish(&topic, &crops, &two_sources).finish(60);

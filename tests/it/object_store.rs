@@ -43,7 +43,11 @@ aws_access_key_id = \"name\"
 aws_secret_access_key = {{ env = \"S3_SECRET\" }}
 "
     );
-    let config = Service::config(&topic, Path::new("s3://tables/site-a"), &options);
+    let config = Service::config(
+        &topic,
+        Path::new("s3://tables/zählung süd/site-a"),
+        &options,
+    );
     let mut service = Service::start_with(&config, &[("S3_SECRET", "word")]);
     let crops = composites().into_iter().take(CROPS);
     let crops = crops.map(|file| (file, "lobby".to_owned(), String::new()));
@@ -53,7 +57,7 @@ aws_secret_access_key = {{ env = \"S3_SECRET\" }}
     service.stop();
 
     let totals = pyarrow_totals(&format!(
-        "s3://name:word@tables/site-a/windows?scheme=http&endpoint_override={address}"
+        "s3://name:word@tables/z%C3%A4hlung%20s%C3%BCd/site-a/windows?scheme=http&endpoint_override={address}"
     ));
     let records = |key: &str| totals[0][key].as_u64().unwrap();
     assert_eq!(totals.len(), 1, "{totals:?}");

@@ -81,6 +81,35 @@ fn partitions_that_are_added_while_it_runs_are_read_from_their_beginning() {
     assert_eq!(records(&out), 300);
 }
 
+#[test]
+fn a_group_that_began_with_the_latest_reads_a_partition_that_is_added_later_from_its_beginning() {
+    let topic = Broker::shared().topic("latest", 1);
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let config =
+        Service::config(&topic, &out, &sources()).replace("[model]", "start = \"latest\"\n[model]");
+    let send = |count: usize| {
+        topic.send((0..count).map(|n| Event {
+            key: format!("cam-{}", n % 8),
+            ..Event::default()
+        }));
+    };
+    // Before the first start: not meant.
+    send(5);
+    let mut service = Service::start(&config);
+    service.await_ready();
+    send(12);
+    service.await_metric("demograph_records_total", 12.0, 60);
+    service.stop();
+    // While nobody looks, a partition is added, and filled.
+    topic.grow(3);
+    send(24);
+    let mut service = Service::start(&config);
+    service.await_metric("demograph_records_total", 24.0, 60);
+    service.stop();
+    assert_eq!(records(&out), 36);
+}
+
 /// One instance, then two, then the other one; `protocol` says how partitions move.
 fn join_and_leave(purpose: &str, protocol: &str) {
     let topic = Broker::shared().topic(purpose, 4);

@@ -32,6 +32,7 @@ const SETTINGS: Settings = Settings {
     drops_duplicates: false,
     sources_max: 50,
     weighting: demograph::config::Weighting::People,
+    untracked: demograph::config::Untracked::Count,
 };
 /// The most actions before the calm.
 const ACTIONS: usize = 1_500;

@@ -139,15 +139,17 @@ impl Job<'_> {
                 Ok(())
             })
             .collect();
-        let mut estimates = model.estimate(&crops)?.into_iter();
+        let mut answers = model.estimate(&crops)?.into_iter();
         let before = clocks::thread_cpu();
         for (row, decoded) in rows.zip(decoded) {
             let outcome = match decoded {
                 Err(reason) => Err(reason),
                 Ok(()) => {
-                    let estimate = estimates.next();
-                    let estimate = estimate.context("the model gives one estimate a crop")?;
-                    Ok(self.reading.answer(&estimate))
+                    let answer = answers.next();
+                    let answer = answer.context("the model gives one answer a crop")?;
+                    answer
+                        .map(|estimate| self.reading.answer(&estimate))
+                        .map_err(|_no_answer| Reject::NoAnswer.name())
                 }
             };
             done.outcomes.push((row, outcome));

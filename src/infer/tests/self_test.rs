@@ -206,7 +206,7 @@ fn ages_come_with_the_interval_that_the_manifest_describes() {
         .into_iter()
         .find(|(_, labels)| labels[0] == "35-44")
         .unwrap();
-    let age = model.estimate(&[crop]).unwrap()[0].age.clone().unwrap();
+    let age = answers(&mut model, &[crop])[0].age.clone().unwrap();
     let (low, high) = interval.of(&age);
     assert!(
         0.0 < low && low < age.mean() && age.mean() < high,
@@ -254,7 +254,7 @@ fn faults_of_variants_and_self_tests_name_the_field_and_the_fix() {
         (
             "probabilities = [0.993181, 0.006819]",
             "probabilities = [0.993181]",
-            "self_test[0].expected.probabilities = 1 numbers: the head gives 2 numbers",
+            "self_test[0].expected.probabilities = 1 numbers: the heads of this output need 2 numbers",
         ),
         (
             "image = \"self-test/3.png\"",

@@ -24,9 +24,11 @@ fn provenance() -> Provenance {
 }
 
 fn pane(source: &str, cells: Cells) -> ReleasedPane {
-    let mut accounting = Accounting::default();
-    accounting.faces = 20;
-    accounting.late = 1;
+    let mut accounting = Accounting {
+        faces: 20,
+        late: 1,
+        ..Default::default()
+    };
     accounting.reject(crate::decode::Reject::Truncated);
     accounting.cover(Position {
         partition: 1,

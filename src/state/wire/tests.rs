@@ -2,7 +2,7 @@
 
 use super::super::{Header, Saved, checkpoint};
 use crate::{
-    config::UnknownSources,
+    config::{UnknownSources, Untracked},
     decode::Reject,
     record::{Attribute, EventTime, SourceId},
     window::ClosedBy,
@@ -28,6 +28,8 @@ fn is_what_was_recorded((header, saved): &(Header, Saved)) {
     assert!(terms.policy.starts_with("recorded@"));
     assert_eq!((terms.rules.k_total, terms.rules.k_cell), (3, 2));
     assert_eq!(terms.rules.unknown_sources, UnknownSources::Deny);
+    // As version 1 did, which had no such key.
+    assert_eq!(terms.rules.untracked, Untracked::Count);
     assert_eq!(terms.categories.labels(Attribute::Age), ["0-17", "18+"]);
     assert_eq!(
         (saved.ledger.first_offset, saved.ledger.next_offset),

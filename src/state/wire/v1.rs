@@ -118,6 +118,7 @@ impl From<Saved> for v2::Saved<'static> {
     fn from(saved: Saved) -> Self {
         let sources = saved.sources.into_iter();
         Self {
+            log: v2::Log::default(),
             terms: saved.terms.into(),
             ledger: saved.ledger,
             sources: sources.map(|(id, source)| (id, source.into())).collect(),
@@ -139,6 +140,7 @@ impl From<Terms> for v2::Terms<'static> {
             "unknown_sources": unknown_sources,
             "k_total": rules.k_total,
             "k_cell": rules.k_cell,
+            "untracked": "count",
             "detections_factor": rules.detections_factor,
             "minors_detail": rules.minors_detail,
         });
@@ -175,6 +177,8 @@ impl From<Pane> for v2::Pane<'static> {
             accounting: pane.accounting.into(),
             faces: Cow::Owned(pane.faces),
             faces_voted: pane.faces_voted,
+            // Judged as detections, as they were.
+            untracked_voted: pane.faces_voted,
             tracks: Cow::Owned(pane.tracks),
             touched: pane.touched,
             ids: Cow::default(),

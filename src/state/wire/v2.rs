@@ -23,11 +23,18 @@ use crate::{
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Saved<'a> {
+    pub log: Log<'a>,
     pub terms: Terms<'a>,
     pub ledger: Ledger,
     pub sources: Vec<(SourceId, Source<'a>)>,
     pub outbox: Vec<Released<'a>>,
     pub publish: bool,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Log<'a> {
+    pub topic_id: Option<[u8; 16]>,
+    pub cluster: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -62,6 +69,7 @@ pub(super) struct Pane<'a> {
     pub accounting: Accounting<'a>,
     pub faces: Cow<'a, Tally>,
     pub faces_voted: u64,
+    pub untracked_voted: u64,
     pub tracks: Cow<'a, HashMap<TrackId, Track>>,
     pub touched: EventTime,
     pub ids: Cow<'a, HashSet<EventId>>,
@@ -95,6 +103,7 @@ impl<'a> From<Parts<'a>> for Saved<'a> {
     fn from(parts: Parts<'a>) -> Self {
         let sources = parts.sources.0.iter();
         Self {
+            log: parts.log.into(),
             terms: parts.terms.into(),
             ledger: (*parts.ledger).into(),
             sources: sources
@@ -114,12 +123,31 @@ impl TryFrom<Saved<'_>> for checkpoint::Saved {
         let sources = sources.map(|(id, source)| Ok((id, source.try_into()?)));
         let outbox = saved.outbox.into_iter().map(TryInto::try_into);
         Ok(Self {
+            log: saved.log.into(),
             terms: saved.terms.try_into()?,
             ledger: saved.ledger.into(),
             sources: window::Sources(sources.collect::<Result<_, Unknown>>()?),
             outbox: outbox.collect::<Result<_, Unknown>>()?,
             publish: saved.publish,
         })
+    }
+}
+
+impl<'a> From<&'a state::LogIdentity> for Log<'a> {
+    fn from(log: &'a state::LogIdentity) -> Self {
+        Self {
+            topic_id: log.topic_id,
+            cluster: log.cluster.as_deref().map(Cow::Borrowed),
+        }
+    }
+}
+
+impl From<Log<'_>> for state::LogIdentity {
+    fn from(log: Log<'_>) -> Self {
+        Self {
+            topic_id: log.topic_id,
+            cluster: log.cluster.map(Cow::into_owned),
+        }
     }
 }
 
@@ -215,6 +243,7 @@ impl<'a> From<&'a OpenPane> for Pane<'a> {
             accounting: (&pane.accounting).into(),
             faces: Cow::Borrowed(&pane.faces),
             faces_voted: pane.faces_voted,
+            untracked_voted: pane.untracked_voted,
             tracks: Cow::Borrowed(&pane.tracks),
             touched: pane.touched,
             ids: Cow::Borrowed(&pane.ids),
@@ -230,6 +259,7 @@ impl TryFrom<Pane<'_>> for OpenPane {
             accounting: pane.accounting.try_into()?,
             faces: pane.faces.into_owned(),
             faces_voted: pane.faces_voted,
+            untracked_voted: pane.untracked_voted,
             tracks: pane.tracks.into_owned(),
             touched: pane.touched,
             ids: pane.ids.into_owned(),

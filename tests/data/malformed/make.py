@@ -17,6 +17,7 @@ from PIL import Image
 HERE = Path(__file__).parent
 TYPE = "org.demograph.face-crop.v1"
 STRUCTURED = {"content-type": "application/cloudevents+json"}
+BATCH = {"content-type": "application/cloudevents-batch+json"}
 entries: list[dict] = []
 
 
@@ -88,23 +89,39 @@ def images() -> None:
 
 def envelopes() -> None:
     add("video.bin", JPEG, "unknown_content_type", {"content-type": "video/mp4"})
-    add("octets.bin", JPEG, "unknown_content_type", {"content-type": "application/octet-stream"})
+    add("octets.bin", b"some octets", "not_an_image", {"content-type": "application/octet-stream"})
     add("avro.bin", JPEG, "unknown_content_type", {"content-type": "application/avro"})
+    add("batch.json", b"[" + event() + b"]", "unknown_content_type", BATCH)
+    add("json_as_json.json", b'{"image": null}', "unknown_content_type", {"content-type": "application/json"})
+    add("confluent_frame.bin", b"\x00\x00\x00\x00\x05" + JPEG, "not_an_image")
+    add("event_without_data.json", b'{"specversion": "1.0", "source": "cam"}', "malformed_event")
     add("spec_0_3.jpg", JPEG, "unsupported_version", {"ce_specversion": "0.3"})
     add("type_v2.jpg", JPEG, "unsupported_version", {"ce_type": "org.demograph.face-crop.v2"})
     add("other_type.jpg", JPEG, "unknown_type", {"ce_type": "com.example.order.created"})
     add("bad_time.jpg", JPEG, "invalid_time", {"ce_time": "yesterday"})
     add("time_without_zone.jpg", JPEG, "invalid_time", {"ce_time": "2026-01-01T00:00:00"})
+    add("epoch_time.jpg", JPEG, "invalid_time", {"ce_time": "1772357412250"})
+    add("empty_time.jpg", JPEG, "invalid_time", {"ce-time": ""})
+    add("two_times.jpg", JPEG, "malformed_event", {"ce_time": "2026-01-01T00:00:00Z", "ce-time": "2026-01-01T01:00:00Z"})
+    add("track_of_bytes.jpg", JPEG, "malformed_event", {"ce_trackid": "\u0000\u0000\u0000\u0007"})
     add("future.jpg", JPEG, "future_time", {"ce_time": "2999-01-01T00:00:00Z"})
     add("stranger.jpg", JPEG, "unknown_source", {"ce_source": "stranger"})
     add("long_source.jpg", JPEG, "malformed_event", {"ce_source": "s" * 300})
     add("control_source.jpg", JPEG, "malformed_event", {"ce_source": "cam\n2"})
+    add("reserved_source.jpg", JPEG, "malformed_event", {"ce_source": "__unknown__"})
+    add("empty_source.jpg", JPEG, "no_source", {"ce-source": ""})
     add("not_json.json", b"{", "malformed_event", STRUCTURED)
     add("json_array.json", b"[1, 2]", "malformed_event", STRUCTURED)
     add("empty_structured.json", b"", "empty", STRUCTURED)
     add("no_data.json", event(data_base64=None), "malformed_event", STRUCTURED)
     add("bad_base64.json", event(data_base64="###"), "malformed_event", STRUCTURED)
     add("source_is_a_number.json", event(source=7), "malformed_event", STRUCTURED)
+    add("time_is_a_number.json", event(time=1772357412250), "invalid_time", STRUCTURED)
+    add("track_is_a_fraction.json", event(trackid=7.5), "malformed_event", STRUCTURED)
+    add("track_is_nan.json", event(trackid=float("nan")), "malformed_event", STRUCTURED)
+    add("data_is_not_base64.json", event(data_base64=None, data="text"), "malformed_event", STRUCTURED)
+    add("data_url.json", event(data_base64="data:image/jpeg;base64," + base64.b64encode(JPEG).decode()),
+        "malformed_event", STRUCTURED)
     add("empty_data.json", event(data_base64=""), "empty", STRUCTURED)
     add("structured_v9.json", event(type="org.demograph.face-crop.v9"), "unsupported_version", STRUCTURED)
     add("structured_pdf.json", event(datacontenttype="application/pdf"), "unknown_content_type", STRUCTURED)

@@ -126,7 +126,7 @@ fn record(rng: &mut StdRng, position: Position, now: i64) -> Record {
         80..97 => rng.random_range(3_000..14_000),
         _ => rng.random_range(20_000..90_000),
     };
-    headers.push(("ce_time".to_owned(), rfc3339(now - delay)));
+    headers.push(("ce_time".to_owned(), Some(rfc3339(now - delay))));
     let mut key = format!("cam-{source}");
     let mut payload = picture(rng.random());
     let mut timestamp = now;
@@ -134,10 +134,10 @@ fn record(rng: &mut StdRng, position: Position, now: i64) -> Record {
         0 => payload.truncate(payload.len() / 2),
         1 => payload.clear(),
         2 => key = "stranger".into(),
-        3 => headers[0].1 = b"soon".to_vec(),
+        3 => headers[0].1 = Some(b"soon".to_vec()),
         // Clocks that are wrong: of a camera, and of a producer whose camera states no time.
-        4 => headers[0].1 = rfc3339(now + rng.random_range(61_000..3_000_000)),
-        5 => headers[0].1 = rfc3339(now - rng.random_range(600_001..900_000)),
+        4 => headers[0].1 = Some(rfc3339(now + rng.random_range(61_000..3_000_000))),
+        5 => headers[0].1 = Some(rfc3339(now - rng.random_range(600_001..900_000))),
         6 | 7 => {
             headers.clear();
             timestamp = [5, now + 80_000, 4_070_908_800_000][rng.random_range(0..3)];
@@ -177,8 +177,8 @@ fn observe(
 ) -> Observation {
     let decoded = decode::decode(record, &LIMITS, policy);
     let outcome: Result<Evidence, Reject> = decoded.crop.map(|crop| {
-        let estimates = model.estimate(&[crop]).unwrap();
-        categories.evidence(&estimates[0])
+        let answers = model.estimate(&[crop]).unwrap();
+        categories.evidence(answers[0].as_ref().unwrap())
     });
     Observation {
         position: decoded.position,

@@ -1,6 +1,7 @@
 //! Apache Kafka, one broker for the whole test binary; each test has a topic of its own.
 
 use std::{
+    borrow::Borrow,
     collections::{BTreeMap, BTreeSet},
     fs,
     net::{TcpListener, TcpStream},
@@ -99,6 +100,17 @@ impl Broker {
         self.process = Self::launch(&self.properties);
     }
 
+    /// Allows a principal an operation on `["--topic", NAME]` or `["--group", NAME]`, as Kafka's own tool does.
+    pub fn allow(&self, (principal, operation): (&str, &str), what: [&str; 2]) {
+        let mut tool = java("org.apache.kafka.tools.AclCommand");
+        tool.args(["--bootstrap-server", &self.address, "--add"])
+            .args(["--allow-principal", principal])
+            .args(["--operation", operation])
+            .args(what);
+        let said = Process::start("kafka-acls", tool).finish(60);
+        assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    }
+
     /// Creates a topic with a name of its own.
     pub fn topic(&self, purpose: &str, partitions: i32) -> Topic {
         static TOPICS: AtomicUsize = AtomicUsize::new(0);
@@ -128,11 +140,11 @@ impl Topic {
     }
 
     /// Sends events as they are, and waits until the broker has them all.
-    pub fn send(&self, events: impl IntoIterator<Item = Event>) {
+    pub fn send(&self, events: impl IntoIterator<Item = impl Borrow<Event>>) {
         let producer = Producer::connect(&self.client()).unwrap();
         let mut sent = 0;
         for event in events {
-            producer.send(&event).unwrap();
+            producer.send(event.borrow()).unwrap();
             sent += 1;
         }
         producer.flush(std::time::Duration::from_secs(30)).unwrap();

@@ -10,7 +10,11 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Duration,
 };
+
+/// How long a late answer takes.
+const LATE: Duration = Duration::from_secs(4);
 
 /// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +28,8 @@ pub enum Fault {
     LostAnswer,
     /// Neither done nor answered, until the client gives up.
     Stall,
+    /// Done, and answered after a while.
+    Late,
 }
 
 /// A running proxy.
@@ -97,6 +103,10 @@ impl Plan {
         };
         match self.next(request.is_write) {
             Fault::None => answer(&client, &self.forward(&request)?),
+            Fault::Late => {
+                pause();
+                answer(&client, &self.forward(&request)?)
+            }
             Fault::LostAnswer => self.forward(&request).map(drop),
             Fault::Unavailable => answer(&client, &refusal("503 Slow Down", "SlowDown")),
             Fault::Conflict => answer(
@@ -132,6 +142,14 @@ impl Plan {
         upstream.read_to_end(&mut answer)?;
         Ok(answer)
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a store that is slow; nothing is synchronised by it"
+)]
+fn pause() {
+    thread::sleep(LATE);
 }
 
 fn answer(mut client: &TcpStream, bytes: &[u8]) -> io::Result<()> {

@@ -1,0 +1,151 @@
+//! Which votes are estimated together: those of a source, or of all, over a span of time.
+
+use std::collections::BTreeMap;
+
+use anyhow::ensure;
+
+use super::{By, lines::time};
+use crate::{
+    config::Span,
+    estimate::CellCounts,
+    record::{Attribute, EventTime, SourceId},
+    sink::CellRow,
+};
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+const WEEK: i64 = 7 * DAY;
+/// The first Monday after 1970-01-01, a Thursday.
+const MONDAY: i64 = 4 * DAY;
+
+/// What is estimated together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Group {
+    pub from: EventTime,
+    pub source: SourceId,
+    pub attribute: Attribute,
+}
+
+/// The votes of a group, and until when they go.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Votes {
+    pub until: EventTime,
+    pub cells: CellCounts,
+}
+
+/// The start of the span of such a length that holds a time. Whole weeks begin on Mondays; all in UTC.
+fn start(at: EventTime, length: i64) -> EventTime {
+    let first = if length % WEEK == 0 { MONDAY } else { 0 };
+    EventTime((at.0 - first).div_euclid(length) * length + first)
+}
+
+/// Adds the votes up. A pane that reaches over the end of a span would count where it does not belong: an error.
+pub(super) fn grouped(
+    rows: &[CellRow],
+    every: Option<Span>,
+    by: By,
+) -> anyhow::Result<BTreeMap<Group, Votes>> {
+    let first = rows.iter().map(|row| row.window_start).min();
+    let mut groups: BTreeMap<Group, Votes> = BTreeMap::new();
+    for row in rows {
+        let from = match every.map(Span::as_millis) {
+            Some(length) => {
+                let from = start(row.window_start, length);
+                ensure!(
+                    row.window_end <= from.plus(length),
+                    "a pane of {} reaches from {} to {}, over the end of a group: let --every be a multiple of the pane",
+                    row.source,
+                    time(row.window_start),
+                    time(row.window_end)
+                );
+                from
+            }
+            None => first.unwrap_or_default(),
+        };
+        let source = match by {
+            By::Source => row.source.clone(),
+            By::All => SourceId::new("*"),
+        };
+        let attribute = row.attribute;
+        let group = Group {
+            from,
+            source,
+            attribute,
+        };
+        let votes = groups.entry(group).or_default();
+        votes.cells.add(row.cell, row.parts, &row.posterior_sums);
+        votes.until = votes.until.max(row.window_end);
+    }
+    Ok(groups)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::estimate::rows::tests::row;
+
+    fn totals(groups: &BTreeMap<Group, Votes>) -> Vec<(i64, &str, f64)> {
+        let totals = groups.iter().map(|(group, votes)| {
+            let minute = group.from.0 / 60_000;
+            (minute, group.source.as_str(), votes.cells.votes())
+        });
+        totals.collect()
+    }
+
+    #[test]
+    fn panes_are_added_by_source_and_time() {
+        let rows = [
+            row("a", 0, 3),
+            row("a", 59, 3),
+            row("a", 60, 4),
+            row("b", 5, 3),
+        ];
+        let hour = Some(Span::seconds(3600));
+        let hours = grouped(&rows, hour, By::Source).unwrap();
+        assert_eq!(
+            totals(&hours),
+            [(0, "a", 4.0), (0, "b", 2.0), (60, "a", 2.0)]
+        );
+        let all = grouped(&rows, None, By::All).unwrap();
+        assert_eq!(totals(&all), [(0, "*", 8.0)]);
+    }
+
+    #[test]
+    fn weeks_begin_on_mondays_and_days_at_midnight() {
+        let at = |text: &str| EventTime(text.parse::<jiff::Timestamp>().unwrap().as_millisecond());
+        // 2026-03-02 was a Monday.
+        for (length, time, expected) in [
+            (WEEK, "2026-03-02T00:00:00Z", "2026-03-02T00:00:00Z"),
+            (WEEK, "2026-03-08T23:59:59Z", "2026-03-02T00:00:00Z"),
+            (WEEK, "2026-03-01T12:00:00Z", "2026-02-23T00:00:00Z"),
+            (WEEK, "1969-12-31T00:00:00Z", "1969-12-29T00:00:00Z"),
+            (2 * WEEK, "2026-03-15T00:00:00Z", "2026-03-02T00:00:00Z"),
+            (DAY, "2026-03-01T12:00:00Z", "2026-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(start(at(time), length), at(expected), "{time}");
+        }
+    }
+
+    #[test]
+    fn a_pane_that_reaches_over_the_end_of_a_group_is_an_error() {
+        let rows = [row("gate", 0, 3)];
+        let error = grouped(&rows, Some(Span::seconds(50)), By::Source).unwrap_err();
+        assert!(
+            error.to_string().contains("a multiple of the pane"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn hours_add_up_to_the_day_cell_by_cell() {
+        let rows: Vec<CellRow> = (0..1440)
+            .map(|m| row("a", m, (m * 7 % 54) as u32))
+            .collect();
+        let mut sum = CellCounts::default();
+        let hours = grouped(&rows, Some(Span::seconds(3600)), By::Source).unwrap();
+        for votes in hours.values() {
+            sum.merge(&votes.cells);
+        }
+        let day = grouped(&rows, None, By::Source).unwrap();
+        assert_eq!(day.values().next().unwrap().cells, sum);
+    }
+}

@@ -1,0 +1,172 @@
+//! `demograph estimate`: exact cells of any days and sources -> true shares with intervals.
+//!
+//! Promises: every row of the table counts once; what does not add up (other models, panes longer than a group) is an
+//! error.
+
+mod groups;
+mod lines;
+mod rows;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::ensure;
+use clap::ValueEnum;
+
+use self::rows::Choice;
+use super::calibrations;
+use crate::{
+    config::Span,
+    estimate::{Calibrations, Method},
+    privacy::Thresholds,
+    record::EventTime,
+};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  demograph estimate --tables out
+  demograph estimate --tables out --every 1h --by source --format csv > hours.csv
+  demograph estimate --tables out --from 2026-03-02 --to 2026-03-09 --every 7d
+  demograph estimate --tables s3://bucket/prefix --calibration gate-calibration.json --method pacc
+
+Reads the table `cells`, which `demograph run` writes where the config says output.cells = true: daily files of
+`demograph compact`, and the small files that are in none of them, so that each row counts once. A copied file is left
+out, with a warning. Votes of all panes in a group are added, which is exact, and then estimated: so a day is one
+estimate, not a mean of panes. Groups begin at whole multiples of --every in UTC; weeks (7d, 14d, ...) begin on Mondays.
+
+Cells of several models do not add up: choose one with --model, or its days with --from and --to.
+
+The output is as sensitive as the table `cells`. Thresholds apply to the votes of a group, as --k-total and --k-cell say.
+The policy of `demograph run` is not known here, nor whether a vote is a person's track or one of many crops of the same
+person (unit), and groups that overlap can be subtracted from one another. Show it only to those who may see exact counts.
+
+In a CSV a name that begins with = + - @ or a control character gets a ' in front, so that no spreadsheet runs it.")]
+pub(super) struct EstimateArgs {
+    /// What output.url names: a folder, or s3://bucket/prefix (its options from the environment).
+    #[arg(long, value_name = "URL")]
+    tables: String,
+    /// How the model errs; its model must be the one that made the cells.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "models/utkface-small/calibration.int8.json"
+    )]
+    calibration: PathBuf,
+    /// Panes of so long a time go together: 1h, 1d, 7d, ... in UTC, weeks from Monday; all of them by default.
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    every: Option<Span>,
+    /// One estimate a source, or one for all sources together.
+    #[arg(long, value_enum, default_value_t = By::Source)]
+    by: By,
+    /// Only this source; may be given several times.
+    #[arg(long = "source", value_name = "ID")]
+    sources: Vec<String>,
+    /// Only cells of this model, as the column `model` names it.
+    #[arg(long, value_name = "ID")]
+    model: Option<String>,
+    /// Only panes that begin at this time or later: 2026-03-01 (midnight in UTC), or 2026-03-01T09:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    from: Option<EventTime>,
+    /// Only panes that begin before this time.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    to: Option<EventTime>,
+    /// emq, acc or pacc.
+    #[arg(long, default_value = "emq", value_parser = method)]
+    method: Method,
+    /// A group with fewer votes shows nothing.
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    k_total: u64,
+    /// A category with fewer votes is hidden, and others with it so that it cannot be computed.
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    k_cell: u64,
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum By {
+    Source,
+    All,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Csv,
+}
+
+fn span(text: &str) -> Result<Span, String> {
+    let span = Span::try_from(text.to_owned())?;
+    match span.as_millis() {
+        0 => Err("a group has a length: write 1h or 24h".into()),
+        _ => Ok(span),
+    }
+}
+
+fn moment(text: &str) -> Result<EventTime, String> {
+    let midnight = || {
+        let date: jiff::civil::Date = text.parse().ok()?;
+        let midnight = date.to_datetime(jiff::civil::Time::midnight());
+        jiff::tz::Offset::UTC.to_timestamp(midnight).ok()
+    };
+    // A time with a zone first: a date is read from the beginning of a longer text too.
+    let time = match text.contains(['T', 't', ' ']) {
+        true => text.parse().ok(),
+        false => midnight(),
+    };
+    let time = time.ok_or("write 2026-03-01 or 2026-03-01T09:00:00Z")?;
+    Ok(EventTime(time.as_millisecond()))
+}
+
+fn method(text: &str) -> Result<Method, String> {
+    let found = Method::ALL.into_iter().find(|method| method.name() == text);
+    found.ok_or_else(|| format!("{text:?} is no estimator: write emq, acc or pacc"))
+}
+
+pub(super) fn run(args: EstimateArgs) -> anyhow::Result<ExitCode> {
+    ensure!(
+        args.k_total >= args.k_cell,
+        "--k-total {} is below --k-cell {}: the whole cannot have fewer votes than a part",
+        args.k_total,
+        args.k_cell
+    );
+    let file = calibrations::read(&args.calibration)?;
+    let choice = Choice {
+        sources: args.sources,
+        model: args.model,
+        from: args.from.unwrap_or(EventTime::MIN),
+        to: args.to.unwrap_or(EventTime::MAX),
+    };
+    let rows = rows::read(&args.tables, &choice)?;
+    rows::of_one_model(&rows, &file.model, &args.calibration)?;
+    let groups = groups::grouped(&rows, args.every, args.by)?;
+    let calibrations = Calibrations::new(args.method, Some(file), []);
+    let thresholds = Thresholds {
+        k_total: args.k_total,
+        k_cell: args.k_cell,
+    };
+    let mut lines = Vec::new();
+    for (group, votes) in &groups {
+        lines.extend(lines::estimated(group, votes, &calibrations, thresholds)?);
+    }
+    match args.format {
+        Format::Table => lines::print_table(&lines),
+        Format::Csv => lines::write_csv(&lines, std::io::stdout().lock())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_time_with_a_zone_or_midnight_in_utc() {
+        let time = |text| moment(text).unwrap().0;
+        assert_eq!(time("1970-01-02"), 86_400_000);
+        assert_eq!(time("1970-01-02T01:00:00+01:00"), 86_400_000);
+        for wrong in ["yesterday", "1970-01-02T01:00:00", "2026-13-01"] {
+            moment(wrong).unwrap_err();
+        }
+    }
+}
