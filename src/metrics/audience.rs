@@ -38,7 +38,7 @@ impl Audience {
             ),
             share_naive: gauges(
                 "audience_share_naive_ratio",
-                "Part of the votes that went to the category: what the model says, its errors included.",
+                "Part of the votes that went to the category, of the panes that show it: what the model says, its errors included.",
                 CATEGORY,
             ),
             share: gauges(

@@ -5,6 +5,7 @@ mod bounds;
 mod canary;
 mod checking;
 mod checkpoints;
+mod clocks;
 mod commands;
 mod compact;
 mod contracts;
