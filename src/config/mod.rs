@@ -6,14 +6,16 @@
 
 mod check;
 mod fault;
+mod policy;
 pub mod properties;
 mod sections;
 mod values;
 
 pub use fault::{Fault, Faults, read_checked};
+pub use policy::{Policy, Source, UnknownSources, Untracked};
 pub use sections::{
-    Duplicates, Estimates, Http, Inference, Kafka, Limits, LostData, Model, OnStop, Output, Policy,
-    PrecisionChoice, Provider, Source, Start, State, UnknownSources, Untracked, Weighting, Windows,
+    Duplicates, Estimates, Http, Inference, Kafka, Limits, LostData, Model, OnStop, Output,
+    PrecisionChoice, Provider, Start, State, Weighting, Windows,
 };
 pub use values::{Span, Text, without_login};
 
