@@ -113,10 +113,14 @@ fn check_output(session: &Session, head: &Head) -> anyhow::Result<()> {
 pub(super) fn check_width(head: &Head, width: usize) -> anyhow::Result<()> {
     let (attribute, name, numbers) = (head.attribute, &head.output, head.numbers());
     match head.first {
+        None if width == 1 && head.labels.len() == 2 && numbers == 2 => bail!(
+            "head {attribute}: output {name:?} gives one number a crop for two labels: if it is the probability of the second, \
+             write kind = \"sigmoid\""
+        ),
         None => ensure!(
             width == numbers,
             "head {attribute}: output {name:?} gives {width} numbers a crop, the manifest names {numbers}; where the \
-             output holds those of several heads, say `first = 0` (or where they begin)"
+             output holds those of several heads, say where each begins: first = 0"
         ),
         Some(first) => ensure!(
             first + numbers <= width,

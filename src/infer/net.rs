@@ -170,8 +170,8 @@ impl LoadedNet {
                 let takes_one = size > 1 && self.run(1, &all).is_ok();
                 return Err(match takes_one {
                     true => error.context(format!(
-                        "the graph runs a batch of 1 and not of {size}, though its input says otherwise (a Reshape to a \
-                         fixed size?): export it with a free batch dimension, or fix the batch to 1"
+                        "a batch of 1 runs and one of {size} does not, though the input says otherwise: export the net with \
+                         a free batch dimension in input and outputs, or fix the batch to 1"
                     )),
                     false => error,
                 });

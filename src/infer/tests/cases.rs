@@ -92,7 +92,7 @@ fn outputs_that_are_laid_out_otherwise_or_mix_the_batch_are_refused() {
     }
     let said = refusal("reshape-1");
     assert!(
-        said.contains("export it with a free batch dimension"),
+        said.contains("export the net with a free batch dimension"),
         "{said}"
     );
 }
@@ -171,7 +171,7 @@ fn a_sigmoid_and_slices_of_one_output_can_be_described() {
     )[0];
     assert!(estimate.gender.is_some() && estimate.age.is_some());
     let said = refusal("genderage-one-output");
-    assert!(said.contains("say `first = 0`"), "{said}");
+    assert!(said.contains("say where each begins: first = 0"), "{said}");
 }
 
 #[test]
