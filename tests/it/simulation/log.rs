@@ -18,7 +18,7 @@ pub const PARTITIONS: i32 = 2;
 const RECORDS: usize = 600;
 const LIMITS: Limits = Limits {
     payload_bytes_max: 10_000,
-    image_side_min: 16,
+    image_side_min: 1,
     image_side_max: 64,
     future_max: 60_000,
     past_max: 600_000,
