@@ -6,6 +6,7 @@
 
 mod check;
 mod fault;
+mod places;
 pub mod properties;
 mod sections;
 mod values;
@@ -79,7 +80,9 @@ impl Config {
 
     /// What is accepted and has a consequence that its author may not know.
     pub fn warnings(&self) -> Vec<String> {
-        properties::warnings(self)
+        let mut warnings = properties::warnings(self);
+        warnings.extend(places::warning(self));
+        warnings
     }
 
     /// Everything in effect, defaults included, secrets hidden.

@@ -386,8 +386,9 @@ fn default_file_rows_max() -> usize {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct State {
-    /// A folder, or "s3://bucket/prefix", for the checkpoints; by default output.url. They hold exact counts of open
-    /// panes and hashes of track ids: give them to no one but the service.
+    /// A folder, or "s3://bucket/prefix", for the checkpoints; by default the place beside output.url, with "-state" at
+    /// its end. They hold exact counts, of what the tables withhold too, and hashes of track ids: give them to no one but
+    /// the service. Checkpoints that an earlier version began under output.url are found there and go on there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// How often each partition's state is written down (if anything happened): what a crash makes read again.
