@@ -342,10 +342,10 @@ pub struct Output {
     /// A folder, or "s3://bucket/prefix".
     #[schemars(length(min = 1))]
     pub url: String,
-    /// A file is written at least so often (if there is anything to write).
+    /// How long a row waits at most until it is in a file, however often partitions move between instances.
     #[serde(default = "default_publish_interval")]
     pub publish_interval: Span,
-    /// A file is written as soon as so many rows wait.
+    /// A file is written as soon as so many rows wait (in the table `demographics`).
     #[serde(default = "default_file_rows_max")]
     #[schemars(range(min = 1))]
     pub file_rows_max: usize,
