@@ -87,6 +87,7 @@ pub struct Metrics {
 
     pub source_watermark: GaugeVec,
     pub open_panes: IntGauge,
+    pub oldest_unpublished: IntGauge,
     pub closed_panes: IntCounterVec,
     pub suppressed_panes: IntCounterVec,
     pub limit_hits: IntCounterVec,
@@ -245,6 +246,13 @@ impl Metrics {
                 ),
             ),
             open_panes: add(r, gauge("open_panes", "Panes that still take faces.")),
+            oldest_unpublished: add(
+                r,
+                gauge(
+                    "oldest_unpublished_seconds",
+                    "How long the oldest row waits that is in no file yet; 0 where none waits.",
+                ),
+            ),
             closed_panes: add(
                 r,
                 counters(

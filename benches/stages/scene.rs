@@ -124,7 +124,7 @@ impl Scene {
 /// A partition of which nothing was read.
 pub fn begin(terms: &Arc<Terms>) -> Shard {
     let terms = (SETTINGS, terms.clone());
-    Shard::begin(0, Start::At(0), terms, EventTime(BEGIN))
+    Shard::begin(0, Start::At(0), terms)
 }
 
 /// As sharp as the shipped model's answers are: a head for each attribute, 101 ages.

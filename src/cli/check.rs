@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT, calibrations, memory, service};
 use crate::{
@@ -10,7 +10,6 @@ use crate::{
     infer::{Model, ModelFiles, OnnxModel},
     kafka::{self, Admin},
     privacy::Policy,
-    sink::Store,
 };
 
 /// How long the broker may take to say what the topic is set to.
@@ -156,7 +155,12 @@ fn kafka(config: &Config) -> anyhow::Result<String> {
 }
 
 fn output(config: &Config) -> anyhow::Result<String> {
-    let store = Store::open(&config.output)?;
-    store.probe()?;
-    Ok(format!("{} is writable", store.place()))
+    let stores = service::open_stores(config)?;
+    stores.tables.probe()?;
+    stores.state.probe().context("state.url")?;
+    Ok(format!(
+        "{} is writable; checkpoints, with exact counts, lie in {}",
+        stores.tables.place(),
+        stores.state.place()
+    ))
 }

@@ -138,6 +138,7 @@ fn spawn<T: Send + 'static>(
 fn config(args: &DemoArgs) -> anyhow::Result<Config> {
     let mut config = Config::parse(CONFIG)?;
     config.output.url = args.out.display().to_string();
+    config.state.url = Some(beside(&args.out).display().to_string());
     config.model.dir.clone_from(&args.model);
     config.http.listen = free_address(&args.listen)?;
     if let Some(brokers) = &args.brokers {
@@ -159,12 +160,20 @@ fn free_address(listen: &str) -> anyhow::Result<String> {
     Ok(format!("{host}:0"))
 }
 
+/// Where the demo's checkpoints lie.
+fn beside(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push("-state");
+    out.with_file_name(name)
+}
+
 /// An empty folder; what an earlier demo left there goes, what somebody else left there stays.
 fn prepare_folder(out: &Path) -> anyhow::Result<()> {
     let marker = out.join(MARKER);
     let tables = Table::ALL.map(Table::name);
-    for name in tables.into_iter().chain(["state"]) {
-        let folder = out.join(name);
+    let inside = tables.into_iter().chain(["state"]);
+    let folders = inside.map(|name| out.join(name));
+    for folder in folders.chain([beside(out)]) {
         match (folder.exists(), marker.exists()) {
             (true, true) => std::fs::remove_dir_all(&folder)
                 .with_context(|| format!("clear {}", folder.display()))?,

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, thread::available_parallelism};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::calibrations;
 use crate::{
@@ -74,7 +74,7 @@ pub(super) fn start(
     tracing::info!(
         brokers = config.kafka.brokers, topic = config.kafka.topic, group = config.kafka.group,
         model, policy = policy.id, sessions = models.len(), metrics = %format!("http://{address}/metrics"),
-        output = stores.tables.place(), "demograph runs"
+        output = stores.tables.place(), state = stores.state.place(), "demograph runs"
     );
     let parts = Parts {
         config,
@@ -105,11 +105,7 @@ fn first_start(
         return Ok(FirstStart::default());
     }
     let place = (kafka.group.as_str(), kafka.topic.as_str());
-    let partition = state::folder(place.0, place.1, 0);
-    let topic = partition
-        .rsplit_once('/')
-        .map_or(partition.as_str(), |(topic, _)| topic);
-    let is_known = !stores.state.folders(topic)?.is_empty();
+    let is_known = has_begun(&stores.state, place)?;
     FirstStart::settle(stores, place, is_known, || consumer.ends())
         .context("kafka.start = \"latest\": where the partitions end at the first start")
 }
@@ -125,14 +121,49 @@ impl Service {
     }
 }
 
+/// Whether a partition of the topic has a chain there.
+fn has_begun(store: &Store, (group, topic): (&str, &str)) -> anyhow::Result<bool> {
+    let partition = state::folder(group, topic, 0);
+    let (topic, _) = partition
+        .rsplit_once('/')
+        .expect("a partition lies in its topic");
+    Ok(!store.folders(topic)?.is_empty())
+}
+
 /// Opens the places of the tables and of the checkpoints.
 pub(super) fn open_stores(config: &Config) -> anyhow::Result<Stores> {
     let output = &config.output;
-    let state = config.state.url.as_ref().unwrap_or(&output.url);
-    Ok(Stores {
-        tables: Store::open(output)?,
-        state: Store::open_at(state, &output.options).context("state.url")?,
-    })
+    let tables = Store::open(output)?;
+    let state = open_state(config, &tables)?;
+    Ok(Stores { tables, state })
+}
+
+/// Opens the place of the checkpoints. Where no state.url is written, those that an earlier version began under output.url
+/// go on there: nothing begins anew unasked.
+fn open_state(config: &Config, tables: &Store) -> anyhow::Result<Store> {
+    let (output, place) = (&config.output, config.state_place());
+    let open = |place: &str| Store::open_at(place, &output.options).context("state.url");
+    if config.state.url.is_some() || place == output.url {
+        return open(&place);
+    }
+    let (group, topic) = (&config.kafka.group, &config.kafka.topic);
+    if !has_begun(tables, (group, topic))? {
+        return open(&place);
+    }
+    // A folder that is not there is not made only to look into it.
+    if Store::may_be_there(&place) && has_begun(&open(&place)?, (group, topic))? {
+        bail!(
+            "checkpoints of the group {group:?} and the topic {topic:?} lie in {} and in {place}: write as state.url the \
+             one that was written last (`demograph state ls` with each tells), or move the other away",
+            tables.place()
+        );
+    }
+    tracing::warn!(
+        "checkpoints lie under output.url ({}), where an earlier version began them: whoever may read the tables can read \
+         exact counts there. Stop all instances, move the folder state/ from there to {place}, and start again",
+        tables.place()
+    );
+    open(&output.url)
 }
 
 /// How many sessions the config asks for.
@@ -189,5 +220,55 @@ pub(super) fn inference_settings(config: &Config) -> InferenceSettings {
         batch_max: inference.batch_max,
         onnxruntime: inference.onnxruntime.clone(),
         flush_denormals: config.model.flush_denormals,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHAIN: &str = "state/v1/group/crops/p=0/00000000000000000001.ckpt";
+
+    /// The config's output and state, with files in them as paths under one folder.
+    fn opened(files: &[&str], state: &str) -> anyhow::Result<String> {
+        let folder = tempfile::tempdir()?;
+        for file in files {
+            let file = folder.path().join(file);
+            std::fs::create_dir_all(file.parent().unwrap())?;
+            std::fs::write(file, "bytes")?;
+        }
+        let place = folder.path().display();
+        let state = match state {
+            "" => String::new(),
+            state => format!("[state]\nurl='{place}/{state}'"),
+        };
+        let config = Config::parse(&format!(
+            "[kafka]\nbrokers='b:1'\ntopic='crops'\ngroup='group'\n[model]\ndir='m'\n[output]\nurl='{place}/out'\n\
+             [[source]]\nid='lobby'\n{state}"
+        ))
+        .unwrap();
+        let stores = open_stores(&config)?;
+        let place = stores.state.place().strip_prefix(&place.to_string());
+        Ok(place.unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_chain_that_began_under_the_tables_goes_on_there() {
+        let old = format!("out/{CHAIN}");
+        let new = format!("out-state/{CHAIN}");
+        let of_others = old.replace("/group/", "/others/");
+        assert_eq!(opened(&[], "").unwrap(), "/out-state");
+        assert_eq!(opened(&[&of_others], "").unwrap(), "/out-state");
+        assert_eq!(opened(&[&new], "").unwrap(), "/out-state");
+        assert_eq!(opened(&[&old], "").unwrap(), "/out");
+        assert_eq!(opened(&[&old], "elsewhere").unwrap(), "/elsewhere");
+        assert_eq!(opened(&[&old, &new], "out").unwrap(), "/out");
+    }
+
+    #[test]
+    fn two_chains_of_one_group_and_topic_are_refused() {
+        let files = [format!("out/{CHAIN}"), format!("out-state/{CHAIN}")];
+        let error = opened(&[&files[0], &files[1]], "").unwrap_err().to_string();
+        assert!(error.contains("write as state.url"), "{error}");
     }
 }

@@ -6,6 +6,7 @@
 
 mod check;
 mod fault;
+mod places;
 mod policy;
 pub mod properties;
 mod sections;
@@ -81,7 +82,9 @@ impl Config {
 
     /// What is accepted and has a consequence that its author may not know.
     pub fn warnings(&self) -> Vec<String> {
-        properties::warnings(self)
+        let mut warnings = properties::warnings(self);
+        warnings.extend(places::warning(self));
+        warnings
     }
 
     /// Everything in effect, defaults included, secrets hidden.

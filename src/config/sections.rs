@@ -257,10 +257,10 @@ pub struct Output {
     /// A folder, or "s3://bucket/prefix".
     #[schemars(length(min = 1))]
     pub url: String,
-    /// A file is written at least so often (if there is anything to write).
+    /// How long a row waits at most until it is in a file, however often partitions move between instances.
     #[serde(default = "default_publish_interval")]
     pub publish_interval: Span,
-    /// A file is written as soon as so many rows wait.
+    /// A file is written as soon as so many rows wait (in the table `demographics`).
     #[serde(default = "default_file_rows_max")]
     #[schemars(range(min = 1))]
     pub file_rows_max: usize,
@@ -301,8 +301,9 @@ fn default_file_rows_max() -> usize {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct State {
-    /// A folder, or "s3://bucket/prefix", for the checkpoints; by default output.url. They hold exact counts of open
-    /// panes and hashes of track ids: give them to no one but the service.
+    /// A folder, or "s3://bucket/prefix", for the checkpoints; by default the place beside output.url, with "-state" at
+    /// its end. They hold exact counts, of what the tables withhold too, and hashes of track ids: give them to no one but
+    /// the service. Checkpoints that an earlier version began under output.url are found there and go on there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// How often each partition's state is written down (if anything happened): what a crash makes read again.

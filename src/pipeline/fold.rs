@@ -111,7 +111,7 @@ impl Fold {
     fn begin(&mut self, beginning: Beginning) {
         let now = clock::now();
         let terms = (self.settings, self.meaning.terms.clone());
-        let mut shard = Shard::begin(beginning.partition, beginning.start, terms, now);
+        let mut shard = Shard::begin(beginning.partition, beginning.start, terms);
         shard.learn(&beginning.log);
         self.shards.insert(beginning.partition, shard);
         for pane in beginning.history {
@@ -350,6 +350,11 @@ impl Fold {
             .map(|shard| shard.windows().sources().open_panes())
             .sum();
         self.metrics.open_panes.set(open as i64);
+        let waiting = self.shards.values().filter_map(Shard::waiting_since);
+        let oldest = waiting.map(|since| tick.now.0 - since.0).max();
+        self.metrics
+            .oldest_unpublished
+            .set(oldest.unwrap_or(0) / 1_000);
         for (partition, shard) in &self.shards {
             let Some(end) = tick.ends.get(partition) else {
                 continue;

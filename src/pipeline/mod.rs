@@ -202,7 +202,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         cadence: state::Cadence {
             checkpoint: config.state.checkpoint_interval.as_millis(),
             publish: config.output.publish_interval.as_millis(),
-            panes_max: config.output.file_rows_max,
+            rows_max: config.output.file_rows_max,
         },
         views: window::Rolling::new(&config.windows.rolling, config.http.source_series_max),
         meaning: meaning.clone(),

@@ -27,6 +27,18 @@ pub struct ReleasedPane {
 }
 
 impl ReleasedPane {
+    /// Its rows in the longest table that is always written: one a category, and at least one an attribute.
+    pub fn rows(&self) -> usize {
+        let rows = self
+            .attributes
+            .iter()
+            .map(|released| match &released.cells {
+                Cells::Shown { counts, .. } => counts.len(),
+                Cells::Suppressed => 1,
+            });
+        rows.sum::<usize>().max(1)
+    }
+
     /// The UTC date of its start: the Hive partition that its rows lie in.
     pub fn date(&self) -> String {
         let time = jiff::Timestamp::from_millisecond(self.start.0).unwrap_or_default();

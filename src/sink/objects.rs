@@ -3,7 +3,7 @@
 use super::{Store, file};
 use crate::state::{Created, Listed, Objects};
 
-/// Where tables and checkpoints go; by default the same place.
+/// Where tables and checkpoints go.
 pub struct Stores {
     pub tables: Store,
     pub state: Store,

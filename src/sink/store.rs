@@ -49,6 +49,15 @@ impl Store {
         })
     }
 
+    /// Whether a place can hold anything already: `false` of a folder that does not exist.
+    pub fn may_be_there(url: &str) -> bool {
+        match url.split_once("://") {
+            Some(("file", path)) => Path::new(path).exists(),
+            Some(_) => true,
+            None => Path::new(url).exists(),
+        }
+    }
+
     /// What the user called it.
     pub fn place(&self) -> &str {
         &self.place

@@ -188,7 +188,7 @@ impl World {
     fn worked(&self, place: usize, owner: &Owner, (attempts_max, next): (u64, &mut Vec<Self>)) {
         let shard = || {
             let start = Start::Resumed(Box::new(owner.saved.clone()));
-            Shard::begin(0, start, (SETTINGS, Arc::new(terms())), EventTime(0))
+            Shard::begin(0, start, (SETTINGS, Arc::new(terms())))
         };
         let changed = |mut shard: Shard| {
             let checkpoint = shard.checkpoint(EventTime(0), false);

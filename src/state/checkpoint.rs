@@ -60,6 +60,8 @@ pub struct Ledger {
     pub skipped: u64,
     /// Records that published rows stand for, without this checkpoint's own publication.
     pub published: u64,
+    /// Since when the oldest row of the outbox waits. Whoever takes the partition over goes on waiting from there.
+    pub waiting_since: Option<EventTime>,
 }
 
 impl Ledger {
@@ -69,6 +71,7 @@ impl Ledger {
             next_offset: offset,
             skipped: 0,
             published: 0,
+            waiting_since: None,
         }
     }
 }
@@ -97,9 +100,12 @@ impl Saved {
 
     /// The ledger once the publication of this checkpoint, if it has one, is done.
     pub fn ledger_after(&self) -> Ledger {
-        let own = if self.publish { self.waiting() } else { 0 };
+        if !self.publish {
+            return self.ledger;
+        }
         Ledger {
-            published: self.ledger.published + own,
+            published: self.ledger.published + self.waiting(),
+            waiting_since: None,
             ..self.ledger
         }
     }

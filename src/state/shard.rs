@@ -18,10 +18,10 @@ use crate::{
 pub struct Cadence {
     /// Milliseconds between checkpoints.
     pub checkpoint: i64,
-    /// Milliseconds between publications.
+    /// Milliseconds that the oldest row waits for its publication.
     pub publish: i64,
-    /// Panes that make a publication due at once.
-    pub panes_max: usize,
+    /// Rows that make a publication due at once.
+    pub rows_max: usize,
 }
 
 /// Where a partition begins: anew at an offset, or with what was saved.
@@ -51,7 +51,8 @@ pub struct Shard {
     ledger: Ledger,
     /// Released panes that are in no file yet.
     outbox: Vec<ReleasedPane>,
-    last_publication: EventTime,
+    /// How many rows these make.
+    rows: usize,
     /// None before the first, which is due at once: it fixes where the partition begins.
     last_checkpoint: Option<EventTime>,
     /// Whether anything happened since the last checkpoint.
@@ -82,12 +83,7 @@ pub struct Checkpoint {
 impl Shard {
     /// A partition of which nothing was read yet, or one that goes on. What was saved must be of the same terms
     /// (see [`Shard::settle`]).
-    pub fn begin(
-        partition: i32,
-        start: Start,
-        (settings, terms): (Settings, Arc<Terms>),
-        now: EventTime,
-    ) -> Self {
+    pub fn begin(partition: i32, start: Start, (settings, terms): (Settings, Arc<Terms>)) -> Self {
         let mut log = LogIdentity::default();
         let (sources, ledger, outbox) = match start {
             Start::At(offset) => (Default::default(), Ledger::beginning(offset), Vec::new()),
@@ -108,8 +104,8 @@ impl Shard {
             terms,
             windows: PartitionWindows::resume(partition, settings, sources),
             ledger,
+            rows: outbox.iter().map(ReleasedPane::rows).sum(),
             outbox,
-            last_publication: now,
             last_checkpoint: None,
             is_changed: true,
         }
@@ -126,7 +122,7 @@ impl Shard {
         let terms = Arc::new(saved.terms.clone());
         let settings = terms.settings(settings);
         let start = Start::Resumed(Box::new(saved));
-        let mut shard = Self::begin(partition, start, (settings, terms), now);
+        let mut shard = Self::begin(partition, start, (settings, terms));
         let cut = shard.windows.cut();
         shard.put_out(cut);
         shard.checkpoint(now, true)
@@ -170,9 +166,9 @@ impl Shard {
 
     /// The state, if it is time to write it down.
     pub fn checkpoint_if_due(&mut self, now: EventTime, cadence: Cadence) -> Option<Checkpoint> {
-        let is_published = !self.outbox.is_empty()
-            && (self.outbox.len() >= cadence.panes_max
-                || self.last_publication.plus(cadence.publish) <= now);
+        let is_published = self.waits_since(now).is_some_and(|since| {
+            self.rows >= cadence.rows_max || since.plus(cadence.publish) <= now
+        });
         let is_old = self
             .last_checkpoint
             .is_none_or(|last| last.plus(cadence.checkpoint) <= now);
@@ -180,9 +176,22 @@ impl Shard {
         is_due.then(|| self.checkpoint(now, is_published))
     }
 
+    /// Since when the oldest row of the outbox waits. A time from the future is another machine's clock, or this one was
+    /// set back: then the wait begins again.
+    fn waits_since(&mut self, now: EventTime) -> Option<EventTime> {
+        let since = self.ledger.waiting_since.filter(|&since| since <= now);
+        self.ledger.waiting_since = (!self.outbox.is_empty()).then(|| since.unwrap_or(now));
+        self.ledger.waiting_since
+    }
+
+    /// Since when the oldest row waits that no publication holds.
+    pub fn waiting_since(&self) -> Option<EventTime> {
+        self.ledger.waiting_since
+    }
+
     /// The state as it is. `publish` takes the outbox out of it.
     pub fn checkpoint(&mut self, now: EventTime, publish: bool) -> Checkpoint {
-        let publish = publish && !self.outbox.is_empty();
+        let publish = self.waits_since(now).is_some() && publish;
         let saved = wire::write(checkpoint::Parts {
             log: &self.log,
             terms: &self.terms,
@@ -194,7 +203,8 @@ impl Shard {
         self.last_checkpoint = Some(now);
         self.is_changed = false;
         let publication = publish.then(|| {
-            self.last_publication = now;
+            self.ledger.waiting_since = None;
+            self.rows = 0;
             self.ledger.published += checkpoint::records(&self.outbox);
             std::mem::take(&mut self.outbox)
         });
@@ -238,6 +248,7 @@ impl Shard {
                 release(pane, thresholds)
             })
             .collect();
+        self.rows += released.iter().map(ReleasedPane::rows).sum::<usize>();
         self.outbox.extend(released.iter().cloned());
         released
     }

@@ -95,7 +95,9 @@ fn the_parts_of_compose_find_one_another() {
         .find(|(from, _)| from == "./compose.toml")
         .unwrap();
     assert!(dockerfile.contains(&format!("\"run\", \"--config\", \"{place}\"")));
-    assert!(demograph.iter().any(|(_, to)| *to == config.output.url));
+    for place in [config.output.url.clone(), config.state_place()] {
+        assert!(demograph.iter().any(|(_, to)| *to == place), "{place}");
+    }
     let advertised = &compose["services"]["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"];
     assert!(
         advertised

@@ -271,7 +271,7 @@ impl World {
             };
             return Owner {
                 chain,
-                shard: Shard::begin(partition, start, (settings, terms), EventTime(0)),
+                shard: Shard::begin(partition, start, (settings, terms)),
                 commit: None,
             };
         }

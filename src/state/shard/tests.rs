@@ -1,4 +1,4 @@
-//! A partition's state: what is folded once, saved, and goes on.
+//! One partition from its beginning to its checkpoints: what is folded, what is due when, what goes on behind a restart.
 
 use super::*;
 use crate::{
@@ -24,7 +24,7 @@ const SETTINGS: Settings = Settings {
 const CADENCE: Cadence = Cadence {
     checkpoint: 10_000,
     publish: 60_000,
-    panes_max: 2,
+    rows_max: 2,
 };
 
 fn policy() -> Policy {
@@ -43,7 +43,7 @@ fn terms(model: &str) -> Arc<Terms> {
 }
 
 fn shard() -> Shard {
-    Shard::begin(3, Start::At(5), (SETTINGS, terms("m@1")), EventTime(0))
+    Shard::begin(3, Start::At(5), (SETTINGS, terms("m@1")))
 }
 
 fn face(offset: i64, time: i64) -> Observation {
@@ -77,7 +77,7 @@ fn the_log_that_is_read_stays_in_the_state() {
     let kept = saved(&first.checkpoint(EventTime(0), false));
     assert_eq!(kept.log, log(1));
     let start = Start::Resumed(Box::new(kept));
-    let mut next = Shard::begin(3, start, (SETTINGS, terms("m@1")), EventTime(0));
+    let mut next = Shard::begin(3, start, (SETTINGS, terms("m@1")));
     next.learn(&log(2));
     assert_eq!(saved(&next.checkpoint(EventTime(0), false)).log, log(1));
 }
@@ -125,7 +125,7 @@ fn what_is_saved_goes_on_where_it_was() {
     assert_eq!((first.sources.records(), first.outbox.len()), (2, 1));
     assert!(first.is_conserved());
     let start = Start::Resumed(Box::new(first.clone()));
-    let mut again = Shard::begin(3, start, (SETTINGS, terms("m@1")), EventTime(0));
+    let mut again = Shard::begin(3, start, (SETTINGS, terms("m@1")));
     assert_eq!(again.apply(face(7, 0)), Applied::Replayed);
     let second = saved(&again.checkpoint(EventTime(0), false));
     assert_eq!(second, first);
@@ -141,10 +141,10 @@ fn an_event_is_known_again_behind_a_restart() {
         id: Some(EventId::of(b"0b1e")),
         ..face(offset, 1_000)
     };
-    let mut shard = Shard::begin(3, Start::At(5), (settings, terms("m@1")), EventTime(0));
+    let mut shard = Shard::begin(3, Start::At(5), (settings, terms("m@1")));
     shard.apply(event(5));
     let start = Start::Resumed(Box::new(saved(&shard.checkpoint(EventTime(0), false))));
-    let mut again = Shard::begin(3, start, (settings, terms("m@1")), EventTime(0));
+    let mut again = Shard::begin(3, start, (settings, terms("m@1")));
     let rejected = Outcome::Rejected(Reject::Duplicate);
     assert_eq!(again.apply(event(6)), Applied::Counted(rejected, vec![]));
 }
@@ -179,8 +179,41 @@ fn a_checkpoint_is_due_at_once_then_by_time_and_a_publication_by_time_or_size() 
     assert_eq!(due(9_999, &[(5, 1_000)]), None);
     assert_eq!(due(10_000, &[]), Some(None));
     assert_eq!(due(59_999, &[(6, 11_000)]), Some(None));
-    assert_eq!(due(60_000, &[]), Some(Some(1)));
-    assert_eq!(due(60_001, &[(7, 21_000), (8, 31_000)]), Some(Some(2)));
+    assert_eq!(due(119_998, &[]), None, "its row waits since 59,999");
+    assert_eq!(due(119_999, &[]), Some(Some(1)));
+    assert_eq!(due(120_000, &[(7, 21_000), (8, 31_000)]), Some(Some(2)));
+}
+
+#[test]
+fn rows_are_published_in_time_however_often_the_partition_moves() {
+    let mut shard = shard();
+    shard.apply(face(5, 1_000));
+    shard.apply(face(6, 11_000));
+    for now in (0..60_000).step_by(20_000) {
+        let now = EventTime(now);
+        shard.checkpoint_if_due(now, CADENCE);
+        let given_up = saved(&shard.checkpoint(now, false));
+        let start = Start::Resumed(Box::new(given_up));
+        shard = Shard::begin(3, start, (SETTINGS, terms("m@1")));
+        assert_eq!(shard.waiting_since(), Some(EventTime(0)));
+    }
+    let due = shard.checkpoint_if_due(EventTime(60_000), CADENCE);
+    assert_eq!(due.unwrap().publication.unwrap().len(), 1);
+    assert_eq!(shard.waiting_since(), None);
+}
+
+#[test]
+fn a_row_that_waits_since_tomorrow_waits_since_now() {
+    let mut shard = shard();
+    shard.apply(face(5, 1_000));
+    shard.apply(face(6, 11_000));
+    shard.checkpoint(EventTime(86_400_000), false);
+    let mut due = |now| {
+        let due = shard.checkpoint_if_due(EventTime(now), CADENCE);
+        due.and_then(|checkpoint| checkpoint.publication).is_some()
+    };
+    assert!(!due(1_000));
+    assert!(due(61_000));
 }
 
 #[test]
@@ -198,7 +231,7 @@ fn other_terms_cut_the_open_panes_and_publish_them_on_the_old_ones() {
     assert!(rest.is_conserved() && rest.sources.open_panes() == 0);
     // The pane that was cut goes on: nothing of it became late.
     let start = Start::Resumed(Box::new(rest));
-    let mut next = Shard::begin(3, start, (SETTINGS, terms("m@2")), EventTime(0));
+    let mut next = Shard::begin(3, start, (SETTINGS, terms("m@2")));
     assert!(matches!(
         next.apply(face(7, 12_000)),
         Applied::Counted(Outcome::Face, _)

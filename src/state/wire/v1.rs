@@ -18,10 +18,18 @@ use crate::{
 #[derive(Deserialize)]
 pub(super) struct Saved {
     terms: Terms,
-    ledger: v2::Ledger,
+    ledger: Ledger,
     sources: BTreeMap<SourceId, Source>,
     outbox: Vec<Released>,
     publish: bool,
+}
+
+#[derive(Deserialize)]
+struct Ledger {
+    first_offset: i64,
+    next_offset: i64,
+    skipped: u64,
+    published: u64,
 }
 
 #[derive(Deserialize)]
@@ -120,10 +128,22 @@ impl From<Saved> for v2::Saved<'static> {
         Self {
             log: v2::Log::default(),
             terms: saved.terms.into(),
-            ledger: saved.ledger,
+            ledger: saved.ledger.into(),
             sources: sources.map(|(id, source)| (id, source.into())).collect(),
             outbox: saved.outbox.into_iter().map(Into::into).collect(),
             publish: saved.publish,
+        }
+    }
+}
+
+impl From<Ledger> for v2::Ledger {
+    fn from(ledger: Ledger) -> Self {
+        Self {
+            first_offset: ledger.first_offset,
+            next_offset: ledger.next_offset,
+            skipped: ledger.skipped,
+            published: ledger.published,
+            waiting_since: None,
         }
     }
 }

@@ -54,6 +54,7 @@ pub(super) struct Ledger {
     pub next_offset: i64,
     pub skipped: u64,
     pub published: u64,
+    pub waiting_since: Option<EventTime>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -195,6 +196,7 @@ impl From<state::Ledger> for Ledger {
             next_offset: ledger.next_offset,
             skipped: ledger.skipped,
             published: ledger.published,
+            waiting_since: ledger.waiting_since,
         }
     }
 }
@@ -206,6 +208,7 @@ impl From<Ledger> for state::Ledger {
             next_offset: ledger.next_offset,
             skipped: ledger.skipped,
             published: ledger.published,
+            waiting_since: ledger.waiting_since,
         }
     }
 }

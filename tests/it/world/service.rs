@@ -113,7 +113,17 @@ pub struct Service {
 
 impl Service {
     /// A config for tests: short panes, files at once, a free port. `more` is added at its end.
+    /// Checkpoints lie in the same folder, so that one temporary folder holds everything.
     pub fn config(topic: &Topic, out: &Path, more: &str) -> String {
+        let is_local = !out.to_string_lossy().contains("://");
+        let place = match is_local {
+            true => format!("[state]\nurl = \"{}\"\n", out.display()),
+            false => String::new(),
+        };
+        let (place, more) = match is_local && more.contains("[state]\n") {
+            true => (String::new(), more.replacen("[state]\n", &place, 1)),
+            false => (place, more.to_owned()),
+        };
         format!(
             r#"
 [kafka]
@@ -131,7 +141,7 @@ on_stop = "close"
 [output]
 url = "{out}"
 publish_interval = "1s"
-[http]
+{place}[http]
 listen = "127.0.0.1:0"
 {more}"#,
             brokers = topic.brokers,
