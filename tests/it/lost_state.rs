@@ -43,7 +43,7 @@ fn a_partition_whose_rows_are_in_the_tables_does_not_begin_anew() {
 
     let renamed = config.replace("group = \"", "group = \"another-");
     assert_ne!(renamed, config);
-    std::fs::rename(folder.path().join("out-state"), folder.path().join("lost")).unwrap();
+    std::fs::rename(out.join("state"), folder.path().join("lost")).unwrap();
     for config in [&config, &renamed] {
         let refused = command(config, &["run"]);
         assert_eq!(refused.code, Some(1), "{}", refused.stderr);
