@@ -132,8 +132,7 @@ fn has_begun(store: &Store, (group, topic): (&str, &str)) -> anyhow::Result<bool
 
 /// Opens the places of the tables and of the checkpoints.
 pub(super) fn open_stores(config: &Config) -> anyhow::Result<Stores> {
-    let output = &config.output;
-    let tables = Store::open(output)?;
+    let tables = Store::open(&config.output).context("output.url")?;
     let state = open_state(config, &tables)?;
     Ok(Stores { tables, state })
 }

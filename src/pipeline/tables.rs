@@ -93,19 +93,23 @@ impl Tables {
         }
     }
 
+    /// Why ethnicity was estimated. Only today's policy is known by its words; an earlier one by its id.
+    fn legal_basis(&self, terms: &Terms) -> String {
+        let policy = &self.meaning.policy;
+        if terms.policy != policy.id {
+            return format!("as the policy {} stated it", terms.policy);
+        }
+        let bases = policy.legal_bases().iter();
+        let bases = bases.map(|(source, basis)| format!("{source}: {basis}"));
+        bases.collect::<Vec<_>>().join("\n")
+    }
+
     fn facts(&self, edition: &Edition) -> Vec<(&'static str, String)> {
-        let bases: Vec<String> = self
-            .meaning
-            .policy
-            .legal_bases()
-            .iter()
-            .map(|(source, basis)| format!("{source}: {basis}"))
-            .collect();
         vec![
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
             ("model", edition.terms.model.clone()),
             ("policy", edition.terms.policy.clone()),
-            ("legal_basis", bases.join("\n")),
+            ("legal_basis", self.legal_basis(&edition.terms)),
             (CHECKPOINT, edition.mark.clone()),
             (TOPIC, self.topic.clone()),
         ]
@@ -209,6 +213,18 @@ mod tests {
         };
         assert_eq!(rows(&[Attribute::Gender, Attribute::Ethnicity]), [4, 1]);
         assert_eq!(rows(&[Attribute::Gender]), [2, 1]);
+    }
+
+    #[test]
+    fn a_file_states_no_legal_basis_of_a_policy_that_its_rows_were_not_counted_under() {
+        let tables = tables(&[Attribute::Ethnicity]);
+        let mut terms = Terms::clone(&tables.meaning.terms);
+        assert_eq!(tables.legal_basis(&terms), "cam: consent");
+        terms.policy = "before@1".into();
+        assert_eq!(
+            tables.legal_basis(&terms),
+            "as the policy before@1 stated it"
+        );
     }
 
     #[test]

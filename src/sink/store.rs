@@ -4,8 +4,11 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use object_store::{
-    Error, GetOptions, GetRange, ListResult, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
-    RetryConfig, aws::AmazonS3Builder, local::LocalFileSystem, path::Path as ObjectPath,
+    ClientConfigKey, Error, GetOptions, GetRange, ListResult, ObjectStore, ObjectStoreExt, PutMode,
+    PutOptions, RetryConfig,
+    aws::{AmazonS3Builder, AmazonS3ConfigKey},
+    local::LocalFileSystem,
+    path::Path as ObjectPath,
     prefix::PrefixStore,
 };
 
@@ -37,15 +40,18 @@ impl Store {
         let objects = match url.split_once("://") {
             Some(("s3", _)) => s3(url, options)?,
             Some(("file", path)) => folder(Path::new(path))?,
-            Some((scheme, _)) => bail!(
-                "output.url: {scheme}:// is not supported; write a folder or s3://bucket/prefix"
+            Some((scheme @ ("http" | "https"), _)) => bail!(
+                "{scheme}:// names no bucket: write s3://bucket/prefix, and the server as output.options.aws_endpoint"
             ),
+            Some((scheme, _)) => {
+                bail!("{scheme}:// is not supported; write a folder or s3://bucket/prefix")
+            }
             None => folder(Path::new(url))?,
         };
         Ok(Self {
             objects,
             runtime,
-            place: url.to_owned(),
+            place: config::without_login(url),
         })
     }
 
@@ -185,6 +191,11 @@ fn name(path: &str) -> anyhow::Result<ObjectPath> {
 }
 
 fn folder(path: &Path) -> anyhow::Result<Arc<dyn ObjectStore>> {
+    ensure!(
+        !path.starts_with("~"),
+        "{}: only a shell knows what ~ means: write the whole path",
+        path.display()
+    );
     std::fs::create_dir_all(path)
         .with_context(|| format!("create the folder {}", path.display()))?;
     let store = LocalFileSystem::new_with_prefix(path)
@@ -215,6 +226,14 @@ fn s3(url: &str, options: &BTreeMap<String, config::Text>) -> anyhow::Result<Arc
             .map_err(|error| anyhow!("output.options.{key}: {error}"))?;
         builder = builder.with_config(option, value);
     }
+    let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
+    let allows = AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp);
+    let allows = builder.get_config_value(&allows).unwrap_or_default();
+    ensure!(
+        !endpoint.is_some_and(|url| url.starts_with("http://")) || is_true(&allows),
+        "the endpoint of S3 begins with http://, so what is sent could be read on its way: write https://, or allow it \
+         with output.options.aws_allow_http = \"true\" (AWS_ALLOW_HTTP=true in the environment)"
+    );
     let store = builder.build().context("output: S3 refuses the options")?;
     let prefix = url
         .splitn(4, '/')
@@ -226,6 +245,11 @@ fn s3(url: &str, options: &BTreeMap<String, config::Text>) -> anyhow::Result<Arc
     } else {
         Arc::new(PrefixStore::new(store, name(prefix)?))
     })
+}
+
+/// As the client reads a switch.
+fn is_true(text: &str) -> bool {
+    ["1", "true", "on", "yes", "y"].contains(&text.to_ascii_lowercase().as_str())
 }
 
 #[cfg(test)]
@@ -288,6 +312,64 @@ mod tests {
                 .count(),
             1
         );
+    }
+
+    fn refused(url: &str, options: &[(&str, &str)]) -> String {
+        let options = options.iter();
+        let options =
+            options.map(|(key, value)| ((*key).into(), config::Text::Plain((*value).into())));
+        let opened = Store::open_at(url, &options.collect());
+        opened
+            .err()
+            .map_or(String::new(), |error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn what_people_write_by_mistake_is_refused_with_the_fix() {
+        let http = ("aws_endpoint", "http://127.0.0.1:9000");
+        for (url, options, fix) in [
+            ("~/out", vec![], "write the whole path"),
+            ("file://~/out", vec![], "write the whole path"),
+            ("gs://bucket/x", vec![], "s3://bucket/prefix"),
+            ("https://host/bucket", vec![], "aws_endpoint"),
+            ("s3://bucket/x", vec![http], "aws_allow_http"),
+            (
+                "s3://bucket/x",
+                vec![http, ("aws_allow_http", "false")],
+                "aws_allow_http",
+            ),
+            (
+                "s3://bucket/x",
+                vec![("endpoint", http.1)],
+                "aws_allow_http",
+            ),
+        ] {
+            let said = refused(url, &options);
+            assert!(said.contains(fix), "{url}: {said}");
+        }
+        for allowed in ["true", "TRUE", "1"] {
+            assert_eq!(
+                refused("s3://bucket/x", &[http, ("aws_allow_http", allowed)]),
+                ""
+            );
+        }
+        assert_eq!(
+            refused(
+                "s3://bucket/x",
+                &[("aws_endpoint", "https://127.0.0.1:9000")]
+            ),
+            ""
+        );
+    }
+
+    #[test]
+    fn a_login_in_a_place_is_not_shown() {
+        let store = Store::open_at("s3://name:word@bucket/x", &BTreeMap::new());
+        let shown = store.map_or_else(
+            |error| format!("{error:#}"),
+            |store| store.place().to_owned(),
+        );
+        assert!(!shown.contains("word"), "{shown}");
     }
 
     #[test]
