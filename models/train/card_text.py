@@ -29,7 +29,8 @@ categories of the data set. They are not what a person says of themselves.
 ## Data
 UTKFace, aligned and cropped: one part to train, one (`val`) to choose the epoch, the temperatures
 and the margins of the intervals, one (`test`) for the figures here, which chose nothing. Parts
-are split by groups of near-duplicates, so no copy of a test picture was trained on.
+are split by groups of near-duplicates, so no copy of a test picture was trained on. The shipped
+calibration of shares was made on `val` too: it may think a little too well of the model.
 """
 
 OVERALL = """

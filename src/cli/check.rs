@@ -103,6 +103,9 @@ fn model(config: &Config) -> anyhow::Result<String> {
     let settings = service::inference_settings(config);
     let files = ModelFiles::read(&config.model.dir, &settings)?;
     let model = OnnxModel::load(&files, &settings)?;
+    for warning in model.warnings() {
+        println!("note   model: {warning}");
+    }
     let policy = Policy::new(&config.policy, &config.sources);
     for attribute in policy.attributes().iter() {
         if !model.facts().has(attribute) {

@@ -12,6 +12,7 @@ mod evaluate;
 mod experiment;
 mod live;
 mod memory;
+mod model;
 mod pace;
 mod predict;
 mod publish;
@@ -63,6 +64,8 @@ enum Command {
     Publish(publish::PublishArgs),
     /// Show what the model says of single images.
     Predict(predict::PredictArgs),
+    /// Bring an ONNX model along: write a first manifest, check a model's folder.
+    Model(model::ModelArgs),
     /// Measure a model on labelled faces: a report for people, figures for machines.
     Evaluate(evaluate::EvaluateArgs),
     /// Learn from labelled faces how a model errs, for the estimates of true shares.
@@ -105,6 +108,7 @@ impl Cli {
             Command::Check(args) => check::run(&args),
             Command::Publish(args) => publish::run(args),
             Command::Predict(args) => predict::run(args),
+            Command::Model(args) => model::run(args),
             Command::Evaluate(args) => evaluate::run(args),
             Command::Calibrate(args) => calibrate::run(args),
             Command::Estimate(args) => estimate::run(args),

@@ -11,14 +11,14 @@ use serde_json::json;
 
 use super::crop_event::content_type;
 use crate::{
-    config::{PrecisionChoice, Provider},
+    config::{Inference, PrecisionChoice, Provider},
     decode::{self, Limits, Reject},
     infer::{AgeInterval, InferenceSettings, Model, ModelFacts, ModelFiles, OnnxModel},
     record::{AgePosterior, Attribute, Attributes, Crop, Estimate, Posterior},
 };
 
-/// Images given to the model at a time.
-const BATCH: usize = 8;
+/// Images given to the model at a time, as in the service.
+const BATCH: usize = Inference::BATCH_MAX;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -87,9 +87,9 @@ fn attribute(name: &str) -> Result<Attribute, String> {
 }
 
 /// One image and what came of it.
-struct Prediction {
+pub(super) struct Prediction {
     file: String,
-    result: Result<Estimate, Reject>,
+    pub result: Result<Estimate, Reject>,
 }
 
 pub(super) fn run(args: PredictArgs) -> anyhow::Result<ExitCode> {
@@ -144,7 +144,7 @@ impl Words<'_> {
     }
 }
 
-fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+pub(super) fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         if !path.is_dir() {
@@ -163,7 +163,7 @@ fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn predict(
+pub(super) fn predict(
     files: &[PathBuf],
     model: &mut impl Model,
     attributes: Attributes,
@@ -213,7 +213,7 @@ pub(super) fn limits() -> Limits {
     }
 }
 
-fn winner<'a>(posterior: &Posterior, labels: &'a [String]) -> (&'a str, f32) {
+pub(super) fn winner<'a>(posterior: &Posterior, labels: &'a [String]) -> (&'a str, f32) {
     let best = posterior
         .0
         .iter()

@@ -102,6 +102,11 @@ pub struct Inference {
     pub onnxruntime: Option<PathBuf>,
 }
 
+impl Inference {
+    /// The default of `batch_max`, also where no config is read.
+    pub const BATCH_MAX: usize = 16;
+}
+
 impl Default for Inference {
     fn default() -> Self {
         Self {
@@ -110,7 +115,7 @@ impl Default for Inference {
             allow_cpu_fallback: false,
             device_id: 0,
             sessions: 0,
-            batch_max: 16,
+            batch_max: Self::BATCH_MAX,
             batch_wait_max: Span::seconds(0),
             pin: false,
             onnxruntime: None,

@@ -6,7 +6,10 @@ use ort::{
     value::{Outlet, TensorElementType, ValueType},
 };
 
-use super::manifest::{Head, Input, Layout, Net};
+use super::{
+    draft,
+    manifest::{Head, Input, Layout, Net},
+};
 
 /// What the manifest does not say of the graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +110,26 @@ fn check_output(session: &Session, head: &Head) -> anyhow::Result<()> {
         // The first run tells.
         None => Ok(()),
     }
+}
+
+/// What the graph says of its inputs and outputs.
+pub(super) fn describe(session: &Session) -> anyhow::Result<draft::Graph> {
+    let outlets = |outlets: &[Outlet]| -> anyhow::Result<Vec<draft::Outlet>> {
+        let described = outlets.iter().map(|outlet| {
+            let name = outlet.name().to_owned();
+            let (kind, shape) = tensor(outlet.dtype()).with_context(|| format!("{name:?}"))?;
+            Ok(draft::Outlet {
+                name,
+                shape,
+                is_bytes: kind == TensorElementType::Uint8,
+            })
+        });
+        described.collect()
+    };
+    Ok(draft::Graph {
+        inputs: outlets(session.inputs())?,
+        outputs: outlets(session.outputs())?,
+    })
 }
 
 /// Whether a row of so many numbers has those of the head.

@@ -208,7 +208,7 @@ pub enum Kind {
 
 impl Head {
     /// How many numbers of the output are the head's, for a crop.
-    pub(super) fn numbers(&self) -> usize {
+    pub(crate) fn numbers(&self) -> usize {
         match self.kind {
             Kind::Softmax => self.labels.len(),
             Kind::AgeDistribution => self.ages.len(),

@@ -7,6 +7,7 @@
 
 mod choose;
 mod denormals;
+pub mod draft;
 mod files;
 mod filters;
 mod graph;
@@ -27,7 +28,7 @@ mod trial;
 pub use files::{ModelFiles, NetFile};
 pub use interval::AgeInterval;
 pub use manifest::{Head, Manifest, Precision};
-pub use onnx::OnnxModel;
+pub use onnx::{OnnxModel, describe};
 pub use self_test::{Engine, Passed};
 pub use stub::StubModel;
 pub use tensor::{Preparer, pixels};
@@ -35,7 +36,7 @@ pub use tensor::{Preparer, pixels};
 use std::path::PathBuf;
 
 use crate::{
-    config::{PrecisionChoice, Provider},
+    config::{Inference, PrecisionChoice, Provider},
     record::{Attribute, Crop, Estimate},
 };
 
@@ -97,7 +98,7 @@ impl Default for InferenceSettings {
             precision: PrecisionChoice::Auto,
             allow_cpu_fallback: false,
             device_id: 0,
-            batch_max: 8,
+            batch_max: Inference::BATCH_MAX,
             onnxruntime: None,
             flush_denormals: false,
         }

@@ -6,11 +6,19 @@ use anyhow::Context;
 
 use super::{
     Answer, Engine, InferenceSettings, Model, ModelFacts, ModelFiles, NoAnswer, Passed, choose,
+    draft, graph,
     net::LoadedNet,
     runtime,
     self_test::{self, Case},
+    session::Opened,
 };
 use crate::record::{Crop, Estimate};
+
+/// What the graph of an ONNX file says of its inputs and outputs.
+pub fn describe(onnx: Vec<u8>, settings: &InferenceSettings) -> anyhow::Result<draft::Graph> {
+    let opened = Opened::new(&onnx.into(), settings)?;
+    graph::describe(&opened.session)
+}
 
 /// A model with sessions of its own.
 pub struct OnnxModel {

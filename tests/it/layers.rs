@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 18] = [
+const PURE: [&str; 19] = [
     "record.rs",
     "decode",
     "estimate",
@@ -15,6 +15,7 @@ const PURE: [&str; 18] = [
     "infer/tensor.rs",
     "infer/manifest.rs",
     "infer/trial.rs",
+    "infer/draft.rs",
     "infer/onnx_file.rs",
     "infer/denormals.rs",
     "pipeline/assignment.rs",

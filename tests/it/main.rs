@@ -24,6 +24,7 @@ mod lost_data;
 mod lost_state;
 mod malformed;
 mod metrics_endpoint;
+mod model;
 mod no_answer;
 mod object_store;
 mod observability;

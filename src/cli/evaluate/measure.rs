@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{clocks, labels::Labelled, pictures::Pictures, views};
 use crate::{
     cli::predict,
+    config::Inference,
     decode::Reject,
     evaluate::{Answer, Reading},
     infer::{Model, OnnxModel},
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// Crops given to the model at a time, as in the service.
-const BATCH: usize = 8;
+const BATCH: usize = Inference::BATCH_MAX;
 
 /// The reason for a face that is not where the labels say.
 const MISSING: &str = "missing_file";
