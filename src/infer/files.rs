@@ -40,6 +40,8 @@ pub struct ModelFiles {
 pub struct NetFile {
     pub net: Net,
     pub onnx: Bytes,
+    /// Whether a crop's answer depends a little on its batch, by how the net is quantised.
+    pub(super) scales_by_batch: bool,
 }
 
 impl ModelFiles {
@@ -238,5 +240,9 @@ fn read_net(folder: &Path, net: Net, settings: &InferenceSettings) -> anyhow::Re
             );
         }
     }
-    Ok(NetFile { net, onnx })
+    Ok(NetFile {
+        net,
+        scales_by_batch: model.scales_by_batch(),
+        onnx,
+    })
 }

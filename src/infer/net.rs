@@ -40,6 +40,7 @@ pub(super) struct LoadedNet {
     batch: Tensor<f32>,
     /// The batch sizes that were warmed up, ascending: each new size would cost time.
     sizes: Vec<usize>,
+    scales_by_batch: bool,
     warnings: Vec<String>,
 }
 
@@ -52,7 +53,11 @@ struct Output {
 impl LoadedNet {
     /// Makes the session, compares it with the manifest, warms it up, and tries it.
     pub(super) fn load(file: &NetFile, settings: &InferenceSettings) -> anyhow::Result<Self> {
-        let NetFile { net, onnx } = file;
+        let NetFile {
+            net,
+            onnx,
+            scales_by_batch,
+        } = file;
         let opened = Opened::new(onnx, settings).with_context(|| net.file.clone())?;
         let graph = graph::check(&opened.session, net)
             .with_context(|| format!("{}: the manifest does not fit", net.file))?;
@@ -68,6 +73,7 @@ impl LoadedNet {
             opened,
             graph,
             sizes,
+            scales_by_batch: *scales_by_batch,
             warnings: Vec::new(),
         };
         loaded
@@ -189,7 +195,7 @@ impl LoadedNet {
         }
         let mut together = vec![Ok(Estimate::default()); crops.len()];
         self.estimate(&crops, &mut together)?;
-        trial::compare(&self.net.file, &together, &alone)?;
+        trial::compare((&self.net.file, self.scales_by_batch), &together, &alone)?;
         let all: Vec<usize> = (0..self.heads.len()).collect();
         let mut rows = vec![Vec::new(); self.heads.len()];
         for crop in &crops {

@@ -33,6 +33,8 @@ pub(super) struct FunctionProto {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct NodeProto {
+    #[prost(string, tag = "4")]
+    pub op_type: String,
     #[prost(message, repeated, tag = "5")]
     pub attributes: Vec<AttributeProto>,
 }
@@ -85,6 +87,16 @@ pub(super) struct EntryProto {
 impl ModelProto {
     pub fn read(onnx: &Bytes) -> Result<Self, prost::DecodeError> {
         Self::decode(onnx.clone())
+    }
+
+    /// Whether it is quantised with a scale that each batch chooses anew, so that a crop's answer depends a little on the
+    /// others.
+    pub fn scales_by_batch(&self) -> bool {
+        let nodes = self.graph.iter().flat_map(|graph| &graph.nodes);
+        let of_functions = self.functions.iter().flat_map(|function| &function.nodes);
+        nodes
+            .chain(of_functions)
+            .any(|node| node.op_type.starts_with("DynamicQuantize"))
     }
 
     /// The name of another file that the graph would read weights from, if there is one.
@@ -170,6 +182,7 @@ mod tests {
     fn weights_in_another_file_are_found_wherever_they_hide() {
         let attribute = |attribute| NodeProto {
             attributes: vec![attribute],
+            ..Default::default()
         };
         let tensor = attribute(AttributeProto {
             tensor: Some(outside()),
