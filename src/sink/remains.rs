@@ -3,7 +3,7 @@
 use anyhow::Context;
 use arrow_array::{Array, Int32Array, Int64Array};
 
-use super::{Store, Table, catalog, file, part_tail};
+use super::{Footer, Store, Table, catalog, file, part_tail};
 
 /// Published rows whose chain is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Remains {
     pub example: String,
     /// The highest number of a checkpoint that published any.
     pub seq: u64,
-    /// The offset behind the last record that they stand for; nothing where a daily file mixes topics.
+    /// The offset behind the last record that they stand for; nothing where a file may hold rows of another topic.
     pub next_offset: Option<i64>,
 }
 
@@ -26,35 +26,45 @@ pub fn remains(store: &Store, (topic, partition): (&str, i32)) -> anyhow::Result
                 continue;
             };
             let footer = catalog::footer(store, &path)?;
-            // Another topic whose name ends alike. Files of before do not say their topic.
-            if footer
-                .facts
-                .get(file::TOPIC)
-                .is_some_and(|other| other != topic)
-            {
+            let Some(is_certain) = holds(&footer, topic) else {
                 continue;
-            }
+            };
             let next_offset = next_offset(store.read(&path)?, partition)?;
-            add(&mut found, (path, seq), Some(next_offset));
+            add(&mut found, (path, seq), is_certain.then_some(next_offset));
         }
         for path in day.daily {
-            let names = catalog::inputs(&catalog::footer(store, &path)?)?;
+            let footer = catalog::footer(store, &path)?;
+            let names = catalog::inputs(&footer)?;
             let own = |name: &String| number(name, (topic, partition));
             let Some(seq) = names.iter().filter_map(own).max() else {
                 continue;
             };
+            let Some(is_certain) = holds(&footer, topic) else {
+                continue;
+            };
             let of_partition = format!("-p{partition}-");
-            let mixed = names
+            let is_mixed = names
                 .iter()
                 .any(|name| name.contains(&of_partition) && own(name).is_none());
-            let next_offset = match mixed {
-                true => None,
-                false => Some(next_offset(store.read(&path)?, partition)?),
+            let next_offset = match is_certain && !is_mixed {
+                true => Some(next_offset(store.read(&path)?, partition)?),
+                false => None,
             };
             add(&mut found, (path, seq), next_offset);
         }
     }
     Ok(found)
+}
+
+/// Whether a file holds rows of the topic: nothing where it holds others' only; certain where it says that it holds no
+/// other's. Its name does not tell "faces" of the group "a-b" from "b-faces" of the group "a", and files of before do not
+/// say their topic.
+fn holds(footer: &Footer, topic: &str) -> Option<bool> {
+    let Some(topics) = footer.facts.get(file::TOPIC) else {
+        return Some(false);
+    };
+    let is_there = topics.lines().any(|other| other == topic);
+    is_there.then(|| topics.lines().count() == 1)
 }
 
 fn add(found: &mut Option<Remains>, (path, seq): (String, u64), next_offset: Option<i64>) {
@@ -121,6 +131,24 @@ mod tests {
             number("windows/date=2026-01-01/else.parquet", ("faces", 3)),
             None
         );
+    }
+
+    #[test]
+    fn a_file_of_another_topic_whose_name_ends_alike_is_not_taken_for_one_s_own() {
+        let facts = |topics: Option<&str>| {
+            let fact = topics.map(|topics| (file::TOPIC, topics.to_owned()));
+            let facts: Vec<_> = fact.into_iter().collect();
+            let empty = arrow_array::RecordBatch::new_empty(Table::Windows.schema());
+            Footer::read(&file::encode(&empty, &facts).unwrap()).unwrap()
+        };
+        for (topics, expected) in [
+            (Some("faces"), Some(true)),
+            (Some("b-faces"), None),
+            (Some("b-faces\nfaces"), Some(false)),
+            (None, Some(false)),
+        ] {
+            assert_eq!(holds(&facts(topics), "faces"), expected, "{topics:?}");
+        }
     }
 
     #[test]

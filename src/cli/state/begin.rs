@@ -61,8 +61,8 @@ pub(super) fn adopt(
     };
     let offset = left.next_offset.with_context(|| {
         format!(
-            "{} and other daily files hold rows of several topics, which do not say their topic: find the offset yourself, \
-             and use `demograph state reset --offset`",
+            "files such as {} may hold rows of other topics too: find the offset yourself, and use `demograph state reset \
+             --offset`",
             left.example
         )
     })?;
