@@ -1,4 +1,4 @@
-//! The sections [policy] and [[source]]: what may be estimated of whom, and what may be shown.
+//! The sections `[policy]` and `[[source]]`: what may be estimated of whom, and what may be shown.
 
 use std::path::PathBuf;
 
