@@ -65,6 +65,11 @@ impl Probe<'_> {
         while clock::now() < deadline {
             match question.answer(LOOK_EVERY) {
                 Some(Ok(description)) => return Ok(description),
+                // The client's own complaint says more than a question that it gives up.
+                Some(Err(trouble)) if trouble.cause().may_pass() => {
+                    self.complaints(&mut last)?;
+                    return Err(self.refusal(last.as_ref().unwrap_or(&trouble)));
+                }
                 Some(Err(trouble)) => return Err(self.refusal(&trouble)),
                 None => self.complaints(&mut last)?,
             }
@@ -151,7 +156,10 @@ impl Probe<'_> {
             // Says less than what came before it.
             Cause::NoBroker => Err(self.refusal(last.as_ref().unwrap_or(&trouble))),
             cause if cause.may_pass() => {
-                *last = Some(trouble);
+                // The same comes as a bare code, too, which does not replace the reason.
+                if last.is_none() || !trouble.reason.is_empty() {
+                    *last = Some(trouble);
+                }
                 Ok(())
             }
             _ => Err(self.refusal(&trouble)),

@@ -74,6 +74,7 @@ impl Trouble {
         let reason = self.reason.to_lowercase();
         [
             "ssl handshake",
+            "ssl_handshake",
             "connecting to a ssl",
             "connecting to a plaintext",
         ]
@@ -133,8 +134,10 @@ mod tests {
         let plain =
             "SSL handshake failed: Disconnected: connecting to a PLAINTEXT broker listener?";
         let verify = "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed";
+        let hung_up = "Disconnected (after 5ms in state SSL_HANDSHAKE)";
         for (code, reason, expected) in [
             (Code::BrokerTransportFailure, refused, Cause::Unreachable),
+            (Code::BrokerTransportFailure, hung_up, Cause::Tls),
             (Code::BrokerTransportFailure, plain, Cause::Tls),
             (Code::SSL, verify, Cause::Tls),
             (
