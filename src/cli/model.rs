@@ -8,12 +8,11 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use sha2::{Digest, Sha256};
 
 use super::{predict, service};
 use crate::{
     config::Inference,
-    infer::{InferenceSettings, Model, ModelFiles, OnnxModel, describe, draft},
+    infer::{InferenceSettings, Model, ModelFiles, OnnxModel, describe, draft, sha256},
     record::{Attribute, Estimate},
 };
 
@@ -68,11 +67,9 @@ fn new(onnx: &Path, out: &Path) -> anyhow::Result<()> {
     let bytes = std::fs::read(onnx).with_context(|| format!("read {}", onnx.display()))?;
     let file = onnx.file_name().and_then(|name| name.to_str());
     let file = file.with_context(|| format!("{} has no name", onnx.display()))?;
-    let digest = Sha256::digest(&bytes);
-    let sha256: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let graph = describe(bytes.clone(), &InferenceSettings::default())
         .with_context(|| onnx.display().to_string())?;
-    let manifest = match draft::manifest(&graph, (file, &sha256)) {
+    let manifest = match draft::manifest(&graph, (file, &sha256(&bytes))) {
         Ok(manifest) => manifest,
         Err(why) => bail!("{}: {why}", onnx.display()),
     };

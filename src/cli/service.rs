@@ -123,11 +123,8 @@ impl Service {
 
 /// Whether a partition of the topic has a chain there.
 fn has_begun(store: &Store, (group, topic): (&str, &str)) -> anyhow::Result<bool> {
-    let partition = state::folder(group, topic, 0);
-    let (topic, _) = partition
-        .rsplit_once('/')
-        .expect("a partition lies in its topic");
-    Ok(!store.folders(topic)?.is_empty())
+    let folder = state::topic_folder(group, topic);
+    Ok(!store.folders(&folder)?.is_empty())
 }
 
 /// Opens the places of the tables and of the checkpoints.

@@ -336,13 +336,10 @@ fn chain(config: &Config, partition: i32) -> Kept {
 
 /// The partitions that have a chain.
 fn chains(config: &Config, stores: &Stores) -> anyhow::Result<Vec<Kept>> {
-    let first = chain(config, 0).folder;
-    let (topic, _) = first
-        .rsplit_once('/')
-        .expect("a partition lies in its topic");
+    let topic = state::topic_folder(&config.kafka.group, &config.kafka.topic);
     let mut kept: Vec<Kept> = stores
         .state
-        .folders(topic)?
+        .folders(&topic)?
         .iter()
         .filter_map(|folder| folder.rsplit_once("/p=")?.1.parse().ok())
         .map(|partition| chain(config, partition))

@@ -179,15 +179,18 @@ fn facts(manifest: &Manifest, nets: &[NetFile]) -> ModelFacts {
 fn hash_of_all(nets: &[NetFile]) -> String {
     match nets {
         [file] => file.net.sha256.clone(),
-        files => hex(files
-            .iter()
-            .map(|file| file.net.sha256.as_str())
-            .collect::<String>()
-            .as_bytes()),
+        files => sha256(
+            files
+                .iter()
+                .map(|file| file.net.sha256.as_str())
+                .collect::<String>()
+                .as_bytes(),
+        ),
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// The SHA-256 of bytes, as manifests write it.
+pub fn sha256(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -203,7 +206,7 @@ fn read_net(folder: &Path, net: Net, settings: &InferenceSettings) -> anyhow::Re
             path.display()
         );
     }
-    let hash = hex(&onnx);
+    let hash = sha256(&onnx);
     if hash != net.sha256 {
         bail!(
             "{}: its SHA-256 is {hash}, but the manifest says {}; it was changed or damaged: \

@@ -25,7 +25,7 @@ mod stub;
 mod tensor;
 mod trial;
 
-pub use files::{ModelFiles, NetFile};
+pub use files::{ModelFiles, NetFile, sha256};
 pub use interval::AgeInterval;
 pub use manifest::{Head, Manifest, Precision};
 pub use onnx::{OnnxModel, describe};

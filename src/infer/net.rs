@@ -121,7 +121,18 @@ impl LoadedNet {
             return Ok(());
         }
         let outputs = self.outputs(crops, answers, &wanted)?;
-        for (&head, output) in wanted.iter().zip(&outputs) {
+        self.read((&wanted, &outputs), crops, answers);
+        Ok(())
+    }
+
+    /// Adds to the answers what the outputs of the wanted heads say.
+    fn read(
+        &self,
+        (wanted, outputs): (&[usize], &[Output]),
+        crops: &[Crop],
+        answers: &mut [Answer],
+    ) {
+        for (&head, output) in wanted.iter().zip(outputs) {
             let reader = &self.heads[head];
             let rows = output.numbers.chunks(output.width);
             for ((crop, answer), row) in crops.iter().zip(answers.iter_mut()).zip(rows) {
@@ -133,7 +144,6 @@ impl LoadedNet {
                 }
             }
         }
-        Ok(())
     }
 
     /// Prepares the crops and runs them. A crop that cannot be prepared has no answer.
@@ -189,21 +199,21 @@ impl LoadedNet {
     /// Noise, alone and together.
     fn try_noise(&mut self) -> anyhow::Result<()> {
         let crops = trial::crops(&self.net);
-        let mut alone = vec![Ok(Estimate::default()); crops.len()];
-        for (crop, answer) in crops.iter().zip(&mut alone) {
-            self.estimate(slice::from_ref(crop), slice::from_mut(answer))?;
-        }
-        let mut together = vec![Ok(Estimate::default()); crops.len()];
-        self.estimate(&crops, &mut together)?;
-        trial::compare((&self.net.file, self.scales_by_batch), &together, &alone)?;
         let all: Vec<usize> = (0..self.heads.len()).collect();
+        let mut alone = vec![Ok(Estimate::default()); crops.len()];
         let mut rows = vec![Vec::new(); self.heads.len()];
-        for crop in &crops {
-            let outputs = self.outputs(slice::from_ref(crop), &mut [Err(NoAnswer)], &all)?;
+        for (crop, answer) in crops.iter().zip(&mut alone) {
+            let (crop, answer) = (slice::from_ref(crop), slice::from_mut(answer));
+            let outputs = self.outputs(crop, answer, &all)?;
+            self.read((&all, &outputs), crop, answer);
             for (rows, output) in rows.iter_mut().zip(outputs) {
                 rows.push(output.numbers[..output.width].to_vec());
             }
         }
+        let mut together = vec![Ok(Estimate::default()); crops.len()];
+        self.estimate(&crops, &mut together)?;
+        let net = (self.net.file.as_str(), self.scales_by_batch);
+        trial::compare(net, &together, &alone)?;
         let warnings = self.net.heads.iter().zip(&rows).flat_map(|(head, rows)| {
             let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
             trial::warnings(head, &rows)

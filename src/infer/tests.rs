@@ -13,6 +13,14 @@ use crate::{
     record::{Attributes, Posterior},
 };
 
+const LIMITS: Limits = Limits {
+    payload_bytes_max: 1 << 20,
+    image_side_min: 16,
+    image_side_max: 2048,
+    future_max: 0,
+    past_max: i64::MAX,
+};
+
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
@@ -31,20 +39,13 @@ fn all() -> Attributes {
 /// The composites with their labels: band of ages, gender, ethnicity.
 fn composites(attributes: Attributes) -> Vec<(Crop, [String; 3])> {
     let folder = repository("tests/data/composites");
-    let limits = Limits {
-        payload_bytes_max: 1 << 20,
-        image_side_min: 16,
-        image_side_max: 2048,
-        future_max: 0,
-        past_max: i64::MAX,
-    };
     let mut labels = csv::Reader::from_path(folder.join("labels.csv")).unwrap();
     labels
         .records()
         .map(|row| {
             let row = row.unwrap();
             let bytes = std::fs::read(folder.join(&row[0])).unwrap();
-            let crop = decode::image(&bytes, &limits, attributes).unwrap();
+            let crop = decode::image(&bytes, &LIMITS, attributes).unwrap();
             (
                 crop,
                 [row[1].to_owned(), row[2].to_owned(), row[3].to_owned()],

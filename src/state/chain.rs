@@ -329,9 +329,14 @@ pub fn publish(objects: &dyn Objects, file: &TableFile, mark: &str) -> Result<()
     }
 }
 
+/// Where the chains of a topic's partitions are.
+pub fn topic_folder(group: &str, topic: &str) -> String {
+    format!("state/v1/{}/{}", plain(group), plain(topic))
+}
+
 /// Where a partition's checkpoints are.
 pub fn folder(group: &str, topic: &str, partition: i32) -> String {
-    format!("state/v1/{}/{}/p={partition}", plain(group), plain(topic))
+    format!("{}/p={partition}", topic_folder(group, topic))
 }
 
 /// A name as a part of a path: anything but letters, digits, `.`, `_` and `-` as %XX, and dots too where there is nothing

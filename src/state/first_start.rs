@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Created, Objects, folder};
+use super::{Created, Objects, topic_folder};
 
 /// The ends of the partitions at the group's first start. Empty where everything begins with its oldest record.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -63,11 +63,7 @@ impl FirstStart {
 }
 
 fn path(group: &str, topic: &str) -> String {
-    let partition = folder(group, topic, 0);
-    let (parent, _) = partition
-        .rsplit_once('/')
-        .expect("a partition lies in its topic");
-    format!("{parent}/first-start.json")
+    format!("{}/first-start.json", topic_folder(group, topic))
 }
 
 #[cfg(test)]

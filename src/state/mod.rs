@@ -18,6 +18,7 @@ mod memory;
 
 pub use chain::{
     Chain, Commit, Created, Found, Halt, Listed, Objects, Step, TableFile, folder, plain, publish,
+    topic_folder,
 };
 pub use checkpoint::{Damage, Hash, Header, Ledger, Saved, decode, hash};
 pub use first_start::FirstStart;

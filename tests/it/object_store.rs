@@ -24,6 +24,19 @@ pub fn s3() -> (Process, String) {
     (process, address)
 }
 
+/// The section of a config for that S3; more of its keys may follow.
+pub fn s3_options(address: &str) -> String {
+    format!(
+        "[output.options]
+aws_endpoint = \"http://{address}\"
+aws_allow_http = \"true\"
+aws_region = \"us-east-1\"
+aws_access_key_id = \"name\"
+aws_secret_access_key = \"word\"
+"
+    )
+}
+
 #[test]
 fn the_tables_lie_in_a_bucket_when_the_config_says_so() {
     let (_s3, address) = s3();

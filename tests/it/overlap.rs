@@ -6,7 +6,7 @@ use std::path::Path;
 use demograph::kafka::Event;
 
 use super::{
-    object_store::s3,
+    object_store::{s3, s3_options},
     world::{Broker, Fault, Faulty, Service, pyarrow_totals},
 };
 
@@ -36,14 +36,8 @@ fn partitions_that_move_while_the_store_is_slow_are_all_read_and_written() {
 checkpoint_interval = \"1s\"
 [limits]
 drain_max = \"60s\"
-[output.options]
-aws_endpoint = \"http://{}\"
-aws_allow_http = \"true\"
-aws_region = \"us-east-1\"
-aws_access_key_id = \"name\"
-aws_secret_access_key = \"word\"
-",
-        proxy.address
+{}",
+        s3_options(&proxy.address)
     );
     let config = Service::config(&topic, Path::new("s3://tables/site-a"), &more)
         .replace("on_stop = \"close\"", "on_stop = \"keep\"");

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{
-    object_store::s3,
+    object_store::{s3, s3_options},
     world::{Broker, Fault, Faulty, Service, composites, crops_csv, publish, pyarrow_totals},
 };
 
@@ -48,15 +48,9 @@ id = \"lobby\"
 id = \"cafe\"
 [state]
 checkpoint_interval = \"1s\"
-[output.options]
-aws_endpoint = \"http://{}\"
-aws_allow_http = \"true\"
-aws_region = \"us-east-1\"
-aws_access_key_id = \"name\"
-aws_secret_access_key = \"word\"
-timeout = \"1s\"
+{}timeout = \"1s\"
 ",
-        proxy.address
+        s3_options(&proxy.address)
     );
     let config = Service::config(&topic, Path::new("s3://tables/site-a"), &more);
     let mut service = Service::start(&config);

@@ -30,15 +30,8 @@ fn refusal(name: &str) -> String {
 }
 
 fn crop(name: &str) -> Crop {
-    let limits = Limits {
-        payload_bytes_max: 1 << 20,
-        image_side_min: 1,
-        image_side_max: 2048,
-        future_max: 0,
-        past_max: i64::MAX,
-    };
     let bytes = std::fs::read(folder(name)).unwrap();
-    decode::image(&bytes, &limits, all()).unwrap()
+    decode::image(&bytes, &LIMITS, all()).unwrap()
 }
 
 fn grey(level: u8) -> Crop {

@@ -11,14 +11,7 @@ const LEVELS_MEAN: f64 = 1.0;
 fn read(name: &str) -> Result<Crop, Reject> {
     let path = repository("tests/data/images").join(name);
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let limits = Limits {
-        payload_bytes_max: 1 << 20,
-        image_side_min: 16,
-        image_side_max: 2048,
-        future_max: 0,
-        past_max: i64::MAX,
-    };
-    decode::image(&bytes, &limits, all())
+    decode::image(&bytes, &LIMITS, all())
 }
 
 fn index() -> Vec<serde_json::Value> {

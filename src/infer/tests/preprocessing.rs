@@ -89,14 +89,7 @@ fn decoded(path: &Path) -> Crop {
 }
 
 fn crop_of(bytes: &[u8]) -> Crop {
-    let limits = Limits {
-        payload_bytes_max: 1 << 20,
-        image_side_min: 16,
-        image_side_max: 2048,
-        future_max: 0,
-        past_max: i64::MAX,
-    };
-    decode::image(bytes, &limits, all()).unwrap()
+    decode::image(bytes, &LIMITS, all()).unwrap()
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Variants, the self-test and age intervals, on models made of the nets of `age-gender-cc0`, which stay as they are.
 
-use sha2::{Digest, Sha256};
-
 use super::*;
 use crate::config::PrecisionChoice;
 
@@ -59,10 +57,7 @@ fn complete(change: impl Fn(String) -> String) -> tempfile::TempDir {
     let mut onnx = std::fs::read(folder.path().join("gender.onnx")).unwrap();
     onnx.extend(DOC_STRING);
     std::fs::write(folder.path().join("gender.int8.onnx"), &onnx).unwrap();
-    let hash: String = Sha256::digest(&onnx)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = sha256(&onnx);
     let variant = format!(
         "[[net.variant]]\nprecision = \"int8\"\nfile = \"gender.int8.onnx\"\nsha256 = \"{hash}\"\n\n[net.input]"
     );
