@@ -81,7 +81,7 @@ fn refuse_other(before: &LogIdentity, now: &LogIdentity) -> anyhow::Result<()> {
     bail!(
         "kafka: {other}. Next offsets of the one mean nothing in the other, so nothing is read. \
          `demograph state reset --partition N --offset 0` begins a partition again with the oldest record of now; \
-         another kafka.group begins all of them again"
+         another kafka.group with another output.url begins all of them again"
     )
 }
 

@@ -1,14 +1,17 @@
 //! A crop for which the model has no finite answer is a reject of its own, and the stream goes on.
 
-use super::world::{Broker, Service, crops_csv, metric, publish, repository};
+use serde_json::json;
+
+use super::world::{Broker, Service, crops_csv, duckdb, metric, publish, repository};
 
 #[test]
 fn a_crop_without_a_finite_answer_is_rejected_and_the_others_count() {
     let topic = Broker::shared().topic("no-answer", 1);
     let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
     let config = Service::config(
         &topic,
-        &folder.path().join("out"),
+        &out,
         "[[source]]\nid = \"lobby\"\nattributes = [\"gender\"]\n",
     )
     .replace("models/utkface-small", "tests/data/models/nan-on-black");
@@ -34,4 +37,13 @@ fn a_crop_without_a_finite_answer_is_rejected_and_the_others_count() {
     }
     let ended = service.stop();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    // The reject keeps its source and its time: that of its record, in the last minutes.
+    let rows = duckdb(&format!(
+        "SELECT source, sum(faces)::BIGINT AS faces, sum(rejected)::BIGINT AS rejected,
+                bool_and(window_end > now() - INTERVAL 10 MINUTE) AS recent
+         FROM read_parquet('{}/windows/*/*.parquet') GROUP BY source",
+        out.display()
+    ));
+    let expected = json!([{"source": "lobby", "faces": 3, "rejected": 3, "recent": true}]);
+    assert_eq!(json!(rows), expected);
 }
