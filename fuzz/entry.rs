@@ -5,8 +5,10 @@
 
 use demograph::{
     config::Config,
-    decode::{self, Admit, Limits, Reject},
+    decode::{self, Limits},
+    privacy::Admit,
     record::{Attribute, Attributes, EventTime, Position, Record, SourceId},
+    reject::Reject,
     state,
 };
 use sha2::{Digest, Sha256};

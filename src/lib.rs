@@ -6,8 +6,12 @@
 //! ```
 //! Modules stand in the order in which data flows; ARCHITECTURE.md is the map.
 
+pub mod checked;
 pub mod config;
+pub mod facts;
 pub mod record;
+pub mod reject;
+pub mod span;
 
 pub mod decode;
 pub mod estimate;
@@ -15,6 +19,7 @@ pub mod infer;
 pub mod privacy;
 pub mod sink;
 pub mod state;
+pub mod views;
 pub mod window;
 
 pub mod clock;

@@ -351,8 +351,9 @@ pub struct Estimate {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn posterior(probabilities: Vec<f32>) -> AgePosterior {
         let ages: Vec<f32> = (0..probabilities.len()).map(|age| age as f32).collect();

@@ -4,9 +4,8 @@ use std::{path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context, ensure};
 use demograph::{
-    config::{PrecisionChoice, Provider},
     cores,
-    infer::{InferenceSettings, Model, ModelFiles, OnnxModel},
+    infer::{InferenceSettings, Model, ModelFiles, OnnxModel, PrecisionChoice, Provider},
     record::{Attribute, Crop},
 };
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};

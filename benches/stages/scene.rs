@@ -6,7 +6,8 @@ use anyhow::Context;
 use demograph::{
     config,
     estimate::{CalibrationFile, Calibrations, Method},
-    infer::{Model, ModelFacts, StubModel},
+    facts::ModelFacts,
+    infer::{Model, StubModel},
     privacy::{Policy, ReleasedPane},
     record::{AgePosterior, Estimate, EventTime, Position, Posterior, SourceId, TrackId},
     state::{Applied, Shard, Start, Terms},
@@ -27,21 +28,21 @@ pub const SETTINGS: Settings = Settings {
     future_max: 60_000,
     drops_duplicates: false,
     sources_max: 10_000,
-    weighting: config::Weighting::People,
-    untracked: demograph::config::Untracked::Count,
+    weighting: crate::window::Weighting::People,
+    untracked: demograph::window::Untracked::Count,
 };
 
 /// A policy that knows the sources of [`source`].
 pub fn policy(sources: usize) -> Policy {
-    let sources: Vec<config::Source> = (0..sources)
-        .map(|number| config::Source {
+    let sources: Vec<crate::privacy::SourceRules> = (0..sources)
+        .map(|number| crate::privacy::SourceRules {
             id: source(number),
             attributes: demograph::record::Attribute::ALL.to_vec(),
             legal_basis: Some("a measurement".into()),
             calibration: None,
         })
         .collect();
-    Policy::new(&config::Policy::default(), &sources)
+    Policy::new(&crate::privacy::PolicyRules::default(), &sources)
 }
 
 pub fn source(number: usize) -> String {

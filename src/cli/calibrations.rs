@@ -7,7 +7,8 @@ use anyhow::{Context, bail};
 use crate::{
     config::Config,
     estimate::{CalibrationFile, Calibrations},
-    infer::{ModelFacts, Precision},
+    facts::ModelFacts,
+    infer::Precision,
     record::{Attribute, SourceId},
     window::Categories,
 };
@@ -92,8 +93,8 @@ fn fit(
 mod tests {
     use super::*;
     use crate::{
-        config::{PrecisionChoice, Provider, Windows},
-        infer::{InferenceSettings, ModelFiles},
+        config::Windows,
+        infer::{InferenceSettings, ModelFiles, PrecisionChoice, Provider},
     };
 
     #[test]

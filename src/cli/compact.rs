@@ -14,13 +14,14 @@ use jiff::{
 
 use super::EXIT_CONFIG;
 use crate::{
-    config::{Config, Span},
+    config::Config,
     record::EventTime,
     sink::{
         Footer, Store, Table,
         catalog::{self, Copy, Day, Once, days, name},
         day,
     },
+    span::Span,
     state::Created,
 };
 

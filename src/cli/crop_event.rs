@@ -105,7 +105,8 @@ fn rfc3339(time: EventTime) -> String {
 mod tests {
     use super::*;
     use crate::{
-        decode::{self, Admit, Limits},
+        decode::{self, Limits},
+        privacy::Admit,
         record::{Attributes, Position, Record, SourceId, TrackId},
     };
 

@@ -11,8 +11,7 @@ use anyhow::{Context, bail, ensure};
 
 use super::{predict, service};
 use crate::{
-    config::Inference,
-    infer::{InferenceSettings, Model, ModelFiles, OnnxModel, describe, draft, sha256},
+    infer::{Inference, InferenceSettings, Model, ModelFiles, OnnxModel, describe, draft, sha256},
     record::{Attribute, Estimate},
 };
 

@@ -11,10 +11,14 @@ use serde_json::json;
 
 use super::crop_event::content_type;
 use crate::{
-    config::{Inference, PrecisionChoice, Provider},
-    decode::{self, Limits, Reject},
-    infer::{AgeInterval, InferenceSettings, Model, ModelFacts, ModelFiles, OnnxModel},
+    decode::{self, Limits},
+    facts::ModelFacts,
+    infer::{
+        AgeInterval, Inference, InferenceSettings, Model, ModelFiles, OnnxModel, PrecisionChoice,
+        Provider,
+    },
     record::{AgePosterior, Attribute, Attributes, Crop, Estimate, Posterior},
+    reject::Reject,
 };
 
 /// Images given to the model at a time, as in the service.

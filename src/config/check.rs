@@ -2,8 +2,13 @@
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
-use super::{Config, Fault, Source, Span, properties};
-use crate::record::{Attribute, SourceId};
+use super::{Config, properties};
+use crate::{
+    checked::Fault,
+    privacy::SourceRules,
+    record::{Attribute, SourceId},
+    span::Span,
+};
 
 /// Far above what fills a batch of a stream that deserves a GPU.
 const BATCH_WAIT_LIMIT: Span = Span::seconds(1);
@@ -108,7 +113,7 @@ fn state(config: &Config) -> Vec<Fault> {
     faults.into_iter().collect()
 }
 
-fn sources(sources: &[Source]) -> Vec<Fault> {
+fn sources(sources: &[SourceRules]) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut seen = BTreeSet::new();
     for (index, source) in sources.iter().enumerate() {

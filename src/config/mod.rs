@@ -5,25 +5,27 @@
 //! (a test compares them); the JSON Schema in `schemas/` is derived.
 
 mod check;
-mod fault;
 mod places;
-mod policy;
 pub mod properties;
 mod sections;
 mod values;
 
-pub use fault::{Fault, Faults, read_checked};
-pub use policy::{Policy, Source, UnknownSources, Untracked};
 pub use sections::{
-    Duplicates, Estimates, Http, Inference, Kafka, Limits, LostData, Model, OnStop, Output,
-    PrecisionChoice, Provider, Start, State, Weighting, Windows,
+    Duplicates, Estimates, Http, Kafka, Limits, LostData, Model, OnStop, Output, Start, State,
+    Windows,
 };
-pub use values::{Span, Text, without_login};
+pub use values::{Text, without_login};
 
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    checked::{Fault, Faults, read_checked},
+    infer::Inference,
+    privacy::{PolicyRules, SourceRules},
+};
 
 /// The configuration of `demograph run`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,10 +40,10 @@ pub struct Config {
     #[serde(default)]
     pub estimates: Estimates,
     #[serde(default)]
-    pub policy: Policy,
+    pub policy: PolicyRules,
     /// The cameras, one `[[source]]` each.
     #[serde(default, rename = "source", skip_serializing_if = "Vec::is_empty")]
-    pub sources: Vec<Source>,
+    pub sources: Vec<SourceRules>,
     pub output: Output,
     #[serde(default)]
     pub state: State,

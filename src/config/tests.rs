@@ -1,6 +1,7 @@
 //! Examples of configs, good and bad.
 
 use super::*;
+use crate::span::Span;
 
 const SMALLEST: &str = r#"
     [kafka]
@@ -123,7 +124,10 @@ fn the_effective_config_shows_defaults_and_hides_secrets() {
     let shown = Config::parse(&text).unwrap().redacted_toml();
     assert!(!shown.contains("hunter2"), "{shown}");
     assert!(shown.contains("k_total = 10"), "{shown}");
-    assert_eq!(Config::parse(&shown).unwrap().policy, Policy::default());
+    assert_eq!(
+        Config::parse(&shown).unwrap().policy,
+        PolicyRules::default()
+    );
 }
 
 #[test]

@@ -11,16 +11,19 @@ mod jpeg;
 mod layout;
 mod mend;
 mod names;
-mod reject;
 mod turn;
 
 pub use envelope::source_id;
 pub use image::image;
 pub use names::{CONTENT_TYPE, EVENT_TYPE, Name, SPEC_VERSION, STRUCTURED};
-pub use reject::Reject;
 
-use crate::record::{Attributes, Crop, EventId, EventTime, Position, Record, SourceId, TrackId};
 use envelope::Envelope;
+
+use crate::{
+    privacy::Admit,
+    record::{Crop, EventId, EventTime, Position, Record, SourceId, TrackId},
+    reject::Reject,
+};
 
 /// A record after decoding: always accountable (source, time), with a crop or the reason why there is none.
 #[derive(Debug)]
@@ -80,11 +83,6 @@ impl Limits {
             Ok(())
         }
     }
-}
-
-/// Which attributes the policy allows for a source; `None` denies the source.
-pub trait Admit {
-    fn admit(&self, source: &SourceId) -> Option<Attributes>;
 }
 
 /// Decodes one record.

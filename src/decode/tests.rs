@@ -6,7 +6,7 @@ use turbojpeg::PixelFormat;
 mod envelope;
 
 use super::*;
-use crate::record::{Attribute, ColourSpace};
+use crate::record::{Attribute, Attributes, ColourSpace};
 
 const LIMITS: Limits = Limits {
     payload_bytes_max: 512 * 1024,

@@ -84,8 +84,9 @@ impl Grid {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn a_cell_knows_winner_runner_up_and_confidence() {

@@ -178,8 +178,9 @@ fn mean(sums: &[f64]) -> Option<Vec<f64>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn counts() -> impl Strategy<Value = CellCounts> {
         let cell = (1u64..1000, prop::collection::vec(0u64..1000, 2));

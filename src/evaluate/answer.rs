@@ -89,7 +89,7 @@ fn at_temperature_one(probabilities: &[f32], temperature: f32) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infer::ModelFacts;
+    use crate::facts::ModelFacts;
 
     #[test]
     fn the_temperature_is_taken_back() {

@@ -66,8 +66,9 @@ impl Bin {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn the_error_is_the_mean_gap_of_bins_of_equal_mass() {

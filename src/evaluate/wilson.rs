@@ -46,8 +46,9 @@ impl Rate {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn the_interval_is_wilson_s() {

@@ -10,7 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::{InferenceSettings, Model, ModelFiles, OnnxModel, Precision, runtime};
 use crate::{
-    config::{PrecisionChoice, Provider},
+    infer::{PrecisionChoice, Provider},
     record::{Attribute, Crop},
 };
 

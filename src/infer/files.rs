@@ -7,14 +7,15 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
-    AgeInterval, InferenceSettings, ModelFacts, denormals,
+    AgeInterval, InferenceSettings, denormals,
     manifest::{Manifest, Net, Precision},
     onnx_file::ModelProto,
     self_test::{Case, SelfTest},
 };
 use crate::{
-    config::{PrecisionChoice, Provider},
     decode::{self, Limits},
+    facts::ModelFacts,
+    infer::{PrecisionChoice, Provider},
     record::Attribute,
 };
 

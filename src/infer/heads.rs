@@ -139,8 +139,9 @@ fn normalised(mut weights: Vec<f32>) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn reader(activation: Activation, temperature: f32) -> Reader {
         Reader {

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{config::Fault, record::AgePosterior};
+use crate::{checked::Fault, record::AgePosterior};
 
 /// The ages that an interval may name.
 const AGES: (f32, f32) = (0.0, 120.0);
@@ -87,8 +87,9 @@ impl AgeInterval {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn interval(margin: [f32; 2]) -> AgeInterval {
         AgeInterval {

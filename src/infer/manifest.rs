@@ -13,7 +13,7 @@ use super::{
     self_test::{SelfTest, Tolerance},
 };
 use crate::{
-    config::{Fault, Faults, read_checked},
+    checked::{Fault, Faults, read_checked},
     record::Attribute,
 };
 

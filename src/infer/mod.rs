@@ -17,6 +17,7 @@ mod manifest;
 mod net;
 mod onnx;
 mod onnx_file;
+mod options;
 mod resample;
 mod runtime;
 mod self_test;
@@ -29,6 +30,7 @@ pub use files::{ModelFiles, NetFile, sha256};
 pub use interval::AgeInterval;
 pub use manifest::{Head, Manifest, Precision};
 pub use onnx::{OnnxModel, describe};
+pub use options::{Inference, PrecisionChoice, Provider};
 pub use self_test::{Engine, Passed};
 pub use stub::StubModel;
 pub use tensor::{Preparer, pixels};
@@ -36,30 +38,9 @@ pub use tensor::{Preparer, pixels};
 use std::path::PathBuf;
 
 use crate::{
-    config::{Inference, PrecisionChoice, Provider},
-    record::{Attribute, Crop, Estimate},
+    facts::ModelFacts,
+    record::{Crop, Estimate},
 };
-
-/// What the rest of the program must know of a loaded model.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ModelFacts {
-    /// `name@` and the first 12 digits of the hash over its files: goes into every row.
-    pub id: String,
-    pub has_age: bool,
-    /// Empty where the model has no such head.
-    pub gender: Vec<String>,
-    pub ethnicity: Vec<String>,
-}
-
-impl ModelFacts {
-    pub fn has(&self, attribute: Attribute) -> bool {
-        match attribute {
-            Attribute::Age => self.has_age,
-            Attribute::Gender => !self.gender.is_empty(),
-            Attribute::Ethnicity => !self.ethnicity.is_empty(),
-        }
-    }
-}
 
 /// A loaded model. One instance belongs to one thread.
 pub trait Model: Send {

@@ -353,10 +353,7 @@ mod tests {
     use rustix::time::{ClockId, clock_gettime};
 
     use super::*;
-    use crate::{
-        config::{PrecisionChoice, Provider},
-        infer::{ModelFiles, session::has_vnni},
-    };
+    use crate::infer::{ModelFiles, PrecisionChoice, Provider, session::has_vnni};
 
     /// What the shipped model's warm-up takes at best: inference without preparation.
     fn cpu_time(precision: PrecisionChoice) -> Duration {

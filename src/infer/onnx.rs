@@ -5,14 +5,16 @@ use std::{slice, sync::Arc};
 use anyhow::Context;
 
 use super::{
-    Answer, Engine, InferenceSettings, Model, ModelFacts, ModelFiles, NoAnswer, Passed, choose,
-    draft, graph,
+    Answer, Engine, InferenceSettings, Model, ModelFiles, NoAnswer, Passed, choose, draft, graph,
     net::LoadedNet,
     runtime,
     self_test::{self, Case},
     session::Opened,
 };
-use crate::record::{Crop, Estimate};
+use crate::{
+    facts::ModelFacts,
+    record::{Crop, Estimate},
+};
 
 /// What the graph of an ONNX file says of its inputs and outputs.
 pub fn describe(onnx: Vec<u8>, settings: &InferenceSettings) -> anyhow::Result<draft::Graph> {

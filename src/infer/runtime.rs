@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow, bail};
 use ort::environment::Environment;
 
 use super::InferenceSettings;
-use crate::config::Provider;
+use crate::infer::Provider;
 
 /// What the library is called beside the program and in the project's folder.
 const LIBRARY: &str = "libonnxruntime.so";

@@ -14,7 +14,8 @@ use super::{
     manifest::{Head, Precision, stays_inside},
 };
 use crate::{
-    config::Fault,
+    checked::Fault,
+    infer::Provider,
     record::{Attribute, Crop, Estimate},
 };
 
@@ -207,7 +208,7 @@ impl Difference<'_> {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Engine {
     pub precision: Precision,
-    pub provider: crate::config::Provider,
+    pub provider: Provider,
     /// Name and version.
     pub library: String,
 }

@@ -10,7 +10,7 @@ use ort::{
 };
 
 use super::{InferenceSettings, runtime};
-use crate::config::{PrecisionChoice, Provider};
+use crate::infer::{PrecisionChoice, Provider};
 
 /// A session, and with what settings it really runs: after a fallback they are not those that were asked for.
 pub(super) struct Opened {

@@ -1,7 +1,10 @@
 //! A model without a net, for tests of everything round it: the estimate follows from the crop's mean colour.
 
-use super::{Answer, Model, ModelFacts};
-use crate::record::{AgePosterior, Attribute, Crop, Estimate, Posterior};
+use super::{Answer, Model};
+use crate::{
+    facts::ModelFacts,
+    record::{AgePosterior, Attribute, Crop, Estimate, Posterior},
+};
 
 /// Deterministic and instant.
 pub struct StubModel {

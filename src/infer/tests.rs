@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::{
     decode::{self, Limits},
-    record::{Attributes, Posterior},
+    record::{Attribute, Attributes, Posterior},
 };
 
 const LIMITS: Limits = Limits {

@@ -2,7 +2,7 @@
 //! `rate` and `increase` see, and a panel says "none so far" rather than "no data".
 
 use super::{DUPLICATES_LIMIT, Metrics, SOURCE_SERIES_LIMIT, outcome, rebalance, stage, tracks};
-use crate::{decode::Reject, record::Attribute, sink::Table, window::ClosedBy};
+use crate::{record::Attribute, reject::Reject, sink::Table, window::ClosedBy};
 
 impl Metrics {
     /// Makes the series of every label that has a closed set of values.

@@ -115,8 +115,9 @@ impl Drain {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     const NOW: EventTime = EventTime(0);
 

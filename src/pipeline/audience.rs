@@ -5,7 +5,7 @@ use crate::{
     metrics::{Metrics, put},
     privacy::{ShownShare, ShownShares, show_shares},
     record::Attribute,
-    window::{Shares, View},
+    views::{Shares, View},
 };
 
 /// Sets the series of one view. What is hidden has no series, rather than a zero.

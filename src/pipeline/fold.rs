@@ -12,13 +12,13 @@ use super::{
 };
 use crate::{
     clock,
-    config::Untracked,
-    decode::Reject,
     metrics::{Metrics, SOURCE_SERIES_LIMIT, outcome, put, stage},
     privacy::{Cells, ReleasedPane},
     record::{EventTime, SourceId},
+    reject::Reject,
     state::{Applied, Cadence, Checkpoint, Shard},
-    window::{self, Note, Observation, Outcome, Settings},
+    views::Rolling,
+    window::{Note, Observation, Outcome, Settings, Untracked},
 };
 
 /// The fold's parts.
@@ -29,7 +29,7 @@ pub(super) struct Fold {
     pub under_way: Receiver<()>,
     pub settings: Settings,
     pub cadence: Cadence,
-    pub views: window::Rolling,
+    pub views: Rolling,
     pub meaning: Meaning,
     pub metrics: Metrics,
     pub shards: BTreeMap<i32, Shard>,

@@ -25,10 +25,11 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use crossbeam_channel::bounded;
+use stages::Stages;
 
 use crate::{
     clock,
-    config::{self, Config, Duplicates, OnStop, Span},
+    config::{self, Config, Duplicates, OnStop},
     cores,
     decode::Limits,
     estimate::Calibrations,
@@ -40,11 +41,11 @@ use crate::{
     record::EventTime,
     shutdown::Shutdown,
     sink::Stores,
+    span::Span,
     state::{self, FirstStart, Terms},
+    views::Rolling,
     window,
 };
-
-use stages::Stages;
 
 // What `benches/stages` drives without a broker.
 pub use feed::{Feed, Numbered, Order};
@@ -204,7 +205,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
             publish: config.output.publish_interval.as_millis(),
             rows_max: config.output.file_rows_max,
         },
-        views: window::Rolling::new(&config.windows.rolling, config.http.source_series_max),
+        views: Rolling::new(&config.windows.rolling, config.http.source_series_max),
         meaning: meaning.clone(),
         metrics: metrics.clone(),
         shards: Default::default(),

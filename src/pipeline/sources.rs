@@ -4,9 +4,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    decode::Reject,
     metrics::{DUPLICATES_LIMIT, Metrics, put, tracks},
     record::{EventTime, Position, SourceId},
+    reject::Reject,
     window::{Note, Observation, Outcome},
 };
 

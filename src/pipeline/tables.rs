@@ -6,8 +6,7 @@ use anyhow::Context;
 
 use super::Meaning;
 use crate::{
-    decode::Admit,
-    privacy::ReleasedPane,
+    privacy::{Admit, ReleasedPane},
     sink::{self, CHECKPOINT, Provenance, TOPIC, Table},
     state::{TableFile, Terms},
 };
@@ -129,21 +128,20 @@ fn by_date(panes: Vec<ReleasedPane>) -> BTreeMap<String, Vec<ReleasedPane>> {
 mod tests {
     use super::*;
     use crate::{
-        config,
-        infer::ModelFacts,
-        privacy::{Cells, Policy, ReleasedAttribute},
+        facts::ModelFacts,
+        privacy::{Cells, Policy, PolicyRules, ReleasedAttribute, SourceRules},
         record::{Attribute, Position},
         window::Accounting,
     };
 
     fn tables(attributes: &[Attribute]) -> Tables {
-        let source = config::Source {
+        let source = SourceRules {
             id: "cam".into(),
             attributes: attributes.to_vec(),
             legal_basis: Some("consent".into()),
             calibration: None,
         };
-        let policy = Policy::new(&config::Policy::default(), &[source]);
+        let policy = Policy::new(&PolicyRules::default(), &[source]);
         let facts = ModelFacts {
             id: "m@1".into(),
             has_age: false,

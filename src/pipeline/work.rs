@@ -13,10 +13,11 @@ use super::{
 };
 use crate::{
     clock, cores,
-    decode::{Decoded, Limits, Reject, decode},
+    decode::{Decoded, Limits, decode},
     infer::{Answer, Model},
     metrics::{Metrics, stage},
     record::{Crop, EventTime, Record},
+    reject::Reject,
     window::{Evidence, Observation},
 };
 
@@ -193,8 +194,9 @@ fn observation(decoded: Decoded, received: EventTime, crops: &mut Vec<Crop>) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crossbeam_channel::{bounded, never};
+
+    use super::*;
 
     fn data(number: u64) -> Numbered<()> {
         Numbered {

@@ -83,8 +83,9 @@ fn hide_one_another(small: &[usize], counts: &[u64], k_cell: u64) -> bool {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     const K: Thresholds = Thresholds {
         k_total: 10,

@@ -8,9 +8,11 @@ mod attack;
 mod disclosure;
 mod policy;
 mod release;
+mod rules;
 mod shares;
 
 pub use disclosure::{Cells, Thresholds, suppress};
-pub use policy::Policy;
+pub use policy::{Admit, Policy};
 pub use release::{ReleasedAttribute, ReleasedPane, release};
+pub use rules::{PolicyRules, SourceRules, UnknownSources};
 pub use shares::{ShownShare, ShownShares, show_shares};

@@ -6,11 +6,15 @@ use sha2::{Digest, Sha256};
 
 use super::Thresholds;
 use crate::{
-    config::{self, UnknownSources},
-    decode::Admit,
+    privacy::{PolicyRules, SourceRules, UnknownSources},
     record::{Attribute, Attributes, SourceId},
     window::Unit,
 };
+
+/// Which attributes the policy allows for a source; `None` denies the source.
+pub trait Admit {
+    fn admit(&self, source: &SourceId) -> Option<Attributes>;
+}
 
 /// The operator's policy, as the program applies it.
 #[derive(Debug, Clone)]
@@ -20,11 +24,11 @@ pub struct Policy {
     sources: HashMap<SourceId, Attributes>,
     unknown: Option<Attributes>,
     legal_bases: Vec<(SourceId, String)>,
-    rules: config::Policy,
+    rules: PolicyRules,
 }
 
 impl Policy {
-    pub fn new(rules: &config::Policy, sources: &[config::Source]) -> Self {
+    pub fn new(rules: &PolicyRules, sources: &[SourceRules]) -> Self {
         let unknown = match rules.unknown_sources {
             UnknownSources::Deny => None,
             UnknownSources::Allow => {
@@ -61,14 +65,14 @@ impl Policy {
     }
 
     /// What the operator wrote.
-    pub fn rules(&self) -> &config::Policy {
+    pub fn rules(&self) -> &PolicyRules {
         &self.rules
     }
 }
 
 impl Thresholds {
     /// One person can be many detections, so these need more.
-    pub fn of(rules: &config::Policy, unit: Unit) -> Self {
+    pub fn of(rules: &PolicyRules, unit: Unit) -> Self {
         let factor = match unit {
             Unit::Tracks => 1,
             Unit::Detections => rules.detections_factor,
@@ -87,7 +91,7 @@ impl Admit for Policy {
 }
 
 /// Ethnicity needs a legal basis even if the config check was passed by.
-fn granted(source: &config::Source) -> Attributes {
+fn granted(source: &SourceRules) -> Attributes {
     let has_basis = source
         .legal_basis
         .as_deref()
@@ -100,7 +104,7 @@ fn granted(source: &config::Source) -> Attributes {
         .collect()
 }
 
-fn identify(rules: &config::Policy, sources: &[config::Source]) -> String {
+fn identify(rules: &PolicyRules, sources: &[SourceRules]) -> String {
     let text = serde_json::to_vec(&(rules, sources)).expect("the config is plain data");
     let digest = Sha256::digest(text);
     let hex: String = digest[..6]
@@ -114,8 +118,8 @@ fn identify(rules: &config::Policy, sources: &[config::Source]) -> String {
 mod tests {
     use super::*;
 
-    fn source(id: &str, attributes: &[Attribute], legal_basis: Option<&str>) -> config::Source {
-        config::Source {
+    fn source(id: &str, attributes: &[Attribute], legal_basis: Option<&str>) -> SourceRules {
+        SourceRules {
             id: id.into(),
             attributes: attributes.to_vec(),
             legal_basis: legal_basis.map(Into::into),
@@ -123,8 +127,8 @@ mod tests {
         }
     }
 
-    fn policy(unknown_sources: UnknownSources, sources: &[config::Source]) -> Policy {
-        let rules = config::Policy {
+    fn policy(unknown_sources: UnknownSources, sources: &[SourceRules]) -> Policy {
+        let rules = PolicyRules {
             unknown_sources,
             ..Default::default()
         };

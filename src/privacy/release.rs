@@ -107,20 +107,16 @@ impl ReleasedPane {
 #[cfg(test)]
 mod tests {
     use super::*;
-
     use crate::{
-        config,
-        decode::Reject,
+        privacy::PolicyRules,
         record::{Position, TrackId},
-        window::{Evidence, Observation, PartitionWindows, Settings},
+        reject::Reject,
+        window::{Evidence, Observation, PartitionWindows, Settings, Weighting},
     };
 
     /// A pane of twenty crops as the default policy releases it, each of the track that `track` says.
-    fn released(
-        track: impl Fn(usize) -> Option<usize>,
-        weighting: config::Weighting,
-    ) -> ReleasedPane {
-        let rules = config::Policy::default();
+    fn released(track: impl Fn(usize) -> Option<usize>, weighting: Weighting) -> ReleasedPane {
+        let rules = PolicyRules::default();
         let settings = Settings {
             pane: 10_000,
             lateness_max: 0,
@@ -157,7 +153,7 @@ mod tests {
     #[test]
     fn twenty_crops_of_one_person_show_nothing_with_and_without_a_track_however_they_are_weighted()
     {
-        for weighting in [config::Weighting::People, config::Weighting::Dwell] {
+        for weighting in [Weighting::People, Weighting::Dwell] {
             for track in [None, Some(1)] {
                 let pane = released(|_| track, weighting);
                 assert_eq!(pane.accounting.faces, 20);
@@ -177,10 +173,7 @@ mod tests {
 
     #[test]
     fn ten_people_are_shown_by_their_votes_or_by_their_dwell() {
-        for (weighting, votes) in [
-            (config::Weighting::People, 10),
-            (config::Weighting::Dwell, 20),
-        ] {
+        for (weighting, votes) in [(Weighting::People, 10), (Weighting::Dwell, 20)] {
             let pane = released(|n| Some(n / 2), weighting);
             let Cells::Shown { total, .. } = pane.attributes[0].cells else {
                 panic!("{pane:?}");

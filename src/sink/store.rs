@@ -257,7 +257,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::state;
+    use crate::{span::Span, state};
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
@@ -288,7 +288,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let output = config::Output {
             url: directory.path().join("new").display().to_string(),
-            publish_interval: config::Span::seconds(1),
+            publish_interval: Span::seconds(1),
             file_rows_max: 1,
             cells: false,
             keep: None,
@@ -376,7 +376,7 @@ mod tests {
     fn an_unknown_scheme_is_refused_with_the_fix() {
         let output = config::Output {
             url: "ftp://x/y".into(),
-            publish_interval: config::Span::seconds(1),
+            publish_interval: Span::seconds(1),
             file_rows_max: 1,
             cells: false,
             keep: None,

@@ -15,11 +15,10 @@ use super::{
     *,
 };
 use crate::{
-    config,
-    infer::ModelFacts,
-    privacy::{Policy, ReleasedPane},
+    facts::ModelFacts,
+    privacy::{Policy, PolicyRules, ReleasedPane},
     record::{EventTime, Position, SourceId},
-    window::{Evidence, Observation, Settings},
+    window::{Evidence, Observation, Settings, Untracked, Weighting},
 };
 
 /// Records in the log.
@@ -31,8 +30,8 @@ const SETTINGS: Settings = Settings {
     idle_after: 0,
     future_max: 60_000,
     drops_duplicates: false,
-    weighting: config::Weighting::People,
-    untracked: config::Untracked::Count,
+    weighting: Weighting::People,
+    untracked: Untracked::Count,
     sources_max: 1,
 };
 
@@ -58,7 +57,7 @@ fn terms() -> Terms {
         gender: vec![],
         ethnicity: vec![],
     };
-    Terms::example(&facts, &Policy::new(&config::Policy::default(), &[]))
+    Terms::example(&facts, &Policy::new(&PolicyRules::default(), &[]))
 }
 
 fn face(offset: i64) -> Observation {
@@ -352,7 +351,7 @@ fn a_table_that_is_said_to_be_there_and_is_not_is_asked_for_again() {
 fn old_checkpoints_go_but_not_the_head_and_not_what_is_young() {
     let store = Memory::default();
     let mut chain = Chain::new(PLACE, 0, 1);
-    let policy = Policy::new(&config::Policy::default(), &[]);
+    let policy = Policy::new(&PolicyRules::default(), &[]);
     assert_eq!(policy.id, terms().policy);
     for _ in 0..5 {
         let saved = Saved {

@@ -1,10 +1,10 @@
 //! What rows mean: which model, which policy, which categories and windows. Rows of different terms never mix.
 
 use crate::{
-    config::{self, Weighting},
-    infer::ModelFacts,
-    privacy::{Policy, Thresholds},
-    window::{Categories, Settings, Unit},
+    config,
+    facts::ModelFacts,
+    privacy::{Policy, PolicyRules, Thresholds},
+    window::{Categories, Settings, Unit, Weighting},
 };
 
 /// The terms on which faces are counted and released.
@@ -13,7 +13,7 @@ pub struct Terms {
     pub model: String,
     /// The policy's id, which changes with anything that it says.
     pub policy: String,
-    pub rules: config::Policy,
+    pub rules: PolicyRules,
     pub categories: Categories,
     /// The length of a pane in milliseconds.
     pub pane: i64,
@@ -47,7 +47,7 @@ impl Terms {
         Self {
             model: String::new(),
             policy: String::new(),
-            rules: config::Policy::default(),
+            rules: PolicyRules::default(),
             categories: Categories::new(&[0], &nothing),
             pane: config::Windows::default().pane.as_millis(),
             weighting: Weighting::People,
@@ -73,7 +73,7 @@ impl Terms {
 #[cfg(test)]
 impl Terms {
     /// Those of a model under a policy, with panes of ten seconds and one band of ages, for tests.
-    pub fn example(facts: &crate::infer::ModelFacts, policy: &Policy) -> Self {
+    pub fn example(facts: &crate::facts::ModelFacts, policy: &Policy) -> Self {
         let settings = Settings {
             pane: 10_000,
             lateness_max: 0,

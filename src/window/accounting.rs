@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{decode::Reject, record::Position};
+use crate::{record::Position, reject::Reject};
 
 /// Totals of a pane. Every record is counted in exactly one of faces, late and rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

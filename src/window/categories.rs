@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Evidence;
 use crate::{
-    infer::ModelFacts,
+    facts::ModelFacts,
     record::{AgePosterior, Attribute, Estimate},
 };
 

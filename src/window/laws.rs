@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::record::Attribute;
+use crate::{
+    record::Attribute,
+    window::{Untracked, Weighting},
+};
 
 pub(super) const SETTINGS: Settings = Settings {
     pane: 10_000,
@@ -13,8 +16,8 @@ pub(super) const SETTINGS: Settings = Settings {
     idle_after: 30_000,
     future_max: 60_000,
     drops_duplicates: false,
-    weighting: crate::config::Weighting::People,
-    untracked: crate::config::Untracked::Count,
+    weighting: Weighting::People,
+    untracked: Untracked::Count,
     sources_max: 100,
 };
 
@@ -159,7 +162,7 @@ fn a_track_has_one_vote_however_long_it_stays() {
 #[test]
 fn weighted_by_dwell_every_crop_of_a_track_votes() {
     let settings = Settings {
-        weighting: crate::config::Weighting::Dwell,
+        weighting: Weighting::Dwell,
         ..SETTINGS
     };
     let mut windows = PartitionWindows::new(0, settings);
@@ -191,7 +194,7 @@ fn pane_of(crops: &[(Option<&str>, usize)], settings: Settings) -> ClosedPane {
 #[test]
 fn a_face_without_a_track_is_a_face_and_casts_no_vote_unless_asked_to() {
     let ignore = Settings {
-        untracked: crate::config::Untracked::Ignore,
+        untracked: Untracked::Ignore,
         ..SETTINGS
     };
     let alone = pane_of(&[(None, 20)], ignore);
@@ -216,7 +219,7 @@ fn a_face_without_a_track_is_a_face_and_casts_no_vote_unless_asked_to() {
 #[test]
 fn people_stand_behind_dwell_where_every_vote_has_a_track() {
     let dwell = Settings {
-        weighting: crate::config::Weighting::Dwell,
+        weighting: Weighting::Dwell,
         ..SETTINGS
     };
     let tracked = pane_of(&[(Some("1"), 30), (Some("2"), 5)], dwell);
@@ -230,7 +233,7 @@ fn people_stand_behind_dwell_where_every_vote_has_a_track() {
     assert_eq!(mixed.people(Attribute::Gender), [0, 35]);
     assert_eq!(mixed.people_unit(), Unit::Detections);
     let ignore = Settings {
-        untracked: crate::config::Untracked::Ignore,
+        untracked: Untracked::Ignore,
         ..dwell
     };
     let ignored = pane_of(&[(Some("1"), 30), (None, 5)], ignore);

@@ -1,4 +1,4 @@
-//! Estimates -> event-time panes -> rolling views. A pure fold over one partition's log.
+//! Estimates -> event-time panes. A pure fold over one partition's log.
 //!
 //! Promises: every record is accounted for in exactly one pane; state holds integers only, so that
 //! merging is exact; time comes in as a value.
@@ -7,28 +7,26 @@ mod accounting;
 mod categories;
 mod pane;
 mod partition;
-mod ring;
-mod rolling;
 mod source;
 mod tally;
 mod track;
+mod votes;
 
 pub use accounting::Accounting;
 pub use categories::Categories;
 pub(crate) use pane::OpenPane;
 pub use pane::{ClosedBy, ClosedPane, Unit};
 pub use partition::{PartitionWindows, Sources};
-pub use rolling::{Rolling, Shares, View};
 pub use source::Outcome;
 pub(crate) use source::SourceWindows;
 pub use tally::{Evidence, Tally, TrackEvidence};
 pub use track::Note;
 pub(crate) use track::Track;
+pub use votes::{Untracked, Weighting};
 
 use crate::{
-    config::{Untracked, Weighting},
-    decode::Reject,
     record::{EventId, EventTime, Position, SourceId, TrackId},
+    reject::Reject,
 };
 
 /// A record after inference.

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Accounting, Evidence, Note, Observation, Settings, Tally, track::Track};
 use crate::{
-    config::{Untracked, Weighting},
-    decode::Reject,
     record::{Attribute, EventId, EventTime, SourceId, TrackId},
+    reject::Reject,
+    window::{Untracked, Weighting},
 };
 
 /// What a vote stands for.

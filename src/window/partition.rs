@@ -8,8 +8,8 @@ use super::{
     source::{Outcome, SourceWindows},
 };
 use crate::{
-    decode::Reject,
     record::{EventTime, SourceId},
+    reject::Reject,
 };
 
 /// All open panes of a partition.

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use super::{Evidence, Note, Observation, Settings, pane::OpenPane};
 use crate::{
-    decode::Reject,
     record::{EventId, EventTime},
+    reject::Reject,
 };
 
 /// Panes that a rejected record may open beside others; a backlog of rejects would open one for each pane's length.

@@ -147,8 +147,9 @@ fn add_up<T: Copy + Default>(sum: &mut Vec<T>, more: &[T], add: impl Fn(T, T) ->
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn evidence(gender: &[f32]) -> Evidence {
         let mut evidence = Evidence::default();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 19] = [
+const PURE: [&str; 24] = [
     "record.rs",
     "decode",
     "estimate",
@@ -18,6 +18,11 @@ const PURE: [&str; 19] = [
     "infer/draft.rs",
     "infer/onnx_file.rs",
     "infer/denormals.rs",
+    "views",
+    "checked.rs",
+    "facts.rs",
+    "reject.rs",
+    "span.rs",
     "pipeline/assignment.rs",
     "pipeline/attention.rs",
     "window",

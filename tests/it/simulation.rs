@@ -8,10 +8,10 @@ mod store;
 use std::{collections::BTreeMap, sync::Arc};
 
 use demograph::{
-    decode::Reject,
     infer::{Model, StubModel},
     privacy::{Cells, ReleasedPane},
     record::{Attribute, EventTime},
+    reject::Reject,
     state::{
         Applied, Chain, Checkpoint, Commit, Found, Halt, Saved, Shard, Start, Step, TableFile,
         Terms, publish,
@@ -31,8 +31,8 @@ const SETTINGS: Settings = Settings {
     future_max: 60_000,
     drops_duplicates: false,
     sources_max: 50,
-    weighting: demograph::config::Weighting::People,
-    untracked: demograph::config::Untracked::Count,
+    weighting: demograph::window::Weighting::People,
+    untracked: demograph::window::Untracked::Count,
 };
 /// The most actions before the calm.
 const ACTIONS: usize = 1_500;

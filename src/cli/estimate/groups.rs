@@ -6,10 +6,10 @@ use anyhow::ensure;
 
 use super::{By, lines::time};
 use crate::{
-    config::Span,
     estimate::CellCounts,
     record::{Attribute, EventTime, SourceId},
     sink::CellRow,
+    span::Span,
 };
 
 const DAY: i64 = 24 * 60 * 60 * 1000;

@@ -15,10 +15,10 @@ use clap::ValueEnum;
 use self::rows::Choice;
 use super::calibrations;
 use crate::{
-    config::Span,
     estimate::{Calibrations, Method},
     privacy::Thresholds,
     record::EventTime,
+    span::Span,
 };
 
 #[derive(Debug, clap::Args)]

@@ -16,9 +16,8 @@ use super::{
 };
 use crate::{
     cli::predict::{precision, provider_for},
-    config::PrecisionChoice,
     evaluate::{Face, Names, Reading},
-    infer::{InferenceSettings, ModelFiles, OnnxModel, Precision},
+    infer::{InferenceSettings, ModelFiles, OnnxModel, Precision, PrecisionChoice},
     record::Attribute,
 };
 

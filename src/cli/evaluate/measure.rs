@@ -12,11 +12,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{clocks, labels::Labelled, pictures::Pictures, views};
 use crate::{
     cli::predict,
-    config::Inference,
-    decode::Reject,
     evaluate::{Answer, Reading},
-    infer::{Model, OnnxModel},
+    infer::{Inference, Model, OnnxModel},
     record::{Attribute, Attributes, Crop},
+    reject::Reject,
 };
 
 /// Crops given to the model at a time, as in the service.

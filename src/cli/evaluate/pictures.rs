@@ -118,8 +118,9 @@ fn base(name: &str) -> &str {
 mod tests {
     use std::io::Write;
 
-    use super::*;
     use zip::{ZipWriter, write::SimpleFileOptions};
+
+    use super::*;
 
     fn zipped(names: &[&str]) -> (tempfile::TempDir, Pictures) {
         let folder = tempfile::tempdir().unwrap();

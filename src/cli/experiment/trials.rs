@@ -9,10 +9,12 @@ use super::{
     report::{Coverage, Figures},
     scatter::Dot,
 };
-use crate::cli::evaluate::thread_cpu;
-use crate::estimate::{
-    Calibration, CellCounts, CellVotes, Crops, Grid, Method, Share, emq_cells, estimate, naive,
-    shift_p, steps,
+use crate::{
+    cli::evaluate::thread_cpu,
+    estimate::{
+        Calibration, CellCounts, CellVotes, Crops, Grid, Method, Share, emq_cells, estimate, naive,
+        shift_p, steps,
+    },
 };
 
 /// Faces in a window of the errors.

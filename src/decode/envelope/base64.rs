@@ -29,11 +29,12 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use base64::prelude::{
         BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD,
     };
     use proptest::prelude::*;
+
+    use super::*;
 
     proptest! {
         #[test]

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::attributes::Stated;
-use crate::decode::{Reject, names};
+use crate::{decode::names, reject::Reject};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {

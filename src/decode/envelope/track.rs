@@ -66,8 +66,9 @@ fn is_nil_uuid(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn what_trackers_send_for_nobody_is_no_person() {

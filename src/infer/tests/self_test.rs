@@ -1,7 +1,7 @@
 //! Variants, the self-test and age intervals, on models made of the nets of `age-gender-cc0`, which stay as they are.
 
 use super::*;
-use crate::config::PrecisionChoice;
+use crate::infer::PrecisionChoice;
 
 const MODEL: &str = "age-gender-cc0";
 

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::{
-    infer::ModelFacts,
-    privacy::{Policy, ReleasedAttribute},
+    facts::ModelFacts,
+    privacy::{Policy, PolicyRules, ReleasedAttribute},
     record::{Position, SourceId},
 };
 
@@ -16,7 +16,7 @@ fn provenance() -> Provenance {
         gender: vec!["female".into(), "male".into()],
         ethnicity: vec![],
     };
-    let policy = Policy::new(&crate::config::Policy::default(), &[]);
+    let policy = Policy::new(&PolicyRules::default(), &[]);
     Provenance {
         terms: Arc::new(Terms::example(&facts, &policy)),
         calibrations: Arc::default(),
@@ -29,7 +29,7 @@ fn pane(source: &str, cells: Cells) -> ReleasedPane {
         late: 1,
         ..Default::default()
     };
-    accounting.reject(crate::decode::Reject::Truncated);
+    accounting.reject(crate::reject::Reject::Truncated);
     accounting.cover(Position {
         partition: 1,
         offset: 7,

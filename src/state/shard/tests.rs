@@ -2,13 +2,12 @@
 
 use super::*;
 use crate::{
-    config,
-    decode::Reject,
-    infer::ModelFacts,
-    privacy::Policy,
+    facts::ModelFacts,
+    privacy::{Policy, PolicyRules},
     record::{EventId, Position},
+    reject::Reject,
     state,
-    window::{Categories, Evidence, Sources},
+    window::{Categories, Evidence, Sources, Untracked, Weighting},
 };
 
 const SETTINGS: Settings = Settings {
@@ -17,8 +16,8 @@ const SETTINGS: Settings = Settings {
     idle_after: 30_000,
     future_max: 60_000,
     drops_duplicates: false,
-    weighting: crate::config::Weighting::People,
-    untracked: crate::config::Untracked::Count,
+    weighting: Weighting::People,
+    untracked: Untracked::Count,
     sources_max: 10,
 };
 const CADENCE: Cadence = Cadence {
@@ -28,7 +27,7 @@ const CADENCE: Cadence = Cadence {
 };
 
 fn policy() -> Policy {
-    Policy::new(&config::Policy::default(), &[])
+    Policy::new(&PolicyRules::default(), &[])
 }
 
 fn terms(model: &str) -> Arc<Terms> {

@@ -2,10 +2,10 @@
 
 use super::super::{Header, Saved, checkpoint};
 use crate::{
-    config::{UnknownSources, Untracked},
-    decode::Reject,
+    privacy::UnknownSources,
     record::{Attribute, EventTime, SourceId},
-    window::ClosedBy,
+    reject::Reject,
+    window::{ClosedBy, Untracked},
 };
 
 fn recorded(version: u16) -> (Header, Saved) {

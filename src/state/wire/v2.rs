@@ -13,12 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Parts, Unknown};
 use crate::{
-    config::Weighting,
-    decode::Reject,
     privacy::{ReleasedAttribute, ReleasedPane},
     record::{EventId, EventTime, SourceId, TrackId},
+    reject::Reject,
     state::{self, checkpoint},
-    window::{self, Categories, ClosedBy, OpenPane, SourceWindows, Tally, Track, Unit},
+    window::{self, Categories, ClosedBy, OpenPane, SourceWindows, Tally, Track, Unit, Weighting},
 };
 
 #[derive(Serialize, Deserialize)]

@@ -5,15 +5,13 @@ use std::{collections::BTreeMap, mem};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Unit,
-    rolling::{Shares, View},
-};
+use super::{Shares, View};
 use crate::{
-    config::Span,
     estimate::CellCounts,
     privacy::{Cells, ReleasedAttribute, ReleasedPane},
     record::{Attribute, EventTime, SourceId},
+    span::Span,
+    window::Unit,
 };
 
 /// The starts, from the newest back, for which more panes are expected, of sources that share a series.
@@ -257,8 +255,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::{
-        config,
-        privacy::{Thresholds, release},
+        privacy::{PolicyRules, Thresholds, release},
         window::{ClosedBy, ClosedPane, Evidence, Tally},
     };
 
@@ -291,7 +288,7 @@ pub(super) mod tests {
         };
         release(
             closed,
-            Thresholds::of(&config::Policy::default(), Unit::Tracks),
+            Thresholds::of(&PolicyRules::default(), Unit::Tracks),
         )
     }
 

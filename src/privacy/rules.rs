@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::Attribute;
+use crate::{record::Attribute, window::Untracked};
 
 /// What may be estimated and what may be shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Policy {
+#[schemars(rename = "Policy")]
+pub struct PolicyRules {
     /// A name for this policy; stands in every row, with a hash of what the policy says.
     #[schemars(length(min = 1, max = 64))]
     pub name: String,
@@ -35,7 +36,7 @@ pub struct Policy {
     pub minors_detail: bool,
 }
 
-impl Default for Policy {
+impl Default for PolicyRules {
     fn default() -> Self {
         Self {
             name: "default".into(),
@@ -47,17 +48,6 @@ impl Default for Policy {
             minors_detail: false,
         }
     }
-}
-
-/// What a face without a track id does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Untracked {
-    /// It casts no vote.
-    #[default]
-    Ignore,
-    /// It votes for itself.
-    Count,
 }
 
 /// What to do with crops of sources that are not configured.
@@ -72,7 +62,8 @@ pub enum UnknownSources {
 /// One camera.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Source {
+#[schemars(rename = "Source")]
+pub struct SourceRules {
     /// Its name: the Kafka key, or `ce_source`.
     #[schemars(length(min = 1, max = 256))]
     pub id: String,
