@@ -8,6 +8,7 @@
 
 pub mod checked;
 pub mod config;
+pub mod event;
 pub mod facts;
 pub mod record;
 pub mod reject;

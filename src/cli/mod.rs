@@ -5,7 +5,6 @@ mod calibrations;
 mod cameras;
 mod check;
 mod compact;
-mod crop_event;
 mod demo;
 mod estimate;
 mod evaluate;

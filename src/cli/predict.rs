@@ -9,9 +9,9 @@ use anyhow::Context;
 use comfy_table::{Table, presets};
 use serde_json::json;
 
-use super::crop_event::content_type;
 use crate::{
     decode::{self, Limits},
+    event::content_type,
     facts::ModelFacts,
     infer::{
         AgeInterval, Inference, InferenceSettings, Model, ModelFiles, OnnxModel, PrecisionChoice,

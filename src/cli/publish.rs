@@ -9,14 +9,11 @@ use std::{
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{
-    crop_event::{CropEvent, Format, content_type},
-    pace::Pace,
-};
+use super::pace::Pace;
 use crate::{
     clock,
     config::{self, LostData, Start, Text},
-    decode,
+    event::{self, CropEvent, Form, content_type},
     kafka::{Admin, Producer},
 };
 
@@ -100,7 +97,7 @@ pub(super) fn run(args: PublishArgs) -> anyhow::Result<ExitCode> {
             image: std::fs::read(&crop.path)
                 .with_context(|| format!("read {}", crop.path.display()))?,
         };
-        producer.send(&event.encode(args.format))?;
+        producer.send(&event.encode(args.format.into()))?;
         progress.inc(1);
     }
     producer.flush(Duration::from_secs(60))?;
@@ -119,11 +116,29 @@ pub(super) fn run(args: PublishArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// The two forms of CloudEvents over Kafka.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// The value is the image, the attributes are headers.
+    Binary,
+    /// The value is JSON with the image in base64.
+    Structured,
+}
+
+impl From<Format> for Form {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Binary => Self::Binary,
+            Format::Structured => Self::Structured,
+        }
+    }
+}
+
 /// Refuses what the service would reject.
 fn check_sources(sources: &[String], crops: &[Crop]) -> anyhow::Result<()> {
     let named = crops.iter().filter_map(|crop| crop.source.as_ref());
     for name in sources.iter().chain(named) {
-        if let Err(reason) = decode::source_id(name) {
+        if let Err(reason) = event::source_id(name) {
             bail!(
                 "the source {name:?} would be rejected as {}: a name has 1 to 256 bytes, holds no control character, \
                  and does not begin with __",

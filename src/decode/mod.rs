@@ -3,23 +3,18 @@
 //! Promises: every record yields exactly one [`Decoded`]; hostile bytes end as a [`Reject`], never as a panic;
 //! what is cheap to refuse is refused before a pixel is decoded.
 
-mod envelope;
 mod exif;
 mod huffman;
 mod image;
 mod jpeg;
 mod layout;
 mod mend;
-mod names;
 mod turn;
 
-pub use envelope::source_id;
 pub use image::image;
-pub use names::{CONTENT_TYPE, EVENT_TYPE, Name, SPEC_VERSION, STRUCTURED};
-
-use envelope::Envelope;
 
 use crate::{
+    event::{self, Envelope},
     privacy::Admit,
     record::{Crop, EventId, EventTime, Position, Record, SourceId, TrackId},
     reject::Reject,
@@ -98,7 +93,7 @@ pub fn decode(record: &Record, limits: &Limits, policy: &impl Admit) -> Decoded 
         track: None,
         crop: Err(Reject::MalformedEvent),
     };
-    let envelope = envelope::open(record, limits);
+    let envelope = event::open(record, limits.payload_bytes_max);
     decoded.crop = fill(&mut decoded, record, (envelope, limits, policy));
     decoded
 }

@@ -6,6 +6,7 @@ use turbojpeg::PixelFormat;
 mod envelope;
 
 use super::*;
+use crate::event::{EVENT_TYPE, STRUCTURED};
 use crate::record::{Attribute, Attributes, ColourSpace};
 
 const LIMITS: Limits = Limits {

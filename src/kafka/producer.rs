@@ -1,7 +1,6 @@
 //! The reference producer: face-crop events, acknowledged and counted.
 
 use std::{
-    fmt,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -18,27 +17,7 @@ use rdkafka::{
 };
 
 use super::client;
-use crate::config;
-
-/// One event to send. It holds a face, so it is not `Clone`, and its `Debug` shows sizes only.
-#[derive(Default)]
-pub struct Event {
-    /// The source id: all events of a source go to one partition.
-    pub key: String,
-    pub headers: Vec<(String, Vec<u8>)>,
-    pub payload: Vec<u8>,
-}
-
-impl fmt::Debug for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Event({} headers, {} bytes)",
-            self.headers.len(),
-            self.payload.len()
-        )
-    }
-}
+use crate::{config, event::Event};
 
 /// Sends events to one topic.
 pub struct Producer {

@@ -13,8 +13,9 @@ use super::{
     pictures::Pictures,
 };
 use crate::{
-    cli::{crop_event::content_type, predict},
+    cli::predict,
     evaluate::{Answer, Names, winner},
+    event::content_type,
 };
 
 /// Pictures on a sheet.

@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::decode::envelope::WORDS_FOR_NOBODY;
+use crate::event::{Name, WORDS_FOR_NOBODY};
 
 /// Half a second before the record's timestamp.
 const TIME: &str = "1970-01-01T00:16:39.5Z";

@@ -10,10 +10,7 @@ use std::{
     time::Duration,
 };
 
-use demograph::{
-    config::Text,
-    kafka::{Event, Producer},
-};
+use demograph::{config::Text, event::Event, kafka::Producer};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::clock;

@@ -15,7 +15,8 @@ use std::{
 
 use demograph::{
     config::{self, LostData, Start},
-    kafka::{Admin, Event, Producer},
+    event::Event,
+    kafka::{Admin, Producer},
 };
 
 use super::{Process, command, repository, setup};

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::attributes::{Attributes, Stated, Unreadable};
-use crate::{decode::Name, record::Record};
+use crate::{event::Name, record::Record};
 
 pub struct Headers<'a> {
     pub attributes: Attributes<'a>,

@@ -1,25 +1,44 @@
 //! Face-crop events as producers write them: CloudEvents over Kafka, contract in schemas/README.md.
 
+use std::fmt;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value};
 
-use crate::{
-    decode::{CONTENT_TYPE, EVENT_TYPE, Name, SPEC_VERSION, STRUCTURED},
-    kafka,
-    record::EventTime,
-};
+use super::names::{CONTENT_TYPE, EVENT_TYPE, Name, SPEC_VERSION, STRUCTURED};
+use crate::record::EventTime;
 
-/// The two ways of CloudEvents over Kafka.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
+/// The two forms of CloudEvents over Kafka.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
     /// The value is the image, the attributes are headers.
     Binary,
     /// The value is JSON with the image in base64.
     Structured,
 }
 
+/// One event as Kafka carries it. It holds a face, so it is not `Clone`, and its `Debug` shows sizes only.
+#[derive(Default)]
+pub struct Event {
+    /// The source id: all events of a source go to one partition.
+    pub key: String,
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub payload: Vec<u8>,
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Event({} headers, {} bytes)",
+            self.headers.len(),
+            self.payload.len()
+        )
+    }
+}
+
 /// One face crop, as a camera's detector knows it. Not `Clone`, not `Debug`: it holds a face.
-pub(super) struct CropEvent {
+pub struct CropEvent {
     pub id: String,
     pub source: String,
     pub time: EventTime,
@@ -29,14 +48,14 @@ pub(super) struct CropEvent {
 }
 
 impl CropEvent {
-    pub(super) fn encode(self, format: Format) -> kafka::Event {
-        match format {
-            Format::Binary => self.binary(),
-            Format::Structured => self.structured(),
+    pub fn encode(self, form: Form) -> Event {
+        match form {
+            Form::Binary => self.binary(),
+            Form::Structured => self.structured(),
         }
     }
 
-    fn binary(self) -> kafka::Event {
+    fn binary(self) -> Event {
         let attributes = [
             (Name::SpecVersion, SPEC_VERSION.to_owned()),
             (Name::Type, EVENT_TYPE.to_owned()),
@@ -51,14 +70,14 @@ impl CropEvent {
             .map(|(name, value)| (name.header(), value.into_bytes()))
             .collect();
         headers.push((CONTENT_TYPE.to_owned(), self.content_type.into()));
-        kafka::Event {
+        Event {
             key: self.source,
             headers,
             payload: self.image,
         }
     }
 
-    fn structured(self) -> kafka::Event {
+    fn structured(self) -> Event {
         let attributes = [
             (Name::SpecVersion, SPEC_VERSION.to_owned()),
             (Name::Type, EVENT_TYPE.to_owned()),
@@ -76,7 +95,7 @@ impl CropEvent {
             .collect::<Map<String, Value>>()
             .into();
         let content_type = format!("{STRUCTURED}; charset=UTF-8").into_bytes();
-        kafka::Event {
+        Event {
             key: self.source,
             headers: vec![(CONTENT_TYPE.to_owned(), content_type)],
             payload: event.to_string().into_bytes(),
@@ -85,7 +104,7 @@ impl CropEvent {
 }
 
 /// By the name's ending; the receiver looks at the bytes anyway.
-pub(super) fn content_type(name: &str) -> Option<&'static str> {
+pub fn content_type(name: &str) -> Option<&'static str> {
     let ending = name.rsplit_once('.')?.1.to_lowercase();
     match ending.as_str() {
         "jpg" | "jpeg" => Some("image/jpeg"),
@@ -135,8 +154,8 @@ mod tests {
 
     #[test]
     fn what_is_published_in_either_form_is_read_as_it_was_meant() {
-        for format in [Format::Binary, Format::Structured] {
-            let published = event().encode(format);
+        for form in [Form::Binary, Form::Structured] {
+            let published = event().encode(form);
             let record = Record {
                 position: Position {
                     partition: 0,
@@ -169,7 +188,7 @@ mod tests {
 
     #[test]
     fn an_event_prints_no_byte_of_its_face() {
-        let published = event().encode(Format::Binary);
+        let published = event().encode(Form::Binary);
         let expected = format!("Event(7 headers, {} bytes)", published.payload.len());
         assert_eq!(format!("{published:?}"), expected);
     }

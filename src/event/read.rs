@@ -4,32 +4,27 @@
 //! Promises: each attribute is absent, readable or unreadable, and unreadable is never taken for absent; what both
 //! forms of an event say is judged here, once; a part that cannot be used does not spoil the others.
 
-mod attributes;
-mod base64;
-mod content;
-mod headers;
-mod json;
-mod time;
-mod track;
-
 use std::borrow::Cow;
 
-use self::{
+use super::{
     attributes::{Attributes, Unreadable},
-    content::Content,
+    base64,
+    content::{self, Content},
+    headers, json,
+    names::{self, Name},
+    time, track,
 };
-use super::{Limits, Name, Reject, names};
-use crate::record::{EventTime, Record, SourceId};
-
-#[cfg(test)]
-pub(super) use track::WORDS_FOR_NOBODY;
+use crate::{
+    record::{EventTime, Record, SourceId},
+    reject::Reject,
+};
 
 /// The JSON round the image of a structured event.
 const STRUCTURED_OVERHEAD: usize = 4096;
 const SOURCE_BYTES_MAX: usize = 256;
 
 /// What an event says. Parts that cannot be used hold the reason, so that the others still count.
-pub(super) struct Envelope<'a> {
+pub struct Envelope<'a> {
     /// Whether it is an event of ours at all: its form, its version, its type.
     pub kind: Result<(), Reject>,
     pub source: Result<SourceId, Reject>,
@@ -41,33 +36,37 @@ pub(super) struct Envelope<'a> {
 }
 
 /// Reads the envelope.
-pub(super) fn open<'a>(record: &'a Record, limits: &Limits) -> Envelope<'a> {
+pub fn open<'a>(record: &'a Record, payload_bytes_max: usize) -> Envelope<'a> {
     let headers = headers::read(record);
     let declared = headers.content_type.as_ref().map(Content::of);
     match declared {
-        Ok(Content::Event) => structured(record, limits),
+        Ok(Content::Event) => structured(record, payload_bytes_max),
         // Many a producer of JSON cannot set headers. No image begins like JSON.
         Ok(Content::Open | Content::Json)
             if headers.attributes.are_absent() && json::begins(&record.payload) =>
         {
             match json::names_a_version(&record.payload) {
-                true => structured(record, limits),
-                false => binary(record, headers, limits),
+                true => structured(record, payload_bytes_max),
+                false => binary(record, headers, payload_bytes_max),
             }
         }
-        _ => binary(record, headers, limits),
+        _ => binary(record, headers, payload_bytes_max),
     }
 }
 
-fn binary<'a>(record: &'a Record, headers: headers::Headers<'a>, limits: &Limits) -> Envelope<'a> {
-    let image = image_of(Cow::Borrowed(&record.payload), limits)
+fn binary<'a>(
+    record: &'a Record,
+    headers: headers::Headers<'a>,
+    payload_bytes_max: usize,
+) -> Envelope<'a> {
+    let image = image_of(Cow::Borrowed(&record.payload), payload_bytes_max)
         .and_then(|image| content::check(&headers.content_type).map(|()| image));
     envelope((headers.attributes, Ok(())), image, record)
 }
 
-fn structured<'a>(record: &'a Record, limits: &Limits) -> Envelope<'a> {
+fn structured<'a>(record: &'a Record, payload_bytes_max: usize) -> Envelope<'a> {
     // Base64 is a third longer; line ends and escaped slashes make it up to a half.
-    let bytes_max = limits.payload_bytes_max / 2 * 3 + STRUCTURED_OVERHEAD;
+    let bytes_max = payload_bytes_max / 2 * 3 + STRUCTURED_OVERHEAD;
     let (attributes, form) = match record.payload.len() {
         0 => (Attributes::default(), Err(Reject::Empty)),
         n if n > bytes_max => (Attributes::default(), Err(Reject::TooManyBytes)),
@@ -76,16 +75,16 @@ fn structured<'a>(record: &'a Record, limits: &Limits) -> Envelope<'a> {
     let image = match attributes.get(Name::DataBase64) {
         Ok(Some(text)) => base64::decode(text)
             .ok_or(Reject::MalformedEvent)
-            .and_then(|image| image_of(Cow::Owned(image), limits)),
+            .and_then(|image| image_of(Cow::Owned(image), payload_bytes_max)),
         Ok(None) | Err(_) => Err(Reject::MalformedEvent),
     };
     envelope((attributes, form), image, record)
 }
 
-fn image_of<'a>(bytes: Cow<'a, [u8]>, limits: &Limits) -> Result<Cow<'a, [u8]>, Reject> {
+fn image_of<'a>(bytes: Cow<'a, [u8]>, payload_bytes_max: usize) -> Result<Cow<'a, [u8]>, Reject> {
     match bytes.len() {
         0 => Err(Reject::Empty),
-        n if n > limits.payload_bytes_max => Err(Reject::TooManyBytes),
+        n if n > payload_bytes_max => Err(Reject::TooManyBytes),
         _ => Ok(bytes),
     }
 }

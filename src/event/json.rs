@@ -11,7 +11,7 @@ use super::{
     attributes::{Attributes, Stated, Unreadable},
     track,
 };
-use crate::{decode::Name, reject::Reject};
+use crate::{event::Name, reject::Reject};
 
 /// Some writers put it before their JSON.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";

@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::attributes::Stated;
-use crate::{decode::names, reject::Reject};
+use super::{attributes::Stated, names};
+use crate::reject::Reject;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{decode::Name, reject::Reject};
+use crate::{event::Name, reject::Reject};
 
 /// Of one attribute: `Ok(None)` where it is absent.
 pub type Stated<'a> = Result<Option<Cow<'a, str>>, Unreadable>;
