@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use demograph::{
     decode::{Limits, image},
-    infer::{Manifest, Preparer},
+    manifest::Manifest,
+    prepare::Preparer,
     record::Attributes,
 };
 use rustix::time::{ClockId, clock_gettime};

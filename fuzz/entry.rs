@@ -77,7 +77,7 @@ pub fn event(bytes: &[u8]) -> Outcome {
 pub fn image(bytes: &[u8]) -> Outcome {
     let crop = decode::image(bytes, &LIMITS, all()).map(|crop| {
         let bytes = crop.width as usize * crop.height as usize * 3;
-        assert_eq!(demograph::infer::pixels(&crop).len(), bytes);
+        assert_eq!(demograph::prepare::pixels(&crop).len(), bytes);
         assert!(crop.width.max(crop.height) <= LIMITS.image_side_max);
     });
     outcome(crop)

@@ -17,6 +17,8 @@ pub mod span;
 pub mod decode;
 pub mod estimate;
 pub mod infer;
+pub mod manifest;
+pub mod prepare;
 pub mod privacy;
 pub mod sink;
 pub mod state;

@@ -8,7 +8,7 @@ use crate::{
     config::Config,
     estimate::{CalibrationFile, Calibrations},
     facts::ModelFacts,
-    infer::Precision,
+    manifest::Precision,
     record::{Attribute, SourceId},
     window::Categories,
 };

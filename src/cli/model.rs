@@ -11,7 +11,8 @@ use anyhow::{Context, bail, ensure};
 
 use super::{predict, service};
 use crate::{
-    infer::{Inference, InferenceSettings, Model, ModelFiles, OnnxModel, describe, draft, sha256},
+    infer::{Inference, InferenceSettings, Model, ModelFiles, OnnxModel, describe, sha256},
+    manifest::draft,
     record::{Attribute, Estimate},
 };
 

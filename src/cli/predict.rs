@@ -14,9 +14,9 @@ use crate::{
     event::content_type,
     facts::ModelFacts,
     infer::{
-        AgeInterval, Inference, InferenceSettings, Model, ModelFiles, OnnxModel, PrecisionChoice,
-        Provider,
+        Inference, InferenceSettings, Model, ModelFiles, OnnxModel, PrecisionChoice, Provider,
     },
+    manifest::AgeInterval,
     record::{AgePosterior, Attribute, Attributes, Crop, Estimate, Posterior},
     reject::Reject,
 };

@@ -8,8 +8,9 @@ use super::calibrations;
 use crate::{
     config::{self, Config},
     http::{self, Control, Endpoint, Health},
-    infer::{InferenceSettings, Model, ModelFiles, OnnxModel, Passed, Precision},
+    infer::{InferenceSettings, Model, ModelFiles, OnnxModel, Passed},
     kafka::Consumer,
+    manifest::Precision,
     metrics::Metrics,
     pipeline::{self, Parts},
     privacy::Policy,

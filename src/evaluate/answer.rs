@@ -1,7 +1,7 @@
 //! An estimate -> the numbers that evaluation compares: with the manifest's temperature and without it. Pure.
 
 use crate::{
-    infer::AgeInterval,
+    manifest::AgeInterval,
     record::{AgePosterior, Estimate, Posterior},
     window::Categories,
 };

@@ -8,9 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{InferenceSettings, Model, ModelFiles, OnnxModel, Precision, runtime};
+use super::{InferenceSettings, Model, ModelFiles, OnnxModel, runtime};
 use crate::{
     infer::{PrecisionChoice, Provider},
+    manifest::Precision,
     record::{Attribute, Crop},
 };
 

@@ -6,16 +6,12 @@ use anyhow::{Context, anyhow, bail, ensure};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{
-    AgeInterval, InferenceSettings, denormals,
-    manifest::{Manifest, Net, Precision},
-    onnx_file::ModelProto,
-    self_test::{Case, SelfTest},
-};
+use super::{InferenceSettings, self_test::Case};
 use crate::{
     decode::{self, Limits},
     facts::ModelFacts,
     infer::{PrecisionChoice, Provider},
+    manifest::{AgeInterval, Manifest, ModelProto, Net, Precision, SelfTest, denormals},
     record::Attribute,
 };
 

@@ -6,10 +6,7 @@ use ort::{
     value::{Outlet, TensorElementType, ValueType},
 };
 
-use super::{
-    draft,
-    manifest::{Head, Input, Layout, Net},
-};
+use crate::manifest::{Head, Input, Layout, Net, draft};
 
 /// What the manifest does not say of the graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{
-    NoAnswer,
+use super::NoAnswer;
+use crate::{
     manifest::{Activation, Head, Kind},
+    record::{AgePosterior, Attribute, Estimate, Posterior},
 };
-use crate::record::{AgePosterior, Attribute, Estimate, Posterior};
 
 /// The ages that a regression can mean.
 const AGE_MAX: f32 = 120.0;

@@ -6,34 +6,23 @@
 //! its estimate.
 
 mod choose;
-mod denormals;
-pub mod draft;
 mod files;
-mod filters;
 mod graph;
 mod heads;
-mod interval;
-mod manifest;
 mod net;
 mod onnx;
-mod onnx_file;
 mod options;
-mod resample;
 mod runtime;
 mod self_test;
 mod session;
 mod stub;
-mod tensor;
 mod trial;
 
 pub use files::{ModelFiles, NetFile, sha256};
-pub use interval::AgeInterval;
-pub use manifest::{Head, Manifest, Precision};
 pub use onnx::{OnnxModel, describe};
 pub use options::{Inference, PrecisionChoice, Provider};
 pub use self_test::{Engine, Passed};
 pub use stub::StubModel;
-pub use tensor::{Preparer, pixels};
 
 use std::path::PathBuf;
 

@@ -17,12 +17,14 @@ use super::{
     Answer, InferenceSettings, NetFile, NoAnswer,
     graph::{self, Graph, InputNumbers, check_width, shape},
     heads::Reader,
-    manifest::{Input, Net},
     session::Opened,
-    tensor::Preparer,
     trial,
 };
-use crate::record::{Attributes, Crop, Estimate};
+use crate::{
+    manifest::{Input, Net},
+    prepare::Preparer,
+    record::{Attributes, Crop, Estimate},
+};
 
 /// On a processor, batches up to this size are run as they are: padding 5 crops to 8 computes 3 for nothing.
 const UNPADDED_MAX: usize = 32;

@@ -5,7 +5,7 @@ use std::{slice, sync::Arc};
 use anyhow::Context;
 
 use super::{
-    Answer, Engine, InferenceSettings, Model, ModelFiles, NoAnswer, Passed, choose, draft, graph,
+    Answer, Engine, InferenceSettings, Model, ModelFiles, NoAnswer, Passed, choose, graph,
     net::LoadedNet,
     runtime,
     self_test::{self, Case},
@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     facts::ModelFacts,
+    manifest::draft,
     record::{Crop, Estimate},
 };
 

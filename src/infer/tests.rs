@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::{
     decode::{self, Limits},
+    manifest::{Manifest, Precision},
     record::{Attribute, Attributes, Posterior},
 };
 

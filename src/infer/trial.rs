@@ -6,13 +6,11 @@
 
 use anyhow::{Context, bail};
 
-use super::{
-    Answer, NoAnswer,
-    heads::Reader,
+use super::{Answer, NoAnswer, heads::Reader, self_test};
+use crate::{
     manifest::{Activation, Head, Kind, Net},
-    self_test,
+    record::{Attribute, Crop, Estimate},
 };
-use crate::record::{Attribute, Crop, Estimate};
 
 /// How many crops are tried: in a batch of two a mean is halfway between both.
 pub(super) const CROPS: usize = 3;

@@ -3,22 +3,17 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 25] = [
+const PURE: [&str; 20] = [
     "record.rs",
     "decode",
     "estimate",
     "evaluate",
     "infer/heads.rs",
-    "infer/interval.rs",
-    "infer/resample.rs",
     "infer/self_test.rs",
-    "infer/tensor.rs",
-    "infer/manifest.rs",
     "infer/trial.rs",
-    "infer/draft.rs",
-    "infer/onnx_file.rs",
-    "infer/denormals.rs",
     "event",
+    "manifest",
+    "prepare",
     "views",
     "checked.rs",
     "facts.rs",

@@ -17,7 +17,8 @@ use super::{
 use crate::{
     cli::predict::{precision, provider_for},
     evaluate::{Face, Names, Reading},
-    infer::{InferenceSettings, ModelFiles, OnnxModel, Precision, PrecisionChoice},
+    infer::{InferenceSettings, ModelFiles, OnnxModel, PrecisionChoice},
+    manifest::Precision,
     record::Attribute,
 };
 

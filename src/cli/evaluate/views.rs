@@ -1,7 +1,7 @@
 //! Other crops of the same face: what the next frames of a track would show. Mirrored, cut a little differently,
 //! lighter or darker; always the same for the same number.
 
-use crate::{infer::pixels, record::Crop};
+use crate::{prepare::pixels, record::Crop};
 
 /// Part of the side that is cut off, left, top, right, bottom; brightness. By the view's number.
 const CHANGES: [([f32; 4], f32); 5] = [

@@ -2,7 +2,7 @@
 //! face stored in different ways. Needs no Python: `make.py` there wrote what Pillow shows.
 
 use super::*;
-use crate::{infer::pixels, reject::Reject};
+use crate::{prepare::pixels, reject::Reject};
 
 /// Pillow's decoder rounds at other places; a wrong turn or a shifted plane is off by far more.
 const LEVELS_MAX: u8 = 5;

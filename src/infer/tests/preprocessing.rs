@@ -7,9 +7,9 @@ use std::{
 };
 
 use super::*;
-use crate::infer::{
+use crate::{
     manifest::{Colour, Input, Layout, Resize},
-    tensor::Preparer,
+    prepare::Preparer,
 };
 
 const IMAGES: usize = 100;
@@ -128,7 +128,7 @@ fn planes_become_the_pixels_that_libjpeg_turbo_makes_of_them() {
     let face = decoded(&images()[0]);
     // Odd, so that the last samples are shared by fewer pixels.
     let (width, height) = (face.width as usize - 1, face.height as usize - 3);
-    let whole = crate::infer::pixels(&face);
+    let whole = crate::prepare::pixels(&face);
     let picture = Image {
         pixels: whole.as_slice(),
         width,
@@ -147,7 +147,7 @@ fn planes_become_the_pixels_that_libjpeg_turbo_makes_of_them() {
         let crop = crop_of(&jpeg);
         assert_eq!((crop.width as usize, crop.height as usize), (width, height));
         let theirs = turbojpeg::decompress(&jpeg, PixelFormat::RGB).unwrap();
-        let ours = crate::infer::pixels(&crop);
+        let ours = crate::prepare::pixels(&crop);
         let differences = ours.iter().zip(&theirs.pixels).map(|(a, b)| a.abs_diff(*b));
         let largest = differences.max().unwrap();
         println!("{subsampling:?}: {largest}");

@@ -5,16 +5,16 @@
 
 use std::array;
 
-use super::manifest::Resize;
+use crate::manifest::Resize;
 
 /// What a weight of 1 is in a row's integers.
 const ONE: i32 = 1 << 14;
 /// Numbers that are computed at once. Lines are as long as a multiple of this, so that no loop over one has a slow rest.
-pub(super) const LANES: usize = 8;
+pub(crate) const LANES: usize = 8;
 
 /// Which line becomes which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Lengths {
+pub(crate) struct Lengths {
     pub pixels: u32,
     pub pixels_per_sample: u32,
     pub outputs: u32,
@@ -22,7 +22,7 @@ pub(super) struct Lengths {
 
 /// The weights for one pair of lengths.
 #[derive(Debug)]
-pub(super) struct Filter {
+pub(crate) struct Filter {
     taps: usize,
     /// Of every output: its first sample.
     starts: Vec<u32>,

@@ -4,15 +4,13 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{
-    manifest::Resize,
-    resample::{Filter, Lengths},
-};
+use super::resample::{Filter, Lengths};
+use crate::manifest::Resize;
 
 /// Enough for about 800 lengths of crops: sides of 40 to 400 pixels, with and without shared samples.
 const BYTES_MAX: usize = 8 << 20;
 
-pub(super) struct Filters {
+pub(crate) struct Filters {
     resize: Resize,
     kept: HashMap<Lengths, Kept>,
     bytes: usize,

@@ -48,7 +48,7 @@ impl AgeInterval {
         )
     }
 
-    pub(super) fn contradictions(
+    pub(crate) fn contradictions(
         &self,
         ages: &[f32],
         field: &impl Fn(&str) -> String,

@@ -8,7 +8,7 @@ use super::onnx_file::{ModelProto, TensorProto};
 const FLOAT: i32 = 1;
 
 /// Where the denormal weights of an ONNX file lie.
-pub(super) fn find(model: &ModelProto, onnx: &Bytes) -> Vec<usize> {
+pub(crate) fn find(model: &ModelProto, onnx: &Bytes) -> Vec<usize> {
     let tensors = model.graph.iter().flat_map(|graph| &graph.initializers);
     let is_float = |tensor: &&TensorProto| tensor.data_type == FLOAT;
     tensors
@@ -33,7 +33,7 @@ fn denormals_of(weights: &Bytes, onnx: &Bytes) -> Vec<usize> {
 }
 
 /// Sets the weights at these places to zero.
-pub(super) fn flush(onnx: &Bytes, places: &[usize]) -> Bytes {
+pub(crate) fn flush(onnx: &Bytes, places: &[usize]) -> Bytes {
     let mut flushed = onnx.to_vec();
     for &place in places {
         flushed[place..place + 4].fill(0);
@@ -46,7 +46,7 @@ mod tests {
     use prost::Message;
 
     use super::*;
-    use crate::infer::onnx_file::GraphProto;
+    use crate::manifest::onnx_file::GraphProto;
 
     fn find(onnx: &Bytes) -> Vec<usize> {
         super::find(&ModelProto::read(onnx).unwrap(), onnx)

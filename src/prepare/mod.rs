@@ -4,11 +4,14 @@
 //! are linear, the order matters only to rounding and where a colour lies outside of what RGB can say (of the composites: 0.02
 //! levels on average, 7 at most).
 
-use super::{
+mod filters;
+mod resample;
+
+use self::{
     filters::Filters,
-    manifest::{Colour, Input, Layout, Resize},
     resample::{Filter, LANES, Lengths},
 };
+use crate::manifest::{Colour, Input, Layout, Resize};
 use crate::record::{ColourSpace, Crop};
 
 /// Prepares crops for one net.

@@ -1,5 +1,15 @@
 //! `manifest.toml`, version 1: what a model folder says of its nets. Pure.
 
+pub(crate) mod denormals;
+pub mod draft;
+mod expected;
+mod interval;
+mod onnx_file;
+
+pub use expected::{SelfTest, Tolerance};
+pub use interval::AgeInterval;
+pub(crate) use onnx_file::ModelProto;
+
 use std::{
     collections::BTreeSet,
     path::{Component, Path},
@@ -8,10 +18,6 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    interval::AgeInterval,
-    self_test::{SelfTest, Tolerance},
-};
 use crate::{
     checked::{Fault, Faults, read_checked},
     record::Attribute,
@@ -244,7 +250,7 @@ impl Manifest {
     }
 
     /// What is allowed and likely a mistake.
-    pub(super) fn warnings(&self) -> Vec<String> {
+    pub(crate) fn warnings(&self) -> Vec<String> {
         let mut said = Vec::new();
         if self.self_tests.is_empty() {
             said.push("self_test: none, so that wrong answers of a kernel on this processor would not be seen".to_owned());
@@ -298,13 +304,13 @@ impl Manifest {
         faults
     }
 
-    pub(super) fn heads(&self) -> impl Iterator<Item = &Head> {
+    pub(crate) fn heads(&self) -> impl Iterator<Item = &Head> {
         self.nets.iter().flat_map(|net| &net.heads)
     }
 }
 
 /// Whether a path stays below the model's folder.
-pub(super) fn stays_inside(path: &str) -> bool {
+pub(crate) fn stays_inside(path: &str) -> bool {
     let mut parts = Path::new(path).components();
     !path.contains('\\') && parts.all(|part| matches!(part, Component::Normal(_)))
 }

@@ -150,7 +150,7 @@ fn heads(output: &Outlet) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infer::Manifest;
+    use crate::manifest::Manifest;
 
     fn outlet(name: &str, shape: &[i64]) -> Outlet {
         Outlet {

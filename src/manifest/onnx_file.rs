@@ -8,7 +8,7 @@ use prost::Message;
 const EXTERNAL: i32 = 1;
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct ModelProto {
+pub(crate) struct ModelProto {
     #[prost(message, optional, tag = "7")]
     pub graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "25")]
@@ -16,7 +16,7 @@ pub(super) struct ModelProto {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct GraphProto {
+pub(crate) struct GraphProto {
     #[prost(message, repeated, tag = "1")]
     pub nodes: Vec<NodeProto>,
     #[prost(message, repeated, tag = "5")]
@@ -26,13 +26,13 @@ pub(super) struct GraphProto {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct FunctionProto {
+pub(crate) struct FunctionProto {
     #[prost(message, repeated, tag = "7")]
     pub nodes: Vec<NodeProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct NodeProto {
+pub(crate) struct NodeProto {
     #[prost(string, tag = "4")]
     pub op_type: String,
     #[prost(message, repeated, tag = "5")]
@@ -40,7 +40,7 @@ pub(super) struct NodeProto {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct AttributeProto {
+pub(crate) struct AttributeProto {
     #[prost(message, optional, tag = "5")]
     pub tensor: Option<TensorProto>,
     #[prost(message, optional, tag = "6")]
@@ -56,7 +56,7 @@ pub(super) struct AttributeProto {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct SparseTensorProto {
+pub(crate) struct SparseTensorProto {
     #[prost(message, optional, tag = "1")]
     pub values: Option<TensorProto>,
     #[prost(message, optional, tag = "2")]
@@ -64,7 +64,7 @@ pub(super) struct SparseTensorProto {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct TensorProto {
+pub(crate) struct TensorProto {
     #[prost(int32, tag = "2")]
     pub data_type: i32,
     /// A slice of the file's own bytes: its address says where in the file it lies.
@@ -77,7 +77,7 @@ pub(super) struct TensorProto {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct EntryProto {
+pub(crate) struct EntryProto {
     #[prost(string, tag = "1")]
     pub key: String,
     #[prost(string, tag = "2")]
