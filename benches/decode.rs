@@ -5,11 +5,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use demograph::{
+use demograph_core::record::Attributes;
+use demograph_model::{
     decode::{Limits, image},
     manifest::Manifest,
     prepare::Preparer,
-    record::Attributes,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;

@@ -3,11 +3,11 @@
 use std::{path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context, ensure};
-use demograph::{
-    cores,
-    infer::{InferenceSettings, Model, ModelFiles, OnnxModel, PrecisionChoice, Provider},
-    record::{Attribute, Crop},
+use demograph_core::record::{Attribute, Crop};
+use demograph_model::infer::{
+    InferenceSettings, Model, ModelFiles, OnnxModel, PrecisionChoice, Provider,
 };
+use demograph_service::cores;
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 

@@ -4,17 +4,18 @@ use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 
 use anyhow::Context;
 use crossbeam_channel::bounded;
-use demograph::{
-    config,
-    decode::Limits,
+use demograph_core::{
     estimate::Calibrations,
-    infer::StubModel,
-    metrics::Metrics,
-    pipeline::{Feed, Meaning, Numbered, Order, Sign, Worker},
     privacy::ReleasedPane,
     record::{EventTime, Position, Record},
-    sink::{self, Provenance, Store, Stores, Table},
     state::{Chain, Commit, Shard, Step, TableFile, Terms},
+};
+use demograph_model::{decode::Limits, infer::StubModel};
+use demograph_service::{
+    config,
+    metrics::Metrics,
+    pipeline::{Feed, Meaning, Numbered, Order, Sign, Worker},
+    sink::{self, Provenance, Store, Stores, Table},
 };
 use serde_json::json;
 

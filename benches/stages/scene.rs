@@ -3,16 +3,16 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
-use demograph::{
-    config,
+use demograph_core::{
     estimate::{CalibrationFile, Calibrations, Method},
     facts::ModelFacts,
-    infer::{Model, StubModel},
     privacy::{Policy, ReleasedPane},
     record::{AgePosterior, Estimate, EventTime, Position, Posterior, SourceId, TrackId},
     state::{Applied, Shard, Start, Terms},
     window::{Categories, Observation, Settings},
 };
+use demograph_model::infer::{Model, StubModel};
+use demograph_service::config;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 /// Faces that show the same person.
@@ -28,21 +28,21 @@ pub const SETTINGS: Settings = Settings {
     future_max: 60_000,
     drops_duplicates: false,
     sources_max: 10_000,
-    weighting: crate::window::Weighting::People,
-    untracked: demograph::window::Untracked::Count,
+    weighting: demograph_core::window::Weighting::People,
+    untracked: demograph_core::window::Untracked::Count,
 };
 
 /// A policy that knows the sources of [`source`].
 pub fn policy(sources: usize) -> Policy {
-    let sources: Vec<crate::privacy::SourceRules> = (0..sources)
-        .map(|number| crate::privacy::SourceRules {
+    let sources: Vec<demograph_core::privacy::SourceRules> = (0..sources)
+        .map(|number| demograph_core::privacy::SourceRules {
             id: source(number),
-            attributes: demograph::record::Attribute::ALL.to_vec(),
+            attributes: demograph_core::record::Attribute::ALL.to_vec(),
             legal_basis: Some("a measurement".into()),
             calibration: None,
         })
         .collect();
-    Policy::new(&crate::privacy::PolicyRules::default(), &sources)
+    Policy::new(&demograph_core::privacy::PolicyRules::default(), &sources)
 }
 
 pub fn source(number: usize) -> String {

@@ -3,14 +3,14 @@
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
+use demograph_core::{
+    estimate::{Calibration, CalibrationFile},
+    record::Attribute,
+};
 
 use super::{
     calibrations,
     evaluate::{BandArgs, FaceArgs},
-};
-use crate::{
-    estimate::{Calibration, CalibrationFile},
-    record::Attribute,
 };
 
 #[derive(Debug, clap::Args)]

@@ -3,15 +3,14 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-
-use crate::{
-    config::Config,
+use demograph_core::{
     estimate::{CalibrationFile, Calibrations},
     facts::ModelFacts,
-    manifest::Precision,
     record::{Attribute, SourceId},
     window::Categories,
 };
+use demograph_model::manifest::Precision;
+use demograph_service::config::Config;
 
 /// The file in a model's folder that is used unless the config names another: one a precision, since each answers a
 /// little differently.
@@ -91,11 +90,10 @@ fn fit(
 
 #[cfg(test)]
 mod tests {
+    use demograph_model::infer::{InferenceSettings, ModelFiles, PrecisionChoice, Provider};
+    use demograph_service::config::Windows;
+
     use super::*;
-    use crate::{
-        config::Windows,
-        infer::{InferenceSettings, ModelFiles, PrecisionChoice, Provider},
-    };
 
     #[test]
     fn the_shipped_model_has_a_calibration_for_every_precision_of_a_processor() {

@@ -4,15 +4,14 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use demograph_core::{
+    event::{CropEvent, Event, Form},
+    record::EventTime,
+};
 use rand::{
     RngExt, SeedableRng,
     distr::{Distribution, weighted::WeightedIndex},
     rngs::StdRng,
-};
-
-use crate::{
-    event::{CropEvent, Event, Form},
-    record::EventTime,
 };
 
 /// People before a camera at a time.

@@ -3,14 +3,14 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
+use demograph_core::privacy::Policy;
+use demograph_model::infer::{Model, ModelFiles, OnnxModel};
+use demograph_service::{
+    config::Config,
+    kafka::{self, Admin},
+};
 
 use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT, calibrations, memory, service};
-use crate::{
-    config::Config,
-    infer::{Model, ModelFiles, OnnxModel},
-    kafka::{self, Admin},
-    privacy::Policy,
-};
 
 /// How long the broker may take to say what the topic is set to.
 const SETTINGS_MAX: Duration = Duration::from_secs(5);

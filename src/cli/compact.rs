@@ -7,23 +7,21 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
 use comfy_table::presets;
+use demograph_core::{record::EventTime, span::Span, state::Created};
+use demograph_service::{
+    config::Config,
+    sink::{
+        Footer, Store, Table,
+        catalog::{self, Copy, Day, Once, days, name},
+        day,
+    },
+};
 use jiff::{
     civil::{Date, Time},
     tz::Offset,
 };
 
 use super::EXIT_CONFIG;
-use crate::{
-    config::Config,
-    record::EventTime,
-    sink::{
-        Footer, Store, Table,
-        catalog::{self, Copy, Day, Once, days, name},
-        day,
-    },
-    span::Span,
-    state::Created,
-};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -122,7 +120,7 @@ pub(super) fn run(args: &CompactArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let rules = Rules {
-        now: crate::clock::now(),
+        now: demograph_service::clock::now(),
         older_than: args.older_than,
         keep: config.output.keep,
     };

@@ -10,20 +10,20 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
-
-use super::{
-    cameras::Cameras,
-    live,
-    pace::{Pace, pause},
-    service,
-};
-use crate::{
+use demograph_service::{
     clock,
     config::Config,
     kafka::{Admin, EmbeddedBroker, Producer},
     metrics::Metrics,
     shutdown::Shutdown,
     sink::Table,
+};
+
+use super::{
+    cameras::Cameras,
+    live,
+    pace::{Pace, pause},
+    service,
 };
 
 /// The demo's configuration; the broker, the folder and the address are filled in.

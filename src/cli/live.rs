@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use comfy_table::{Table, presets};
-
-use crate::metrics::{Metrics, Sample, outcome};
+use demograph_service::metrics::{Metrics, Sample, outcome};
 
 /// Shares by source and attribute, as text by category; hidden categories are left out.
 type Shares = BTreeMap<String, BTreeMap<String, Vec<(String, String)>>>;

@@ -5,7 +5,7 @@
 
 use std::{fs, path::Path};
 
-use crate::config::Config;
+use demograph_service::config::Config;
 
 /// Samples of a pixel, at most.
 const BYTES_A_PIXEL: usize = 3;

@@ -22,9 +22,8 @@ mod state;
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use demograph_service::{config::Config, metrics::Metrics, shutdown::Shutdown};
 use tracing_subscriber::filter::LevelFilter;
-
-use crate::{config::Config, metrics::Metrics, shutdown::Shutdown};
 
 /// The configuration has faults.
 const EXIT_CONFIG: u8 = 3;

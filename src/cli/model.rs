@@ -8,13 +8,13 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-
-use super::{predict, service};
-use crate::{
+use demograph_core::record::{Attribute, Estimate};
+use demograph_model::{
     infer::{Inference, InferenceSettings, Model, ModelFiles, OnnxModel, describe, sha256},
     manifest::draft,
-    record::{Attribute, Estimate},
 };
+
+use super::{predict, service};
 
 const CARD: &str = "# Model card\n\nWhat the model is for, what it was trained on, under which terms, and how it errs.\n";
 

@@ -7,19 +7,20 @@ use std::{
 
 use anyhow::Context;
 use comfy_table::{Table, presets};
-use serde_json::json;
-
-use crate::{
-    decode::{self, Limits},
+use demograph_core::{
     event::content_type,
     facts::ModelFacts,
+    record::{AgePosterior, Attribute, Attributes, Crop, Estimate, Posterior},
+    reject::Reject,
+};
+use demograph_model::{
+    decode::{self, Limits},
     infer::{
         Inference, InferenceSettings, Model, ModelFiles, OnnxModel, PrecisionChoice, Provider,
     },
     manifest::AgeInterval,
-    record::{AgePosterior, Attribute, Attributes, Crop, Estimate, Posterior},
-    reject::Reject,
 };
+use serde_json::json;
 
 /// Images given to the model at a time, as in the service.
 const BATCH: usize = Inference::BATCH_MAX;
@@ -207,7 +208,7 @@ pub(super) fn crop(bytes: &[u8], attributes: Attributes) -> Result<Crop, Reject>
 
 /// The service's own defaults.
 pub(super) fn limits() -> Limits {
-    let limits = crate::config::Limits::default();
+    let limits = demograph_service::config::Limits::default();
     Limits {
         payload_bytes_max: limits.payload_bytes_max,
         image_side_min: limits.image_side_min,

@@ -7,15 +7,15 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use demograph_core::event::{self, CropEvent, Form, content_type};
+use demograph_service::{
+    clock,
+    config::{self, LostData, Start, Text},
+    kafka::{Admin, Producer},
+};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::pace::Pace;
-use crate::{
-    clock,
-    config::{self, LostData, Start, Text},
-    event::{self, CropEvent, Form, content_type},
-    kafka::{Admin, Producer},
-};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

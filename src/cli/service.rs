@@ -3,21 +3,25 @@
 use std::{net::SocketAddr, thread::available_parallelism};
 
 use anyhow::{Context, bail};
-
-use super::calibrations;
-use crate::{
-    config::{self, Config},
-    http::{self, Control, Endpoint, Health},
-    infer::{InferenceSettings, Model, ModelFiles, OnnxModel, Passed},
-    kafka::Consumer,
-    manifest::Precision,
-    metrics::Metrics,
-    pipeline::{self, Parts},
+use demograph_core::{
     privacy::Policy,
-    shutdown::Shutdown,
-    sink::{Store, Stores},
     state::{self, FirstStart},
 };
+use demograph_model::{
+    infer::{InferenceSettings, Model, ModelFiles, OnnxModel, Passed},
+    manifest::Precision,
+};
+use demograph_service::{
+    config::{self, Config},
+    http::{self, Control, Endpoint, Health},
+    kafka::Consumer,
+    metrics::Metrics,
+    pipeline::{self, Parts},
+    shutdown::Shutdown,
+    sink::{Store, Stores},
+};
+
+use super::calibrations;
 
 /// A service that is ready to run.
 pub(super) struct Service {

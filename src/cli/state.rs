@@ -6,14 +6,16 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail, ensure};
 use comfy_table::{Table as Shown, presets};
-
-use super::{EXIT_CONFIG, service};
-use crate::{
-    config::Config,
+use demograph_core::{
     record::EventTime,
-    sink::{self, Stores, Table, catalog},
     state::{self, Header, Ledger, Objects, Saved},
 };
+use demograph_service::{
+    config::Config,
+    sink::{self, Stores, Table, catalog},
+};
+
+use super::{EXIT_CONFIG, service};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use demograph::event::Event;
+use demograph_core::event::Event;
 
 use super::world::{Broker, LOBBY_AND_CAFE, Service, composites, duckdb};
 

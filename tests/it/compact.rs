@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use demograph::event::Event;
+use demograph_core::event::Event;
 use serde_json::Value;
 
 use super::world::{Broker, Finished, Process, Service, composites, demograph, duckdb, repository};

@@ -7,8 +7,7 @@ mod store;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use demograph::{
-    infer::{Model, StubModel},
+use demograph_core::{
     privacy::{Cells, ReleasedPane},
     record::{Attribute, EventTime},
     reject::Reject,
@@ -18,9 +17,9 @@ use demograph::{
     },
     window::{Categories, Observation, Settings},
 };
-use rand::{RngExt, SeedableRng, rngs::StdRng};
-
+use demograph_model::infer::{Model, StubModel};
 use log::{PARTITIONS, Totals};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use store::{Luck, Memory};
 
 const PANE: i64 = 10_000;
@@ -31,8 +30,8 @@ const SETTINGS: Settings = Settings {
     future_max: 60_000,
     drops_duplicates: false,
     sources_max: 50,
-    weighting: demograph::window::Weighting::People,
-    untracked: demograph::window::Untracked::Count,
+    weighting: demograph_core::window::Weighting::People,
+    untracked: demograph_core::window::Untracked::Count,
 };
 /// The most actions before the calm.
 const ACTIONS: usize = 1_500;

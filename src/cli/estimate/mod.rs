@@ -11,15 +11,15 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::ensure;
 use clap::ValueEnum;
-
-use self::rows::Choice;
-use super::calibrations;
-use crate::{
+use demograph_core::{
     estimate::{Calibrations, Method},
     privacy::Thresholds,
     record::EventTime,
     span::Span,
 };
+
+use self::rows::Choice;
+use super::calibrations;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

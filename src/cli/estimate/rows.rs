@@ -3,10 +3,9 @@
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{bail, ensure};
-
-use crate::{
+use demograph_core::record::EventTime;
+use demograph_service::{
     config::Output,
-    record::EventTime,
     sink::{CellRow, Store, Table, catalog},
 };
 
@@ -97,8 +96,9 @@ pub(super) fn of_one_model(
 
 #[cfg(test)]
 pub(super) mod tests {
+    use demograph_core::record::{Attribute, SourceId};
+
     use super::*;
-    use crate::record::{Attribute, SourceId};
 
     /// Two votes of a minute.
     pub fn row(source: &str, minute: i64, cell: u32) -> CellRow {

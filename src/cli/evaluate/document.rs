@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use demograph_lab::evaluate::Figures;
+use demograph_model::infer::{Engine, InferenceSettings, Passed};
 use serde::Serialize;
 
 use super::measure::Measured;
-use crate::{
-    evaluate::Figures,
-    infer::{Engine, InferenceSettings, Passed},
-};
 
 /// One evaluation: what was measured, on what, and the figures.
 #[derive(Debug, Serialize)]

@@ -4,6 +4,12 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
+use demograph_core::record::Attribute;
+use demograph_lab::evaluate::{Face, Names, Reading};
+use demograph_model::{
+    infer::{InferenceSettings, ModelFiles, OnnxModel, PrecisionChoice},
+    manifest::Precision,
+};
 
 use super::{
     faces, labels,
@@ -14,13 +20,7 @@ use super::{
     renaming, sessions,
     views::VIEWS,
 };
-use crate::{
-    cli::predict::{precision, provider_for},
-    evaluate::{Face, Names, Reading},
-    infer::{InferenceSettings, ModelFiles, OnnxModel, PrecisionChoice},
-    manifest::Precision,
-    record::Attribute,
-};
+use crate::cli::predict::{precision, provider_for};
 
 /// Which faces, and which model answers.
 #[derive(Debug, clap::Args)]

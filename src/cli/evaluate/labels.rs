@@ -7,8 +7,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use csv::StringRecord;
-
-use crate::evaluate::{Names, Truth};
+use demograph_lab::evaluate::{Names, Truth};
 
 /// A face to be measured.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,16 +7,16 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use indicatif::{ProgressBar, ProgressStyle};
-
-use super::{clocks, labels::Labelled, pictures::Pictures, views};
-use crate::{
-    cli::predict,
-    evaluate::{Answer, Reading},
-    infer::{Inference, Model, OnnxModel},
+use demograph_core::{
     record::{Attribute, Attributes, Crop},
     reject::Reject,
 };
+use demograph_lab::evaluate::{Answer, Reading};
+use demograph_model::infer::{Inference, Model, OnnxModel};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{clocks, labels::Labelled, pictures::Pictures, views};
+use crate::cli::predict;
 
 /// Crops given to the model at a time, as in the service.
 const BATCH: usize = Inference::BATCH_MAX;

@@ -19,16 +19,14 @@ pub(super) use self::{
     clocks::thread_cpu,
     faces::{Answered, BandArgs, FaceArgs},
 };
+use demograph_core::{record::Attribute, window::Categories};
+use demograph_lab::evaluate::{Face, Figures, Names, Reading};
+use demograph_model::infer::{Model, ModelFiles};
+
 use self::{
     document::{Document, Throughput},
     labels::Labelled,
     measure::Measured,
-};
-use crate::{
-    evaluate::{Face, Figures, Names, Reading},
-    infer::{Model, ModelFiles},
-    record::Attribute,
-    window::Categories,
 };
 
 /// Decades, with children and the old in one band each: the bands of the figures that models are compared by.

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use base64::{Engine, prelude::BASE64_STANDARD};
+use demograph_core::event::content_type;
+use demograph_lab::evaluate::{Answer, Names, winner};
 
 use super::{
     html::escape,
@@ -12,11 +14,7 @@ use super::{
     measure::Measured,
     pictures::Pictures,
 };
-use crate::{
-    cli::predict,
-    evaluate::{Answer, Names, winner},
-    event::content_type,
-};
+use crate::cli::predict;
 
 /// Pictures on a sheet.
 const PICTURES_MAX: usize = 240;

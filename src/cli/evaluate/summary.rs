@@ -1,9 +1,10 @@
 //! The few figures that a person wants to see first, in the terminal.
 
 use comfy_table::{Table, presets};
+use demograph_lab::evaluate::Figures;
 
 use super::document::Document;
-use crate::{cli::service::self_test, evaluate::Figures};
+use crate::cli::service::self_test;
 
 pub(super) fn table(document: &Document) -> Table {
     let mut table = Table::new();

@@ -1,7 +1,8 @@
 //! Other crops of the same face: what the next frames of a track would show. Mirrored, cut a little differently,
 //! lighter or darker; always the same for the same number.
 
-use crate::{prepare::pixels, record::Crop};
+use demograph_core::record::Crop;
+use demograph_model::prepare::pixels;
 
 /// Part of the side that is cut off, left, top, right, bottom; brightness. By the view's number.
 const CHANGES: [([f32; 4], f32); 5] = [
@@ -46,8 +47,9 @@ pub(super) fn view(crop: Crop, number: usize) -> Crop {
 
 #[cfg(test)]
 mod tests {
+    use demograph_core::record::Attributes;
+
     use super::*;
-    use crate::record::Attributes;
 
     fn crop() -> Crop {
         let rgb: Vec<u8> = (0..50 * 40 * 3).map(|n| (n % 200) as u8).collect();

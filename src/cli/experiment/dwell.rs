@@ -5,14 +5,13 @@
 //! of that would be taken for dwell. That effect is measured beside it (`views`), with one crop a person.
 
 use anyhow::Context;
-use rand::{RngExt, SeedableRng, rngs::StdRng};
-use serde::Serialize;
-
-use crate::{
+use demograph_core::{
     estimate::{Calibration, CellCounts, Method, estimate},
     record::Attribute,
     window::{Evidence, Tally, TrackEvidence},
 };
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use serde::Serialize;
 
 /// People in a window.
 const PEOPLE: usize = 1000;

@@ -9,10 +9,10 @@ mod trials;
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, ensure};
+use demograph_core::record::Attribute;
 
 use self::{dwell::Person, report::Report, trials::Trials};
 use super::evaluate::{Answered, BandArgs, FaceArgs};
-use crate::record::Attribute;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

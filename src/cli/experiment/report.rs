@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use comfy_table::{Table, presets};
+use demograph_core::estimate::Share;
 use serde::Serialize;
 
 use super::{dwell::DwellFigures, scatter::Dot};
-use crate::estimate::Share;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Report {

@@ -3,19 +3,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, ensure};
+use demograph_core::estimate::{
+    Calibration, CellCounts, CellVotes, Crops, Grid, Method, Share, emq_cells, estimate, naive,
+    shift_p, steps,
+};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
     report::{Coverage, Figures},
     scatter::Dot,
 };
-use crate::{
-    cli::evaluate::thread_cpu,
-    estimate::{
-        Calibration, CellCounts, CellVotes, Crops, Grid, Method, Share, emq_cells, estimate, naive,
-        shift_p, steps,
-    },
-};
+use crate::cli::evaluate::thread_cpu;
 
 /// Faces in a window of the errors.
 const WINDOW: usize = 1000;

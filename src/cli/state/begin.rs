@@ -2,12 +2,11 @@
 //! the tables hold.
 
 use anyhow::{Context, bail};
-
-use crate::{
+use demograph_core::state::{Chain, Ledger, Saved, Step, Terms};
+use demograph_service::{
     clock,
     config::Config,
     sink::{self, Remains, Stores},
-    state::{Chain, Ledger, Saved, Step, Terms},
 };
 
 /// Begins a partition again at an offset.

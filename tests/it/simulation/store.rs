@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use demograph::{
+use demograph_core::{
     record::EventTime,
     state::{Created, Listed, Objects},
 };
@@ -82,7 +82,7 @@ impl Objects for Memory {
         let Some(bytes) = tables.get(path) else {
             return Ok(None);
         };
-        let (mark, _): (String, Vec<demograph::privacy::ReleasedPane>) =
+        let (mark, _): (String, Vec<demograph_core::privacy::ReleasedPane>) =
             postcard::from_bytes(bytes)?;
         Ok(Some(mark))
     }

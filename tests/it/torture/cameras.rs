@@ -10,7 +10,8 @@ use std::{
     time::Duration,
 };
 
-use demograph::{config::Text, event::Event, kafka::Producer};
+use demograph_core::event::Event;
+use demograph_service::{config::Text, kafka::Producer};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::clock;

@@ -13,9 +13,9 @@ use std::{
     },
 };
 
-use demograph::{
+use demograph_core::event::Event;
+use demograph_service::{
     config::{self, LostData, Start},
-    event::Event,
     kafka::{Admin, Producer},
 };
 

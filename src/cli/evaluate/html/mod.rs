@@ -5,11 +5,10 @@ mod svg;
 
 pub(super) use svg::escape;
 
+use demograph_lab::evaluate::{AgeFigures, Cell, Figures, Head, Rate};
+
 use super::document::Document;
-use crate::{
-    cli::service::self_test,
-    evaluate::{AgeFigures, Cell, Figures, Head, Rate},
-};
+use crate::cli::service::self_test;
 
 const STYLE: &str = include_str!("style.css");
 

@@ -1,7 +1,10 @@
 //! The plots of the report: confusion, reliability, distributions, bars, shares with their intervals.
 
+use demograph_lab::evaluate::{
+    AgeError, ByLabel, Calibration, Confusion, Distribution, Rate, Reliability,
+};
+
 use super::svg::{Anchor, Plot};
-use crate::evaluate::{AgeError, ByLabel, Calibration, Confusion, Distribution, Rate, Reliability};
 
 /// Width of the plots that stand two beside one another.
 const HALF: f64 = 460.0;
@@ -266,7 +269,7 @@ pub(super) fn rates(title: &str, rows: &[(String, Rate)], target: Option<f64>) -
 }
 
 /// The shares of a population, as labelled and as counted.
-pub(super) fn shares(title: &str, shares: &crate::evaluate::Shares) -> String {
+pub(super) fn shares(title: &str, shares: &demograph_lab::evaluate::Shares) -> String {
     let rows = &shares.actual.0;
     let most = rows
         .iter()

@@ -1,0 +1,5 @@
+//! What models are worth against labels.
+
+#![forbid(unsafe_code)]
+
+pub mod evaluate;

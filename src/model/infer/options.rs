@@ -1,0 +1,94 @@
+//! The section `[inference]`: how to run the model. The doc comment of a field is its help text.
+
+use std::path::PathBuf;
+
+use demograph_core::span::Span;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How to run the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Inference {
+    /// The execution provider of ONNX Runtime. `auto` measures `cpu` and `openvino` at start and takes the faster.
+    pub provider: Provider,
+    /// Which of the model's files runs, and in which numbers.
+    pub precision: PrecisionChoice,
+    /// Run on the CPU, with a warning, when the provider is not available; otherwise that stops the start.
+    pub allow_cpu_fallback: bool,
+    /// The GPU to use.
+    pub device_id: i32,
+    /// Threads that decode and infer, each with a session of its own; 0 = one a core.
+    #[schemars(range(max = 256))]
+    pub sessions: usize,
+    /// The most crops in a batch: 8 to 32 suit a CPU, 64 and more a GPU.
+    #[schemars(range(min = 1, max = 1024))]
+    pub batch_max: usize,
+    /// How long a worker waits for its batch to fill up before it runs a smaller one; 0s runs whatever is there. For GPUs
+    /// with one session, where a small batch costs as much as a large one: every estimate may come so much later.
+    pub batch_wait_max: Span,
+    /// Keep each session's thread on a core of its own, if there are enough. Only where no other program is meant to use
+    /// these cores: the system cannot move the session away from it.
+    pub pin: bool,
+    /// The ONNX Runtime library; by default $ORT_DYLIB_PATH, then beside the program, then .setup/onnxruntime of the
+    /// project in which Cargo built it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub onnxruntime: Option<PathBuf>,
+}
+
+impl Inference {
+    /// The default of `batch_max`, also where no config is read.
+    pub const BATCH_MAX: usize = 16;
+}
+
+impl Default for Inference {
+    fn default() -> Self {
+        Self {
+            provider: Provider::Auto,
+            precision: PrecisionChoice::Auto,
+            allow_cpu_fallback: false,
+            device_id: 0,
+            sessions: 0,
+            batch_max: Self::BATCH_MAX,
+            batch_wait_max: Span::seconds(0),
+            pin: false,
+            onnxruntime: None,
+        }
+    }
+}
+
+/// An execution provider of ONNX Runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    #[default]
+    Cpu,
+    /// On the CPU too; needs the library that setup/onnxruntime-openvino fetches.
+    Openvino,
+    /// The faster of `cpu` and `openvino`, measured at start; `cpu` where the library has no OpenVINO.
+    Auto,
+    Cuda,
+    Tensorrt,
+}
+
+impl Provider {
+    /// Whether it runs on the machine's own cores.
+    pub fn is_on_processor(self) -> bool {
+        matches!(self, Self::Cpu | Self::Openvino | Self::Auto)
+    }
+}
+
+/// Which of the model's files runs, and in which numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PrecisionChoice {
+    /// int8 on the CPU where the manifest has it, else fp32.
+    #[default]
+    Auto,
+    Fp32,
+    /// The fp32 file, computed in bfloat16: with OpenVINO only.
+    Bf16,
+    /// The fp32 file, computed in half precision: with TensorRT only.
+    Fp16,
+    Int8,
+}

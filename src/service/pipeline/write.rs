@@ -1,0 +1,366 @@
+//! The writer: the only owner of the checkpoint chains. Checkpoints in, durable state and files out, then the offsets
+//! that are safe. While the store does not answer it asks again, up to a limit; the stages before it wait meanwhile.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use anyhow::{Context, bail};
+use crossbeam_channel::{Receiver, Sender};
+use demograph_core::{
+    privacy::ReleasedPane,
+    record::EventTime,
+    state::{self, Chain, Checkpoint, Commit, Found, Halt, Objects, Saved, Shard, Step},
+    window::Settings,
+};
+
+use super::{
+    Meaning,
+    assignment::Ticket,
+    tables::{Edition, Tables},
+};
+use crate::{
+    clock, crash,
+    metrics::{Metrics, stage},
+    shutdown::Shutdown,
+    sink::{self, Stores},
+};
+
+/// How long to wait before asking a store again that did not answer.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// Checkpoints between two collections of old ones.
+const COLLECT_EVERY: u64 = 64;
+/// Checkpoints behind the head that stay whatever their age.
+const KEEP: u64 = 8;
+
+/// What the reader and the fold ask for.
+#[derive(Debug)]
+pub enum Task {
+    /// Find out where these partitions stand; the answer bears the same ticket.
+    Recover {
+        ticket: Ticket,
+        partitions: Vec<i32>,
+    },
+    Write(Checkpoint),
+    /// Answer when everything before is done.
+    Drained,
+}
+
+/// What the reader learns.
+#[derive(Debug)]
+pub enum Ack {
+    Recovered {
+        ticket: Ticket,
+        recovered: Vec<Recovered>,
+    },
+    /// The state up to this offset is durable.
+    Durable {
+        partition: i32,
+        next_offset: i64,
+    },
+    /// Another instance owns the partition, which was recovered under this ticket.
+    Deposed {
+        partition: i32,
+        ticket: Ticket,
+    },
+    Drained,
+}
+
+/// Where a partition stands.
+#[derive(Debug)]
+pub struct Recovered {
+    pub partition: i32,
+    /// Nothing where the partition was never read.
+    pub resumed: Option<Resumed>,
+}
+
+/// State to go on with.
+#[derive(Debug)]
+pub struct Resumed {
+    pub saved: Box<Saved>,
+    /// Panes that were released before, for the rolling views.
+    pub history: Vec<ReleasedPane>,
+}
+
+/// The writer's parts.
+pub(super) struct Writer {
+    pub input: Receiver<Task>,
+    pub acks: Sender<Ack>,
+    pub stores: Stores,
+    pub tables: Tables,
+    pub meaning: Meaning,
+    pub settings: Settings,
+    /// The longest rolling view, in milliseconds.
+    pub history: i64,
+    /// How long old checkpoints stay, in milliseconds.
+    pub keep_for: i64,
+    /// How long the store may fail to answer, in milliseconds.
+    pub stall_max: i64,
+    /// Random for each start.
+    pub writer_id: u64,
+    pub chains: BTreeMap<i32, Chain>,
+    /// The ticket under which each partition was recovered last.
+    pub tickets: BTreeMap<i32, Ticket>,
+    pub metrics: Metrics,
+    pub shutdown: Shutdown,
+}
+
+impl Writer {
+    /// Writes until the input ends.
+    pub(super) fn run(mut self) -> anyhow::Result<()> {
+        while let Ok(task) = self.input.recv() {
+            let ack = match task {
+                Task::Recover { ticket, partitions } => {
+                    self.tickets
+                        .extend(partitions.iter().map(|&partition| (partition, ticket)));
+                    let found = partitions
+                        .into_iter()
+                        .map(|partition| self.recover(partition));
+                    let recovered = found.collect::<anyhow::Result<_>>()?;
+                    crash::at("recovered");
+                    Some(Ack::Recovered { ticket, recovered })
+                }
+                Task::Write(checkpoint) => self.write(checkpoint)?,
+                Task::Drained => Some(Ack::Drained),
+            };
+            if let Some(ack) = ack
+                && self.acks.send(ack).is_err()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up a partition's chain.
+    fn recover(&mut self, partition: i32) -> anyhow::Result<Recovered> {
+        loop {
+            let name = (self.tables.group.as_str(), self.tables.topic.as_str());
+            let mut chain = Chain::new(name, partition, self.writer_id);
+            let found = self.insist(|stores| chain.recover(stores))?;
+            if let Some(found) = &found {
+                self.publish_head(partition, found)?;
+            }
+            self.chains.insert(partition, chain);
+            let Some(Found { saved, .. }) = found else {
+                self.refuse_to_count_again(partition)?;
+                return Ok(Recovered {
+                    partition,
+                    resumed: None,
+                });
+            };
+            let resumed = match saved.terms == *self.meaning.terms {
+                true => Some(self.resumed(partition, saved)?),
+                // Nothing if somebody else was faster: look again what is there.
+                false => self.settled(partition, saved)?,
+            };
+            if resumed.is_some() {
+                return Ok(Recovered { partition, resumed });
+            }
+        }
+    }
+
+    /// A partition without a chain whose rows are in the tables lost its state, or its group has another name.
+    fn refuse_to_count_again(&self, partition: i32) -> anyhow::Result<()> {
+        let topic = self.tables.topic.as_str();
+        let left = self.insist(|stores| {
+            let left = sink::remains(&self.stores.tables, (topic, partition))?;
+            // Another instance may have begun the chain just now.
+            let folder = state::folder(&self.tables.group, topic, partition);
+            let is_begun = left.is_some() && !stores.list(&folder)?.is_empty();
+            Ok(left.filter(|_| !is_begun))
+        })?;
+        let Some(left) = left else { return Ok(()) };
+        bail!(
+            "partition {partition} of {topic:?} has no checkpoint for the group {:?} in {}, but {} files in {} hold rows of \
+             it, such as {}: its records would be counted twice. If the checkpoints lie elsewhere or the group was renamed, \
+             correct state.url or kafka.group. If they are lost: `demograph state adopt` goes on behind what the tables hold. \
+             To count again: another output.url, or `demograph state reset`",
+            self.tables.group,
+            self.stores.state.place(),
+            left.files,
+            self.stores.tables.place(),
+            left.example
+        );
+    }
+
+    /// Publishes what the head's outbox was to publish, as far as that was not done.
+    fn publish_head(&self, partition: i32, found: &Found) -> anyhow::Result<()> {
+        if !found.saved.publish {
+            return Ok(());
+        }
+        let edition = Edition {
+            partition,
+            seq: found.header.seq,
+            mark: found.mark.clone(),
+            terms: Arc::new(found.saved.terms.clone()),
+        };
+        for written in self.tables.files(&found.saved.outbox, &edition)? {
+            self.insist(|stores| state::publish(stores, &written.file, &found.mark))?;
+        }
+        Ok(())
+    }
+
+    /// The state, and the panes that the rolling views had before.
+    fn resumed(&self, partition: i32, saved: Saved) -> anyhow::Result<Resumed> {
+        let chain = &self.chains[&partition];
+        let since = clock::now().minus(self.history);
+        let mut history =
+            self.insist(|stores| chain.history(stores, (&self.meaning.terms, since)))?;
+        if !saved.publish {
+            history.extend(saved.outbox.iter().cloned());
+        }
+        Ok(Resumed {
+            saved: Box::new(saved),
+            history,
+        })
+    }
+
+    /// Writes the end of what was counted on other terms; the rest goes on, on those of today.
+    fn settled(&mut self, partition: i32, saved: Saved) -> anyhow::Result<Option<Resumed>> {
+        tracing::info!(
+            partition,
+            from_model = saved.terms.model,
+            from_policy = saved.terms.policy,
+            "the model, the policy or the windows changed: open panes are cut"
+        );
+        let cut = Shard::settle(partition, saved, &self.settings, clock::now());
+        let mut saved = Saved::decode(&cut.saved).context("a state that was just encoded")?;
+        if cut.publication.is_some() && !matches!(self.write(cut)?, Some(Ack::Durable { .. })) {
+            return Ok(None);
+        }
+        saved.ledger = saved.ledger_after();
+        saved.outbox.clear();
+        saved.publish = false;
+        saved.terms = (*self.meaning.terms).clone();
+        Ok(Some(Resumed {
+            saved: Box::new(saved),
+            history: Vec::new(),
+        }))
+    }
+
+    fn write(&mut self, checkpoint: Checkpoint) -> anyhow::Result<Option<Ack>> {
+        let partition = checkpoint.partition;
+        // Deposed: what the fold still hands down is of no worth.
+        let Some(mut chain) = self.chains.remove(&partition) else {
+            return Ok(None);
+        };
+        let timer = self
+            .metrics
+            .stage_seconds
+            .with_label_values(&[stage::WRITE])
+            .start_timer();
+        let now = clock::now();
+        let publish = checkpoint.publication.is_some();
+        let mut commit = chain.commit(&checkpoint.saved, publish, now);
+        let edition = Edition {
+            partition,
+            seq: commit.seq(),
+            mark: commit.mark(),
+            terms: checkpoint.terms,
+        };
+        let panes = checkpoint.publication.unwrap_or_default();
+        let written = self.tables.files(&panes, &edition)?;
+        commit = commit.with_tables(written.iter().map(|written| written.file.clone()).collect());
+        if !self.carry_through(&mut commit)? {
+            tracing::warn!(
+                partition,
+                seq = commit.seq(),
+                "another instance owns the partition"
+            );
+            return Ok(Some(Ack::Deposed {
+                partition,
+                ticket: self.tickets.get(&partition).copied().unwrap_or_default(),
+            }));
+        }
+        for written in &written {
+            let labels = [written.table.name()];
+            let metrics = &self.metrics;
+            metrics.files_written.with_label_values(&labels).inc();
+            metrics
+                .rows_written
+                .with_label_values(&labels)
+                .inc_by(written.rows as u64);
+            metrics
+                .bytes_written
+                .with_label_values(&labels)
+                .inc_by(written.file.bytes.len() as u64);
+        }
+        self.metrics.checkpoints.inc();
+        chain.advance(&commit);
+        if commit.seq() % COLLECT_EVERY == COLLECT_EVERY - 1 {
+            self.collect(&chain, now);
+        }
+        self.chains.insert(partition, chain);
+        timer.observe_duration();
+        crash::at("published");
+        Ok(Some(Ack::Durable {
+            partition,
+            next_offset: checkpoint.next_offset,
+        }))
+    }
+
+    /// Takes every step of the commit. False if another instance owns the partition.
+    fn carry_through(&self, commit: &mut Commit) -> anyhow::Result<bool> {
+        loop {
+            match commit.step() {
+                Step::Create => crash::at("checkpoint-create"),
+                Step::ReadBack => {}
+                Step::HeadCheck => crash::at("checkpoint-created"),
+                Step::Publish(0) => crash::at("head-checked"),
+                Step::Publish(_) => crash::at("table-created"),
+                Step::Done => return Ok(true),
+            }
+            let step = self.insist(|stores| match commit.advance(stores) {
+                Err(Halt::Deposed) => Ok(None),
+                other => other.map(Some),
+            })?;
+            if step.is_none() {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Asks the store until it answers, but not for ever.
+    fn insist<T>(&self, mut ask: impl FnMut(&dyn Objects) -> Result<T, Halt>) -> anyhow::Result<T> {
+        let deadline = clock::now().plus(self.stall_max);
+        let mut is_first = true;
+        loop {
+            let error = match ask(&self.stores) {
+                Ok(answer) => {
+                    if !is_first {
+                        tracing::info!("the store answers again");
+                    }
+                    return Ok(answer);
+                }
+                Err(Halt::Store(error)) => error,
+                Err(other) => bail!(other),
+            };
+            self.metrics.store_errors.inc();
+            if std::mem::take(&mut is_first) {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "the store does not answer: reading waits, and asking goes on"
+                );
+            }
+            if clock::now() >= deadline {
+                return Err(
+                    error.context("the store failed for longer than limits.store_stall_max")
+                );
+            }
+            if self.shutdown.has_failed() {
+                bail!("another stage failed");
+            }
+            clock::pause(ASK_AGAIN);
+        }
+    }
+
+    /// What is left over is collected the next time.
+    fn collect(&self, chain: &Chain, now: EventTime) {
+        if let Err(error) = chain.collect(&self.stores, (KEEP, now.minus(self.keep_for))) {
+            self.metrics.store_errors.inc();
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "old checkpoints were not deleted"
+            );
+        }
+    }
+}
