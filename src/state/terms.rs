@@ -4,6 +4,7 @@ use crate::{
     config::{self, Weighting},
     infer::ModelFacts,
     privacy::{Policy, Thresholds},
+    record::SourceId,
     window::{Categories, Settings, Unit},
 };
 
@@ -14,6 +15,9 @@ pub struct Terms {
     /// The policy's id, which changes with anything that it says.
     pub policy: String,
     pub rules: config::Policy,
+    /// The sources whose ethnicity was estimated, with the reason that the operator gave. Nothing where they were not
+    /// kept: in checkpoints of version 1.
+    pub legal_bases: Option<Vec<(SourceId, String)>>,
     pub categories: Categories,
     /// The length of a pane in milliseconds.
     pub pane: i64,
@@ -30,6 +34,7 @@ impl Terms {
             model: model.to_owned(),
             policy: policy.id.clone(),
             rules: policy.rules().clone(),
+            legal_bases: Some(policy.legal_bases().to_vec()),
             categories,
             pane: settings.pane,
             weighting: settings.weighting,
@@ -48,6 +53,7 @@ impl Terms {
             model: String::new(),
             policy: String::new(),
             rules: config::Policy::default(),
+            legal_bases: Some(Vec::new()),
             categories: Categories::new(&[0], &nothing),
             pane: config::Windows::default().pane.as_millis(),
             weighting: Weighting::People,
@@ -57,6 +63,16 @@ impl Terms {
     /// The least number of people that may be shown.
     pub fn thresholds(&self, unit: Unit) -> Thresholds {
         Thresholds::of(&self.rules, unit)
+    }
+
+    /// Why ethnicity was estimated, a line a source.
+    pub fn legal_basis(&self) -> String {
+        let Some(bases) = &self.legal_bases else {
+            return format!("as the policy {} stated it", self.policy);
+        };
+        let bases = bases.iter();
+        let lines = bases.map(|(source, basis)| format!("{source}: {basis}"));
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// The settings with which panes of these terms are cut.
