@@ -29,8 +29,11 @@ categories of the data set. They are not what a person says of themselves.
 ## Data
 UTKFace, aligned and cropped: one part to train, one (`val`) to choose the epoch, the temperatures
 and the margins of the intervals, one (`test`) for the figures here, which chose nothing. Parts
-are split by groups of near-duplicates, so no copy of a test picture was trained on. The shipped
-calibration of shares was made on `val` too: it may think a little too well of the model.
+are split by groups of near-duplicates, so no copy of a test picture was trained on.
+
+The shipped calibration of shares was made on `val` too, the part that chose the model. On new faces
+the model may err a little more than the calibration says, and estimated shares may then be further
+from the truth than their intervals say. `demograph calibrate` makes one from faces of yours.
 """
 
 OVERALL = """

@@ -4,6 +4,7 @@ mod dwell;
 mod plot;
 mod report;
 mod scatter;
+mod tracks;
 mod trials;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -19,7 +20,7 @@ use super::evaluate::{Answered, BandArgs, FaceArgs};
 Examples:
   demograph experiment --data faces.zip --labels faces.csv --out experiment
   demograph experiment --data tests/data/composites --labels tests/data/composites/labels.csv --out small \\
-      --calibration-split '' --population-split '' --tvd-draws 20 --coverage-draws 20
+      --calibration-split '' --population-split '' --tvd-draws 20 --coverage-draws 20 --track-draws 5
 
 Errors: windows of 1,000 faces with shares drawn from Dirichlet(1) are taken from the population split, by class; the
 calibration is that of the calibration split (emq_fair_calibration: a sample of the population of the same size, so what is
@@ -30,7 +31,10 @@ themselves, and errors look smaller than they are. Dwell: in windows of 1,000 pe
 population, those of one class are seen ten times, the others once, everybody in views of the face (as it is, mirrored,
 cut, lit differently) that begin with any one; the bias is how much its share grows over the same people seen once, for
 the class where it grows most. Other views, no dwell: everybody is seen once, those of the class in any view, the others
-as they are; what other light does to a share. Writes experiment.json, experiment.svg (errors by method) and
+as they are; what other light does to a share. Tracks: in windows of 1,000 tracks every person is seen in 1, 3, 10 or 30
+such views, or only those of the rarest class 30 times; ways to make one vote of a track, each corrected by a calibration of
+single crops: spread over the crops' cells (as the service does), their product, the mean of their logarithms, the product
+divided by the prior for every crop but one. Writes experiment.json, experiment.svg (errors by method) and
 shares.svg (estimated against true).")]
 pub(super) struct ExperimentArgs {
     #[command(flatten)]
@@ -52,6 +56,9 @@ pub(super) struct ExperimentArgs {
     /// Draws of calibration set and windows.
     #[arg(long, default_value_t = 1000, value_name = "N")]
     coverage_draws: u32,
+    /// Draws of calibration set and windows for the ways in which a track can vote.
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    track_draws: u32,
     /// What the draws begin with.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -83,10 +90,13 @@ pub(super) fn run(args: ExperimentArgs) -> anyhow::Result<ExitCode> {
             .with_context(|| attribute.to_string())?
             .seeded(args.seed);
         let mut figures = trials.run(args.tvd_draws, args.coverage_draws)?;
-        figures.dwell_bias_points = dwell::run(
-            trials.calibration(),
-            &people(&views, attribute)?,
-            (attribute, args.seed),
+        let people = people(&views, attribute)?;
+        let known = trials.calibration();
+        figures.dwell_bias_points = dwell::run(known, &people, (attribute, args.seed))?;
+        figures.tracks = tracks::run(
+            (&known.labels, &known.faces()),
+            &people,
+            (attribute, args.seed, args.track_draws),
         )?;
         report.heads.insert(attribute.name(), figures);
     }
@@ -100,6 +110,9 @@ pub(super) fn run(args: ExperimentArgs) -> anyhow::Result<ExitCode> {
     let dots = dots.map(|(head, figures)| (*head, figures.dots.as_slice()));
     write("shares.svg", scatter::draw(dots))?;
     println!("{}", report.table());
+    let tracks = report.heads.iter();
+    let tracks = tracks.map(|(head, figures)| (*head, figures.tracks.as_slice()));
+    println!("{}", tracks::table(tracks));
     println!(
         "experiment.json, experiment.svg and shares.svg are in {}",
         args.out.display()

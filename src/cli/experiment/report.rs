@@ -6,7 +6,7 @@ use comfy_table::{Table, presets};
 use demograph_core::estimate::Share;
 use serde::Serialize;
 
-use super::{dwell::DwellFigures, scatter::Dot};
+use super::{dwell::DwellFigures, scatter::Dot, tracks::TrackFigures};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
@@ -30,6 +30,8 @@ pub(super) struct Figures {
     pub coverage: Vec<CoverageFigures>,
     /// What happens to the share of a class whose people stay ten times longer.
     pub dwell_bias_points: DwellFigures,
+    /// How a track should vote.
+    pub tracks: Vec<TrackFigures>,
     /// For the picture.
     #[serde(skip)]
     pub dots: Vec<Dot>,
@@ -122,6 +124,7 @@ impl Figures {
             seconds_per_estimate: 0.0,
             coverage: Vec::new(),
             dwell_bias_points: DwellFigures::default(),
+            tracks: Vec::new(),
             dots: Vec::new(),
         }
     }

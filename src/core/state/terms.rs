@@ -3,6 +3,7 @@
 use crate::{
     facts::ModelFacts,
     privacy::{Policy, PolicyRules, Thresholds},
+    record::SourceId,
     window::{Categories, Settings, Unit, Weighting},
 };
 
@@ -16,6 +17,9 @@ pub struct Terms {
     /// The policy's id, which changes with anything that it says.
     pub policy: String,
     pub rules: PolicyRules,
+    /// The sources whose ethnicity was estimated, with the reason that the operator gave. Nothing where they were not
+    /// kept: in checkpoints of version 1.
+    pub legal_bases: Option<Vec<(SourceId, String)>>,
     pub categories: Categories,
     /// The length of a pane in milliseconds.
     pub pane: i64,
@@ -32,6 +36,7 @@ impl Terms {
             model: model.to_owned(),
             policy: policy.id.clone(),
             rules: policy.rules().clone(),
+            legal_bases: Some(policy.legal_bases().to_vec()),
             categories,
             pane: settings.pane,
             weighting: settings.weighting,
@@ -50,6 +55,7 @@ impl Terms {
             model: String::new(),
             policy: String::new(),
             rules: PolicyRules::default(),
+            legal_bases: Some(Vec::new()),
             categories: Categories::new(&[0], &nothing),
             pane: NO_PANE,
             weighting: Weighting::People,
@@ -59,6 +65,16 @@ impl Terms {
     /// The least number of people that may be shown.
     pub fn thresholds(&self, unit: Unit) -> Thresholds {
         Thresholds::of(&self.rules, unit)
+    }
+
+    /// Why ethnicity was estimated, a line a source.
+    pub fn legal_basis(&self) -> String {
+        let Some(bases) = &self.legal_bases else {
+            return format!("as the policy {} stated it", self.policy);
+        };
+        let bases = bases.iter();
+        let lines = bases.map(|(source, basis)| format!("{source}: {basis}"));
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// The settings with which panes of these terms are cut.

@@ -92,23 +92,12 @@ impl Tables {
         }
     }
 
-    /// Why ethnicity was estimated. Only today's policy is known by its words; an earlier one by its id.
-    fn legal_basis(&self, terms: &Terms) -> String {
-        let policy = &self.meaning.policy;
-        if terms.policy != policy.id {
-            return format!("as the policy {} stated it", terms.policy);
-        }
-        let bases = policy.legal_bases().iter();
-        let bases = bases.map(|(source, basis)| format!("{source}: {basis}"));
-        bases.collect::<Vec<_>>().join("\n")
-    }
-
     fn facts(&self, edition: &Edition) -> Vec<(&'static str, String)> {
         vec![
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
             ("model", edition.terms.model.clone()),
             ("policy", edition.terms.policy.clone()),
-            ("legal_basis", self.legal_basis(&edition.terms)),
+            ("legal_basis", edition.terms.legal_basis()),
             (CHECKPOINT, edition.mark.clone()),
             (TOPIC, self.topic.clone()),
         ]
@@ -129,7 +118,7 @@ mod tests {
     use demograph_core::{
         facts::ModelFacts,
         privacy::{Cells, Policy, PolicyRules, ReleasedAttribute, SourceRules},
-        record::{Attribute, Position},
+        record::{Attribute, Position, SourceId},
         window::Accounting,
     };
 
@@ -212,15 +201,34 @@ mod tests {
     }
 
     #[test]
-    fn a_file_states_no_legal_basis_of_a_policy_that_its_rows_were_not_counted_under() {
-        let tables = tables(&[Attribute::Ethnicity]);
-        let mut terms = Terms::clone(&tables.meaning.terms);
-        assert_eq!(tables.legal_basis(&terms), "cam: consent");
-        terms.policy = "before@1".into();
-        assert_eq!(
-            tables.legal_basis(&terms),
-            "as the policy before@1 stated it"
-        );
+    fn a_file_states_the_legal_basis_that_its_rows_were_counted_under() {
+        let tables = tables(&[Attribute::Gender, Attribute::Ethnicity]);
+        let before = |legal_bases| {
+            Arc::new(Terms {
+                policy: "before@1".into(),
+                legal_bases,
+                ..Terms::clone(&tables.meaning.terms)
+            })
+        };
+        let of_before = vec![(SourceId::new("cam"), "audit".to_owned())];
+        for (terms, expected) in [
+            (tables.meaning.terms.clone(), "cam: consent"),
+            (before(Some(of_before)), "cam: audit"),
+            (before(None), "as the policy before@1 stated it"),
+        ] {
+            let edition = Edition {
+                partition: 0,
+                seq: 3,
+                mark: "mark".into(),
+                terms,
+            };
+            let files = tables.files(&[pane(0)], &edition).unwrap();
+            assert!(!files.is_empty());
+            for written in files {
+                let footer = sink::Footer::read(&written.file.bytes).unwrap();
+                assert_eq!(footer.facts["legal_basis"], expected);
+            }
+        }
     }
 
     #[test]

@@ -172,6 +172,7 @@ impl From<Terms> for v2::Terms<'static> {
             model: terms.model.into(),
             policy: terms.policy.into(),
             rules: rules.to_string(),
+            legal_bases: None,
             categories: Cow::Owned(terms.categories),
             pane: terms.pane,
             weighting: weighting.into(),

@@ -42,6 +42,7 @@ pub(super) struct Terms<'a> {
     pub policy: Cow<'a, str>,
     /// JSON.
     pub rules: String,
+    pub legal_bases: Option<Cow<'a, [(SourceId, String)]>>,
     pub categories: Cow<'a, Categories>,
     pub pane: i64,
     pub weighting: Cow<'a, str>,
@@ -161,6 +162,7 @@ impl<'a> From<&'a state::Terms> for Terms<'a> {
             model: (&terms.model).into(),
             policy: (&terms.policy).into(),
             rules: serde_json::to_string(&terms.rules).expect("a policy is plain data"),
+            legal_bases: terms.legal_bases.as_deref().map(Cow::Borrowed),
             categories: Cow::Borrowed(&terms.categories),
             pane: terms.pane,
             weighting: weighting.into(),
@@ -181,6 +183,7 @@ impl TryFrom<Terms<'_>> for state::Terms {
             model: terms.model.into_owned(),
             policy: terms.policy.into_owned(),
             rules: serde_json::from_str(&terms.rules).map_err(|_| Unknown)?,
+            legal_bases: terms.legal_bases.map(Cow::into_owned),
             categories: terms.categories.into_owned(),
             pane: terms.pane,
             weighting,
