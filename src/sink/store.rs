@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow, bail, ensure};
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
-    ClientConfigKey, Error, GetOptions, GetRange, ListResult, ObjectStore, ObjectStoreExt, PutMode,
-    PutOptions, RetryConfig,
+    ClientConfigKey, Error, GetOptions, GetRange, ListResult, ObjectMeta, ObjectStore,
+    ObjectStoreExt, PutMode, PutOptions, RetryConfig,
     aws::{AmazonS3Builder, AmazonS3ConfigKey},
     local::LocalFileSystem,
     path::Path as ObjectPath,
@@ -23,6 +24,8 @@ pub struct Store {
     objects: Arc<dyn ObjectStore>,
     runtime: tokio::runtime::Runtime,
     place: String,
+    /// Whether it lists names in their order: S3 does, a file system does not.
+    lists_in_order: bool,
 }
 
 impl Store {
@@ -52,6 +55,7 @@ impl Store {
             objects,
             runtime,
             place: config::without_login(url),
+            lists_in_order: url.starts_with("s3://") && !is_express(options),
         })
     }
 
@@ -98,16 +102,46 @@ impl Store {
 
     /// The files directly in a folder, in order of their names.
     pub fn files(&self, folder: &str) -> anyhow::Result<Vec<Listed>> {
-        let mut files: Vec<Listed> = self
-            .inside(folder)?
-            .objects
-            .into_iter()
-            .map(|object| Listed {
-                path: object.location.to_string(),
-                modified: EventTime(object.last_modified.timestamp_millis()),
-            })
-            .collect();
-        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(in_order(self.inside(folder)?.objects))
+    }
+
+    /// Those of them whose names come after this one: one request of the store, however many come before it.
+    pub fn files_after(&self, folder: &str, path: &str) -> anyhow::Result<Vec<Listed>> {
+        let (place, offset) = (name(folder)?, name(path)?);
+        let found = self.objects.list_with_offset(Some(&place), &offset);
+        let mut files = self.listed(folder, found)?;
+        // Not every stand-in for S3 heeds where a list is to begin.
+        files.retain(|file| file.path.as_str() > path);
+        Ok(files)
+    }
+
+    /// The first of them, at most so many. A store that lists in the order of names is asked for no more than that.
+    pub fn first_files(&self, folder: &str, at_most: usize) -> anyhow::Result<Vec<Listed>> {
+        let found = self.objects.list(Some(&name(folder)?));
+        let found = match self.lists_in_order {
+            true => found.take(at_most).boxed(),
+            false => found,
+        };
+        let mut files = self.listed(folder, found)?;
+        files.truncate(at_most);
+        Ok(files)
+    }
+
+    fn listed(
+        &self,
+        folder: &str,
+        found: BoxStream<'_, object_store::Result<ObjectMeta>>,
+    ) -> anyhow::Result<Vec<Listed>> {
+        let found: Vec<ObjectMeta> = self
+            .runtime
+            .block_on(found.try_collect())
+            .with_context(|| format!("list {folder} in {}", self.place))?;
+        let mut files = in_order(found);
+        // These lists go into folders of the folder, too.
+        files.retain(|file| {
+            let inside = file.path.strip_prefix(folder);
+            inside.is_some_and(|name| !name.trim_start_matches('/').contains('/'))
+        });
         Ok(files)
     }
 
@@ -184,6 +218,19 @@ impl Store {
     }
 }
 
+/// What a store found, in the order of names.
+fn in_order(objects: Vec<ObjectMeta>) -> Vec<Listed> {
+    let mut files: Vec<Listed> = objects
+        .into_iter()
+        .map(|object| Listed {
+            path: object.location.to_string(),
+            modified: EventTime(object.last_modified.timestamp_millis()),
+        })
+        .collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+}
+
 /// A path as the store's name of it, as it is: nothing in it is encoded, so that it is found under the name that a listing
 /// gives and that other readers use. Names of groups and topics come in encoded ([`crate::state::plain`]).
 fn name(path: &str) -> anyhow::Result<ObjectPath> {
@@ -247,6 +294,15 @@ fn s3(url: &str, options: &BTreeMap<String, config::Text>) -> anyhow::Result<Arc
     })
 }
 
+/// Whether this is S3 Express, which lists in no order.
+fn is_express(options: &BTreeMap<String, config::Text>) -> bool {
+    let is_said = |key: &str| {
+        let value = options.get(key).map(config::Text::resolve);
+        value.is_some_and(|value| value.is_ok_and(|value| is_true(&value)))
+    };
+    is_said("aws_s3_express") || is_said("s3_express")
+}
+
 /// As the client reads a switch.
 fn is_true(text: &str) -> bool {
     ["1", "true", "on", "yes", "y"].contains(&text.to_ascii_lowercase().as_str())
@@ -276,6 +332,8 @@ mod tests {
             let listed: Vec<String> = store.files(&folder).unwrap().into_iter().map(|file| file.path).collect();
             prop_assert_eq!(&listed, &[path]);
             prop_assert_eq!(store.read(&listed[0]).unwrap(), b"one");
+            prop_assert!(store.files_after(&folder, &listed[0]).unwrap().is_empty());
+            prop_assert_eq!(&store.first_files(&folder, 1).unwrap()[0].path, &listed[0]);
             let (topic, _) = folder.rsplit_once('/').unwrap();
             prop_assert_eq!(store.folders(topic).unwrap(), [folder.clone()]);
             store.delete(&listed[0]).unwrap();
@@ -312,6 +370,24 @@ mod tests {
                 .count(),
             1
         );
+    }
+
+    #[test]
+    fn a_list_begins_after_a_name_or_ends_after_so_many() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().display().to_string();
+        let store = Store::open_at(&place, &BTreeMap::new()).unwrap();
+        for path in ["t/3", "t/1", "t/4/5", "t/2", "u/9"] {
+            store.create(path, Vec::new()).unwrap();
+        }
+        let paths = |files: anyhow::Result<Vec<Listed>>| -> Vec<String> {
+            files.unwrap().into_iter().map(|file| file.path).collect()
+        };
+        assert_eq!(paths(store.files_after("t", "t/1")), ["t/2", "t/3"]);
+        assert_eq!(paths(store.files_after("t", "t/3")), [""; 0]);
+        assert_eq!(paths(store.files_after("new", "new/3")), [""; 0]);
+        assert_eq!(paths(store.first_files("t", 2)), ["t/1", "t/2"]);
+        assert_eq!(paths(store.first_files("t", 9)), ["t/1", "t/2", "t/3"]);
     }
 
     fn refused(url: &str, options: &[(&str, &str)]) -> String {

@@ -18,6 +18,10 @@ pub trait Objects {
     fn read(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>>;
     /// The checkpoint files of a folder, in order of their names; a file that was created before is among them.
     fn list(&self, folder: &str) -> anyhow::Result<Vec<Listed>>;
+    /// Those of them whose names come after this one. Names that come before it cost nothing, however many there are.
+    fn list_after(&self, folder: &str, path: &str) -> anyhow::Result<Vec<Listed>>;
+    /// The first of them, at most so many.
+    fn list_first(&self, folder: &str, at_most: usize) -> anyhow::Result<Vec<Listed>>;
     /// Deletes a checkpoint file that nobody needs.
     fn delete(&self, path: &str) -> anyhow::Result<()>;
     /// Creates a file of a table.
@@ -65,6 +69,9 @@ pub struct TableFile {
     pub path: String,
     pub bytes: Vec<u8>,
 }
+
+/// How many files one collection looks at: as many as a store lists in one answer.
+const COLLECT_MAX: usize = 1_000;
 
 /// The newest checkpoint that this owner knows of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,7 +238,8 @@ impl Chain {
         Ok(panes)
     }
 
-    /// Deletes what nobody needs: all but the head and `keep` behind it, if older than `before`.
+    /// Deletes what nobody needs: all but the head and `keep` behind it, if older than `before`. Looks at the oldest files
+    /// only. What an earlier collection could not delete is among them, so it goes first.
     pub fn collect(
         &self,
         objects: &dyn Objects,
@@ -240,7 +248,7 @@ impl Chain {
         let Some(head) = self.head else { return Ok(0) };
         let first = path(&self.folder, head.seq.saturating_sub(keep));
         let old: Vec<_> = objects
-            .list(&self.folder)?
+            .list_first(&self.folder, COLLECT_MAX)?
             .into_iter()
             .filter(|file| file.path < first && file.modified < before)
             .collect();
@@ -288,8 +296,8 @@ impl Commit {
                 Some(_) => return Err(Halt::Deposed),
             },
             Step::HeadCheck => {
-                let newest = objects.list(&self.folder)?.pop();
-                if newest.is_some_and(|newest| newest.path > self.path) {
+                // What comes before the own number says nothing here, and it is long: a day of it is nine pages.
+                if !objects.list_after(&self.folder, &self.path)?.is_empty() {
                     return Err(Halt::Deposed);
                 }
                 self.published(0)

@@ -14,6 +14,8 @@ mod wire;
 #[cfg(test)]
 mod chain_model;
 #[cfg(test)]
+mod chain_tests;
+#[cfg(test)]
 mod memory;
 
 pub use chain::{

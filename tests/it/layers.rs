@@ -42,7 +42,7 @@ const IMPURE: [&str; 12] = [
 ];
 
 /// A library, and the only places that may know it.
-const KNOWN_TO_ONE: [(&str, &[&str]); 8] = [
+const KNOWN_TO_ONE: [(&str, &[&str]); 9] = [
     ("openssl_sys", &["kafka/tls.rs"]),
     ("rdkafka::", &["kafka/"]),
     (
@@ -59,6 +59,7 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 8] = [
         &["decode/jpeg.rs", "decode/tests.rs", "infer/tests/"],
     ),
     ("object_store::", &["sink/store.rs"]),
+    ("futures_util::", &["sink/store.rs"]),
     ("parquet::", &["sink/file.rs"]),
     ("axum::", &["http.rs", "http/"]),
     ("prometheus::", &["metrics.rs", "metrics/"]),
