@@ -55,6 +55,9 @@ pub use work::Worker;
 const BATCHES_QUEUED: usize = 16;
 /// Checkpoints that wait for the store; each holds the state of one partition.
 const CHECKPOINTS_QUEUED: usize = 16;
+/// Bytes of released panes that wait for a publication, a partition: some thousand panes. Every checkpoint holds
+/// them again, so this bounds what one costs, however busy the topic is.
+const OUTBOX_MAX: usize = 1 << 19;
 /// What the writer has to say; the reader listens at every poll.
 const ACKS_QUEUED: usize = 1024;
 
@@ -203,6 +206,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
             checkpoint: config.state.checkpoint_interval.as_millis(),
             publish: config.output.publish_interval.as_millis(),
             rows_max: config.output.file_rows_max,
+            outbox_max: OUTBOX_MAX,
         },
         views: window::Rolling::new(&config.windows.rolling, config.http.source_series_max),
         meaning: meaning.clone(),
