@@ -10,6 +10,7 @@
 mod assignment;
 mod attention;
 mod audience;
+mod commits;
 mod feed;
 mod fold;
 mod log;
@@ -54,10 +55,12 @@ pub use work::Worker;
 /// Batches that wait for the fold: enough that no worker waits for another's batch to be folded.
 const BATCHES_QUEUED: usize = 16;
 /// Checkpoints that wait for the store; each holds the state of one partition.
-const CHECKPOINTS_QUEUED: usize = 16;
+const CHECKPOINTS_QUEUED: usize = 8;
 /// Bytes of released panes that wait for a publication, a partition: some thousand panes. Every checkpoint holds
 /// them again, so this bounds what one costs, however busy the topic is.
 const OUTBOX_MAX: usize = 1 << 19;
+/// Commits of different partitions that are under way at once.
+const COMMITS_AT_ONCE: usize = 8;
 /// What the writer has to say; the reader listens at every poll.
 const ACKS_QUEUED: usize = 1024;
 
@@ -232,6 +235,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         keep_for: config.state.keep_for.as_millis(),
         stall_max: config.limits.store_stall_max.as_millis(),
         writer_id: rand::random(),
+        overlap: COMMITS_AT_ONCE,
         chains: Default::default(),
         tickets: Default::default(),
         metrics: metrics.clone(),
