@@ -5,7 +5,7 @@ use std::{net::SocketAddr, thread::available_parallelism};
 use anyhow::{Context, bail};
 use demograph_core::{
     privacy::Policy,
-    state::{self, FirstStart},
+    state::{FirstStart, TopicFolder},
 };
 use demograph_model::{
     infer::{InferenceSettings, Model, ModelFiles, OnnxModel, Passed},
@@ -128,8 +128,11 @@ impl Service {
 
 /// Whether a partition of the topic has a chain there.
 fn has_begun(store: &Store, (group, topic): (&str, &str)) -> anyhow::Result<bool> {
-    let folder = state::topic_folder(group, topic);
-    Ok(!store.folders(&folder)?.is_empty())
+    let topic = TopicFolder::new(group, topic);
+    let folders = store.folders(topic.path())?;
+    Ok(folders
+        .iter()
+        .any(|folder| topic.partition(folder).is_some()))
 }
 
 /// Opens the places of the tables and of the checkpoints.

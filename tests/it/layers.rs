@@ -33,7 +33,7 @@ const IMPURE: [&str; 12] = [
 ];
 
 /// A library, and the only places that may know it.
-const KNOWN_TO_ONE: [(&str, &[&str]); 8] = [
+const KNOWN_TO_ONE: [(&str, &[&str]); 9] = [
     ("openssl_sys", &["service/kafka/tls.rs"]),
     ("rdkafka::", &["service/kafka/"]),
     (
@@ -54,6 +54,7 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 8] = [
         ],
     ),
     ("object_store::", &["service/sink/store.rs"]),
+    ("futures_util::", &["service/sink/store.rs"]),
     ("parquet::", &["service/sink/file.rs"]),
     ("axum::", &["service/http.rs", "service/http/"]),
     ("prometheus::", &["service/metrics.rs", "service/metrics/"]),

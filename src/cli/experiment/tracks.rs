@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use comfy_table::{Table, presets};
-use rand::{RngExt, SeedableRng, rngs::StdRng};
-use serde::Serialize;
-
-use super::dwell::Person;
 use demograph_core::{
     estimate::{Calibration, Method, estimate},
     record::Attribute,
     window::{Evidence, Tally, TrackEvidence},
 };
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use serde::Serialize;
+
+use super::dwell::Person;
 
 /// Tracks in a window.
 const TRACKS: usize = 1000;

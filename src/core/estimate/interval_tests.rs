@@ -2,8 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::wilson::Rate;
-use super::*;
+use super::{super::wilson::Rate, *};
 use crate::estimate::{Calibration, CellVotes, Method, Share, estimate};
 
 /// Never errs: class k is answered with certainty.

@@ -5,7 +5,7 @@
 //! [`Commit::advance`] is one request to the store, so that a test can put anything between any two of them.
 
 use super::{
-    Terms,
+    ChainFolder, Terms, TopicFolder,
     checkpoint::{self, Damage, Hash, Header, Saved},
 };
 use crate::{privacy::ReleasedPane, record::EventTime};
@@ -18,6 +18,10 @@ pub trait Objects {
     fn read(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>>;
     /// The checkpoint files of a folder, in order of their names; a file that was created before is among them.
     fn list(&self, folder: &str) -> anyhow::Result<Vec<Listed>>;
+    /// Those of them whose names come after this one. Names that come before it cost nothing, however many there are.
+    fn list_after(&self, folder: &str, path: &str) -> anyhow::Result<Vec<Listed>>;
+    /// The first of them, at most so many.
+    fn list_first(&self, folder: &str, at_most: usize) -> anyhow::Result<Vec<Listed>>;
     /// Deletes a checkpoint file that nobody needs.
     fn delete(&self, path: &str) -> anyhow::Result<()>;
     /// Creates a file of a table.
@@ -66,6 +70,9 @@ pub struct TableFile {
     pub bytes: Vec<u8>,
 }
 
+/// How many files one collection looks at: as many as a store lists in one answer.
+const COLLECT_MAX: usize = 1_000;
+
 /// The newest checkpoint that this owner knows of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Head {
@@ -77,7 +84,7 @@ struct Head {
 /// One partition's chain, as one owner sees it.
 #[derive(Debug, Clone)]
 pub struct Chain {
-    folder: String,
+    folder: ChainFolder,
     writer: u64,
     head: Option<Head>,
     /// The number of the first checkpoint, where there is none yet.
@@ -99,7 +106,7 @@ pub struct Commit {
     path: String,
     bytes: Vec<u8>,
     head: Head,
-    folder: String,
+    folder: ChainFolder,
     files: Vec<TableFile>,
     step: Step,
 }
@@ -119,7 +126,7 @@ impl Chain {
     /// The chain of `state/v1/GROUP/TOPIC/p=N`. Knows no head before [`Chain::recover`].
     pub fn new((group, topic): (&str, &str), partition: i32, writer: u64) -> Self {
         Self {
-            folder: folder(group, topic, partition),
+            folder: TopicFolder::new(group, topic).chain(partition),
             writer,
             head: None,
             first: 0,
@@ -142,7 +149,8 @@ impl Chain {
 
     /// Reads the newest checkpoint; `None` where there is none yet.
     pub fn recover(&mut self, objects: &dyn Objects) -> Result<Option<Found>, Halt> {
-        let Some(newest) = objects.list(&self.folder)?.pop() else {
+        let listed = objects.list(self.folder.path())?;
+        let Some(newest) = self.folder.own(listed).pop() else {
             return Ok(None);
         };
         let bytes = read(objects, &newest.path)?;
@@ -176,7 +184,7 @@ impl Chain {
         };
         let (bytes, hash) = checkpoint::encode(&header, saved);
         Commit {
-            path: path(&self.folder, seq),
+            path: self.folder.checkpoint(seq),
             bytes,
             head: Head {
                 seq,
@@ -213,7 +221,7 @@ impl Chain {
         let mut panes = Vec::new();
         let mut next = self.head.and_then(|head| head.last_publication);
         while let Some(seq) = next {
-            let path = path(&self.folder, seq);
+            let path = self.folder.checkpoint(seq);
             let Some(bytes) = objects.read(&path)? else {
                 break;
             };
@@ -231,16 +239,19 @@ impl Chain {
         Ok(panes)
     }
 
-    /// Deletes what nobody needs: all but the head and `keep` behind it, if older than `before`.
+    /// Deletes what nobody needs: all but the head and `keep` behind it, if older than `before`. Looks at the oldest files
+    /// only. What an earlier collection could not delete is among them, so it goes first.
     pub fn collect(
         &self,
         objects: &dyn Objects,
         (keep, before): (u64, EventTime),
     ) -> anyhow::Result<usize> {
         let Some(head) = self.head else { return Ok(0) };
-        let first = path(&self.folder, head.seq.saturating_sub(keep));
-        let old: Vec<_> = objects
-            .list(&self.folder)?
+        let first = self.folder.checkpoint(head.seq.saturating_sub(keep));
+        let oldest = objects.list_first(self.folder.path(), COLLECT_MAX)?;
+        let old: Vec<_> = self
+            .folder
+            .own(oldest)
             .into_iter()
             .filter(|file| file.path < first && file.modified < before)
             .collect();
@@ -288,8 +299,9 @@ impl Commit {
                 Some(_) => return Err(Halt::Deposed),
             },
             Step::HeadCheck => {
-                let newest = objects.list(&self.folder)?.pop();
-                if newest.is_some_and(|newest| newest.path > self.path) {
+                // What comes before the own number says nothing here, and it is long: a day of it is nine pages.
+                let newer = objects.list_after(self.folder.path(), &self.path)?;
+                if !self.folder.own(newer).is_empty() {
                     return Err(Halt::Deposed);
                 }
                 self.published(0)
@@ -327,35 +339,6 @@ pub fn publish(objects: &dyn Objects, file: &TableFile, mark: &str) -> Result<()
             Err(anyhow::anyhow!("{path} is said to be there and is not"))?
         }
     }
-}
-
-/// Where the chains of a topic's partitions are.
-pub fn topic_folder(group: &str, topic: &str) -> String {
-    format!("state/v1/{}/{}", plain(group), plain(topic))
-}
-
-/// Where a partition's checkpoints are.
-pub fn folder(group: &str, topic: &str, partition: i32) -> String {
-    format!("{}/p={partition}", topic_folder(group, topic))
-}
-
-/// A name as a part of a path: anything but letters, digits, `.`, `_` and `-` as %XX, and dots too where there is nothing
-/// else.
-pub fn plain(name: &str) -> String {
-    let is_dots = name.bytes().all(|byte| byte == b'.');
-    name.bytes()
-        .map(|byte| match byte {
-            b'.' if is_dots => "%2E".to_owned(),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => {
-                char::from(byte).to_string()
-            }
-            byte => format!("%{byte:02X}"),
-        })
-        .collect()
-}
-
-fn path(folder: &str, seq: u64) -> String {
-    format!("{folder}/{seq:020}.ckpt")
 }
 
 fn mark(hash: &Hash) -> String {

@@ -26,14 +26,46 @@ pub struct Memory {
     pub checkpoints: RefCell<BTreeMap<String, Vec<u8>>>,
     pub tables: RefCell<BTreeMap<String, Vec<u8>>>,
     pub luck: Cell<Option<Luck>>,
+    pub asked: Cell<Asked>,
+}
+
+/// What a store was asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asked {
+    pub requests: usize,
+    /// Names that lists gave.
+    pub names: usize,
 }
 
 impl Memory {
+    fn note(&self, names: usize) {
+        let Asked {
+            requests,
+            names: before,
+        } = self.asked.get();
+        self.asked.set(Asked {
+            requests: requests + 1,
+            names: before + names,
+        });
+    }
+
+    fn listed<'a>(&self, paths: impl Iterator<Item = &'a String>) -> anyhow::Result<Vec<Listed>> {
+        let listed: Vec<_> = paths
+            .map(|path| Listed {
+                path: path.clone(),
+                modified: EventTime(0),
+            })
+            .collect();
+        self.note(listed.len());
+        Ok(listed)
+    }
+
     fn put(
         &self,
         files: &RefCell<BTreeMap<String, Vec<u8>>>,
         (path, bytes): (&str, &[u8]),
     ) -> anyhow::Result<Created> {
+        self.note(0);
         let luck = self.luck.take().unwrap_or(Luck::Good);
         if luck == Luck::Failed {
             anyhow::bail!("no answer");
@@ -61,21 +93,29 @@ impl Objects for Memory {
     }
 
     fn read(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        self.note(0);
         Ok(self.checkpoints.borrow().get(path).cloned())
     }
 
     fn list(&self, folder: &str) -> anyhow::Result<Vec<Listed>> {
         let files = self.checkpoints.borrow();
+        self.listed(files.keys().filter(|path| path.starts_with(folder)))
+    }
+
+    fn list_after(&self, folder: &str, path: &str) -> anyhow::Result<Vec<Listed>> {
+        let files = self.checkpoints.borrow();
+        let after = files.keys().filter(|file| file.as_str() > path);
+        self.listed(after.filter(|path| path.starts_with(folder)))
+    }
+
+    fn list_first(&self, folder: &str, at_most: usize) -> anyhow::Result<Vec<Listed>> {
+        let files = self.checkpoints.borrow();
         let inside = files.keys().filter(|path| path.starts_with(folder));
-        Ok(inside
-            .map(|path| Listed {
-                path: path.clone(),
-                modified: EventTime(0),
-            })
-            .collect())
+        self.listed(inside.take(at_most))
     }
 
     fn delete(&self, path: &str) -> anyhow::Result<()> {
+        self.note(0);
         self.checkpoints.borrow_mut().remove(path);
         Ok(())
     }
@@ -85,6 +125,7 @@ impl Objects for Memory {
     }
 
     fn origin(&self, path: &str) -> anyhow::Result<Option<String>> {
+        self.note(0);
         let tables = self.tables.borrow();
         let file = tables
             .get(path)

@@ -22,6 +22,8 @@ pub struct Cadence {
     pub publish: i64,
     /// Rows that make a publication due at once.
     pub rows_max: usize,
+    /// Bytes of the outbox that make a publication due at once: every checkpoint holds the whole outbox again.
+    pub outbox_max: usize,
 }
 
 /// Where a partition begins: anew at an offset, or with what was saved.
@@ -53,6 +55,8 @@ pub struct Shard {
     outbox: Vec<ReleasedPane>,
     /// How many rows these make.
     rows: usize,
+    /// How many bytes of a checkpoint these take.
+    bytes: usize,
     /// None before the first, which is due at once: it fixes where the partition begins.
     last_checkpoint: Option<EventTime>,
     /// Whether anything happened since the last checkpoint.
@@ -105,6 +109,7 @@ impl Shard {
             windows: PartitionWindows::resume(partition, settings, sources),
             ledger,
             rows: outbox.iter().map(ReleasedPane::rows).sum(),
+            bytes: outbox.iter().map(wire::pane_bytes).sum(),
             outbox,
             last_checkpoint: None,
             is_changed: true,
@@ -167,7 +172,9 @@ impl Shard {
     /// The state, if it is time to write it down.
     pub fn checkpoint_if_due(&mut self, now: EventTime, cadence: Cadence) -> Option<Checkpoint> {
         let is_published = self.waits_since(now).is_some_and(|since| {
-            self.rows >= cadence.rows_max || since.plus(cadence.publish) <= now
+            self.rows >= cadence.rows_max
+                || self.bytes >= cadence.outbox_max
+                || since.plus(cadence.publish) <= now
         });
         let is_old = self
             .last_checkpoint
@@ -205,6 +212,7 @@ impl Shard {
         let publication = publish.then(|| {
             self.ledger.waiting_since = None;
             self.rows = 0;
+            self.bytes = 0;
             self.ledger.published += checkpoint::records(&self.outbox);
             std::mem::take(&mut self.outbox)
         });
@@ -249,6 +257,7 @@ impl Shard {
             })
             .collect();
         self.rows += released.iter().map(ReleasedPane::rows).sum::<usize>();
+        self.bytes += released.iter().map(wire::pane_bytes).sum::<usize>();
         self.outbox.extend(released.iter().cloned());
         released
     }

@@ -130,8 +130,7 @@ impl Rolling {
 
 #[cfg(test)]
 mod tests {
-    use super::ring::tests::pane as released;
-    use super::*;
+    use super::{ring::tests::pane as released, *};
     use crate::{estimate::CellCounts, privacy::Cells, record::Attribute};
 
     /// A pane of a minute in which `women` and `men` were seen.

@@ -194,8 +194,10 @@ impl Distribution {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{AgeAnswer, Answer, Scores, Truth};
-    use super::*;
+    use super::{
+        super::{AgeAnswer, Answer, Scores, Truth},
+        *,
+    };
 
     fn names() -> Names {
         Names {

@@ -173,8 +173,7 @@ fn cells(faces: &[&Face], names: &Names) -> Vec<Cell> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Answer;
-    use super::*;
+    use super::{super::Answer, *};
 
     fn names() -> Names {
         Names {

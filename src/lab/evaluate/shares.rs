@@ -35,8 +35,7 @@ impl Shares {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Classification;
-    use super::*;
+    use super::{super::Classification, *};
 
     #[test]
     fn errors_that_cancel_leave_the_shares_right() {

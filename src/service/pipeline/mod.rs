@@ -7,9 +7,11 @@
 //! ```
 //! Every channel is bounded: when a stage is slow, the one before it waits, and at the front Kafka does.
 
+mod advice;
 mod assignment;
 mod attention;
 mod audience;
+mod commits;
 mod feed;
 mod fold;
 mod log;
@@ -39,10 +41,10 @@ use stages::Stages;
 
 use crate::{
     clock,
-    config::{self, Config, Duplicates, OnStop},
+    config::{Config, Duplicates, OnStop},
     cores,
     http::Health,
-    kafka::{Admin, Consumer},
+    kafka::Consumer,
     metrics::Metrics,
     shutdown::Shutdown,
     sink::Stores,
@@ -56,15 +58,17 @@ pub use work::Worker;
 /// Batches that wait for the fold: enough that no worker waits for another's batch to be folded.
 const BATCHES_QUEUED: usize = 16;
 /// Checkpoints that wait for the store; each holds the state of one partition.
-const CHECKPOINTS_QUEUED: usize = 16;
+const CHECKPOINTS_QUEUED: usize = 8;
+/// Bytes of released panes that wait for a publication, a partition: some thousand panes. Every checkpoint holds
+/// them again, so this bounds what one costs, however busy the topic is.
+const OUTBOX_MAX: usize = 1 << 19;
+/// Commits of different partitions that are under way at once.
+const COMMITS_AT_ONCE: usize = 8;
 /// What the writer has to say; the reader listens at every poll.
 const ACKS_QUEUED: usize = 1024;
 
 /// How long the other stages have to end after one has failed.
 const STOP_MAX: Duration = Duration::from_secs(10);
-
-/// How long the broker may take to say what the topic is set to; a stop waits for it.
-const ADVICE_MAX: Duration = Duration::from_secs(5);
 
 /// What the pipeline is made of.
 pub struct Parts {
@@ -205,6 +209,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
             checkpoint: config.state.checkpoint_interval.as_millis(),
             publish: config.output.publish_interval.as_millis(),
             rows_max: config.output.file_rows_max,
+            outbox_max: OUTBOX_MAX,
         },
         views: Rolling::new(&config.windows.rolling, config.http.source_series_max),
         meaning: meaning.clone(),
@@ -230,6 +235,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         keep_for: config.state.keep_for.as_millis(),
         stall_max: config.limits.store_stall_max.as_millis(),
         writer_id: rand::random(),
+        overlap: COMMITS_AT_ONCE,
         chains: Default::default(),
         tickets: Default::default(),
         metrics: metrics.clone(),
@@ -242,9 +248,13 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
     for (n, worker) in workers.into_iter().enumerate() {
         stages.spawn(&format!("work-{n}"), move || worker.run())?;
     }
-    stages.spawn("read", move || reader.run())?;
+    let (reads, is_read) = bounded(0);
+    stages.spawn("read", move || {
+        let _reads = reads;
+        reader.run()
+    })?;
     stages.spawn("advise", move || {
-        advise(&config.kafka);
+        advice::run(&config.kafka, &metrics, &is_read);
         Ok(())
     })?;
     stages.join()
@@ -253,20 +263,4 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
 /// In milliseconds.
 fn longest(spans: &[Span]) -> i64 {
     spans.iter().map(|span| span.as_millis()).max().unwrap_or(0)
-}
-
-/// Warns of what the topic is set to, if that can lose records. Nothing depends on it.
-fn advise(kafka: &config::Kafka) {
-    let settings = Admin::connect(kafka).and_then(|admin| admin.settings(ADVICE_MAX));
-    match settings {
-        Ok(settings) => {
-            for warning in settings.warnings() {
-                tracing::warn!(topic = kafka.topic, "the topic has {warning}");
-            }
-        }
-        Err(error) => tracing::debug!(
-            error = format!("{error:#}"),
-            "what the topic is set to could not be read"
-        ),
-    }
 }

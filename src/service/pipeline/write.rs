@@ -1,5 +1,5 @@
 //! The writer: the only owner of the checkpoint chains. Checkpoints in, durable state and files out, then the offsets
-//! that are safe. While the store does not answer it asks again, up to a limit; the stages before it wait meanwhile.
+//! that are safe. Commits of different partitions overlap ([`commits`](super::commits)). While the store does not answer it asks again, up to a limit; the stages before it wait meanwhile.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -7,8 +7,7 @@ use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, Sender};
 use demograph_core::{
     privacy::ReleasedPane,
-    record::EventTime,
-    state::{self, Chain, Checkpoint, Commit, Found, Halt, Objects, Saved, Shard, Step},
+    state::{self, Chain, Checkpoint, Found, Halt, Objects, Saved, Shard, TopicFolder},
     window::Settings,
 };
 
@@ -19,17 +18,13 @@ use super::{
 };
 use crate::{
     clock, crash,
-    metrics::{Metrics, stage},
+    metrics::Metrics,
     shutdown::Shutdown,
     sink::{self, Stores},
 };
 
 /// How long to wait before asking a store again that did not answer.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// Checkpoints between two collections of old ones.
-const COLLECT_EVERY: u64 = 64;
-/// Checkpoints behind the head that stay whatever their age.
-const KEEP: u64 = 8;
 
 /// What the reader and the fold ask for.
 #[derive(Debug)]
@@ -96,6 +91,8 @@ pub(super) struct Writer {
     pub stall_max: i64,
     /// Random for each start.
     pub writer_id: u64,
+    /// How many commits may be under way at once.
+    pub overlap: usize,
     pub chains: BTreeMap<i32, Chain>,
     /// The ticket under which each partition was recovered last.
     pub tickets: BTreeMap<i32, Ticket>,
@@ -106,8 +103,9 @@ pub(super) struct Writer {
 impl Writer {
     /// Writes until the input ends.
     pub(super) fn run(mut self) -> anyhow::Result<()> {
-        while let Ok(task) = self.input.recv() {
-            let ack = match task {
+        let mut next = None;
+        while let Some(task) = next.take().or_else(|| self.input.recv().ok()) {
+            let acks = match task {
                 Task::Recover { ticket, partitions } => {
                     self.tickets
                         .extend(partitions.iter().map(|&partition| (partition, ticket)));
@@ -116,15 +114,19 @@ impl Writer {
                         .map(|partition| self.recover(partition));
                     let recovered = found.collect::<anyhow::Result<_>>()?;
                     crash::at("recovered");
-                    Some(Ack::Recovered { ticket, recovered })
+                    vec![Ack::Recovered { ticket, recovered }]
                 }
-                Task::Write(checkpoint) => self.write(checkpoint)?,
-                Task::Drained => Some(Ack::Drained),
+                Task::Write(checkpoint) => {
+                    let (batch, after) = self.gather(checkpoint);
+                    next = after;
+                    self.write(batch)?
+                }
+                Task::Drained => vec![Ack::Drained],
             };
-            if let Some(ack) = ack
-                && self.acks.send(ack).is_err()
-            {
-                break;
+            for ack in acks {
+                if self.acks.send(ack).is_err() {
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -164,8 +166,8 @@ impl Writer {
         let left = self.insist(|stores| {
             let left = sink::remains(&self.stores.tables, (topic, partition))?;
             // Another instance may have begun the chain just now.
-            let folder = state::folder(&self.tables.group, topic, partition);
-            let is_begun = left.is_some() && !stores.list(&folder)?.is_empty();
+            let folder = TopicFolder::new(&self.tables.group, topic).chain(partition);
+            let is_begun = left.is_some() && !folder.own(stores.list(folder.path())?).is_empty();
             Ok(left.filter(|_| !is_begun))
         })?;
         let Some(left) = left else { return Ok(()) };
@@ -224,7 +226,8 @@ impl Writer {
         );
         let cut = Shard::settle(partition, saved, &self.settings, clock::now());
         let mut saved = Saved::decode(&cut.saved).context("a state that was just encoded")?;
-        if cut.publication.is_some() && !matches!(self.write(cut)?, Some(Ack::Durable { .. })) {
+        if cut.publication.is_some() && !matches!(self.write(vec![cut])?[..], [Ack::Durable { .. }])
+        {
             return Ok(None);
         }
         saved.ledger = saved.ledger_after();
@@ -237,90 +240,11 @@ impl Writer {
         }))
     }
 
-    fn write(&mut self, checkpoint: Checkpoint) -> anyhow::Result<Option<Ack>> {
-        let partition = checkpoint.partition;
-        // Deposed: what the fold still hands down is of no worth.
-        let Some(mut chain) = self.chains.remove(&partition) else {
-            return Ok(None);
-        };
-        let timer = self
-            .metrics
-            .stage_seconds
-            .with_label_values(&[stage::WRITE])
-            .start_timer();
-        let now = clock::now();
-        let publish = checkpoint.publication.is_some();
-        let mut commit = chain.commit(&checkpoint.saved, publish, now);
-        let edition = Edition {
-            partition,
-            seq: commit.seq(),
-            mark: commit.mark(),
-            terms: checkpoint.terms,
-        };
-        let panes = checkpoint.publication.unwrap_or_default();
-        let written = self.tables.files(&panes, &edition)?;
-        commit = commit.with_tables(written.iter().map(|written| written.file.clone()).collect());
-        if !self.carry_through(&mut commit)? {
-            tracing::warn!(
-                partition,
-                seq = commit.seq(),
-                "another instance owns the partition"
-            );
-            return Ok(Some(Ack::Deposed {
-                partition,
-                ticket: self.tickets.get(&partition).copied().unwrap_or_default(),
-            }));
-        }
-        for written in &written {
-            let labels = [written.table.name()];
-            let metrics = &self.metrics;
-            metrics.files_written.with_label_values(&labels).inc();
-            metrics
-                .rows_written
-                .with_label_values(&labels)
-                .inc_by(written.rows as u64);
-            metrics
-                .bytes_written
-                .with_label_values(&labels)
-                .inc_by(written.file.bytes.len() as u64);
-        }
-        self.metrics.checkpoints.inc();
-        chain.advance(&commit);
-        if commit.seq() % COLLECT_EVERY == COLLECT_EVERY - 1 {
-            self.collect(&chain, now);
-        }
-        self.chains.insert(partition, chain);
-        timer.observe_duration();
-        crash::at("published");
-        Ok(Some(Ack::Durable {
-            partition,
-            next_offset: checkpoint.next_offset,
-        }))
-    }
-
-    /// Takes every step of the commit. False if another instance owns the partition.
-    fn carry_through(&self, commit: &mut Commit) -> anyhow::Result<bool> {
-        loop {
-            match commit.step() {
-                Step::Create => crash::at("checkpoint-create"),
-                Step::ReadBack => {}
-                Step::HeadCheck => crash::at("checkpoint-created"),
-                Step::Publish(0) => crash::at("head-checked"),
-                Step::Publish(_) => crash::at("table-created"),
-                Step::Done => return Ok(true),
-            }
-            let step = self.insist(|stores| match commit.advance(stores) {
-                Err(Halt::Deposed) => Ok(None),
-                other => other.map(Some),
-            })?;
-            if step.is_none() {
-                return Ok(false);
-            }
-        }
-    }
-
     /// Asks the store until it answers, but not for ever.
-    fn insist<T>(&self, mut ask: impl FnMut(&dyn Objects) -> Result<T, Halt>) -> anyhow::Result<T> {
+    pub(super) fn insist<T>(
+        &self,
+        mut ask: impl FnMut(&dyn Objects) -> Result<T, Halt>,
+    ) -> anyhow::Result<T> {
         let deadline = clock::now().plus(self.stall_max);
         let mut is_first = true;
         loop {
@@ -352,15 +276,7 @@ impl Writer {
             clock::pause(ASK_AGAIN);
         }
     }
-
-    /// What is left over is collected the next time.
-    fn collect(&self, chain: &Chain, now: EventTime) {
-        if let Err(error) = chain.collect(&self.stores, (KEEP, now.minus(self.keep_for))) {
-            self.metrics.store_errors.inc();
-            tracing::warn!(
-                error = format!("{error:#}"),
-                "old checkpoints were not deleted"
-            );
-        }
-    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,14 @@ impl Objects for Stores {
         self.state.files(folder)
     }
 
+    fn list_after(&self, folder: &str, path: &str) -> anyhow::Result<Vec<Listed>> {
+        self.state.files_after(folder, path)
+    }
+
+    fn list_first(&self, folder: &str, at_most: usize) -> anyhow::Result<Vec<Listed>> {
+        self.state.first_files(folder, at_most)
+    }
+
     fn delete(&self, path: &str) -> anyhow::Result<()> {
         self.state.delete(path)
     }

@@ -7,9 +7,10 @@ use demograph_core::{
     record::EventTime,
     state::{Created, Listed},
 };
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{
-    ClientConfigKey, Error, GetOptions, GetRange, ListResult, ObjectStore, ObjectStoreExt, PutMode,
-    PutOptions, RetryConfig,
+    ClientConfigKey, Error, GetOptions, GetRange, ListResult, ObjectMeta, ObjectStore,
+    ObjectStoreExt, PutMode, PutOptions, RetryConfig,
     aws::{AmazonS3Builder, AmazonS3ConfigKey},
     local::LocalFileSystem,
     path::Path as ObjectPath,
@@ -23,6 +24,16 @@ pub struct Store {
     objects: Arc<dyn ObjectStore>,
     runtime: tokio::runtime::Runtime,
     place: String,
+    /// Whether it lists names in their order: S3 does, a file system does not.
+    lists_in_order: bool,
+    former: Option<Former>,
+}
+
+/// Where an older version put what is under a prefix outside ASCII: under its percent-encoded name.
+struct Former {
+    objects: Arc<dyn ObjectStore>,
+    encoded: String,
+    prefix: String,
 }
 
 impl Store {
@@ -37,22 +48,63 @@ impl Store {
             .enable_all()
             .build()
             .context("start a runtime for the output store")?;
-        let objects = match url.split_once("://") {
+        let (objects, former) = match url.split_once("://") {
             Some(("s3", _)) => s3(url, options)?,
-            Some(("file", path)) => folder(Path::new(path))?,
+            Some(("file", path)) => (folder(Path::new(path))?, None),
             Some((scheme @ ("http" | "https"), _)) => bail!(
                 "{scheme}:// names no bucket: write s3://bucket/prefix, and the server as output.options.aws_endpoint"
             ),
             Some((scheme, _)) => {
                 bail!("{scheme}:// is not supported; write a folder or s3://bucket/prefix")
             }
-            None => folder(Path::new(url))?,
+            None => (folder(Path::new(url))?, None),
         };
         Ok(Self {
             objects,
             runtime,
             place: config::without_login(url),
+            lists_in_order: url.starts_with("s3://") && !is_express(options),
+            former,
         })
+    }
+
+    /// A prefix of a bucket, for tests.
+    #[cfg(test)]
+    fn of_bucket(bucket: Arc<dyn ObjectStore>, prefix: &str) -> Self {
+        let (objects, former) = under(bucket, prefix).expect("the prefix is a name");
+        Self {
+            objects,
+            former,
+            place: format!("s3://bucket/{prefix}"),
+            ..Self::in_memory(Duration::ZERO)
+        }
+    }
+
+    /// A store in memory that takes so long to answer, for tests.
+    #[cfg(test)]
+    pub fn in_memory(answer: Duration) -> Self {
+        use object_store::{
+            memory::InMemory,
+            throttle::{ThrottleConfig, ThrottledStore},
+        };
+        let slow = ThrottleConfig {
+            wait_delete_per_call: answer,
+            wait_get_per_call: answer,
+            wait_list_per_call: answer,
+            wait_list_with_delimiter_per_call: answer,
+            wait_put_per_call: answer,
+            ..Default::default()
+        };
+        Self {
+            objects: Arc::new(ThrottledStore::new(InMemory::new(), slow)),
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime needs nothing"),
+            place: "memory".into(),
+            lists_in_order: true,
+            former: None,
+        }
     }
 
     /// Whether a place can hold anything already: `false` of a folder that does not exist.
@@ -98,16 +150,74 @@ impl Store {
 
     /// The files directly in a folder, in order of their names.
     pub fn files(&self, folder: &str) -> anyhow::Result<Vec<Listed>> {
-        let mut files: Vec<Listed> = self
-            .inside(folder)?
-            .objects
-            .into_iter()
-            .map(|object| Listed {
-                path: object.location.to_string(),
-                modified: EventTime(object.last_modified.timestamp_millis()),
-            })
-            .collect();
-        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(in_order(self.inside(folder)?.objects))
+    }
+
+    /// Those of them whose names come after this one: one request of the store, however many come before it.
+    pub fn files_after(&self, folder: &str, path: &str) -> anyhow::Result<Vec<Listed>> {
+        let (place, offset) = (name(folder)?, name(path)?);
+        let found = self.objects.list_with_offset(Some(&place), &offset);
+        let mut files = self.listed(folder, found)?;
+        // Not every stand-in for S3 heeds where a list is to begin.
+        files.retain(|file| file.path.as_str() > path);
+        Ok(files)
+    }
+
+    /// The first of them, at most so many. A store that lists in the order of names is asked for no more than that.
+    pub fn first_files(&self, folder: &str, at_most: usize) -> anyhow::Result<Vec<Listed>> {
+        let found = self.objects.list(Some(&name(folder)?));
+        let found = match self.lists_in_order {
+            true => found.take(at_most).boxed(),
+            false => found,
+        };
+        let mut files = self.listed(folder, found)?;
+        files.truncate(at_most);
+        Ok(files)
+    }
+
+    /// An error where an older version's files are not found under the name that the place has now: nothing would be known
+    /// of them, and all records would be counted again.
+    fn refuse_former(&self) -> anyhow::Result<()> {
+        let Some(former) = &self.former else {
+            return Ok(());
+        };
+        if !self.holds(&former.objects)? || self.holds(&self.objects)? {
+            return Ok(());
+        }
+        let Former {
+            encoded, prefix, ..
+        } = former;
+        bail!(
+            "{}: files of an older version lie under {encoded:?}, the percent-encoded name of this prefix, where they are \
+             not found any more. Stop all instances, move every object from {encoded:?} to {prefix:?} (with AWS: aws s3 mv \
+             --recursive 's3://BUCKET/{encoded}/' 's3://BUCKET/{prefix}/'), and start again",
+            self.place
+        );
+    }
+
+    /// Whether there is any file. Asks for one page.
+    fn holds(&self, objects: &Arc<dyn ObjectStore>) -> anyhow::Result<bool> {
+        let mut found = objects.list(None);
+        let first = self.runtime.block_on(found.try_next());
+        let first = first.with_context(|| format!("list {}", self.place))?;
+        Ok(first.is_some())
+    }
+
+    fn listed(
+        &self,
+        folder: &str,
+        found: BoxStream<'_, object_store::Result<ObjectMeta>>,
+    ) -> anyhow::Result<Vec<Listed>> {
+        let found: Vec<ObjectMeta> = self
+            .runtime
+            .block_on(found.try_collect())
+            .with_context(|| format!("list {folder} in {}", self.place))?;
+        let mut files = in_order(found);
+        // These lists go into folders of the folder, too.
+        files.retain(|file| {
+            let inside = file.path.strip_prefix(folder);
+            inside.is_some_and(|name| !name.trim_start_matches('/').contains('/'))
+        });
         Ok(files)
     }
 
@@ -163,8 +273,10 @@ impl Store {
         Ok(bytes.to_vec())
     }
 
-    /// Whether files can be created here, and only once: found out by doing it.
+    /// Whether files can be created here, and only once: found out by doing it. Refuses a place whose files still have the
+    /// names of an older version.
     pub fn probe(&self) -> anyhow::Result<()> {
+        self.refuse_former()?;
         let path = format!(
             "_probe-{}-{:08x}",
             crate::clock::now().0,
@@ -182,6 +294,19 @@ impl Store {
         );
         Ok(())
     }
+}
+
+/// What a store found, in the order of names.
+fn in_order(objects: Vec<ObjectMeta>) -> Vec<Listed> {
+    let mut files: Vec<Listed> = objects
+        .into_iter()
+        .map(|object| Listed {
+            path: object.location.to_string(),
+            modified: EventTime(object.last_modified.timestamp_millis()),
+        })
+        .collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
 }
 
 /// A path as the store's name of it, as it is: nothing in it is encoded, so that it is found under the name that a listing
@@ -204,6 +329,9 @@ fn folder(path: &Path) -> anyhow::Result<Arc<dyn ObjectStore>> {
     Ok(Arc::new(store))
 }
 
+/// The files, and where an older version may have put them.
+type Place = (Arc<dyn ObjectStore>, Option<Former>);
+
 /// The client's own attempts are few: the writer goes on asking, and can stop in between.
 fn retries() -> RetryConfig {
     RetryConfig {
@@ -213,7 +341,7 @@ fn retries() -> RetryConfig {
     }
 }
 
-fn s3(url: &str, options: &BTreeMap<String, config::Text>) -> anyhow::Result<Arc<dyn ObjectStore>> {
+fn s3(url: &str, options: &BTreeMap<String, config::Text>) -> anyhow::Result<Place> {
     let mut builder = AmazonS3Builder::from_env()
         .with_url(url)
         .with_retry(retries());
@@ -240,11 +368,30 @@ fn s3(url: &str, options: &BTreeMap<String, config::Text>) -> anyhow::Result<Arc
         .nth(3)
         .unwrap_or_default()
         .trim_matches('/');
-    Ok(if prefix.is_empty() {
-        Arc::new(store)
-    } else {
-        Arc::new(PrefixStore::new(store, name(prefix)?))
-    })
+    under(Arc::new(store), prefix)
+}
+
+/// A prefix of a bucket, and what an older version may have called it.
+fn under(bucket: Arc<dyn ObjectStore>, prefix: &str) -> anyhow::Result<Place> {
+    if prefix.is_empty() {
+        return Ok((bucket, None));
+    }
+    let (plain, encoded) = (name(prefix)?, ObjectPath::from(prefix));
+    let former = (plain != encoded).then(|| Former {
+        encoded: encoded.to_string(),
+        prefix: prefix.to_owned(),
+        objects: Arc::new(PrefixStore::new(bucket.clone(), encoded)),
+    });
+    Ok((Arc::new(PrefixStore::new(bucket, plain)), former))
+}
+
+/// Whether this is S3 Express, which lists in no order.
+fn is_express(options: &BTreeMap<String, config::Text>) -> bool {
+    let is_said = |key: &str| {
+        let value = options.get(key).map(config::Text::resolve);
+        value.is_some_and(|value| value.is_ok_and(|value| is_true(&value)))
+    };
+    is_said("aws_s3_express") || is_said("s3_express")
 }
 
 /// As the client reads a switch.
@@ -253,136 +400,4 @@ fn is_true(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use demograph_core::{span::Span, state};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        #[test]
-        fn what_a_group_of_any_name_wrote_is_listed_and_read(
-            group in "\\PC{1,20}|\\.{1,3}|[a-z:/ %]{1,9}", topic in "[a-zA-Z0-9._-]{1,20}", prefix in "[a-zä %]{1,9}",
-        ) {
-            let directory = tempfile::tempdir().unwrap();
-            let url = directory.path().join(prefix.trim()).display().to_string();
-            let folder = state::folder(&group, &topic, 3);
-            let path = format!("{folder}/7.ckpt");
-            Store::open_at(&url, &BTreeMap::new()).unwrap().create(&path, b"one".to_vec()).unwrap();
-            // As after a restart: only what is listed is known.
-            let store = Store::open_at(&url, &BTreeMap::new()).unwrap();
-            let listed: Vec<String> = store.files(&folder).unwrap().into_iter().map(|file| file.path).collect();
-            prop_assert_eq!(&listed, &[path]);
-            prop_assert_eq!(store.read(&listed[0]).unwrap(), b"one");
-            let (topic, _) = folder.rsplit_once('/').unwrap();
-            prop_assert_eq!(store.folders(topic).unwrap(), [folder.clone()]);
-            store.delete(&listed[0]).unwrap();
-            prop_assert!(store.files(&folder).unwrap().is_empty());
-        }
-    }
-
-    #[test]
-    fn a_file_is_written_whole_and_never_overwritten() {
-        let directory = tempfile::tempdir().unwrap();
-        let output = config::Output {
-            url: directory.path().join("new").display().to_string(),
-            publish_interval: Span::seconds(1),
-            file_rows_max: 1,
-            cells: false,
-            keep: None,
-            options: Default::default(),
-        };
-        let store = Store::open(&output).unwrap();
-        store.probe().unwrap();
-        store
-            .create("t/date=2026-01-01/a.parquet", b"one".to_vec())
-            .unwrap();
-        store
-            .create("t/date=2026-01-01/a.parquet", b"two".to_vec())
-            .unwrap();
-        let file = directory.path().join("new/t/date=2026-01-01/a.parquet");
-        assert_eq!(std::fs::read(file).unwrap(), b"one");
-        assert_eq!(store.list("t").unwrap(), ["t/date=2026-01-01/a.parquet"]);
-        assert_eq!(store.read("t/date=2026-01-01/a.parquet").unwrap(), b"one");
-        assert_eq!(
-            std::fs::read_dir(directory.path().join("new"))
-                .unwrap()
-                .count(),
-            1
-        );
-    }
-
-    fn refused(url: &str, options: &[(&str, &str)]) -> String {
-        let options = options.iter();
-        let options =
-            options.map(|(key, value)| ((*key).into(), config::Text::Plain((*value).into())));
-        let opened = Store::open_at(url, &options.collect());
-        opened
-            .err()
-            .map_or(String::new(), |error| format!("{error:#}"))
-    }
-
-    #[test]
-    fn what_people_write_by_mistake_is_refused_with_the_fix() {
-        let http = ("aws_endpoint", "http://127.0.0.1:9000");
-        for (url, options, fix) in [
-            ("~/out", vec![], "write the whole path"),
-            ("file://~/out", vec![], "write the whole path"),
-            ("gs://bucket/x", vec![], "s3://bucket/prefix"),
-            ("https://host/bucket", vec![], "aws_endpoint"),
-            ("s3://bucket/x", vec![http], "aws_allow_http"),
-            (
-                "s3://bucket/x",
-                vec![http, ("aws_allow_http", "false")],
-                "aws_allow_http",
-            ),
-            (
-                "s3://bucket/x",
-                vec![("endpoint", http.1)],
-                "aws_allow_http",
-            ),
-        ] {
-            let said = refused(url, &options);
-            assert!(said.contains(fix), "{url}: {said}");
-        }
-        for allowed in ["true", "TRUE", "1"] {
-            assert_eq!(
-                refused("s3://bucket/x", &[http, ("aws_allow_http", allowed)]),
-                ""
-            );
-        }
-        assert_eq!(
-            refused(
-                "s3://bucket/x",
-                &[("aws_endpoint", "https://127.0.0.1:9000")]
-            ),
-            ""
-        );
-    }
-
-    #[test]
-    fn a_login_in_a_place_is_not_shown() {
-        let store = Store::open_at("s3://name:word@bucket/x", &BTreeMap::new());
-        let shown = store.map_or_else(
-            |error| format!("{error:#}"),
-            |store| store.place().to_owned(),
-        );
-        assert!(!shown.contains("word"), "{shown}");
-    }
-
-    #[test]
-    fn an_unknown_scheme_is_refused_with_the_fix() {
-        let output = config::Output {
-            url: "ftp://x/y".into(),
-            publish_interval: Span::seconds(1),
-            file_rows_max: 1,
-            cells: false,
-            keep: None,
-            options: Default::default(),
-        };
-        let error = Store::open(&output).err().unwrap().to_string();
-        assert!(error.contains("s3://"), "{error}");
-    }
-}
+mod tests;

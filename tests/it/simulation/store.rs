@@ -68,6 +68,18 @@ impl Objects for Memory {
             .collect())
     }
 
+    fn list_after(&self, folder: &str, path: &str) -> anyhow::Result<Vec<Listed>> {
+        let mut listed = self.list(folder)?;
+        listed.retain(|file| file.path.as_str() > path);
+        Ok(listed)
+    }
+
+    fn list_first(&self, folder: &str, at_most: usize) -> anyhow::Result<Vec<Listed>> {
+        let mut listed = self.list(folder)?;
+        listed.truncate(at_most);
+        Ok(listed)
+    }
+
     fn delete(&self, path: &str) -> anyhow::Result<()> {
         self.checkpoints.borrow_mut().remove(path);
         Ok(())

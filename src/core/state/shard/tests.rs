@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     facts::ModelFacts,
     privacy::{Policy, PolicyRules},
-    record::{EventId, Position},
+    record::{Attribute, EventId, Position},
     reject::Reject,
     state,
     window::{Categories, Evidence, Sources, Untracked, Weighting},
@@ -24,6 +24,7 @@ const CADENCE: Cadence = Cadence {
     checkpoint: 10_000,
     publish: 60_000,
     rows_max: 2,
+    outbox_max: usize::MAX,
 };
 
 fn policy() -> Policy {
@@ -258,4 +259,68 @@ fn what_was_written_reads_back_and_what_was_damaged_does_not() {
         checkpoint::decode(&damaged).unwrap_err();
         checkpoint::decode(&bytes[..place]).unwrap_err();
     }
+}
+
+/// What twenty minutes of a busy partition make its checkpoints hold: 100 cameras, panes of 10 s, a checkpoint every 10 s.
+/// The bytes of all checkpoints, the largest, and the publications.
+fn busy(outbox_max: usize) -> (usize, usize, usize) {
+    const SOURCES: i64 = 100;
+    const PANES: i64 = 120;
+    const PANE: i64 = 10_000;
+    let cadence = Cadence {
+        publish: 15 * 60_000,
+        rows_max: 100_000,
+        outbox_max,
+        ..CADENCE
+    };
+    let settings = Settings {
+        sources_max: 1_000,
+        ..SETTINGS
+    };
+    let mut shard = Shard::begin(3, Start::At(0), (settings, terms("m@1")));
+    let (mut bytes, mut largest, mut publications) = (0, 0, 0);
+    for offset in 0..PANES * SOURCES {
+        let (pane, source) = (offset / SOURCES, offset % SOURCES);
+        let now = EventTime(pane * PANE);
+        let mut evidence = Evidence::default();
+        evidence.set(Attribute::Gender, &[0.9, 0.1]);
+        evidence.set(Attribute::Age, &[0.2, 0.8]);
+        shard.apply(Observation {
+            source: SourceId::new(&format!("floor-2-camera-{source}")),
+            outcome: Ok(evidence),
+            ..face(offset, now.0)
+        });
+        if let Some(checkpoint) = shard.checkpoint_if_due(now, cadence) {
+            bytes += checkpoint.saved.len();
+            largest = largest.max(checkpoint.saved.len());
+            publications += usize::from(checkpoint.publication.is_some());
+        }
+    }
+    (bytes, largest, publications)
+}
+
+#[test]
+fn an_outbox_of_many_bytes_is_published_before_its_time() {
+    const OUTBOX_MAX: usize = 1 << 17;
+    /// More than the open panes take, and what one record puts out.
+    const BESIDE: usize = 1 << 15;
+    let unbounded = busy(usize::MAX);
+    let bounded = busy(OUTBOX_MAX);
+    println!("bytes, largest, publications: {unbounded:?} unbounded, {bounded:?} bounded");
+    assert!(bounded.1 < OUTBOX_MAX + BESIDE, "{bounded:?}");
+    assert!(unbounded.1 > 2 * bounded.1, "{unbounded:?} {bounded:?}");
+    assert!(unbounded.0 > 2 * bounded.0, "{unbounded:?} {bounded:?}");
+}
+
+/// Whoever takes a partition over knows how large the outbox is that it was given.
+#[test]
+fn an_outbox_keeps_its_size_over_a_restart() {
+    let mut first = shard();
+    for pane in 0..5 {
+        first.apply(face(5 + pane, pane * 10_000));
+    }
+    let kept = saved(&first.checkpoint(EventTime(0), false));
+    let next = Shard::begin(3, Start::Resumed(Box::new(kept)), (SETTINGS, terms("m@1")));
+    assert!(first.bytes > 0);
+    assert_eq!((next.bytes, next.rows), (first.bytes, first.rows));
 }
