@@ -9,7 +9,7 @@ use demograph::{
     infer::{Model, ModelFacts, StubModel},
     privacy::{Policy, ReleasedPane},
     record::{AgePosterior, Estimate, EventTime, Position, Posterior, SourceId, TrackId},
-    state::{Applied, Shard, Start, Terms},
+    state::{Applied, Shard, Start, Terms, TrackKey},
     window::{Categories, Observation, Settings},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -124,7 +124,8 @@ impl Scene {
 /// A partition of which nothing was read.
 pub fn begin(terms: &Arc<Terms>) -> Shard {
     let terms = (SETTINGS, terms.clone());
-    Shard::begin(0, Start::At(0), terms)
+    let key = TrackKey::of("no secret: the key of the benchmark").expect("it is long enough");
+    Shard::begin(0, Start::At(0), terms, &key)
 }
 
 /// As sharp as the shipped model's answers are: a head for each attribute, 101 ages.

@@ -15,8 +15,8 @@ mod values;
 pub use fault::{Fault, Faults, read_checked};
 pub use policy::{Policy, Source, UnknownSources, Untracked};
 pub use sections::{
-    Duplicates, Estimates, Http, Inference, Kafka, Limits, LostData, Model, OnStop, Output,
-    PrecisionChoice, Provider, Start, State, Weighting, Windows,
+    Duplicates, Estimates, Http, Inference, Kafka, Limits, LostData, Model, OnStop, OtherTrackKey,
+    Output, PrecisionChoice, Provider, Start, State, Weighting, Windows,
 };
 pub use values::{Span, Text, without_login};
 

@@ -40,7 +40,7 @@ use crate::{
     record::EventTime,
     shutdown::Shutdown,
     sink::Stores,
-    state::{self, FirstStart, Terms},
+    state::{self, FirstStart, Terms, TrackKey},
     window,
 };
 
@@ -70,6 +70,8 @@ pub struct Parts {
     pub consumer: Consumer,
     /// Where partitions without a chain begin.
     pub first_start: FirstStart,
+    /// By which ids in the state are hashed.
+    pub track_key: TrackKey,
     /// One a worker.
     pub models: Vec<Box<dyn Model>>,
     pub policy: Policy,
@@ -94,6 +96,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         config,
         consumer,
         first_start,
+        track_key,
         models,
         policy,
         calibrations,
@@ -206,6 +209,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         },
         views: window::Rolling::new(&config.windows.rolling, config.http.source_series_max),
         meaning: meaning.clone(),
+        track_key: track_key.clone(),
         metrics: metrics.clone(),
         shards: Default::default(),
         seen: Default::default(),
@@ -224,6 +228,8 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         },
         meaning,
         settings,
+        track_key,
+        on_other_track_key: config.state.on_other_track_key,
         history: longest(&config.windows.rolling),
         keep_for: config.state.keep_for.as_millis(),
         stall_max: config.limits.store_stall_max.as_millis(),

@@ -12,13 +12,18 @@ use super::{
     tables::{Edition, Tables},
 };
 use crate::{
-    clock, crash,
+    clock,
+    config::OtherTrackKey,
+    crash,
     metrics::{Metrics, stage},
     privacy::ReleasedPane,
     record::EventTime,
     shutdown::Shutdown,
     sink::{self, Stores},
-    state::{self, Chain, Checkpoint, Commit, Found, Halt, Objects, Saved, Shard, Step},
+    state::{
+        self, Chain, Checkpoint, Commit, Found, Halt, Objects, OtherKey, Saved, Shard, Step,
+        TrackKey,
+    },
     window::Settings,
 };
 
@@ -86,6 +91,8 @@ pub(super) struct Writer {
     pub tables: Tables,
     pub meaning: Meaning,
     pub settings: Settings,
+    pub track_key: TrackKey,
+    pub on_other_track_key: OtherTrackKey,
     /// The longest rolling view, in milliseconds.
     pub history: i64,
     /// How long old checkpoints stay, in milliseconds.
@@ -145,7 +152,8 @@ impl Writer {
                     resumed: None,
                 });
             };
-            let resumed = match saved.terms == *self.meaning.terms {
+            let goes_on = self.knows_tracks(partition, &saved)? && self.has_these_terms(&saved);
+            let resumed = match goes_on {
                 true => Some(self.resumed(partition, saved)?),
                 // Nothing if somebody else was faster: look again what is there.
                 false => self.settled(partition, saved)?,
@@ -154,6 +162,33 @@ impl Writer {
                 return Ok(Recovered { partition, resumed });
             }
         }
+    }
+
+    /// Whether the tracks of the open panes are known again. If not, somebody has to say that these panes may be cut.
+    fn knows_tracks(&self, partition: i32, saved: &Saved) -> anyhow::Result<bool> {
+        let Err(other) = self.track_key.check(saved.track_key) else {
+            return Ok(true);
+        };
+        if self.on_other_track_key == OtherTrackKey::Stop {
+            bail!("partition {partition}: {other}: {}", OtherKey::WHAT_TO_DO);
+        }
+        tracing::warn!(
+            partition,
+            "{other}: open panes are cut, and a track that goes on votes once more"
+        );
+        Ok(false)
+    }
+
+    fn has_these_terms(&self, saved: &Saved) -> bool {
+        let has = saved.terms == *self.meaning.terms;
+        if !has {
+            tracing::info!(
+                from_model = saved.terms.model,
+                from_policy = saved.terms.policy,
+                "the model, the policy or the windows changed: open panes are cut"
+            );
+        }
+        has
     }
 
     /// A partition without a chain whose rows are in the tables lost its state, or its group has another name.
@@ -212,15 +247,10 @@ impl Writer {
         })
     }
 
-    /// Writes the end of what was counted on other terms; the rest goes on, on those of today.
+    /// Writes the end of what was counted on other terms, or with another key; the rest goes on, on those of today.
     fn settled(&mut self, partition: i32, saved: Saved) -> anyhow::Result<Option<Resumed>> {
-        tracing::info!(
-            partition,
-            from_model = saved.terms.model,
-            from_policy = saved.terms.policy,
-            "the model, the policy or the windows changed: open panes are cut"
-        );
-        let cut = Shard::settle(partition, saved, &self.settings, clock::now());
+        let today = (&self.settings, &self.track_key);
+        let cut = Shard::settle(partition, saved, today, clock::now());
         let mut saved = Saved::decode(&cut.saved).context("a state that was just encoded")?;
         if cut.publication.is_some() && !matches!(self.write(cut)?, Some(Ack::Durable { .. })) {
             return Ok(None);

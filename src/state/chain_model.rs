@@ -128,6 +128,7 @@ impl World {
         let saved = match chain.recover(&world.store).unwrap() {
             None => Saved {
                 log: Default::default(),
+                track_key: None,
                 terms: terms(),
                 ledger: Ledger::beginning(0),
                 sources: Default::default(),
@@ -188,7 +189,12 @@ impl World {
     fn worked(&self, place: usize, owner: &Owner, (attempts_max, next): (u64, &mut Vec<Self>)) {
         let shard = || {
             let start = Start::Resumed(Box::new(owner.saved.clone()));
-            Shard::begin(0, start, (SETTINGS, Arc::new(terms())))
+            Shard::begin(
+                0,
+                start,
+                (SETTINGS, Arc::new(terms())),
+                &TrackKey::example(),
+            )
         };
         let changed = |mut shard: Shard| {
             let checkpoint = shard.checkpoint(EventTime(0), false);
@@ -357,6 +363,7 @@ fn old_checkpoints_go_but_not_the_head_and_not_what_is_young() {
     for _ in 0..5 {
         let saved = Saved {
             log: Default::default(),
+            track_key: None,
             terms: terms(),
             ledger: Ledger::beginning(0),
             sources: Default::default(),
@@ -390,6 +397,7 @@ fn history_is_what_the_publications_held() {
         };
         let saved = Saved {
             log: Default::default(),
+            track_key: None,
             terms: terms(),
             ledger: Ledger::beginning(0),
             sources: Default::default(),

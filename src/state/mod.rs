@@ -9,6 +9,7 @@ mod first_start;
 mod identity;
 mod shard;
 mod terms;
+mod track_key;
 mod wire;
 
 #[cfg(test)]
@@ -25,3 +26,4 @@ pub use first_start::FirstStart;
 pub use identity::{LogIdentity, OtherLog};
 pub use shard::{Applied, Cadence, Checkpoint, Shard, Start};
 pub use terms::Terms;
+pub use track_key::{Fingerprint, OtherKey, TrackKey, hex};

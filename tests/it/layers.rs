@@ -42,7 +42,7 @@ const IMPURE: [&str; 12] = [
 ];
 
 /// A library, and the only places that may know it.
-const KNOWN_TO_ONE: [(&str, &[&str]); 8] = [
+const KNOWN_TO_ONE: [(&str, &[&str]); 9] = [
     ("openssl_sys", &["kafka/tls.rs"]),
     ("rdkafka::", &["kafka/"]),
     (
@@ -60,6 +60,7 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 8] = [
     ),
     ("object_store::", &["sink/store.rs"]),
     ("parquet::", &["sink/file.rs"]),
+    ("hmac::", &["state/track_key.rs"]),
     ("axum::", &["http.rs", "http/"]),
     ("prometheus::", &["metrics.rs", "metrics/"]),
 ];

@@ -14,7 +14,7 @@ use demograph::{
     record::{Attribute, EventTime},
     state::{
         Applied, Chain, Checkpoint, Commit, Found, Halt, Saved, Shard, Start, Step, TableFile,
-        Terms, publish,
+        Terms, TrackKey, publish,
     },
     window::{Categories, Observation, Settings},
 };
@@ -34,6 +34,11 @@ const SETTINGS: Settings = Settings {
     weighting: demograph::config::Weighting::People,
     untracked: demograph::config::Untracked::Count,
 };
+/// All owners have one key.
+fn key() -> TrackKey {
+    TrackKey::of("no secret: the key of the simulation").unwrap()
+}
+
 /// The most actions before the calm.
 const ACTIONS: usize = 1_500;
 
@@ -271,7 +276,7 @@ impl World {
             };
             return Owner {
                 chain,
-                shard: Shard::begin(partition, start, (settings, terms)),
+                shard: Shard::begin(partition, start, (settings, terms), &key()),
                 commit: None,
             };
         }
@@ -311,7 +316,7 @@ impl World {
         if saved.terms == **terms {
             return Some(saved);
         }
-        let cut = Shard::settle(partition, saved.clone(), settings, EventTime(0));
+        let cut = Shard::settle(partition, saved.clone(), (settings, &key()), EventTime(0));
         if cut.publication.is_some() {
             self.sometimes.settled += 1;
             let mut commit = commit(chain, cut);
