@@ -8,7 +8,7 @@ use demograph_core::{
     facts::ModelFacts,
     privacy::{Policy, ReleasedPane},
     record::{AgePosterior, Estimate, EventTime, Position, Posterior, SourceId, TrackId},
-    state::{Applied, Shard, Start, Terms},
+    state::{Applied, Shard, Start, Terms, TrackKey},
     window::{Categories, Observation, Settings},
 };
 use demograph_model::infer::{Model, StubModel};
@@ -125,7 +125,8 @@ impl Scene {
 /// A partition of which nothing was read.
 pub fn begin(terms: &Arc<Terms>) -> Shard {
     let terms = (SETTINGS, terms.clone());
-    Shard::begin(0, Start::At(0), terms)
+    let key = TrackKey::of("no secret: the key of the benchmark").expect("it is long enough");
+    Shard::begin(0, Start::At(0), terms, &key)
 }
 
 /// As sharp as the shipped model's answers are: a head for each attribute, 101 ages.

@@ -10,7 +10,7 @@ use demograph_service::{
     kafka::{self, Admin},
 };
 
-use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT, calibrations, memory, service};
+use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT, calibrations, keys, memory, service};
 
 /// How long the broker may take to say what the topic is set to.
 const SETTINGS_MAX: Duration = Duration::from_secs(5);
@@ -59,6 +59,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if !args.offline {
         checks.push(("kafka", kafka(&config)));
         checks.push(("output", output(&config)));
+        checks.push(("track key", track_key(&config)));
     }
     for (what, result) in &checks {
         match result {
@@ -87,8 +88,12 @@ fn secrets(config: &Config) -> anyhow::Result<String> {
         .options
         .iter()
         .map(|(key, value)| ("output.options", key, value));
+    let key = config.state.track_key.iter();
+    let key = key.map(|value| ("state", "track_key", value));
     let missing: Vec<String> = properties
         .chain(options)
+        .map(|(section, key, value)| (section, key.as_str(), value))
+        .chain(key)
         .filter_map(|(section, key, value)| {
             Some(format!("{section}.\"{key}\": {}", value.resolve().err()?))
         })
@@ -155,6 +160,11 @@ fn kafka(config: &Config) -> anyhow::Result<String> {
         "{} answers, {topic:?} has {partitions} partitions and may be read, the group {:?} may be used",
         config.kafka.brokers, config.kafka.group
     ))
+}
+
+/// Whether the checkpoints fit the key of the hashes that they hold.
+fn track_key(config: &Config) -> anyhow::Result<String> {
+    keys::inspect(config, &service::open_stores(config)?)
 }
 
 fn output(config: &Config) -> anyhow::Result<String> {

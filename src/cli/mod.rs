@@ -9,6 +9,7 @@ mod demo;
 mod estimate;
 mod evaluate;
 mod experiment;
+mod keys;
 mod live;
 mod memory;
 mod model;

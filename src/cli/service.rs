@@ -21,7 +21,7 @@ use demograph_service::{
     sink::{Store, Stores},
 };
 
-use super::calibrations;
+use super::{calibrations, keys};
 
 /// A service that is ready to run.
 pub(super) struct Service {
@@ -54,6 +54,7 @@ pub(super) fn start(
     let stores = open_stores(&config)?;
     stores.tables.probe()?;
     stores.state.probe()?;
+    let (track_key, key_place) = keys::open(&config, &stores)?;
     let health = Health::default();
     let endpoint = http::serve(
         &config.http.listen,
@@ -79,12 +80,14 @@ pub(super) fn start(
     tracing::info!(
         brokers = config.kafka.brokers, topic = config.kafka.topic, group = config.kafka.group,
         model, policy = policy.id, sessions = models.len(), metrics = %format!("http://{address}/metrics"),
-        output = stores.tables.place(), state = stores.state.place(), "demograph runs"
+        output = stores.tables.place(), state = stores.state.place(), track_key = key_place,
+        "demograph runs"
     );
     let parts = Parts {
         config,
         consumer,
         first_start,
+        track_key,
         models,
         policy,
         calibrations,
@@ -164,7 +167,7 @@ fn open_state(config: &Config, tables: &Store) -> anyhow::Result<Store> {
     }
     tracing::warn!(
         "checkpoints lie under output.url ({}), where an earlier version began them: whoever may read the tables can read \
-         exact counts there. Stop all instances, move the folder state/ from there to {place}, and start again",
+         exact counts there. Stop all instances, move the folders state/ and keys/ from there to {place}, and start again",
         tables.place()
     );
     open(&output.url)

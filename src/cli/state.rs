@@ -181,12 +181,13 @@ fn show(
     } = read(stores, path)?;
     let ledger = saved.ledger;
     println!(
-        "{path}, {} bytes, written {}\ntopic id {}, cluster {}\nmodel {}, policy {}\n\
+        "{path}, {} bytes, written {}\ntopic id {}, cluster {}\ntrack key with the fingerprint {}\nmodel {}, policy {}\n\
          offsets {}..{}: {} skipped, {} published, {} waiting in {} released panes{}, {} in {} open panes",
         bytes.len(),
         stamp(header.written),
         saved.log.topic().unwrap_or_else(|| "-".into()),
         saved.log.cluster.as_deref().unwrap_or("-"),
+        saved.track_key.map_or("-".into(), state::hex),
         saved.terms.model,
         saved.terms.policy,
         ledger.first_offset,

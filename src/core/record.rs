@@ -76,7 +76,8 @@ impl EventTime {
     }
 }
 
-/// One person's path before one camera. Only a hash is kept: the name that the tracker gave is never stored.
+/// One person's path before one camera. Only a hash is kept: the name that the tracker gave is never stored. In state the
+/// hash is keyed (`state::TrackKey`), so that the name cannot be guessed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TrackId(u64);
 
@@ -84,15 +85,31 @@ impl TrackId {
     pub fn of(name: &[u8]) -> Self {
         Self(head(name))
     }
+
+    pub fn from_hash(hash: u64) -> Self {
+        Self(hash)
+    }
+
+    pub fn hash(self) -> u64 {
+        self.0
+    }
 }
 
-/// An event, as its producer names it. Only a hash is kept, to know the event again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// An event, as its producer names it. Only a hash is kept, to know the event again; keyed in state, as of a track.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EventId(u64);
 
 impl EventId {
     pub fn of(name: &[u8]) -> Self {
         Self(head(name))
+    }
+
+    pub fn from_hash(hash: u64) -> Self {
+        Self(hash)
+    }
+
+    pub fn hash(self) -> u64 {
+        self.0
     }
 }
 
@@ -107,6 +124,12 @@ fn head(name: &[u8]) -> u64 {
 impl fmt::Debug for TrackId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TrackId(..)")
+    }
+}
+
+impl fmt::Debug for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EventId(..)")
     }
 }
 

@@ -33,7 +33,7 @@ const IMPURE: [&str; 12] = [
 ];
 
 /// A library, and the only places that may know it.
-const KNOWN_TO_ONE: [(&str, &[&str]); 9] = [
+const KNOWN_TO_ONE: [(&str, &[&str]); 10] = [
     ("openssl_sys", &["service/kafka/tls.rs"]),
     ("rdkafka::", &["service/kafka/"]),
     (
@@ -56,6 +56,7 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 9] = [
     ("object_store::", &["service/sink/store.rs"]),
     ("futures_util::", &["service/sink/store.rs"]),
     ("parquet::", &["service/sink/file.rs"]),
+    ("hmac::", &["core/state/track_key.rs"]),
     ("axum::", &["service/http.rs", "service/http/"]),
     ("prometheus::", &["service/metrics.rs", "service/metrics/"]),
 ];

@@ -13,7 +13,7 @@ use demograph_core::{
     reject::Reject,
     state::{
         Applied, Chain, Checkpoint, Commit, Found, Halt, Saved, Shard, Start, Step, TableFile,
-        Terms, publish,
+        Terms, TrackKey, publish,
     },
     window::{Categories, Observation, Settings},
 };
@@ -33,6 +33,11 @@ const SETTINGS: Settings = Settings {
     weighting: demograph_core::window::Weighting::People,
     untracked: demograph_core::window::Untracked::Count,
 };
+/// All owners have one key.
+fn key() -> TrackKey {
+    TrackKey::of("no secret: the key of the simulation").unwrap()
+}
+
 /// The most actions before the calm.
 const ACTIONS: usize = 1_500;
 
@@ -270,7 +275,7 @@ impl World {
             };
             return Owner {
                 chain,
-                shard: Shard::begin(partition, start, (settings, terms)),
+                shard: Shard::begin(partition, start, (settings, terms), &key()),
                 commit: None,
             };
         }
@@ -310,7 +315,7 @@ impl World {
         if saved.terms == **terms {
             return Some(saved);
         }
-        let cut = Shard::settle(partition, saved.clone(), settings, EventTime(0));
+        let cut = Shard::settle(partition, saved.clone(), (settings, &key()), EventTime(0));
         if cut.publication.is_some() {
             self.sometimes.settled += 1;
             let mut commit = commit(chain, cut);

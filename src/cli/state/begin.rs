@@ -105,6 +105,7 @@ fn write(
     let saved = Saved {
         // Whatever topic is read next is the one that it goes on with.
         log: Default::default(),
+        track_key: None,
         terms,
         ledger: Ledger::beginning(offset),
         sources: Default::default(),

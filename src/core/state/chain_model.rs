@@ -125,6 +125,7 @@ impl World {
         let saved = match chain.recover(&world.store).unwrap() {
             None => Saved {
                 log: Default::default(),
+                track_key: None,
                 terms: terms(),
                 ledger: Ledger::beginning(0),
                 sources: Default::default(),
@@ -185,7 +186,12 @@ impl World {
     fn worked(&self, place: usize, owner: &Owner, (attempts_max, next): (u64, &mut Vec<Self>)) {
         let shard = || {
             let start = Start::Resumed(Box::new(owner.saved.clone()));
-            Shard::begin(0, start, (SETTINGS, Arc::new(terms())))
+            Shard::begin(
+                0,
+                start,
+                (SETTINGS, Arc::new(terms())),
+                &TrackKey::example(),
+            )
         };
         let changed = |mut shard: Shard| {
             let checkpoint = shard.checkpoint(EventTime(0), false);

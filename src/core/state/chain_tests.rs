@@ -10,6 +10,7 @@ use crate::{privacy::ReleasedPane, record::EventTime};
 fn saved(outbox: Vec<ReleasedPane>, publish: bool) -> Saved {
     Saved {
         log: Default::default(),
+        track_key: None,
         terms: terms(),
         ledger: Ledger::beginning(0),
         sources: Default::default(),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::{LogIdentity, Terms, wire};
+use super::{Fingerprint, LogIdentity, Terms, TrackKey, wire};
 use crate::{privacy::ReleasedPane, record::EventTime, window::Sources};
 
 const MAGIC: &[u8; 6] = b"DGCKPT";
@@ -40,6 +40,8 @@ pub struct Header {
 pub struct Saved {
     /// Which log its offsets are of. Unknown in what older programs wrote, and after a reset.
     pub log: LogIdentity,
+    /// By which key its ids are hashed; none in what older programs wrote.
+    pub track_key: Option<Fingerprint>,
     pub terms: Terms,
     pub ledger: Ledger,
     pub sources: Sources,
@@ -115,10 +117,21 @@ impl Saved {
         self.outbox.iter().map(ReleasedPane::date).collect()
     }
 
+    /// The same with keyed hashes, where they had no key yet. The key must be that of the chain ([`TrackKey::check`]).
+    pub fn keyed(mut self, key: &TrackKey) -> Self {
+        if self.track_key.is_none() {
+            let renamed = (|id| key.track(id), |id| key.event(id));
+            self.sources.rename(renamed);
+            self.track_key = Some(key.fingerprint());
+        }
+        self
+    }
+
     /// What a checkpoint file holds of it.
     pub fn encode(&self) -> Vec<u8> {
         wire::write(Parts {
             log: &self.log,
+            track_key: self.track_key,
             terms: &self.terms,
             ledger: &self.ledger,
             sources: &self.sources,
@@ -154,6 +167,7 @@ pub(super) fn records(panes: &[ReleasedPane]) -> u64 {
 /// A [`Saved`] whose parts lie elsewhere: it is written without copying them.
 pub(super) struct Parts<'a> {
     pub log: &'a LogIdentity,
+    pub track_key: Option<Fingerprint>,
     pub terms: &'a Terms,
     pub ledger: &'a Ledger,
     pub sources: &'a Sources,

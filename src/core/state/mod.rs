@@ -10,6 +10,7 @@ mod identity;
 mod names;
 mod shard;
 mod terms;
+mod track_key;
 mod wire;
 
 #[cfg(test)]
@@ -26,3 +27,4 @@ pub use identity::{LogIdentity, OtherLog};
 pub use names::{ChainFolder, TopicFolder, plain};
 pub use shard::{Applied, Cadence, Checkpoint, Shard, Start};
 pub use terms::Terms;
+pub use track_key::{Fingerprint, OtherKey, TrackKey, hex};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    LogIdentity, Terms,
+    LogIdentity, Terms, TrackKey,
     checkpoint::{self, Ledger, Saved},
     wire,
 };
@@ -48,6 +48,8 @@ impl Start {
 pub struct Shard {
     partition: i32,
     log: LogIdentity,
+    /// No id goes into the windows without it.
+    key: TrackKey,
     terms: Arc<Terms>,
     windows: PartitionWindows,
     ledger: Ledger,
@@ -85,13 +87,24 @@ pub struct Checkpoint {
 }
 
 impl Shard {
-    /// A partition of which nothing was read yet, or one that goes on. What was saved must be of the same terms
-    /// (see [`Shard::settle`]).
-    pub fn begin(partition: i32, start: Start, (settings, terms): (Settings, Arc<Terms>)) -> Self {
+    /// A partition of which nothing was read yet, or one that goes on. What was saved must be of the same terms and of no
+    /// other key (see [`Shard::settle`]).
+    pub fn begin(
+        partition: i32,
+        start: Start,
+        (settings, terms): (Settings, Arc<Terms>),
+        key: &TrackKey,
+    ) -> Self {
         let mut log = LogIdentity::default();
         let (sources, ledger, outbox) = match start {
             Start::At(offset) => (Default::default(), Ledger::beginning(offset), Vec::new()),
             Start::Resumed(saved) => {
+                assert_eq!(
+                    key.check(saved.track_key),
+                    Ok(()),
+                    "whoever resumes has asked whether the tracks can be known again"
+                );
+                let saved = saved.keyed(key);
                 log = saved.log.clone();
                 let ledger = saved.ledger_after();
                 let outbox = if saved.publish {
@@ -105,6 +118,7 @@ impl Shard {
         Self {
             partition,
             log,
+            key: key.clone(),
             terms,
             windows: PartitionWindows::resume(partition, settings, sources),
             ledger,
@@ -121,20 +135,27 @@ impl Shard {
         self.log = std::mem::take(&mut self.log).or(log.clone());
     }
 
-    /// Ends what was counted on other terms: its open panes are cut and put into the outbox, which the returned
-    /// checkpoint publishes, still on the old terms.
-    pub fn settle(partition: i32, saved: Saved, settings: &Settings, now: EventTime) -> Checkpoint {
+    /// Ends what was counted on other terms, or with another key: its open panes are cut and put into the outbox, which
+    /// the returned checkpoint publishes, still on the old terms.
+    pub fn settle(
+        partition: i32,
+        mut saved: Saved,
+        (settings, key): (&Settings, &TrackKey),
+        now: EventTime,
+    ) -> Checkpoint {
         let terms = Arc::new(saved.terms.clone());
         let settings = terms.settings(settings);
+        // None of its tracks is asked for again: the panes that hold them end here.
+        saved.track_key = Some(key.fingerprint());
         let start = Start::Resumed(Box::new(saved));
-        let mut shard = Self::begin(partition, start, (settings, terms));
+        let mut shard = Self::begin(partition, start, (settings, terms), key);
         let cut = shard.windows.cut();
         shard.put_out(cut);
         shard.checkpoint(now, true)
     }
 
     /// Folds one record, in offset order.
-    pub fn apply(&mut self, observation: Observation) -> Applied {
+    pub fn apply(&mut self, mut observation: Observation) -> Applied {
         let position = observation.position;
         let Ok(skipped) = u64::try_from(position.offset - self.ledger.next_offset) else {
             return Applied::Replayed;
@@ -142,6 +163,8 @@ impl Shard {
         self.ledger.skipped += skipped;
         self.ledger.next_offset = position.next_offset();
         self.is_changed = true;
+        observation.track = observation.track.map(|id| self.key.track(id));
+        observation.id = observation.id.map(|id| self.key.event(id));
         let (outcome, closed) = self.windows.observe(observation);
         Applied::Counted(outcome, self.put_out(closed))
     }
@@ -201,6 +224,7 @@ impl Shard {
         let publish = self.waits_since(now).is_some() && publish;
         let saved = wire::write(checkpoint::Parts {
             log: &self.log,
+            track_key: Some(self.key.fingerprint()),
             terms: &self.terms,
             ledger: &self.ledger,
             sources: self.windows.sources(),

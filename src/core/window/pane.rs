@@ -137,6 +137,16 @@ impl OpenPane {
         self.ids.extend(id);
     }
 
+    pub(super) fn rename(
+        &mut self,
+        (track, event): (&impl Fn(TrackId) -> TrackId, &impl Fn(EventId) -> EventId),
+    ) {
+        let tracks = std::mem::take(&mut self.tracks).into_iter();
+        self.tracks = tracks.map(|(id, faces)| (track(id), faces)).collect();
+        let ids = std::mem::take(&mut self.ids).into_iter();
+        self.ids = ids.map(event).collect();
+    }
+
     pub(super) fn face(
         &mut self,
         (observation, evidence): (&Observation, &Evidence),

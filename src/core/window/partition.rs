@@ -8,7 +8,7 @@ use super::{
     source::{Outcome, SourceWindows},
 };
 use crate::{
-    record::{EventTime, SourceId},
+    record::{EventId, EventTime, SourceId, TrackId},
     reject::Reject,
 };
 
@@ -36,6 +36,20 @@ pub struct Sources(pub(crate) BTreeMap<SourceId, SourceWindows>);
 impl Sources {
     pub fn open_panes(&self) -> usize {
         self.0.values().map(SourceWindows::open_panes).sum()
+    }
+
+    /// Gives every track and every event another name.
+    pub fn rename(
+        &mut self,
+        (track, event): (impl Fn(TrackId) -> TrackId, impl Fn(EventId) -> EventId),
+    ) {
+        let panes = self
+            .0
+            .values_mut()
+            .flat_map(|source| source.open.values_mut());
+        for pane in panes {
+            pane.rename((&track, &event));
+        }
     }
 
     /// Records in the open panes.

@@ -9,7 +9,7 @@ use demograph_core::{
     span::Span,
 };
 
-use super::{Config, properties};
+use super::{Config, Text, properties};
 
 /// Far above what fills a batch of a stream that deserves a GPU.
 const BATCH_WAIT_LIMIT: Span = Span::seconds(1);
@@ -97,7 +97,7 @@ fn policy(config: &Config) -> Option<Fault> {
     (k_total < k_cell).then(|| Fault::new("policy.k_total", k_total, fix))
 }
 
-/// A restart reads the panes of the rolling views from old checkpoints.
+/// A restart reads the panes of the rolling views from old checkpoints; a secret does not stand in the config.
 fn state(config: &Config) -> Vec<Fault> {
     let longest = config
         .windows
@@ -106,12 +106,17 @@ fn state(config: &Config) -> Vec<Fault> {
         .max_by_key(|span| span.as_millis());
     let keep_for = config.state.keep_for;
     let too_short = longest.filter(|span| keep_for.as_millis() < span.as_millis());
-    let faults = too_short.map(|span| {
+    let too_short = too_short.map(|span| {
         let fix =
             format!("a restart reads the rolling views from old checkpoints: write {span} or more");
         Fault::new("state.keep_for", keep_for, fix)
     });
-    faults.into_iter().collect()
+    let track_key = config.state.track_key.as_ref();
+    let plain_key = track_key.and_then(Text::plain).map(|_| {
+        let fix = "who reads this file would have the key: write { file = \"/run/secrets/track-key\" } or { env = \"NAME\" }";
+        Fault::new("state.track_key", "(not shown)", fix)
+    });
+    too_short.into_iter().chain(plain_key).collect()
 }
 
 fn sources(sources: &[SourceRules]) -> Vec<Fault> {

@@ -11,8 +11,8 @@ mod sections;
 mod values;
 
 pub use sections::{
-    Duplicates, Estimates, Http, Kafka, Limits, LostData, Model, OnStop, Output, Start, State,
-    Windows,
+    Duplicates, Estimates, Http, Kafka, Limits, LostData, Model, OnStop, OtherTrackKey, Output,
+    Start, State, Windows,
 };
 pub use values::{Text, without_login};
 

@@ -213,6 +213,14 @@ pub struct State {
     /// the service. Checkpoints that an earlier version began under output.url are found there and go on there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// The secret by which hashes of track ids are keyed, as `{ file = "/run/secrets/track-key" }` or `{ env = "NAME" }`;
+    /// at least 32 characters, the same for all instances. By default the first start makes one and keeps it beside the
+    /// checkpoints, in keys/: whoever can read both can find track ids by trying.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub track_key: Option<Text>,
+    /// What to do with checkpoints that were written with another track key, or whose key is lost: their tracks are not
+    /// known again.
+    pub on_other_track_key: OtherTrackKey,
     /// How often each partition's state is written down (if anything happened): what a crash makes read again.
     pub checkpoint_interval: Span,
     /// How long old checkpoints stay; at least the longest rolling view, which a restart reads from them.
@@ -223,10 +231,23 @@ impl Default for State {
     fn default() -> Self {
         Self {
             url: None,
+            track_key: None,
+            on_other_track_key: OtherTrackKey::Stop,
             checkpoint_interval: Span::seconds(10),
             keep_for: Span::seconds(24 * 3600),
         }
     }
+}
+
+/// What to do with checkpoints that were written with another track key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OtherTrackKey {
+    /// Exit with an error, so that a person puts the key back.
+    #[default]
+    Stop,
+    /// Close their open panes, publish them, and go on with the key of today. A track that goes on votes once more.
+    Cut,
 }
 
 /// The endpoint with /metrics, /healthz and /readyz.

@@ -74,6 +74,10 @@ fn contradictions_are_named_with_their_fix() {
             "windows.rolling = 90s",
         ),
         ("[windows]\npast_max = \"5s\"", "windows.past_max = 5s"),
+        (
+            "[state]\ntrack_key = \"hunter2\"",
+            "state.track_key = (not shown)",
+        ),
         ("[windows]\nage_bands = [0, 12, 18]", "policy.minors_detail"),
         ("[windows]\nage_bands = [18, 25]", "begin with 0"),
         (

@@ -7,7 +7,7 @@ use demograph_core::{
     privacy::{Cells, ReleasedPane},
     record::{EventTime, SourceId},
     reject::Reject,
-    state::{Applied, Cadence, Checkpoint, Shard},
+    state::{Applied, Cadence, Checkpoint, Shard, TrackKey},
     views::Rolling,
     window::{Note, Observation, Outcome, Settings, Untracked},
 };
@@ -33,6 +33,7 @@ pub(super) struct Fold {
     pub cadence: Cadence,
     pub views: Rolling,
     pub meaning: Meaning,
+    pub track_key: TrackKey,
     pub metrics: Metrics,
     pub shards: BTreeMap<i32, Shard>,
     /// Where each source was seen, to check the keying contract.
@@ -113,9 +114,10 @@ impl Fold {
     fn begin(&mut self, beginning: Beginning) {
         let now = clock::now();
         let terms = (self.settings, self.meaning.terms.clone());
-        let mut shard = Shard::begin(beginning.partition, beginning.start, terms);
+        let (partition, start) = (beginning.partition, beginning.start);
+        let mut shard = Shard::begin(partition, start, terms, &self.track_key);
         shard.learn(&beginning.log);
-        self.shards.insert(beginning.partition, shard);
+        self.shards.insert(partition, shard);
         for pane in beginning.history {
             self.views.add(pane, now);
         }

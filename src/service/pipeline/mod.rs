@@ -32,7 +32,7 @@ use demograph_core::{
     privacy::Policy,
     record::EventTime,
     span::Span,
-    state::{self, FirstStart, Terms},
+    state::{self, FirstStart, Terms, TrackKey},
     views::Rolling,
     window,
 };
@@ -76,6 +76,8 @@ pub struct Parts {
     pub consumer: Consumer,
     /// Where partitions without a chain begin.
     pub first_start: FirstStart,
+    /// By which ids in the state are hashed.
+    pub track_key: TrackKey,
     /// One a worker.
     pub models: Vec<Box<dyn Model>>,
     pub policy: Policy,
@@ -100,6 +102,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         config,
         consumer,
         first_start,
+        track_key,
         models,
         policy,
         calibrations,
@@ -213,6 +216,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         },
         views: Rolling::new(&config.windows.rolling, config.http.source_series_max),
         meaning: meaning.clone(),
+        track_key: track_key.clone(),
         metrics: metrics.clone(),
         shards: Default::default(),
         seen: Default::default(),
@@ -231,6 +235,8 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         },
         meaning,
         settings,
+        track_key,
+        on_other_track_key: config.state.on_other_track_key,
         history: longest(&config.windows.rolling),
         keep_for: config.state.keep_for.as_millis(),
         stall_max: config.limits.store_stall_max.as_millis(),

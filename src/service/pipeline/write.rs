@@ -7,7 +7,10 @@ use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, Sender};
 use demograph_core::{
     privacy::ReleasedPane,
-    state::{self, Chain, Checkpoint, Found, Halt, Objects, Saved, Shard, TopicFolder},
+    state::{
+        self, Chain, Checkpoint, Found, Halt, Objects, OtherKey, Saved, Shard, TopicFolder,
+        TrackKey,
+    },
     window::Settings,
 };
 
@@ -17,7 +20,9 @@ use super::{
     tables::{Edition, Tables},
 };
 use crate::{
-    clock, crash,
+    clock,
+    config::OtherTrackKey,
+    crash,
     metrics::Metrics,
     shutdown::Shutdown,
     sink::{self, Stores},
@@ -83,6 +88,8 @@ pub(super) struct Writer {
     pub tables: Tables,
     pub meaning: Meaning,
     pub settings: Settings,
+    pub track_key: TrackKey,
+    pub on_other_track_key: OtherTrackKey,
     /// The longest rolling view, in milliseconds.
     pub history: i64,
     /// How long old checkpoints stay, in milliseconds.
@@ -149,7 +156,8 @@ impl Writer {
                     resumed: None,
                 });
             };
-            let resumed = match saved.terms == *self.meaning.terms {
+            let goes_on = self.knows_tracks(partition, &saved)? && self.has_these_terms(&saved);
+            let resumed = match goes_on {
                 true => Some(self.resumed(partition, saved)?),
                 // Nothing if somebody else was faster: look again what is there.
                 false => self.settled(partition, saved)?,
@@ -158,6 +166,33 @@ impl Writer {
                 return Ok(Recovered { partition, resumed });
             }
         }
+    }
+
+    /// Whether the tracks of the open panes are known again. If not, somebody has to say that these panes may be cut.
+    fn knows_tracks(&self, partition: i32, saved: &Saved) -> anyhow::Result<bool> {
+        let Err(other) = self.track_key.check(saved.track_key) else {
+            return Ok(true);
+        };
+        if self.on_other_track_key == OtherTrackKey::Stop {
+            bail!("partition {partition}: {other}: {}", OtherKey::WHAT_TO_DO);
+        }
+        tracing::warn!(
+            partition,
+            "{other}: open panes are cut, and a track that goes on votes once more"
+        );
+        Ok(false)
+    }
+
+    fn has_these_terms(&self, saved: &Saved) -> bool {
+        let has = saved.terms == *self.meaning.terms;
+        if !has {
+            tracing::info!(
+                from_model = saved.terms.model,
+                from_policy = saved.terms.policy,
+                "the model, the policy or the windows changed: open panes are cut"
+            );
+        }
+        has
     }
 
     /// A partition without a chain whose rows are in the tables lost its state, or its group has another name.
@@ -216,15 +251,10 @@ impl Writer {
         })
     }
 
-    /// Writes the end of what was counted on other terms; the rest goes on, on those of today.
+    /// Writes the end of what was counted on other terms, or with another key; the rest goes on, on those of today.
     fn settled(&mut self, partition: i32, saved: Saved) -> anyhow::Result<Option<Resumed>> {
-        tracing::info!(
-            partition,
-            from_model = saved.terms.model,
-            from_policy = saved.terms.policy,
-            "the model, the policy or the windows changed: open panes are cut"
-        );
-        let cut = Shard::settle(partition, saved, &self.settings, clock::now());
+        let today = (&self.settings, &self.track_key);
+        let cut = Shard::settle(partition, saved, today, clock::now());
         let mut saved = Saved::decode(&cut.saved).context("a state that was just encoded")?;
         if cut.publication.is_some() && !matches!(self.write(vec![cut])?[..], [Ack::Durable { .. }])
         {

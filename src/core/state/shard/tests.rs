@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     facts::ModelFacts,
     privacy::{Policy, PolicyRules},
-    record::{Attribute, EventId, Position},
+    record::{Attribute, EventId, Position, TrackId},
     reject::Reject,
     state,
     window::{Categories, Evidence, Sources, Untracked, Weighting},
@@ -42,8 +42,12 @@ fn terms(model: &str) -> Arc<Terms> {
     Arc::new(Terms::new(model, &policy(), (categories, &SETTINGS)))
 }
 
+fn key() -> TrackKey {
+    TrackKey::example()
+}
+
 fn shard() -> Shard {
-    Shard::begin(3, Start::At(5), (SETTINGS, terms("m@1")))
+    Shard::begin(3, Start::At(5), (SETTINGS, terms("m@1")), &key())
 }
 
 fn face(offset: i64, time: i64) -> Observation {
@@ -77,7 +81,7 @@ fn the_log_that_is_read_stays_in_the_state() {
     let kept = saved(&first.checkpoint(EventTime(0), false));
     assert_eq!(kept.log, log(1));
     let start = Start::Resumed(Box::new(kept));
-    let mut next = Shard::begin(3, start, (SETTINGS, terms("m@1")));
+    let mut next = Shard::begin(3, start, (SETTINGS, terms("m@1")), &key());
     next.learn(&log(2));
     assert_eq!(saved(&next.checkpoint(EventTime(0), false)).log, log(1));
 }
@@ -125,7 +129,7 @@ fn what_is_saved_goes_on_where_it_was() {
     assert_eq!((first.sources.records(), first.outbox.len()), (2, 1));
     assert!(first.is_conserved());
     let start = Start::Resumed(Box::new(first.clone()));
-    let mut again = Shard::begin(3, start, (SETTINGS, terms("m@1")));
+    let mut again = Shard::begin(3, start, (SETTINGS, terms("m@1")), &key());
     assert_eq!(again.apply(face(7, 0)), Applied::Replayed);
     let second = saved(&again.checkpoint(EventTime(0), false));
     assert_eq!(second, first);
@@ -141,10 +145,10 @@ fn an_event_is_known_again_behind_a_restart() {
         id: Some(EventId::of(b"0b1e")),
         ..face(offset, 1_000)
     };
-    let mut shard = Shard::begin(3, Start::At(5), (settings, terms("m@1")));
+    let mut shard = Shard::begin(3, Start::At(5), (settings, terms("m@1")), &key());
     shard.apply(event(5));
     let start = Start::Resumed(Box::new(saved(&shard.checkpoint(EventTime(0), false))));
-    let mut again = Shard::begin(3, start, (settings, terms("m@1")));
+    let mut again = Shard::begin(3, start, (settings, terms("m@1")), &key());
     let rejected = Outcome::Rejected(Reject::Duplicate);
     assert_eq!(again.apply(event(6)), Applied::Counted(rejected, vec![]));
 }
@@ -194,7 +198,7 @@ fn rows_are_published_in_time_however_often_the_partition_moves() {
         shard.checkpoint_if_due(now, CADENCE);
         let given_up = saved(&shard.checkpoint(now, false));
         let start = Start::Resumed(Box::new(given_up));
-        shard = Shard::begin(3, start, (SETTINGS, terms("m@1")));
+        shard = Shard::begin(3, start, (SETTINGS, terms("m@1")), &key());
         assert_eq!(shard.waiting_since(), Some(EventTime(0)));
     }
     let due = shard.checkpoint_if_due(EventTime(60_000), CADENCE);
@@ -216,13 +220,108 @@ fn a_row_that_waits_since_tomorrow_waits_since_now() {
     assert!(due(61_000));
 }
 
+fn tracked(offset: i64, track: &str) -> Observation {
+    Observation {
+        track: Some(TrackId::of(track.as_bytes())),
+        id: Some(EventId::of(track.as_bytes())),
+        ..face(offset, 1_000)
+    }
+}
+
+/// What an older version kept of two tracks: no hash has a key.
+fn unkeyed(settings: Settings) -> Saved {
+    let mut shard = Shard::begin(3, Start::At(5), (settings, terms("m@1")), &key());
+    shard.apply(tracked(5, "1"));
+    shard.apply(tracked(6, "2"));
+    let mut saved = saved(&shard.checkpoint(EventTime(0), false));
+    let mut windows = PartitionWindows::new(3, settings);
+    windows.observe(tracked(5, "1"));
+    windows.observe(tracked(6, "2"));
+    saved.sources = windows.sources().clone();
+    saved.track_key = None;
+    Saved::decode(&saved.encode()).unwrap()
+}
+
+#[test]
+fn open_tracks_of_a_checkpoint_without_a_key_count_once() {
+    let start = Start::Resumed(Box::new(unkeyed(SETTINGS)));
+    let mut shard = Shard::begin(3, start, (SETTINGS, terms("m@1")), &key());
+    shard.apply(tracked(7, "1"));
+    shard.apply(tracked(8, "3"));
+    let closed = shard.end();
+    assert_eq!((closed[0].accounting.faces, closed[0].tracks), (4, 3));
+}
+
+#[test]
+fn tracks_are_guessed_without_a_key_and_not_with_one() {
+    let guessed = |saved: &Saved| {
+        let sources = saved.sources.0.values();
+        let open = sources.flat_map(|source| source.open.values());
+        let ids: Vec<TrackId> = open.flat_map(|pane| pane.tracks.keys().copied()).collect();
+        assert_eq!(ids.len(), 2);
+        let guesses = (0..10_000).map(|n| TrackId::of(n.to_string().as_bytes()));
+        guesses.filter(|guess| ids.contains(guess)).count()
+    };
+    assert_eq!(guessed(&unkeyed(SETTINGS)), 2);
+    assert_eq!(guessed(&unkeyed(SETTINGS).keyed(&key())), 0);
+}
+
+#[test]
+fn an_event_of_a_checkpoint_without_a_key_is_known_again() {
+    let settings = Settings {
+        drops_duplicates: true,
+        ..SETTINGS
+    };
+    let start = Start::Resumed(Box::new(unkeyed(settings)));
+    let mut shard = Shard::begin(3, start, (settings, terms("m@1")), &key());
+    let again = shard.apply(tracked(7, "1"));
+    let duplicate = Outcome::Rejected(Reject::Duplicate);
+    assert!(matches!(again, Applied::Counted(outcome, _) if outcome == duplicate));
+}
+
+#[test]
+fn the_same_log_and_key_give_the_same_state_and_another_key_another_one() {
+    let state = |key: &TrackKey| {
+        let mut shard = Shard::begin(3, Start::At(5), (SETTINGS, terms("m@1")), key);
+        shard.apply(tracked(5, "1"));
+        saved(&shard.checkpoint(EventTime(0), false))
+    };
+    assert_eq!(state(&key()), state(&key()));
+    let other = TrackKey::of("another key of the tests, no secret").unwrap();
+    assert_ne!(state(&key()).sources, state(&other).sources);
+    // Whether it was converted or keyed from the beginning.
+    let mut shard = Shard::begin(3, Start::At(5), (SETTINGS, terms("m@1")), &key());
+    shard.apply(tracked(5, "1"));
+    shard.apply(tracked(6, "2"));
+    let keyed = saved(&shard.checkpoint(EventTime(0), false));
+    assert_eq!(unkeyed(SETTINGS).keyed(&key()), keyed);
+}
+
+#[test]
+fn another_key_cuts_the_open_panes_and_the_rest_goes_on_with_the_new_one() {
+    let mut shard = shard();
+    shard.apply(tracked(5, "1"));
+    let old = saved(&shard.checkpoint(EventTime(0), false));
+    let other = TrackKey::of("another key of the tests, no secret").unwrap();
+    other.check(old.track_key).unwrap_err();
+    let cut = Shard::settle(3, old, (&SETTINGS, &other), EventTime(0));
+    assert_eq!(cut.publication.as_ref().unwrap()[0].tracks, 1);
+    let rest = saved(&cut);
+    assert!(rest.is_conserved());
+    assert_eq!(other.check(rest.track_key), Ok(()));
+    let start = Start::Resumed(Box::new(rest));
+    let mut next = Shard::begin(3, start, (SETTINGS, terms("m@1")), &other);
+    next.apply(tracked(6, "1"));
+    assert_eq!(next.end()[0].tracks, 1);
+}
+
 #[test]
 fn other_terms_cut_the_open_panes_and_publish_them_on_the_old_ones() {
     let mut shard = shard();
     shard.apply(face(5, 1_000));
     shard.apply(face(6, 11_000));
     let old = saved(&shard.checkpoint(EventTime(0), false));
-    let cut = Shard::settle(3, old, &SETTINGS, EventTime(0));
+    let cut = Shard::settle(3, old, (&SETTINGS, &key()), EventTime(0));
     assert_eq!(cut.terms.model, "m@1");
     let panes = cut.publication.as_ref().unwrap();
     assert_eq!(panes.len(), 2);
@@ -231,7 +330,7 @@ fn other_terms_cut_the_open_panes_and_publish_them_on_the_old_ones() {
     assert!(rest.is_conserved() && rest.sources.open_panes() == 0);
     // The pane that was cut goes on: nothing of it became late.
     let start = Start::Resumed(Box::new(rest));
-    let mut next = Shard::begin(3, start, (SETTINGS, terms("m@2")));
+    let mut next = Shard::begin(3, start, (SETTINGS, terms("m@2")), &key());
     assert!(matches!(
         next.apply(face(7, 12_000)),
         Applied::Counted(Outcome::Face, _)
@@ -277,7 +376,7 @@ fn busy(outbox_max: usize) -> (usize, usize, usize) {
         sources_max: 1_000,
         ..SETTINGS
     };
-    let mut shard = Shard::begin(3, Start::At(0), (settings, terms("m@1")));
+    let mut shard = Shard::begin(3, Start::At(0), (settings, terms("m@1")), &key());
     let (mut bytes, mut largest, mut publications) = (0, 0, 0);
     for offset in 0..PANES * SOURCES {
         let (pane, source) = (offset / SOURCES, offset % SOURCES);
@@ -320,7 +419,12 @@ fn an_outbox_keeps_its_size_over_a_restart() {
         first.apply(face(5 + pane, pane * 10_000));
     }
     let kept = saved(&first.checkpoint(EventTime(0), false));
-    let next = Shard::begin(3, Start::Resumed(Box::new(kept)), (SETTINGS, terms("m@1")));
+    let next = Shard::begin(
+        3,
+        Start::Resumed(Box::new(kept)),
+        (SETTINGS, terms("m@1")),
+        &key(),
+    );
     assert!(first.bytes > 0);
     assert_eq!((next.bytes, next.rows), (first.bytes, first.rows));
 }

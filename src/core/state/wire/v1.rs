@@ -127,6 +127,7 @@ impl From<Saved> for v2::Saved<'static> {
         let sources = saved.sources.into_iter();
         Self {
             log: v2::Log::default(),
+            track_key: None,
             terms: saved.terms.into(),
             ledger: saved.ledger.into(),
             sources: sources.map(|(id, source)| (id, source.into())).collect(),

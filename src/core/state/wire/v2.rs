@@ -23,6 +23,7 @@ use crate::{
 #[derive(Serialize, Deserialize)]
 pub(super) struct Saved<'a> {
     pub log: Log<'a>,
+    pub track_key: Option<state::Fingerprint>,
     pub terms: Terms<'a>,
     pub ledger: Ledger,
     pub sources: Vec<(SourceId, Source<'a>)>,
@@ -105,6 +106,7 @@ impl<'a> From<Parts<'a>> for Saved<'a> {
         let sources = parts.sources.0.iter();
         Self {
             log: parts.log.into(),
+            track_key: parts.track_key,
             terms: parts.terms.into(),
             ledger: (*parts.ledger).into(),
             sources: sources
@@ -125,6 +127,7 @@ impl TryFrom<Saved<'_>> for checkpoint::Saved {
         let outbox = saved.outbox.into_iter().map(TryInto::try_into);
         Ok(Self {
             log: saved.log.into(),
+            track_key: saved.track_key,
             terms: saved.terms.try_into()?,
             ledger: saved.ledger.into(),
             sources: window::Sources(sources.collect::<Result<_, Unknown>>()?),

@@ -6,7 +6,7 @@ use demograph_core::{
     facts::ModelFacts,
     privacy::{Policy, PolicyRules, SourceRules},
     record::{Attribute, Position, SourceId, TrackId},
-    state::{Applied, Shard, Start, Terms},
+    state::{Applied, Shard, Start, Terms, TrackKey},
     window::{Outcome, Settings, Untracked, Weighting},
 };
 use demograph_model::infer::{NoAnswer, StubModel};
@@ -258,7 +258,7 @@ fn a_crop_without_an_answer_keeps_its_source_time_and_place_and_takes_no_other_s
 fn a_crop_without_an_answer_is_counted_in_the_pane_of_its_source() {
     let meaning = meaning(StubModel::default().facts());
     let terms = (SETTINGS, meaning.terms.clone());
-    let mut shard = Shard::begin(3, Start::At(100), terms);
+    let mut shard = Shard::begin(3, Start::At(100), terms, &TrackKey::example());
     let mut panes = Vec::new();
     for seen in observed(with_dark_crops(), &meaning) {
         let is_dark = seen.outcome == Err(Reject::NoAnswer);

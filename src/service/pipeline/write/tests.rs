@@ -6,7 +6,7 @@ use crossbeam_channel::{Sender, bounded};
 use demograph_core::{
     facts::ModelFacts,
     privacy::{Policy, PolicyRules},
-    state::{Ledger, Terms},
+    state::{Ledger, Terms, TrackKey},
     window::{Untracked, Weighting},
 };
 
@@ -35,6 +35,7 @@ fn meaning() -> Meaning {
 fn checkpoint(partition: i32, next_offset: i64, terms: &Arc<Terms>) -> Checkpoint {
     let saved = Saved {
         log: Default::default(),
+        track_key: None,
         terms: (**terms).clone(),
         ledger: Ledger::beginning(next_offset),
         sources: Default::default(),
@@ -68,6 +69,8 @@ fn writer(overlap: usize, queued: usize) -> (Writer, Sender<Task>, Receiver<Ack>
             cells: false,
             meaning: meaning.clone(),
         },
+        track_key: TrackKey::example(),
+        on_other_track_key: OtherTrackKey::Stop,
         settings: Settings {
             pane: 10_000,
             lateness_max: 0,
