@@ -84,6 +84,7 @@ pub struct Metrics {
     pub commits: IntCounter,
     pub skipped_offsets: IntCounter,
     pub partition_conflicts: IntCounter,
+    pub topic_compacts: IntGauge,
 
     pub source_watermark: GaugeVec,
     pub open_panes: IntGauge,
@@ -237,6 +238,13 @@ impl Metrics {
                 ),
             ),
 
+            topic_compacts: add(
+                r,
+                gauge(
+                    "topic_compacts",
+                    "1 where the topic's cleanup.policy compacts, so that the broker deletes crops that were not read; asked every ten minutes.",
+                ),
+            ),
             source_watermark: add(
                 r,
                 float_gauges(

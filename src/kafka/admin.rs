@@ -30,10 +30,15 @@ pub struct TopicSettings {
 const RETENTION_SHORT: i64 = 24 * 60 * 60 * 1_000;
 
 impl TopicSettings {
+    /// Whether the broker keeps only the newest record of a key.
+    pub fn compacts(&self) -> bool {
+        self.cleanup_policy.contains("compact")
+    }
+
     /// What may be lost by these settings.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if self.cleanup_policy.contains("compact") {
+        if self.compacts() {
             warnings.push(format!(
                 "cleanup.policy = {:?}: of the crops with the same key, which are those of one camera, the broker keeps \
                  the newest only; all others are gone before they are counted if the service is late. Set it to \

@@ -7,6 +7,7 @@
 //! ```
 //! Every channel is bounded: when a stage is slow, the one before it waits, and at the front Kafka does.
 
+mod advice;
 mod assignment;
 mod attention;
 mod audience;
@@ -29,13 +30,13 @@ use crossbeam_channel::bounded;
 
 use crate::{
     clock,
-    config::{self, Config, Duplicates, OnStop, Span},
+    config::{Config, Duplicates, OnStop, Span},
     cores,
     decode::Limits,
     estimate::Calibrations,
     http::Health,
     infer::Model,
-    kafka::{Admin, Consumer},
+    kafka::Consumer,
     metrics::Metrics,
     privacy::Policy,
     record::EventTime,
@@ -66,9 +67,6 @@ const ACKS_QUEUED: usize = 1024;
 
 /// How long the other stages have to end after one has failed.
 const STOP_MAX: Duration = Duration::from_secs(10);
-
-/// How long the broker may take to say what the topic is set to; a stop waits for it.
-const ADVICE_MAX: Duration = Duration::from_secs(5);
 
 /// What the pipeline is made of.
 pub struct Parts {
@@ -248,9 +246,13 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
     for (n, worker) in workers.into_iter().enumerate() {
         stages.spawn(&format!("work-{n}"), move || worker.run())?;
     }
-    stages.spawn("read", move || reader.run())?;
+    let (reads, is_read) = bounded(0);
+    stages.spawn("read", move || {
+        let _reads = reads;
+        reader.run()
+    })?;
     stages.spawn("advise", move || {
-        advise(&config.kafka);
+        advice::run(&config.kafka, &metrics, &is_read);
         Ok(())
     })?;
     stages.join()
@@ -259,20 +261,4 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
 /// In milliseconds.
 fn longest(spans: &[Span]) -> i64 {
     spans.iter().map(|span| span.as_millis()).max().unwrap_or(0)
-}
-
-/// Warns of what the topic is set to, if that can lose records. Nothing depends on it.
-fn advise(kafka: &config::Kafka) {
-    let settings = Admin::connect(kafka).and_then(|admin| admin.settings(ADVICE_MAX));
-    match settings {
-        Ok(settings) => {
-            for warning in settings.warnings() {
-                tracing::warn!(topic = kafka.topic, "the topic has {warning}");
-            }
-        }
-        Err(error) => tracing::debug!(
-            error = format!("{error:#}"),
-            "what the topic is set to could not be read"
-        ),
-    }
 }
