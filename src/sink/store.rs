@@ -26,6 +26,14 @@ pub struct Store {
     place: String,
     /// Whether it lists names in their order: S3 does, a file system does not.
     lists_in_order: bool,
+    former: Option<Former>,
+}
+
+/// Where an older version put what is under a prefix outside ASCII: under its percent-encoded name.
+struct Former {
+    objects: Arc<dyn ObjectStore>,
+    encoded: String,
+    prefix: String,
 }
 
 impl Store {
@@ -40,23 +48,36 @@ impl Store {
             .enable_all()
             .build()
             .context("start a runtime for the output store")?;
-        let objects = match url.split_once("://") {
+        let (objects, former) = match url.split_once("://") {
             Some(("s3", _)) => s3(url, options)?,
-            Some(("file", path)) => folder(Path::new(path))?,
+            Some(("file", path)) => (folder(Path::new(path))?, None),
             Some((scheme @ ("http" | "https"), _)) => bail!(
                 "{scheme}:// names no bucket: write s3://bucket/prefix, and the server as output.options.aws_endpoint"
             ),
             Some((scheme, _)) => {
                 bail!("{scheme}:// is not supported; write a folder or s3://bucket/prefix")
             }
-            None => folder(Path::new(url))?,
+            None => (folder(Path::new(url))?, None),
         };
         Ok(Self {
             objects,
             runtime,
             place: config::without_login(url),
             lists_in_order: url.starts_with("s3://") && !is_express(options),
+            former,
         })
+    }
+
+    /// A prefix of a bucket, for tests.
+    #[cfg(test)]
+    fn of_bucket(bucket: Arc<dyn ObjectStore>, prefix: &str) -> Self {
+        let (objects, former) = under(bucket, prefix).expect("the prefix is a name");
+        Self {
+            objects,
+            former,
+            place: format!("s3://bucket/{prefix}"),
+            ..Self::in_memory(Duration::ZERO)
+        }
     }
 
     /// A store in memory that takes so long to answer, for tests.
@@ -82,6 +103,7 @@ impl Store {
                 .expect("a runtime needs nothing"),
             place: "memory".into(),
             lists_in_order: true,
+            former: None,
         }
     }
 
@@ -151,6 +173,34 @@ impl Store {
         let mut files = self.listed(folder, found)?;
         files.truncate(at_most);
         Ok(files)
+    }
+
+    /// An error where an older version's files are not found under the name that the place has now: nothing would be known
+    /// of them, and all records would be counted again.
+    fn refuse_former(&self) -> anyhow::Result<()> {
+        let Some(former) = &self.former else {
+            return Ok(());
+        };
+        if !self.holds(&former.objects)? || self.holds(&self.objects)? {
+            return Ok(());
+        }
+        let Former {
+            encoded, prefix, ..
+        } = former;
+        bail!(
+            "{}: files of an older version lie under {encoded:?}, the percent-encoded name of this prefix, where they are \
+             not found any more. Stop all instances, move every object from {encoded:?} to {prefix:?} (with AWS: aws s3 mv \
+             --recursive 's3://BUCKET/{encoded}/' 's3://BUCKET/{prefix}/'), and start again",
+            self.place
+        );
+    }
+
+    /// Whether there is any file. Asks for one page.
+    fn holds(&self, objects: &Arc<dyn ObjectStore>) -> anyhow::Result<bool> {
+        let mut found = objects.list(None);
+        let first = self.runtime.block_on(found.try_next());
+        let first = first.with_context(|| format!("list {}", self.place))?;
+        Ok(first.is_some())
     }
 
     fn listed(
@@ -223,8 +273,10 @@ impl Store {
         Ok(bytes.to_vec())
     }
 
-    /// Whether files can be created here, and only once: found out by doing it.
+    /// Whether files can be created here, and only once: found out by doing it. Refuses a place whose files still have the
+    /// names of an older version.
     pub fn probe(&self) -> anyhow::Result<()> {
+        self.refuse_former()?;
         let path = format!(
             "_probe-{}-{:08x}",
             crate::clock::now().0,
@@ -277,6 +329,9 @@ fn folder(path: &Path) -> anyhow::Result<Arc<dyn ObjectStore>> {
     Ok(Arc::new(store))
 }
 
+/// The files, and where an older version may have put them.
+type Place = (Arc<dyn ObjectStore>, Option<Former>);
+
 /// The client's own attempts are few: the writer goes on asking, and can stop in between.
 fn retries() -> RetryConfig {
     RetryConfig {
@@ -286,7 +341,7 @@ fn retries() -> RetryConfig {
     }
 }
 
-fn s3(url: &str, options: &BTreeMap<String, config::Text>) -> anyhow::Result<Arc<dyn ObjectStore>> {
+fn s3(url: &str, options: &BTreeMap<String, config::Text>) -> anyhow::Result<Place> {
     let mut builder = AmazonS3Builder::from_env()
         .with_url(url)
         .with_retry(retries());
@@ -313,11 +368,21 @@ fn s3(url: &str, options: &BTreeMap<String, config::Text>) -> anyhow::Result<Arc
         .nth(3)
         .unwrap_or_default()
         .trim_matches('/');
-    Ok(if prefix.is_empty() {
-        Arc::new(store)
-    } else {
-        Arc::new(PrefixStore::new(store, name(prefix)?))
-    })
+    under(Arc::new(store), prefix)
+}
+
+/// A prefix of a bucket, and what an older version may have called it.
+fn under(bucket: Arc<dyn ObjectStore>, prefix: &str) -> anyhow::Result<Place> {
+    if prefix.is_empty() {
+        return Ok((bucket, None));
+    }
+    let (plain, encoded) = (name(prefix)?, ObjectPath::from(prefix));
+    let former = (plain != encoded).then(|| Former {
+        encoded: encoded.to_string(),
+        prefix: prefix.to_owned(),
+        objects: Arc::new(PrefixStore::new(bucket.clone(), encoded)),
+    });
+    Ok((Arc::new(PrefixStore::new(bucket, plain)), former))
 }
 
 /// Whether this is S3 Express, which lists in no order.

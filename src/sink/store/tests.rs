@@ -150,3 +150,26 @@ fn an_unknown_scheme_is_refused_with_the_fix() {
     let error = Store::open(&output).err().unwrap().to_string();
     assert!(error.contains("s3://"), "{error}");
 }
+
+#[test]
+fn files_under_the_encoded_name_of_a_prefix_are_refused_with_what_to_do() {
+    let bucket: Arc<dyn ObjectStore> = Arc::new(object_store::memory::InMemory::new());
+    let all = Store::of_bucket(bucket.clone(), "");
+    let place = |prefix: &str| Store::of_bucket(bucket.clone(), prefix);
+    place("zählung/süd").probe().unwrap();
+    let file = "windows/date=2026-01-01/a.parquet";
+    let old = format!("z%C3%A4hlung/s%C3%BCd/{file}");
+    all.create(&old, b"old".to_vec()).unwrap();
+    let refused = place("zählung/süd").probe().unwrap_err().to_string();
+    assert!(refused.contains("z%C3%A4hlung/s%C3%BCd"), "{refused}");
+    assert!(refused.contains("aws s3 mv"), "{refused}");
+    // Another prefix has nothing to do with it, and neither has one that an older version wrote as it is.
+    place("zählung/nord").probe().unwrap();
+    place("plain/a b").probe().unwrap();
+    assert!(place("plain/a b").former.is_none());
+    // Moved, or begun anew: what lies under the right name is read.
+    place("zählung/süd").create(file, b"new".to_vec()).unwrap();
+    place("zählung/süd").probe().unwrap();
+    all.delete(&old).unwrap();
+    place("zählung/süd").probe().unwrap();
+}
