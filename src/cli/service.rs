@@ -15,7 +15,7 @@ use crate::{
     privacy::Policy,
     shutdown::Shutdown,
     sink::{Store, Stores},
-    state::{self, FirstStart},
+    state::{FirstStart, TopicFolder},
 };
 
 /// A service that is ready to run.
@@ -123,8 +123,11 @@ impl Service {
 
 /// Whether a partition of the topic has a chain there.
 fn has_begun(store: &Store, (group, topic): (&str, &str)) -> anyhow::Result<bool> {
-    let folder = state::topic_folder(group, topic);
-    Ok(!store.folders(&folder)?.is_empty())
+    let topic = TopicFolder::new(group, topic);
+    let folders = store.folders(topic.path())?;
+    Ok(folders
+        .iter()
+        .any(|folder| topic.partition(folder).is_some()))
 }
 
 /// Opens the places of the tables and of the checkpoints.

@@ -12,7 +12,7 @@ use crate::{
     config::Config,
     record::EventTime,
     sink::{self, Stores, Table, catalog},
-    state::{self, Header, Ledger, Objects, Saved},
+    state::{self, ChainFolder, Header, Ledger, Objects, Saved, TopicFolder},
 };
 
 #[derive(Debug, clap::Args)]
@@ -82,7 +82,7 @@ struct Place {
 /// A partition's chain in the store.
 struct Kept {
     partition: i32,
-    folder: String,
+    folder: ChainFolder,
 }
 
 /// A checkpoint that was read.
@@ -166,10 +166,10 @@ fn show(
         None => files.last().cloned(),
         Some(seq) => files
             .into_iter()
-            .find(|path| path.ends_with(&format!("/{seq:020}.ckpt"))),
+            .find(|path| kept.folder.seq(path) == Some(seq)),
     };
     let Some(path) = path else {
-        bail!("{} holds no such checkpoint", kept.folder);
+        bail!("{} holds no such checkpoint", kept.folder.path());
     };
     let Read {
         path,
@@ -327,33 +327,42 @@ fn rows_of(
     Ok(Some(found))
 }
 
+fn topic(config: &Config) -> TopicFolder {
+    TopicFolder::new(&config.kafka.group, &config.kafka.topic)
+}
+
 fn chain(config: &Config, partition: i32) -> Kept {
     Kept {
         partition,
-        folder: state::folder(&config.kafka.group, &config.kafka.topic, partition),
+        folder: topic(config).chain(partition),
     }
 }
 
 /// The partitions that have a chain.
 fn chains(config: &Config, stores: &Stores) -> anyhow::Result<Vec<Kept>> {
-    let topic = state::topic_folder(&config.kafka.group, &config.kafka.topic);
+    let topic = topic(config);
     let mut kept: Vec<Kept> = stores
         .state
-        .folders(&topic)?
+        .folders(topic.path())?
         .iter()
-        .filter_map(|folder| folder.rsplit_once("/p=")?.1.parse().ok())
+        .filter_map(|folder| topic.partition(folder))
         .map(|partition| chain(config, partition))
         .collect();
     kept.sort_by_key(|kept| kept.partition);
     if kept.is_empty() {
-        println!("no checkpoint under {topic} in {}", stores.state.place());
+        println!(
+            "no checkpoint under {} in {}",
+            topic.path(),
+            stores.state.place()
+        );
     }
     Ok(kept)
 }
 
 fn files(stores: &Stores, kept: &Kept) -> anyhow::Result<Vec<String>> {
-    let listed = stores.list(&kept.folder)?;
-    Ok(listed.into_iter().map(|file| file.path).collect())
+    let listed = stores.list(kept.folder.path())?;
+    let own = kept.folder.own(listed);
+    Ok(own.into_iter().map(|file| file.path).collect())
 }
 
 fn read(stores: &Stores, path: String) -> anyhow::Result<Read> {

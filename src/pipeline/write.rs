@@ -17,7 +17,7 @@ use crate::{
     privacy::ReleasedPane,
     shutdown::Shutdown,
     sink::{self, Stores},
-    state::{self, Chain, Checkpoint, Found, Halt, Objects, Saved, Shard},
+    state::{self, Chain, Checkpoint, Found, Halt, Objects, Saved, Shard, TopicFolder},
     window::Settings,
 };
 
@@ -164,8 +164,8 @@ impl Writer {
         let left = self.insist(|stores| {
             let left = sink::remains(&self.stores.tables, (topic, partition))?;
             // Another instance may have begun the chain just now.
-            let folder = state::folder(&self.tables.group, topic, partition);
-            let is_begun = left.is_some() && !stores.list(&folder)?.is_empty();
+            let folder = TopicFolder::new(&self.tables.group, topic).chain(partition);
+            let is_begun = left.is_some() && !folder.own(stores.list(folder.path())?).is_empty();
             Ok(left.filter(|_| !is_begun))
         })?;
         let Some(left) = left else { return Ok(()) };

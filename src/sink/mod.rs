@@ -18,6 +18,6 @@ pub use file::{CHECKPOINT, Footer, decode, encode};
 pub use objects::Stores;
 pub use records::records;
 pub use remains::{Remains, remains};
-use rows::part_tail;
+use rows::part_seq;
 pub use rows::{Provenance, Table, part_name, part_path};
 pub use store::Store;

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use arrow_array::{Array, Int32Array, Int64Array};
 
-use super::{Footer, Store, Table, catalog, file, part_tail};
+use super::{Footer, Store, Table, catalog, file, part_seq};
 
 /// Published rows whose chain is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,8 +84,7 @@ fn add(found: &mut Option<Remains>, (path, seq): (String, u64), next_offset: Opt
 
 /// The checkpoint's number in the name of a file of this topic and partition.
 fn number(path: &str, (topic, partition): (&str, i32)) -> Option<u64> {
-    let (_, rest) = catalog::name(path).rsplit_once(&part_tail(topic, partition))?;
-    rest.strip_suffix(".parquet")?.parse().ok()
+    part_seq(catalog::name(path), (topic, partition))
 }
 
 fn next_offset(bytes: Vec<u8>, partition: i32) -> anyhow::Result<i64> {

@@ -62,8 +62,14 @@ pub fn part_name((group, topic): (&str, &str), partition: i32, seq: u64) -> Stri
     format!("part-{}{tail}{seq:020}.parquet", plain(group))
 }
 
+/// The checkpoint's number in such a name, of any group.
+pub(super) fn part_seq(name: &str, (topic, partition): (&str, i32)) -> Option<u64> {
+    let (_, seq) = name.rsplit_once(&part_tail(topic, partition))?;
+    seq.strip_suffix(".parquet")?.parse().ok()
+}
+
 /// What stands between the group and the checkpoint's number in such a name.
-pub(super) fn part_tail(topic: &str, partition: i32) -> String {
+fn part_tail(topic: &str, partition: i32) -> String {
     format!("-{}-p{partition}-", plain(topic))
 }
 

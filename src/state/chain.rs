@@ -5,7 +5,7 @@
 //! [`Commit::advance`] is one request to the store, so that a test can put anything between any two of them.
 
 use super::{
-    Terms,
+    ChainFolder, Terms, TopicFolder,
     checkpoint::{self, Damage, Hash, Header, Saved},
 };
 use crate::{privacy::ReleasedPane, record::EventTime};
@@ -84,7 +84,7 @@ struct Head {
 /// One partition's chain, as one owner sees it.
 #[derive(Debug, Clone)]
 pub struct Chain {
-    folder: String,
+    folder: ChainFolder,
     writer: u64,
     head: Option<Head>,
     /// The number of the first checkpoint, where there is none yet.
@@ -106,7 +106,7 @@ pub struct Commit {
     path: String,
     bytes: Vec<u8>,
     head: Head,
-    folder: String,
+    folder: ChainFolder,
     files: Vec<TableFile>,
     step: Step,
 }
@@ -126,7 +126,7 @@ impl Chain {
     /// The chain of `state/v1/GROUP/TOPIC/p=N`. Knows no head before [`Chain::recover`].
     pub fn new((group, topic): (&str, &str), partition: i32, writer: u64) -> Self {
         Self {
-            folder: folder(group, topic, partition),
+            folder: TopicFolder::new(group, topic).chain(partition),
             writer,
             head: None,
             first: 0,
@@ -149,7 +149,8 @@ impl Chain {
 
     /// Reads the newest checkpoint; `None` where there is none yet.
     pub fn recover(&mut self, objects: &dyn Objects) -> Result<Option<Found>, Halt> {
-        let Some(newest) = objects.list(&self.folder)?.pop() else {
+        let listed = objects.list(self.folder.path())?;
+        let Some(newest) = self.folder.own(listed).pop() else {
             return Ok(None);
         };
         let bytes = read(objects, &newest.path)?;
@@ -183,7 +184,7 @@ impl Chain {
         };
         let (bytes, hash) = checkpoint::encode(&header, saved);
         Commit {
-            path: path(&self.folder, seq),
+            path: self.folder.checkpoint(seq),
             bytes,
             head: Head {
                 seq,
@@ -220,7 +221,7 @@ impl Chain {
         let mut panes = Vec::new();
         let mut next = self.head.and_then(|head| head.last_publication);
         while let Some(seq) = next {
-            let path = path(&self.folder, seq);
+            let path = self.folder.checkpoint(seq);
             let Some(bytes) = objects.read(&path)? else {
                 break;
             };
@@ -246,9 +247,11 @@ impl Chain {
         (keep, before): (u64, EventTime),
     ) -> anyhow::Result<usize> {
         let Some(head) = self.head else { return Ok(0) };
-        let first = path(&self.folder, head.seq.saturating_sub(keep));
-        let old: Vec<_> = objects
-            .list_first(&self.folder, COLLECT_MAX)?
+        let first = self.folder.checkpoint(head.seq.saturating_sub(keep));
+        let oldest = objects.list_first(self.folder.path(), COLLECT_MAX)?;
+        let old: Vec<_> = self
+            .folder
+            .own(oldest)
             .into_iter()
             .filter(|file| file.path < first && file.modified < before)
             .collect();
@@ -297,7 +300,8 @@ impl Commit {
             },
             Step::HeadCheck => {
                 // What comes before the own number says nothing here, and it is long: a day of it is nine pages.
-                if !objects.list_after(&self.folder, &self.path)?.is_empty() {
+                let newer = objects.list_after(self.folder.path(), &self.path)?;
+                if !self.folder.own(newer).is_empty() {
                     return Err(Halt::Deposed);
                 }
                 self.published(0)
@@ -335,35 +339,6 @@ pub fn publish(objects: &dyn Objects, file: &TableFile, mark: &str) -> Result<()
             Err(anyhow::anyhow!("{path} is said to be there and is not"))?
         }
     }
-}
-
-/// Where the chains of a topic's partitions are.
-pub fn topic_folder(group: &str, topic: &str) -> String {
-    format!("state/v1/{}/{}", plain(group), plain(topic))
-}
-
-/// Where a partition's checkpoints are.
-pub fn folder(group: &str, topic: &str, partition: i32) -> String {
-    format!("{}/p={partition}", topic_folder(group, topic))
-}
-
-/// A name as a part of a path: anything but letters, digits, `.`, `_` and `-` as %XX, and dots too where there is nothing
-/// else.
-pub fn plain(name: &str) -> String {
-    let is_dots = name.bytes().all(|byte| byte == b'.');
-    name.bytes()
-        .map(|byte| match byte {
-            b'.' if is_dots => "%2E".to_owned(),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => {
-                char::from(byte).to_string()
-            }
-            byte => format!("%{byte:02X}"),
-        })
-        .collect()
-}
-
-fn path(folder: &str, seq: u64) -> String {
-    format!("{folder}/{seq:020}.ckpt")
 }
 
 fn mark(hash: &Hash) -> String {

@@ -147,3 +147,19 @@ fn history_is_what_the_publications_held() {
     revoked.policy = "other@1".into();
     assert_eq!(chain.history(&store, (&revoked, EventTime(0))).unwrap(), []);
 }
+
+#[test]
+fn a_file_of_another_name_among_the_checkpoints_stops_nothing() {
+    let store = Memory::default();
+    let mut chain = Chain::new(PLACE, 0, 1);
+    grow(&mut chain, &store, &saved(Vec::new(), false));
+    for stray in ["0.bak", "zzz.ckpt"] {
+        let path = format!("state/v1/g/t/p=0/{stray}");
+        store.checkpoints.borrow_mut().insert(path, Vec::new());
+    }
+    grow(&mut chain, &store, &saved(Vec::new(), false));
+    let found = Chain::new(PLACE, 0, 2).recover(&store).unwrap().unwrap();
+    assert_eq!(found.header.seq, 1);
+    assert_eq!(chain.collect(&store, (0, EventTime(1))).unwrap(), 1);
+    assert_eq!(store.checkpoints.borrow().len(), 3);
+}

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Created, Objects, topic_folder};
+use super::{Created, Objects, TopicFolder};
 
 /// The ends of the partitions at the group's first start. Empty where everything begins with its oldest record.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ impl FirstStart {
         is_known: bool,
         ends: impl FnOnce() -> anyhow::Result<BTreeMap<i32, i64>>,
     ) -> anyhow::Result<Self> {
-        let path = path(group, topic);
+        let path = TopicFolder::new(group, topic).first_start();
         // Asked after the chains were: a chain that was found is younger than the file, if there is one.
         if let Some(bytes) = objects.read(&path)? {
             return Self::decode(&path, &bytes);
@@ -60,10 +60,6 @@ impl FirstStart {
             anyhow::anyhow!("{path} does not say where the partitions began: {error}")
         })
     }
-}
-
-fn path(group: &str, topic: &str) -> String {
-    format!("{}/first-start.json", topic_folder(group, topic))
 }
 
 #[cfg(test)]
@@ -102,7 +98,9 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_is_an_error() {
         let store = Memory::default();
-        store.create(&path("group", "topic"), b"{").unwrap();
+        store
+            .create(&TopicFolder::new("group", "topic").first_start(), b"{")
+            .unwrap();
         let error = FirstStart::settle(&store, PLACE, false, || ends(&[])).unwrap_err();
         assert!(error.to_string().contains("first-start.json"), "{error}");
     }

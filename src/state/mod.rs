@@ -7,6 +7,7 @@ mod chain;
 mod checkpoint;
 mod first_start;
 mod identity;
+mod names;
 mod shard;
 mod terms;
 mod wire;
@@ -18,12 +19,10 @@ mod chain_tests;
 #[cfg(test)]
 mod memory;
 
-pub use chain::{
-    Chain, Commit, Created, Found, Halt, Listed, Objects, Step, TableFile, folder, plain, publish,
-    topic_folder,
-};
+pub use chain::{Chain, Commit, Created, Found, Halt, Listed, Objects, Step, TableFile, publish};
 pub use checkpoint::{Damage, Hash, Header, Ledger, Saved, decode, hash};
 pub use first_start::FirstStart;
 pub use identity::{LogIdentity, OtherLog};
+pub use names::{ChainFolder, TopicFolder, plain};
 pub use shard::{Applied, Cadence, Checkpoint, Shard, Start};
 pub use terms::Terms;

@@ -14,20 +14,20 @@ proptest! {
     ) {
         let directory = tempfile::tempdir().unwrap();
         let url = directory.path().join(prefix.trim()).display().to_string();
-        let folder = state::folder(&group, &topic, 3);
-        let path = format!("{folder}/7.ckpt");
+        let topic = state::TopicFolder::new(&group, &topic);
+        let (folder, path) = (topic.chain(3), topic.chain(3).checkpoint(7));
+        let folder = folder.path();
         Store::open_at(&url, &BTreeMap::new()).unwrap().create(&path, b"one".to_vec()).unwrap();
         // As after a restart: only what is listed is known.
         let store = Store::open_at(&url, &BTreeMap::new()).unwrap();
-        let listed: Vec<String> = store.files(&folder).unwrap().into_iter().map(|file| file.path).collect();
+        let listed: Vec<String> = store.files(folder).unwrap().into_iter().map(|file| file.path).collect();
         prop_assert_eq!(&listed, &[path]);
         prop_assert_eq!(store.read(&listed[0]).unwrap(), b"one");
-        prop_assert!(store.files_after(&folder, &listed[0]).unwrap().is_empty());
-        prop_assert_eq!(&store.first_files(&folder, 1).unwrap()[0].path, &listed[0]);
-        let (topic, _) = folder.rsplit_once('/').unwrap();
-        prop_assert_eq!(store.folders(topic).unwrap(), [folder.clone()]);
+        prop_assert!(store.files_after(folder, &listed[0]).unwrap().is_empty());
+        prop_assert_eq!(&store.first_files(folder, 1).unwrap()[0].path, &listed[0]);
+        prop_assert_eq!(store.folders(topic.path()).unwrap(), [folder.to_owned()]);
         store.delete(&listed[0]).unwrap();
-        prop_assert!(store.files(&folder).unwrap().is_empty());
+        prop_assert!(store.files(folder).unwrap().is_empty());
     }
 }
 
