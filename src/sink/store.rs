@@ -291,6 +291,7 @@ mod tests {
             publish_interval: config::Span::seconds(1),
             file_rows_max: 1,
             cells: false,
+            cells_url: None,
             keep: None,
             options: Default::default(),
         };
@@ -379,6 +380,7 @@ mod tests {
             publish_interval: config::Span::seconds(1),
             file_rows_max: 1,
             cells: false,
+            cells_url: None,
             keep: None,
             options: Default::default(),
         };
