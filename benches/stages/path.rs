@@ -242,6 +242,7 @@ impl Folder {
             stores: Stores {
                 tables: open(),
                 state: open(),
+                cells: None,
             },
             _folder: folder,
         }

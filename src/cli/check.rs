@@ -171,8 +171,16 @@ fn output(config: &Config) -> anyhow::Result<String> {
     let stores = service::open_stores(config)?;
     stores.tables.probe()?;
     stores.state.probe().context("state.url")?;
+    if let Some(cells) = &stores.cells {
+        cells.probe().context("output.cells_url")?;
+    }
+    if let Some(warning) = service::old_cells(config, &stores.tables)? {
+        println!("note   output: {warning}");
+    }
+    let cells = service::cells_place(config, &stores);
+    let cells = cells.map_or(String::new(), |place| format!(", exact cells in {place}"));
     Ok(format!(
-        "{} is writable; checkpoints, with exact counts, lie in {}",
+        "{} is writable; checkpoints, with exact counts, lie in {}{cells}",
         stores.tables.place(),
         stores.state.place()
     ))

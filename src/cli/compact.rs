@@ -21,7 +21,7 @@ use jiff::{
     tz::Offset,
 };
 
-use super::EXIT_CONFIG;
+use super::{EXIT_CONFIG, service};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -30,7 +30,7 @@ Examples:
   demograph compact --config my.toml
 
 Run it once a day. For each table and each UTC date that ended at least --older-than ago, the small files become
-daily/TABLE/date=D/TABLE-D.parquet under output.url, sorted by source and window_start. A daily file is never changed:
+daily/TABLE/date=D/TABLE-D.parquet under output.url (of the table cells under output.cells_url), sorted by source and window_start. A daily file is never changed:
 a date that has one is left alone, and if small files have come since, that is an error which names them (exit code 1;
 the other dates are done all the same). So let --older-than be longer than the longest time that demograph may be
 stopped or behind.
@@ -45,7 +45,7 @@ would count twice.
 Memory: the compressed files of one day of one table, the daily file, and some 300 MB (576 files of 1.4 million
 rows: 283 MB).")]
 pub(super) struct CompactArgs {
-    /// The TOML file of `demograph run`; output.url and output.keep count here.
+    /// The TOML file of `demograph run`; the keys of [output] count here.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// How long ago a UTC date must have ended: 2d, 36h, ...
@@ -124,15 +124,21 @@ pub(super) fn run(args: &CompactArgs) -> anyhow::Result<ExitCode> {
         older_than: args.older_than,
         keep: config.output.keep,
     };
-    let store = Store::open(&config.output)?;
+    let tables = Store::open(&config.output).context("output.url")?;
+    let cells = match has_cells(&config) {
+        true => service::open_cells(&config)?,
+        false => None,
+    };
     let mut report = comfy_table::Table::new();
     report.load_style(presets::NOTHING);
     report.set_header(["table", "date", "small files", "rows", "deleted", ""]);
     let mut faults = Vec::new();
-    for table in Table::ALL {
-        for (date, day) in days(&store, table)? {
+    let everywhere = Table::ALL.map(|table| (table, &tables));
+    let apart = cells.iter().map(|store| (Table::Cells, store));
+    for (table, store) in everywhere.into_iter().chain(apart) {
+        for (date, day) in days(store, table)? {
             let one = One {
-                store: &store,
+                store,
                 table,
                 date,
                 day: &day,
@@ -157,6 +163,15 @@ pub(super) fn run(args: &CompactArgs) -> anyhow::Result<ExitCode> {
         bail!("{}", faults.join("\n"));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether exact cells may lie in a place of their own: they are written there, or were.
+fn has_cells(config: &Config) -> bool {
+    let output = &config.output;
+    let place = config.cells_place();
+    output.cells
+        || output.cells_url.is_some()
+        || !place.contains("://") && Store::may_be_there(&place)
 }
 
 /// One date of one table.

@@ -138,7 +138,8 @@ fn spawn<T: Send + 'static>(
 fn config(args: &DemoArgs) -> anyhow::Result<Config> {
     let mut config = Config::parse(CONFIG)?;
     config.output.url = args.out.display().to_string();
-    config.state.url = Some(beside(&args.out).display().to_string());
+    config.output.cells_url = Some(beside(&args.out, "-cells").display().to_string());
+    config.state.url = Some(beside(&args.out, "-state").display().to_string());
     config.model.dir.clone_from(&args.model);
     config.http.listen = free_address(&args.listen)?;
     if let Some(brokers) = &args.brokers {
@@ -160,10 +161,10 @@ fn free_address(listen: &str) -> anyhow::Result<String> {
     Ok(format!("{host}:0"))
 }
 
-/// Where the demo's checkpoints lie.
-fn beside(out: &Path) -> PathBuf {
+/// Where the demo's checkpoints and exact cells lie.
+fn beside(out: &Path, ending: &str) -> PathBuf {
     let mut name = out.file_name().unwrap_or_default().to_owned();
-    name.push("-state");
+    name.push(ending);
     out.with_file_name(name)
 }
 
@@ -173,7 +174,8 @@ fn prepare_folder(out: &Path) -> anyhow::Result<()> {
     let tables = Table::ALL.map(Table::name);
     let inside = tables.into_iter().chain(["state"]);
     let folders = inside.map(|name| out.join(name));
-    for folder in folders.chain([beside(out)]) {
+    let besides = ["-state", "-cells"].map(|ending| beside(out, ending));
+    for folder in folders.chain(besides) {
         match (folder.exists(), marker.exists()) {
             (true, true) => std::fs::remove_dir_all(&folder)
                 .with_context(|| format!("clear {}", folder.display()))?,
@@ -270,7 +272,7 @@ Done.
   rows written      {} in demographics, {} in windows, {} files
   files             {out}/demographics/date=*/*.parquet
                     {out}/windows/date=*/*.parquet
-                    {out}/cells/date=*/*.parquet, exact: see schemas/README.md
+                    {out}-cells/cells/date=*/*.parquet, exact: see schemas/README.md
 
 True shares over the whole time, with 95 % intervals:
   {program} estimate --tables {out}

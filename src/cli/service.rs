@@ -18,7 +18,7 @@ use demograph_service::{
     metrics::Metrics,
     pipeline::{self, Parts},
     shutdown::Shutdown,
-    sink::{Store, Stores},
+    sink::{Store, Stores, Table},
 };
 
 use super::{calibrations, keys};
@@ -54,6 +54,12 @@ pub(super) fn start(
     let stores = open_stores(&config)?;
     stores.tables.probe()?;
     stores.state.probe()?;
+    if let Some(cells) = &stores.cells {
+        cells.probe().context("output.cells_url")?;
+    }
+    if let Some(warning) = old_cells(&config, &stores.tables)? {
+        tracing::warn!("{warning}");
+    }
     let (track_key, key_place) = keys::open(&config, &stores)?;
     let health = Health::default();
     let endpoint = http::serve(
@@ -81,7 +87,7 @@ pub(super) fn start(
         brokers = config.kafka.brokers, topic = config.kafka.topic, group = config.kafka.group,
         model, policy = policy.id, sessions = models.len(), metrics = %format!("http://{address}/metrics"),
         output = stores.tables.place(), state = stores.state.place(), track_key = key_place,
-        "demograph runs"
+        cells = cells_place(&config, &stores), "demograph runs"
     );
     let parts = Parts {
         config,
@@ -101,6 +107,22 @@ pub(super) fn start(
         endpoint,
         parts,
     })
+}
+
+/// Whether there is a file under the dates of a folder.
+fn holds_files(store: &Store, folder: &str) -> anyhow::Result<bool> {
+    for date in store.folders(folder)? {
+        if !store.files(&date)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Where exact cells go, if they are written.
+pub(super) fn cells_place<'a>(config: &Config, stores: &'a Stores) -> Option<&'a str> {
+    let cells = stores.cells.as_ref().unwrap_or(&stores.tables);
+    config.output.cells.then(|| cells.place())
 }
 
 /// Where partitions without a chain begin.
@@ -138,11 +160,47 @@ fn has_begun(store: &Store, (group, topic): (&str, &str)) -> anyhow::Result<bool
         .any(|folder| topic.partition(folder).is_some()))
 }
 
-/// Opens the places of the tables and of the checkpoints.
+/// Opens the places of the tables, of the checkpoints, and of exact cells where they are written.
 pub(super) fn open_stores(config: &Config) -> anyhow::Result<Stores> {
     let tables = Store::open(&config.output).context("output.url")?;
     let state = open_state(config, &tables)?;
-    Ok(Stores { tables, state })
+    let cells = match config.output.cells {
+        true => open_cells(config)?,
+        false => None,
+    };
+    Ok(Stores {
+        tables,
+        state,
+        cells,
+    })
+}
+
+/// Opens the place of exact cells, unless they lie among the other tables.
+pub(super) fn open_cells(config: &Config) -> anyhow::Result<Option<Store>> {
+    let (output, place) = (&config.output, config.cells_place());
+    if config::is_same_place(&place, &output.url) {
+        return Ok(None);
+    }
+    let store = Store::open_at(&place, &output.options).context("output.cells_url")?;
+    Ok(Some(store))
+}
+
+/// Whether exact cells of an earlier version lie under the tables, though their place is another one.
+pub(super) fn old_cells(config: &Config, tables: &Store) -> anyhow::Result<Option<String>> {
+    let place = config.cells_place();
+    if config::is_same_place(&place, &config.output.url) {
+        return Ok(None);
+    }
+    let name = Table::Cells.name();
+    if !holds_files(tables, name)? && !holds_files(tables, &format!("daily/{name}"))? {
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "exact cells of an earlier version lie under output.url ({}): whoever may read the tables can read exact counts \
+         there. Move the folders cells/ and daily/cells/ from there to {}",
+        tables.place(),
+        config::without_login(&place)
+    )))
 }
 
 /// Opens the place of the checkpoints. Where no state.url is written, those that an earlier version began under output.url
@@ -270,6 +328,30 @@ mod tests {
         assert_eq!(opened(&[&old], "").unwrap(), "/out");
         assert_eq!(opened(&[&old], "elsewhere").unwrap(), "/elsewhere");
         assert_eq!(opened(&[&old, &new], "out").unwrap(), "/out");
+    }
+
+    #[test]
+    fn exact_cells_of_an_earlier_version_are_told_as_long_as_they_lie_there() {
+        let told = |file: Option<&str>, more: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let out = folder.path().join("out").display().to_string();
+            let config = format!(
+                "[kafka]\nbrokers='b:1'\ntopic='t'\n[model]\ndir='m'\n[output]\nurl='{out}'\n{more}"
+            );
+            let config = Config::parse(&config.replace("OUT", &out)).unwrap();
+            let stores = open_stores(&config).unwrap();
+            if let Some(file) = file {
+                stores.tables.create(file, b"bytes".to_vec()).unwrap();
+            }
+            old_cells(&config, &stores.tables).unwrap().is_some()
+        };
+        assert!(!told(None, "cells=true"));
+        for old in ["cells", "daily/cells"] {
+            let file = format!("{old}/date=1970-01-01/a.parquet");
+            assert!(told(Some(&file), "cells=true"), "{old}");
+            assert!(told(Some(&file), ""), "{old}");
+            assert!(!told(Some(&file), "cells=true\ncells_url='OUT/'"), "{old}");
+        }
     }
 
     #[test]

@@ -29,7 +29,8 @@ Examples:
   demograph estimate --tables out --from 2026-03-02 --to 2026-03-09 --every 7d
   demograph estimate --tables s3://bucket/prefix --calibration gate-calibration.json --method pacc
 
-Reads the table `cells`, which `demograph run` writes where the config says output.cells = true: daily files of
+Reads the table `cells`, which `demograph run` writes where the config says output.cells = true, beside the other tables
+(out-cells) or where output.cells_url says. Files that an earlier version wrote among them are read too: daily files of
 `demograph compact`, and the small files that are in none of them, so that each row counts once. A copied file is left
 out, with a warning. Votes of all panes in a group are added, which is exact, and then estimated: so a day is one
 estimate, not a mean of panes. Groups begin at whole multiples of --every in UTC; weeks (7d, 14d, ...) begin on Mondays.
@@ -43,8 +44,11 @@ person (unit), and groups that overlap can be subtracted from one another. Show 
 In a CSV a name that begins with = + - @ or a control character gets a ' in front, so that no spreadsheet runs it.")]
 pub(super) struct EstimateArgs {
     /// What output.url names: a folder, or s3://bucket/prefix (its options from the environment).
+    #[arg(long, value_name = "URL", required_unless_present = "cells")]
+    tables: Option<String>,
+    /// What output.cells_url names; by default the place beside --tables, with -cells at its end.
     #[arg(long, value_name = "URL")]
-    tables: String,
+    cells: Option<String>,
     /// How the model errs; its model must be the one that made the cells.
     #[arg(
         long,
@@ -137,7 +141,11 @@ pub(super) fn run(args: EstimateArgs) -> anyhow::Result<ExitCode> {
         from: args.from.unwrap_or(EventTime::MIN),
         to: args.to.unwrap_or(EventTime::MAX),
     };
-    let rows = rows::read(&args.tables, &choice)?;
+    let places = rows::Places {
+        tables: args.tables,
+        cells: args.cells,
+    };
+    let rows = rows::read(&places, &choice)?;
     rows::of_one_model(&rows, &file.model, &args.calibration)?;
     let groups = groups::grouped(&rows, args.every, args.by)?;
     let calibrations = Calibrations::new(args.method, Some(file), []);

@@ -10,6 +10,7 @@ pub mod properties;
 mod sections;
 mod values;
 
+pub use places::{cells_beside, is_same_place};
 pub use sections::{
     Duplicates, Estimates, Http, Kafka, Limits, LostData, Model, OnStop, OtherTrackKey, Output,
     Start, State, Windows,
@@ -84,7 +85,7 @@ impl Config {
     /// What is accepted and has a consequence that its author may not know.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = properties::warnings(self);
-        warnings.extend(places::warning(self));
+        warnings.extend(places::warnings(self));
         warnings
     }
 
@@ -98,6 +99,7 @@ impl Config {
             *value = value.redacted(key);
         }
         shown.output.url = without_login(&shown.output.url);
+        shown.output.cells_url = shown.output.cells_url.as_deref().map(without_login);
         shown.state.url = shown.state.url.as_deref().map(without_login);
         toml::to_string(&shown).expect("the config came out of TOML, so it goes back into it")
     }

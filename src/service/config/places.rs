@@ -1,5 +1,5 @@
-//! Where checkpoints lie beside the tables. Checkpoints hold exact counts of what the tables withhold, so they do not lie
-//! under the place that analysts read, unless the config says so. Pure: nothing is opened here.
+//! Where checkpoints and exact cells lie beside the tables. They hold exact counts of what the tables withhold, so they do
+//! not lie under the place that analysts read, unless the config says so. Pure: nothing is opened here.
 
 use std::path::{Component, Path};
 
@@ -8,22 +8,38 @@ use super::{Config, without_login};
 impl Config {
     /// Where checkpoints lie unless they began elsewhere: state.url, or the neighbour of output.url.
     pub fn state_place(&self) -> String {
-        let neighbour = || neighbour(&self.output.url);
+        let neighbour = || neighbour(&self.output.url, "-state");
         let stated = self.state.url.clone();
         stated
             .or_else(neighbour)
             .unwrap_or_else(|| self.output.url.clone())
     }
+
+    /// Where the table `cells` lies: output.cells_url, or the neighbour of output.url.
+    pub fn cells_place(&self) -> String {
+        let stated = self.output.cells_url.clone();
+        stated.unwrap_or_else(|| cells_beside(&self.output.url))
+    }
+}
+
+/// Whether two places are one, as far as their names say.
+pub fn is_same_place(one: &str, other: &str) -> bool {
+    lies_in(one, other) && lies_in(other, one)
+}
+
+/// Where the table `cells` lies beside the tables, unless the config says otherwise.
+pub fn cells_beside(tables: &str) -> String {
+    neighbour(tables, "-cells").unwrap_or_else(|| tables.to_owned())
 }
 
 /// The place beside a place: "out-state" of "out". `None` of a whole bucket and of "/", "." and "..".
-fn neighbour(url: &str) -> Option<String> {
+fn neighbour(url: &str, ending: &str) -> Option<String> {
     let named = match url.split_once("://") {
         Some(("file", path)) => has_name(path),
         Some((_, place)) => place.trim_end_matches('/').contains('/'),
         None => has_name(url),
     };
-    named.then(|| format!("{}-state", url.trim_end_matches('/')))
+    named.then(|| format!("{}{ending}", url.trim_end_matches('/')))
 }
 
 fn has_name(path: &str) -> bool {
@@ -37,16 +53,23 @@ fn lies_in(inner: &str, outer: &str) -> bool {
     Path::new(&plain(inner)).starts_with(plain(outer))
 }
 
-/// What the place of the checkpoints gives away.
-pub(super) fn warning(config: &Config) -> Option<String> {
-    let place = config.state_place();
-    lies_in(&place, &config.output.url).then(|| {
-        format!(
-            "state.url: checkpoints lie in {}, under output.url: whoever may read the tables can read the exact counts \
-             that these withhold. Give state.url a place that only the service reads",
+/// What the places of exact counts give away.
+pub(super) fn warnings(config: &Config) -> Vec<String> {
+    let cells = config.output.cells.then(|| config.cells_place());
+    [
+        ("state.url", "checkpoints", Some(config.state_place())),
+        ("output.cells_url", "exact cells", cells),
+    ]
+    .into_iter()
+    .filter_map(|(key, what, place)| {
+        let place = place.filter(|place| lies_in(place, &config.output.url))?;
+        Some(format!(
+            "{key}: {what} lie in {}, under output.url: whoever may read the tables can read the exact counts that these \
+             withhold. Give {key} a place that only those read who may see them",
             without_login(&place)
-        )
+        ))
     })
+    .collect()
 }
 
 #[cfg(test)]
@@ -70,7 +93,9 @@ mod tests {
             ("out/.", None),
             ("..", None),
         ] {
-            assert_eq!(neighbour(url).as_deref(), expected, "{url}");
+            assert_eq!(neighbour(url, "-state").as_deref(), expected, "{url}");
+            let cells = expected.map_or(url.to_owned(), |place| place.replace("-state", "-cells"));
+            assert_eq!(cells_beside(url), cells);
         }
     }
 
@@ -91,8 +116,44 @@ mod tests {
                  [[source]]\nid='lobby'\n[state]\n{}",
                 state.map_or(String::new(), |url: &str| format!("url='{url}'"))
             );
-            let warning = warning(&Config::parse(&text).unwrap());
-            assert_eq!(warning.is_some(), told, "{state:?} {output}: {warning:?}");
+            let warnings = warnings(&Config::parse(&text).unwrap());
+            assert_eq!(
+                !warnings.is_empty(),
+                told,
+                "{state:?} {output}: {warnings:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_place_may_be_written_in_several_ways() {
+        for (one, other, same) in [
+            ("out", "out/", true),
+            ("/x/out", "file:///x/out/", true),
+            ("s3://bucket/a", "s3://bucket/a/", true),
+            ("out", "out-cells", false),
+            ("out", "out/x", false),
+        ] {
+            assert_eq!(is_same_place(one, other), same, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn who_puts_exact_cells_under_the_tables_is_told() {
+        for (more, told) in [
+            ("", false),
+            ("cells=true", false),
+            ("cells=true\ncells_url='out/x'", true),
+            ("cells_url='out/x'", false),
+        ] {
+            let text = format!(
+                "[kafka]\nbrokers='b:1'\ntopic='t'\n[model]\ndir='m'\n[[source]]\nid='lobby'\n[output]\nurl='out'\n{more}"
+            );
+            let warnings = warnings(&Config::parse(&text).unwrap());
+            let is_told = warnings
+                .iter()
+                .any(|text| text.contains("output.cells_url"));
+            assert_eq!(is_told, told, "{more}: {warnings:?}");
         }
     }
 }

@@ -175,6 +175,11 @@ pub struct Output {
     /// counts, small ones included: give it to those only who may see them.
     #[serde(default)]
     pub cells: bool,
+    /// A folder, or "s3://bucket/prefix", for the table `cells`; by default the place beside url, with "-cells" at its end,
+    /// because exact cells beside what is shown undo its suppression. Files that an earlier version wrote under url stay
+    /// there, and are read there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cells_url: Option<String>,
     /// `demograph compact` deletes the files of a date that ended longer ago, such as "400d"; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<Span>,
@@ -190,6 +195,7 @@ impl Default for Output {
             publish_interval: default_publish_interval(),
             file_rows_max: default_file_rows_max(),
             cells: false,
+            cells_url: None,
             keep: None,
             options: BTreeMap::new(),
         }
@@ -209,7 +215,7 @@ fn default_file_rows_max() -> usize {
 #[serde(deny_unknown_fields, default)]
 pub struct State {
     /// A folder, or "s3://bucket/prefix", for the checkpoints; by default the place beside output.url, with "-state" at
-    /// its end. They hold exact counts, of what the tables withhold too, and hashes of track ids: give them to no one but
+    /// its end. They hold exact counts, of what the tables withhold too, and keyed hashes of track ids: give them to no one but
     /// the service. Checkpoints that an earlier version began under output.url are found there and go on there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,

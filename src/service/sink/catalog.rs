@@ -208,19 +208,30 @@ impl Once {
     }
 }
 
-/// Reads a whole table, each row once: daily files, and the small files that are in none. Returns the copies that were
-/// left out, and how many files were read.
+/// Reads a whole table, wherever its files lie, each row once: daily files, and the small files that are in none. Returns
+/// the copies that were left out, and how many files were read.
 pub fn read(
-    store: &Store,
+    stores: &[&Store],
     table: Table,
     mut take: impl FnMut(&RecordBatch) -> anyhow::Result<()>,
 ) -> anyhow::Result<(usize, Vec<Copy>)> {
+    let mut dates: BTreeMap<Date, Vec<(&Store, Day)>> = BTreeMap::new();
+    for &store in stores {
+        for (date, day) in days(store, table)? {
+            dates.entry(date).or_default().push((store, day));
+        }
+    }
     let (mut files, mut copies) = (0, Vec::new());
-    for (date, day) in days(store, table)? {
+    for (date, days) in dates {
         let mut once = Once::new(date);
-        let daily = day.daily.iter().map(|path| (path, true));
-        let small = day.small.iter().map(|path| (path, false));
-        for (path, is_daily) in daily.chain(small) {
+        let mut paths = Vec::new();
+        for (store, day) in &days {
+            paths.extend(day.daily.iter().map(|path| (*store, path, true)));
+        }
+        for (store, day) in &days {
+            paths.extend(day.small.iter().map(|path| (*store, path, false)));
+        }
+        for (store, path, is_daily) in paths {
             if !is_daily && once.is_compacted(path) {
                 continue;
             }
@@ -347,9 +358,9 @@ mod tests {
     }
 
     /// The votes of all rows, and the copies that were left out.
-    fn votes(store: &Store) -> anyhow::Result<(i64, usize)> {
+    fn votes(stores: &[&Store]) -> anyhow::Result<(i64, usize)> {
         let mut votes = 0;
-        let (_, copies) = read(store, Table::Cells, |batch| {
+        let (_, copies) = read(stores, Table::Cells, |batch| {
             let parts = batch.column_by_name("parts").unwrap();
             let parts = parts.as_any().downcast_ref::<Int64Array>().unwrap();
             votes += parts.values().iter().sum::<i64>();
@@ -365,7 +376,7 @@ mod tests {
             "cells/date=1970-01-01/b.parquet",
         );
         let (_folder, store) = store(&[(a, "1", 1), (b, "2", 20)]);
-        assert_eq!(votes(&store).unwrap(), (21, 0));
+        assert_eq!(votes(&[&store]).unwrap(), (21, 0));
         let small = [a, b].map(|path| (name(path).to_owned(), store.read(path).unwrap()));
         let merged = day::merge(Table::Cells, small.into()).unwrap();
         store
@@ -374,21 +385,29 @@ mod tests {
                 merged.bytes,
             )
             .unwrap();
-        assert_eq!(votes(&store).unwrap(), (21, 0), "both are there");
+        assert_eq!(votes(&[&store]).unwrap(), (21, 0), "both are there");
         store.delete(a).unwrap();
-        assert_eq!(votes(&store).unwrap(), (21, 0), "half deleted");
+        assert_eq!(votes(&[&store]).unwrap(), (21, 0), "half deleted");
         store.delete(b).unwrap();
-        assert_eq!(votes(&store).unwrap(), (21, 0), "daily alone");
+        assert_eq!(votes(&[&store]).unwrap(), (21, 0), "daily alone");
         let facts = [(CHECKPOINT, "3".to_owned())];
         let late = encode(&day::tests::cells(&[("gate", 1, 300)]), &facts).unwrap();
         store
             .create("cells/date=1970-01-01/c.parquet", late.clone())
             .unwrap();
-        assert_eq!(votes(&store).unwrap(), (321, 0), "a late one");
+        assert_eq!(votes(&[&store]).unwrap(), (321, 0), "a late one");
         store
             .create("cells/date=1970-01-01/c (1).parquet", late)
             .unwrap();
-        assert_eq!(votes(&store).unwrap(), (321, 1), "and its copy");
+        assert_eq!(votes(&[&store]).unwrap(), (321, 1), "and its copy");
+    }
+
+    #[test]
+    fn a_table_in_two_places_counts_once() {
+        let path = |name: &str| format!("cells/date=1970-01-01/{name}.parquet");
+        let (_old, old) = store(&[(&path("a"), "1", 1), (&path("b"), "2", 20)]);
+        let (_new, new) = store(&[(&path("b"), "2", 20), (&path("c"), "3", 300)]);
+        assert_eq!(votes(&[&new, &old]).unwrap(), (321, 1));
     }
 
     #[test]
@@ -405,7 +424,7 @@ mod tests {
         store
             .create("daily/cells/date=1970-01-01/d.parquet", merged.bytes)
             .unwrap();
-        assert_eq!(votes(&store).unwrap(), (21, 0));
+        assert_eq!(votes(&[&store]).unwrap(), (21, 0));
     }
 
     #[test]
@@ -413,7 +432,7 @@ mod tests {
         let (_folder, store) = store(&[]);
         let path = "cells/date=1970-01-01/broken.parquet";
         store.create(path, b"no parquet".to_vec()).unwrap();
-        let error = votes(&store).unwrap_err();
+        let error = votes(&[&store]).unwrap_err();
         assert!(format!("{error:#}").contains(path), "{error:#}");
     }
 

@@ -61,6 +61,7 @@ fn writer(overlap: usize, queued: usize) -> (Writer, Sender<Task>, Receiver<Ack>
         acks,
         stores: Stores {
             tables: Store::in_memory(Duration::ZERO),
+            cells: None,
             state: Store::in_memory(ANSWER),
         },
         tables: Tables {

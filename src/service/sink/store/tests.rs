@@ -39,6 +39,7 @@ fn a_file_is_written_whole_and_never_overwritten() {
         publish_interval: Span::seconds(1),
         file_rows_max: 1,
         cells: false,
+        cells_url: None,
         keep: None,
         options: Default::default(),
     };
@@ -144,6 +145,7 @@ fn an_unknown_scheme_is_refused_with_the_fix() {
         publish_interval: Span::seconds(1),
         file_rows_max: 1,
         cells: false,
+        cells_url: None,
         keep: None,
         options: Default::default(),
     };
