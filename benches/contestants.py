@@ -90,7 +90,7 @@ class Contestant:
             "[inference]", f"sessions = {WORKERS}", 'provider = "auto"',
             f'precision = "{self.precision}"' if self.precision else "",
             f"batch_max = {self.batch}" if self.batch else "",
-            "[windows]", 'on_stop = "close"', f'pane = "{PANE_SECONDS}s"',
+            "[windows]", 'on_stop = "close"', f'pane = "{PANE_SECONDS}s"', "people_min = 0",
             # As the peers, which hide nothing.
             "[policy]", "k_total = 1", "k_cell = 1", 'untracked = "count"', "detections_factor = 1", "minors_detail = true",
             "[http]", f'listen = "127.0.0.1:{port}"',

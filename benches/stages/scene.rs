@@ -20,7 +20,7 @@ const FACES_A_TRACK: usize = 5;
 /// 2026-01-01, in milliseconds.
 pub const BEGIN: i64 = 1_767_225_600_000;
 
-/// How panes are cut, as by default.
+/// How panes and windows are cut, as by default.
 pub const SETTINGS: Settings = Settings {
     pane: 10_000,
     lateness_max: 10_000,
@@ -30,6 +30,13 @@ pub const SETTINGS: Settings = Settings {
     sources_max: 10_000,
     weighting: demograph_core::window::Weighting::People,
     untracked: demograph_core::window::Untracked::Count,
+    growth: demograph_core::window::Growth {
+        people_min: demograph_core::window::Growth::PEOPLE_MIN,
+        hour_min: 50,
+        rest_min: 10,
+        votes_a_person: 10,
+        window_max: 86_400_000,
+    },
 };
 
 /// A policy that knows the sources of [`source`].

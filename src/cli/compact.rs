@@ -32,8 +32,8 @@ Examples:
 Run it once a day. For each table and each UTC date that ended at least --older-than ago, the small files become
 daily/TABLE/date=D/TABLE-D.parquet under output.url (of the table cells under output.cells_url), sorted by source and window_start. A daily file is never changed:
 a date that has one is left alone, and if small files have come since, that is an error which names them (exit code 1;
-the other dates are done all the same). So let --older-than be longer than the longest time that demograph may be
-stopped or behind.
+the other dates are done all the same). So let --older-than be longer than windows.window_max and the longest time
+that demograph may be stopped or behind.
 
 The small files stay beside the daily ones: read either, never both. With --delete-compacted they go once they are in a
 daily file; then read daily/ for past dates and the small files for the last days. `demograph estimate` finds out by

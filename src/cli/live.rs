@@ -33,7 +33,10 @@ pub(super) fn picture(metrics: &Metrics, window: &str, seconds: f64) -> String {
             ));
     }
     if shares.is_empty() {
-        return format!("{}   (no pane has closed yet)", totals(metrics, seconds));
+        return format!(
+            "{}   (no window was released yet)",
+            totals(metrics, seconds)
+        );
     }
     format!("\n{}\n{}", totals(metrics, seconds), table(shares, window))
 }

@@ -182,7 +182,7 @@ fn show(
     let ledger = saved.ledger;
     println!(
         "{path}, {} bytes, written {}\ntopic id {}, cluster {}\ntrack key with the fingerprint {}\nmodel {}, policy {}\n\
-         offsets {}..{}: {} skipped, {} published, {} waiting in {} released panes{}, {} in {} open panes",
+         offsets {}..{}: {} skipped, {} published, {} waiting in {} released windows{}, {} in {} open panes and {} growing windows",
         bytes.len(),
         stamp(header.written),
         saved.log.topic().unwrap_or_else(|| "-".into()),
@@ -203,6 +203,7 @@ fn show(
         },
         saved.sources.records(),
         saved.sources.open_panes(),
+        saved.sources.growing(),
     );
     let mut table = Shown::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);

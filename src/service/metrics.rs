@@ -88,8 +88,10 @@ pub struct Metrics {
 
     pub source_watermark: GaugeVec,
     pub open_panes: IntGauge,
+    pub growing_windows: IntGauge,
     pub oldest_unpublished: IntGauge,
     pub closed_panes: IntCounterVec,
+    pub released_windows: IntCounterVec,
     pub suppressed_panes: IntCounterVec,
     pub limit_hits: IntCounterVec,
 
@@ -254,6 +256,13 @@ impl Metrics {
                 ),
             ),
             open_panes: add(r, gauge("open_panes", "Panes that still take faces.")),
+            growing_windows: add(
+                r,
+                gauge(
+                    "growing_windows",
+                    "Windows that wait for more people: one a source at most.",
+                ),
+            ),
             oldest_unpublished: add(
                 r,
                 gauge(
@@ -261,11 +270,19 @@ impl Metrics {
                     "How long the oldest row waits that is in no file yet; 0 where none waits.",
                 ),
             ),
+            released_windows: add(
+                r,
+                counters(
+                    "released_windows_total",
+                    "Windows released, by what ended them: watermark, idle, end, change.",
+                    &["by"],
+                ),
+            ),
             closed_panes: add(
                 r,
                 counters(
                     "closed_panes_total",
-                    "Panes closed, by what closed them: watermark, idle, end, change.",
+                    "Panes closed, by what closed them: watermark, idle, end, change. Most only let a window grow.",
                     &["by"],
                 ),
             ),

@@ -14,6 +14,7 @@ mod crash_points;
 mod dashboards;
 mod dependencies;
 mod deployment;
+mod door;
 mod end_to_end;
 mod estimates;
 mod evaluate;

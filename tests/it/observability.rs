@@ -34,7 +34,9 @@ fn filled() -> Metrics {
     sources.late_faces.with_label_values(&["a"]).inc();
     sources.time_offset.with_label_values(&["a"]).set(1.0);
     let audience = &metrics.audience;
-    put(&audience.faces, &["a", "10s"], Some(1.0));
+    for gauge in [&audience.faces, &audience.from, &audience.until] {
+        put(gauge, &["a", "10s"], Some(1.0));
+    }
     for gauge in [&audience.coverage, &audience.shift_p] {
         put(gauge, &["a", "age", "10s"], Some(1.0));
     }

@@ -4,23 +4,25 @@
 
 mod log;
 mod store;
+mod tables;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use demograph_core::{
-    privacy::{Cells, ReleasedPane},
-    record::{Attribute, EventTime},
+    privacy::ReleasedPane,
+    record::EventTime,
     reject::Reject,
     state::{
         Applied, Chain, Checkpoint, Commit, Found, Halt, Saved, Shard, Start, Step, TableFile,
         Terms, TrackKey, publish,
     },
-    window::{Categories, Observation, Settings},
+    window::{Categories, Growth, Observation, Settings},
 };
 use demograph_model::infer::{Model, StubModel};
-use log::{PARTITIONS, Totals};
+use log::PARTITIONS;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use store::{Luck, Memory};
+use tables::{Bounds, in_windows, published};
 
 const PANE: i64 = 10_000;
 const SETTINGS: Settings = Settings {
@@ -32,6 +34,7 @@ const SETTINGS: Settings = Settings {
     sources_max: 50,
     weighting: demograph_core::window::Weighting::People,
     untracked: demograph_core::window::Untracked::Count,
+    growth: Growth::NONE,
 };
 /// All owners have one key.
 fn key() -> TrackKey {
@@ -60,8 +63,14 @@ struct Sometimes {
     collected: u64,
     future: u64,
     past: u64,
-    /// A start with panes of another length cut the open ones.
+    /// A start with panes or windows of another length cut the open ones.
     settled: u64,
+    /// A window was released that is longer than a pane.
+    grown: u64,
+    /// A start went on with a window that was growing.
+    grew_on: u64,
+    /// A start of other terms cut a window that was growing.
+    cut_growing: u64,
 }
 
 /// One process' hold on a partition.
@@ -82,6 +91,7 @@ struct World {
     rng: StdRng,
     store: Memory,
     terms: Terms,
+    growth: Growth,
     has_silence: bool,
     /// Each start has windows of its own.
     has_changes: bool,
@@ -112,6 +122,9 @@ fn whatever_happens_every_record_is_counted_once_and_where_it_belongs() {
         ("from the future", sum(|s| s.future)),
         ("long past", sum(|s| s.past)),
         ("settled", sum(|s| s.settled)),
+        ("grown", sum(|s| s.grown)),
+        ("grew on", sum(|s| s.grew_on)),
+        ("cut while it grew", sum(|s| s.cut_growing)),
     ] {
         println!("{what}: {n}");
         assert!(n > 0 || all.len() == 1, "{what} never happened");
@@ -141,6 +154,8 @@ fn simulate(seed: u64) -> Sometimes {
         // faces does not.
         has_silence: seed.is_multiple_of(2),
         has_changes: seed.is_multiple_of(3),
+        // Every other seed with neither, and half of those with one of them.
+        growth: growth(if seed % 12 < 6 { 3 } else { 0 }),
         sometimes: Sometimes::default(),
     };
     let mut partitions: Vec<Partition> = (0..PARTITIONS)
@@ -157,7 +172,9 @@ fn simulate(seed: u64) -> Sometimes {
     }
     for partition in &mut partitions {
         world.calm_down(partition);
-        let published = published(&world.store, partition.number);
+        let (mut published, windows) = published(&world.store, partition.number);
+        let is_long = |window: &&Bounds| window.2 - window.1 > PANE;
+        world.sometimes.grown += windows.iter().filter(is_long).count() as u64;
         let mut expected = log::group_by(&partition.log, &categories);
         let disordered = std::mem::take(&mut expected.disordered);
         world.sometimes.late += published.late;
@@ -173,6 +190,8 @@ fn simulate(seed: u64) -> Sometimes {
         );
         assert!(published.late <= disordered, "seed {seed}");
         if !world.has_silence && !world.has_changes {
+            expected.votes = in_windows(&expected.votes, &windows);
+            published.votes = in_windows(&published.votes, &windows);
             assert_eq!(published, expected, "seed {seed}");
         }
     }
@@ -258,6 +277,8 @@ impl World {
         let settings = self.settings();
         let terms = Arc::new(Terms {
             pane: settings.pane,
+            people_min: settings.growth.people_min,
+            window_max: settings.growth.window_max,
             ..self.terms.clone()
         });
         loop {
@@ -285,8 +306,15 @@ impl World {
     fn settings(&mut self) -> Settings {
         let one_of = |rng: &mut StdRng, values: [i64; 3]| values[rng.random_range(0..3)];
         match self.has_changes {
-            false => SETTINGS,
+            false => Settings {
+                growth: self.growth,
+                ..SETTINGS
+            },
             true => Settings {
+                growth: match self.growth.people_min {
+                    0 => Growth::NONE,
+                    _ => growth(one_of(&mut self.rng, [2, 3, 100]) as u64),
+                },
                 pane: one_of(&mut self.rng, [2_000, PANE, 3_600_000]),
                 lateness_max: one_of(&mut self.rng, [0, 15_000, 100_000]),
                 idle_after: one_of(&mut self.rng, [1_000, 40_000, 600_000]),
@@ -312,12 +340,15 @@ impl World {
         (partition, mut saved): (i32, Saved),
         (terms, settings): (&Arc<Terms>, &Settings),
     ) -> Option<Saved> {
+        let is_growing = u64::from(saved.sources.growing() > 0);
         if saved.terms == **terms {
+            self.sometimes.grew_on += is_growing;
             return Some(saved);
         }
         let cut = Shard::settle(partition, saved.clone(), (settings, &key()), EventTime(0));
         if cut.publication.is_some() {
             self.sometimes.settled += 1;
+            self.sometimes.cut_growing += is_growing;
             let mut commit = commit(chain, cut);
             while !matches!(
                 commit.advance(&self.store),
@@ -378,42 +409,10 @@ fn table(partition: i32, seq: u64, content: (&str, &[ReleasedPane])) -> TableFil
     }
 }
 
-/// What a reader of the tables finds.
-fn published(store: &Memory, partition: i32) -> Totals {
-    let mut totals = Totals::default();
-    let labels = ["female", "male"];
-    for (path, bytes) in store.tables.borrow().iter() {
-        if !path.starts_with(&format!("panes/p{partition}-")) {
-            continue;
-        }
-        let (_, panes): (String, Vec<ReleasedPane>) = postcard::from_bytes(bytes).unwrap();
-        for pane in panes {
-            totals.faces += pane.accounting.faces;
-            totals.late += pane.accounting.late;
-            for (reason, n) in pane.accounting.rejected_by_reason() {
-                *totals.rejected.entry(reason).or_default() += n;
-            }
-            votes(&pane, &labels, &mut totals.votes);
-        }
-    }
-    totals
-}
-
-fn votes(pane: &ReleasedPane, labels: &[&str], votes: &mut log::Votes) {
-    let gender = pane
-        .attributes
-        .iter()
-        .find(|released| released.attribute == Attribute::Gender);
-    let Some(Cells::Shown { counts, .. }) = gender.map(|released| &released.cells) else {
-        return;
-    };
-    let shown: BTreeMap<&str, u64> = labels
-        .iter()
-        .zip(counts)
-        .filter_map(|(label, count)| Some((*label, count.filter(|&n| n > 0)?)))
-        .collect();
-    for (label, n) in shown {
-        let key = (pane.source.to_string(), pane.start.0, label.to_owned());
-        *votes.entry(key).or_default() += n;
+/// Windows of so many people; without one where it is 0.
+fn growth(people_min: u64) -> Growth {
+    match people_min {
+        0 => Growth::NONE,
+        _ => Growth::of(log::policy().rules(), (people_min, 86_400_000)),
     }
 }

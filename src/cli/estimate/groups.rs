@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::ensure;
 use demograph_core::{
     estimate::CellCounts,
     record::{Attribute, EventTime, SourceId},
@@ -10,7 +9,7 @@ use demograph_core::{
 };
 use demograph_service::sink::CellRow;
 
-use super::{By, lines::time};
+use super::By;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 const WEEK: i64 = 7 * DAY;
@@ -38,27 +37,14 @@ fn start(at: EventTime, length: i64) -> EventTime {
     EventTime((at.0 - first).div_euclid(length) * length + first)
 }
 
-/// Adds the votes up. A pane that reaches over the end of a span would count where it does not belong: an error.
-pub(super) fn grouped(
-    rows: &[CellRow],
-    every: Option<Span>,
-    by: By,
-) -> anyhow::Result<BTreeMap<Group, Votes>> {
+/// Adds the votes up. A window cannot be divided: one that reaches over the end of a span counts where it begins, and
+/// `until` of the group is then where it ends.
+pub(super) fn grouped(rows: &[CellRow], every: Option<Span>, by: By) -> BTreeMap<Group, Votes> {
     let first = rows.iter().map(|row| row.window_start).min();
     let mut groups: BTreeMap<Group, Votes> = BTreeMap::new();
     for row in rows {
         let from = match every.map(Span::as_millis) {
-            Some(length) => {
-                let from = start(row.window_start, length);
-                ensure!(
-                    row.window_end <= from.plus(length),
-                    "a pane of {} reaches from {} to {}, over the end of a group: let --every be a multiple of the pane",
-                    row.source,
-                    time(row.window_start),
-                    time(row.window_end)
-                );
-                from
-            }
+            Some(length) => start(row.window_start, length),
             None => first.unwrap_or_default(),
         };
         let source = match by {
@@ -75,7 +61,7 @@ pub(super) fn grouped(
         votes.cells.add(row.cell, row.parts, &row.posterior_sums);
         votes.until = votes.until.max(row.window_end);
     }
-    Ok(groups)
+    groups
 }
 
 #[cfg(test)]
@@ -100,12 +86,12 @@ mod tests {
             row("b", 5, 3),
         ];
         let hour = Some(Span::seconds(3600));
-        let hours = grouped(&rows, hour, By::Source).unwrap();
+        let hours = grouped(&rows, hour, By::Source);
         assert_eq!(
             totals(&hours),
             [(0, "a", 4.0), (0, "b", 2.0), (60, "a", 2.0)]
         );
-        let all = grouped(&rows, None, By::All).unwrap();
+        let all = grouped(&rows, None, By::All);
         assert_eq!(totals(&all), [(0, "*", 8.0)]);
     }
 
@@ -126,13 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn a_pane_that_reaches_over_the_end_of_a_group_is_an_error() {
-        let rows = [row("gate", 0, 3)];
-        let error = grouped(&rows, Some(Span::seconds(50)), By::Source).unwrap_err();
-        assert!(
-            error.to_string().contains("a multiple of the pane"),
-            "{error}"
-        );
+    fn a_window_that_reaches_over_the_end_of_a_group_counts_where_it_begins() {
+        let rows = [row("gate", 0, 3), row("gate", 1, 3)];
+        let groups = grouped(&rows, Some(Span::seconds(50)), By::Source);
+        let spans: Vec<(i64, i64)> = groups
+            .iter()
+            .map(|(group, votes)| (group.from.0 / 1_000, votes.until.0 / 1_000))
+            .collect();
+        assert_eq!(spans, [(0, 60), (50, 120)], "which the line says");
     }
 
     #[test]
@@ -141,11 +128,11 @@ mod tests {
             .map(|m| row("a", m, (m * 7 % 54) as u32))
             .collect();
         let mut sum = CellCounts::default();
-        let hours = grouped(&rows, Some(Span::seconds(3600)), By::Source).unwrap();
+        let hours = grouped(&rows, Some(Span::seconds(3600)), By::Source);
         for votes in hours.values() {
             sum.merge(&votes.cells);
         }
-        let day = grouped(&rows, None, By::Source).unwrap();
+        let day = grouped(&rows, None, By::Source);
         assert_eq!(day.values().next().unwrap().cells, sum);
     }
 }

@@ -1,7 +1,6 @@
 //! `demograph estimate`: exact cells of any days and sources -> true shares with intervals.
 //!
-//! Promises: every row of the table counts once; what does not add up (other models, panes longer than a group) is an
-//! error.
+//! Promises: every row of the table counts once; what does not add up (cells of other models) is an error.
 
 mod groups;
 mod lines;
@@ -32,8 +31,9 @@ Examples:
 Reads the table `cells`, which `demograph run` writes where the config says output.cells = true, beside the other tables
 (out-cells) or where output.cells_url says. Files that an earlier version wrote among them are read too: daily files of
 `demograph compact`, and the small files that are in none of them, so that each row counts once. A copied file is left
-out, with a warning. Votes of all panes in a group are added, which is exact, and then estimated: so a day is one
-estimate, not a mean of panes. Groups begin at whole multiples of --every in UTC; weeks (7d, 14d, ...) begin on Mondays.
+out, with a warning. Votes of all windows in a group are added, which is exact, and then estimated: so a day is one
+estimate, not a mean of windows. A window that reaches over the end of a group counts where it begins; the column `until`
+says where it ends. Groups begin at whole multiples of --every in UTC; weeks (7d, 14d, ...) begin on Mondays.
 
 Cells of several models do not add up: choose one with --model, or its days with --from and --to.
 
@@ -56,7 +56,7 @@ pub(super) struct EstimateArgs {
         default_value = "models/utkface-small/calibration.int8.json"
     )]
     calibration: PathBuf,
-    /// Panes of so long a time go together: 1h, 1d, 7d, ... in UTC, weeks from Monday; all of them by default.
+    /// Windows that begin in so long a time go together: 1h, 1d, 7d, ... in UTC, weeks from Monday; all of them by default.
     #[arg(long, value_name = "SPAN", value_parser = span)]
     every: Option<Span>,
     /// One estimate a source, or one for all sources together.
@@ -68,10 +68,10 @@ pub(super) struct EstimateArgs {
     /// Only cells of this model, as the column `model` names it.
     #[arg(long, value_name = "ID")]
     model: Option<String>,
-    /// Only panes that begin at this time or later: 2026-03-01 (midnight in UTC), or 2026-03-01T09:00:00Z.
+    /// Only windows that begin at this time or later: 2026-03-01 (midnight in UTC), or 2026-03-01T09:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<EventTime>,
-    /// Only panes that begin before this time.
+    /// Only windows that begin before this time.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<EventTime>,
     /// emq, acc or pacc.
@@ -147,7 +147,7 @@ pub(super) fn run(args: EstimateArgs) -> anyhow::Result<ExitCode> {
     };
     let rows = rows::read(&places, &choice)?;
     rows::of_one_model(&rows, &file.model, &args.calibration)?;
-    let groups = groups::grouped(&rows, args.every, args.by)?;
+    let groups = groups::grouped(&rows, args.every, args.by);
     let calibrations = Calibrations::new(args.method, Some(file), []);
     let thresholds = Thresholds {
         k_total: args.k_total,

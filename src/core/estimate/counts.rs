@@ -39,6 +39,15 @@ impl Crops {
         let sums = self.posterior.iter_mut().zip(posterior);
         sums.for_each(|(sum, &p)| *sum += u64::from(p));
     }
+
+    /// More crops of the same track in the same cell.
+    pub fn merge(&mut self, other: &Self) {
+        self.number += other.number;
+        let length = self.posterior.len().max(other.posterior.len());
+        self.posterior.resize(length, 0);
+        let sums = self.posterior.iter_mut().zip(&other.posterior);
+        sums.for_each(|(sum, &more)| *sum += more);
+    }
 }
 
 /// The votes in one cell. Both numbers are in parts of 1/720720 of a vote, and so good for 25 million million votes.

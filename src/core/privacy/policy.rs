@@ -8,7 +8,7 @@ use super::Thresholds;
 use crate::{
     privacy::{PolicyRules, SourceRules, UnknownSources},
     record::{Attribute, Attributes, SourceId},
-    window::Unit,
+    window::{Growth, Unit},
 };
 
 /// Which attributes the policy allows for a source; `None` denies the source.
@@ -80,6 +80,19 @@ impl Thresholds {
         Self {
             k_total: rules.k_total * factor,
             k_cell: rules.k_cell * factor,
+        }
+    }
+}
+
+impl Growth {
+    /// A window that an hour ends, or a number of people, has enough of them for its total to be shown.
+    pub fn of(rules: &PolicyRules, (people_min, window_max): (u64, i64)) -> Self {
+        Self {
+            people_min,
+            hour_min: people_min.div_ceil(2).max(rules.k_total),
+            rest_min: rules.k_total,
+            votes_a_person: rules.detections_factor,
+            window_max,
         }
     }
 }
@@ -169,6 +182,12 @@ mod tests {
         );
         assert!(one.id.starts_with("default@"));
         assert_ne!(one.id, two.id);
+    }
+
+    #[test]
+    fn no_hour_ends_a_window_of_fewer_people_than_may_be_shown() {
+        let hour_min = |people_min| Growth::of(&PolicyRules::default(), (people_min, 1)).hour_min;
+        assert_eq!([0, 10, 19, 51].map(hour_min), [10, 10, 10, 26]);
     }
 
     #[test]

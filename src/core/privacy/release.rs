@@ -1,4 +1,4 @@
-//! A closed pane becomes what the world may see of it. Decided once, when the pane closes.
+//! A window that has ended becomes what the world may see of it. Decided once, when it ends.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::{
     window::{Accounting, ClosedBy, ClosedPane, Unit},
 };
 
-/// What may be published of a pane.
+/// What may be published of a window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReleasedPane {
     pub source: SourceId,
@@ -46,7 +46,7 @@ impl ReleasedPane {
     }
 }
 
-/// One attribute of a released pane.
+/// One attribute of a released window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReleasedAttribute {
     pub attribute: Attribute,
@@ -56,7 +56,7 @@ pub struct ReleasedAttribute {
     pub evidence: CellCounts,
 }
 
-/// Applies disclosure control: the thresholds are those of [`ClosedPane::people_unit`]. The exact counts of the pane end here; its cells go on, under seal.
+/// Applies disclosure control: the thresholds are those of [`ClosedPane::people_unit`]. The exact counts of the window end here; its cells go on, under seal.
 pub fn release(pane: ClosedPane, thresholds: Thresholds) -> ReleasedPane {
     let attributes = Attribute::ALL
         .into_iter()
@@ -111,7 +111,7 @@ mod tests {
         privacy::PolicyRules,
         record::{Position, TrackId},
         reject::Reject,
-        window::{Evidence, Observation, PartitionWindows, Settings, Weighting},
+        window::{Evidence, Growth, Observation, PartitionWindows, Settings, Weighting},
     };
 
     /// A pane of twenty crops as the default policy releases it, each of the track that `track` says.
@@ -126,6 +126,7 @@ mod tests {
             sources_max: 1,
             weighting,
             untracked: rules.untracked,
+            growth: Growth::NONE,
         };
         let mut windows = PartitionWindows::new(0, settings);
         for n in 0..20 {

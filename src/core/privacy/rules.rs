@@ -18,7 +18,7 @@ pub struct PolicyRules {
     /// What to do with crops of sources that are not configured: "deny" (rejected and counted) or "allow"
     /// (age and gender, for a demo).
     pub unknown_sources: UnknownSources,
-    /// A pane with fewer people shows nothing of them but that it is suppressed.
+    /// A window with fewer people shows nothing of them but that it is suppressed.
     #[schemars(range(min = 1))]
     pub k_total: u64,
     /// A category with fewer people is hidden, and others with it so that it cannot be computed.

@@ -231,7 +231,9 @@ impl Chain {
             }
             let before = panes.len();
             panes.extend(saved.outbox.into_iter().filter(|pane| pane.end > since));
-            if panes.len() == before {
+            // A window may have ended long before it was released; what was written before `since` holds none that ended
+            // after it.
+            if panes.len() == before && header.written <= since {
                 break;
             }
             next = header.previous_publication;

@@ -18,7 +18,7 @@ use crate::{
     facts::ModelFacts,
     privacy::{Policy, PolicyRules, ReleasedPane},
     record::{EventTime, Position, SourceId},
-    window::{Evidence, Observation, Settings, Untracked, Weighting},
+    window::{Evidence, Growth, Observation, Settings, Untracked, Weighting},
 };
 
 /// Records in the log.
@@ -32,6 +32,7 @@ const SETTINGS: Settings = Settings {
     drops_duplicates: false,
     weighting: Weighting::People,
     untracked: Untracked::Count,
+    growth: Growth::NONE,
     sources_max: 1,
 };
 

@@ -1,4 +1,4 @@
-//! One Kafka partition: its open panes, its outbox, its place in the log.
+//! One Kafka partition: its open panes and growing windows, its outbox, its place in the log.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{
 use crate::{
     privacy::{ReleasedPane, release},
     record::{EventTime, SourceId},
-    window::{ClosedPane, Note, Observation, Outcome, PartitionWindows, Settings},
+    window::{ClosedPane, ClosedPanes, Note, Observation, Outcome, PartitionWindows, Settings},
 };
 
 /// When the state is written down, and when an outbox becomes files.
@@ -53,7 +53,7 @@ pub struct Shard {
     terms: Arc<Terms>,
     windows: PartitionWindows,
     ledger: Ledger,
-    /// Released panes that are in no file yet.
+    /// Released windows that are in no file yet.
     outbox: Vec<ReleasedPane>,
     /// How many rows these make.
     rows: usize,
@@ -65,7 +65,7 @@ pub struct Shard {
     is_changed: bool,
 }
 
-/// What became of a record, and the panes that it closed.
+/// What became of a record, and the windows that it ended.
 #[derive(Debug, PartialEq)]
 pub enum Applied {
     /// It was part of the state already.
@@ -135,7 +135,7 @@ impl Shard {
         self.log = std::mem::take(&mut self.log).or(log.clone());
     }
 
-    /// Ends what was counted on other terms, or with another key: its open panes are cut and put into the outbox, which
+    /// Ends what was counted on other terms, or with another key: its open panes and growing windows are cut and put into the outbox, which
     /// the returned checkpoint publishes, still on the old terms.
     pub fn settle(
         partition: i32,
@@ -180,13 +180,16 @@ impl Shard {
         skipped
     }
 
-    /// Closes panes of silent sources. Only when the whole log was read: a backlog is not silence.
+    /// Closes panes of silent sources, and ends windows whose time has passed. Only when the whole log was read: a backlog is not silence.
     pub fn close_idle(&mut self, now: EventTime) -> Vec<ReleasedPane> {
+        let open = self.windows.sources().open_panes();
         let closed = self.windows.close_idle(now);
+        // Panes may only have gone into windows that grow on.
+        self.is_changed |= self.windows.sources().open_panes() != open;
         self.put_out(closed)
     }
 
-    /// Closes every pane: nothing more is expected.
+    /// Ends every window: nothing more is expected.
     pub fn end(&mut self) -> Vec<ReleasedPane> {
         let closed = self.windows.end();
         self.put_out(closed)
@@ -267,6 +270,11 @@ impl Shard {
         self.windows.take_notes()
     }
 
+    /// How many panes were closed since the last call, each by what.
+    pub fn take_closed(&mut self) -> ClosedPanes {
+        self.windows.take_closed()
+    }
+
     pub fn windows(&self) -> &PartitionWindows {
         &self.windows
     }
@@ -287,5 +295,7 @@ impl Shard {
     }
 }
 
+#[cfg(test)]
+mod growing_tests;
 #[cfg(test)]
 mod tests;

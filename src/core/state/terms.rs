@@ -4,7 +4,7 @@ use crate::{
     facts::ModelFacts,
     privacy::{Policy, PolicyRules, Thresholds},
     record::SourceId,
-    window::{Categories, Settings, Unit, Weighting},
+    window::{Categories, Growth, Settings, Unit, Weighting},
 };
 
 /// The length of a pane, in milliseconds, where nothing was counted yet.
@@ -23,6 +23,10 @@ pub struct Terms {
     pub categories: Categories,
     /// The length of a pane in milliseconds.
     pub pane: i64,
+    /// So many people end a window; 0 where each pane is a window.
+    pub people_min: u64,
+    /// The longest window in milliseconds.
+    pub window_max: i64,
     pub weighting: Weighting,
 }
 
@@ -39,6 +43,8 @@ impl Terms {
             legal_bases: Some(policy.legal_bases().to_vec()),
             categories,
             pane: settings.pane,
+            people_min: settings.growth.people_min,
+            window_max: settings.growth.window_max,
             weighting: settings.weighting,
         }
     }
@@ -58,6 +64,8 @@ impl Terms {
             legal_bases: Some(Vec::new()),
             categories: Categories::new(&[0], &nothing),
             pane: NO_PANE,
+            people_min: 0,
+            window_max: NO_PANE,
             weighting: Weighting::People,
         }
     }
@@ -77,12 +85,13 @@ impl Terms {
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    /// The settings with which panes of these terms are cut.
+    /// The settings with which panes and windows of these terms are cut.
     pub(super) fn settings(&self, settings: &Settings) -> Settings {
         Settings {
             pane: self.pane,
             weighting: self.weighting,
             untracked: self.rules.untracked,
+            growth: Growth::of(&self.rules, (self.people_min, self.window_max)),
             ..*settings
         }
     }
@@ -101,6 +110,7 @@ impl Terms {
             sources_max: 1,
             weighting: Weighting::People,
             untracked: policy.rules().untracked,
+            growth: Growth::NONE,
         };
         Self::new(&facts.id, policy, (Categories::new(&[0], facts), &settings))
     }

@@ -1,5 +1,6 @@
-//! Rolling views: sums of released panes over the last minute, five minutes, hour. What was hidden in a pane
-//! stays hidden in the sum; `coverage` says how much that is.
+//! Rolling views: sums of the released windows that ended in the last minute, five minutes, hour. What was hidden in a
+//! window stays hidden in the sum; `coverage` says how much that is. A view never holds a part of a window, so it may
+//! cover more time than it was asked for, and says from when to when.
 
 mod ring;
 mod view;
@@ -130,7 +131,10 @@ impl Rolling {
 
 #[cfg(test)]
 mod tests {
-    use super::{ring::tests::pane as released, *};
+    use super::{
+        ring::tests::{pane as released, window},
+        *,
+    };
     use crate::{estimate::CellCounts, privacy::Cells, record::Attribute};
 
     /// A pane of a minute in which `women` and `men` were seen.
@@ -171,6 +175,25 @@ mod tests {
         let emptied = rolling.changed().remove(0);
         assert_eq!((emptied.source.as_str(), emptied.panes), ("cam", 0));
         assert_eq!(rolling.series(&other), other);
+    }
+
+    #[test]
+    fn a_view_shows_the_last_window_of_a_quiet_source_until_the_next_may_be_there() {
+        const MINUTE: i64 = 60_000;
+        let mut rolling = Rolling::new(&[Span::seconds(60)], 10);
+        let long = |minute| window((minute, 17), 0, &[0.9; 20]);
+        rolling.add(long(0), EventTime(17 * MINUTE));
+        let view = rolling.changed().remove(0);
+        let covers = Some((EventTime(0), EventTime(17 * MINUTE)));
+        assert_eq!((view.panes, view.covers), (1, covers));
+        rolling.expire(EventTime(34 * MINUTE - 1));
+        assert!(rolling.changed().is_empty());
+        rolling.add(long(17), EventTime(34 * MINUTE));
+        let view = rolling.changed().remove(0);
+        assert_eq!(view.panes, 1, "only the last one ends within the minute");
+        assert_eq!(view.covers.unwrap().0, EventTime(17 * MINUTE));
+        rolling.expire(EventTime(51 * MINUTE));
+        assert_eq!(rolling.changed().remove(0).covers, None);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! One rolling window of one source: the sum of the panes in it, and each of them to be taken out again as the window
-//! moves on. Those wait as bytes, a fifth of the memory: an hour is many panes, and each has many cells.
+//! One rolling view of one source: the sum of the released windows that end within it, and each of them to be taken out
+//! again as the view moves on. Those wait as bytes, a fifth of the memory: an hour may be many, and each has many cells.
 
 use std::{collections::BTreeMap, mem};
 
@@ -14,40 +14,45 @@ use crate::{
     window::Unit,
 };
 
-/// The starts, from the newest back, for which more panes are expected, of sources that share a series.
-const OPEN_STARTS: i64 = 3;
+/// The ends, from the newest back, for which more windows are expected, of sources that share a series.
+const OPEN_ENDS: usize = 3;
 
-/// The sums of the panes that start together, and the sum of those.
+/// The sums of the windows that end together, and the sum of those.
 #[derive(Debug)]
 pub(super) struct Ring {
     span: Span,
-    starts: BTreeMap<(EventTime, i32), Kept>,
+    ends: BTreeMap<(EventTime, i32), Kept>,
     whole: Sums,
-    /// What starts before it is packed.
-    settled: EventTime,
-    /// When the last pane came in, by the wall clock.
+    /// When the last window came in, by the wall clock.
     touched: EventTime,
 }
 
-/// The panes that start together.
+/// The windows of one partition that end together.
+#[derive(Debug, Default)]
+struct Kept {
+    /// When the first of them begins.
+    start: Option<EventTime>,
+    sums: Packable,
+}
+
 #[derive(Debug)]
-enum Kept {
+enum Packable {
     Open(Box<Sums>),
     /// As postcard writes them: small numbers in few bytes.
     Packed(Box<[u8]>),
 }
 
-/// Panes added up; what was added can be taken out again.
+/// Windows added up; what was added can be taken out again.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 struct Sums {
     panes: usize,
     faces: u64,
-    /// Panes whose votes are detections.
+    /// Windows whose votes are detections.
     detections: usize,
     attributes: [Sum; 3],
 }
 
-/// One attribute of panes added up.
+/// One attribute of windows added up.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 struct Sum {
     panes: usize,
@@ -57,12 +62,12 @@ struct Sum {
     evidence: CellCounts,
 }
 
-/// One category in the panes that showed it.
+/// One category in the windows that showed it.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 struct Category {
     panes: usize,
     votes: u64,
-    /// The totals of these panes: what `votes` is a part of.
+    /// The totals of these windows: what `votes` is a part of.
     total: u64,
 }
 
@@ -70,51 +75,53 @@ impl Ring {
     pub fn new(span: Span, touched: EventTime) -> Self {
         Self {
             span,
-            starts: BTreeMap::new(),
+            ends: BTreeMap::new(),
             whole: Sums::default(),
-            settled: EventTime::MIN,
             touched,
         }
     }
 
-    /// Adds a pane. One that starts further in the future than the window is long comes from a clock that was wrong:
+    /// Adds a window. One that ends further in the future than the view is long comes from a clock that was wrong:
     /// it would push out all that follows, and is left out.
-    pub fn add(&mut self, pane: &ReleasedPane, now: EventTime) {
-        if pane.start > now.plus(self.span.as_millis()) {
+    pub fn add(&mut self, window: &ReleasedPane, now: EventTime) {
+        if window.end > now.plus(self.span.as_millis()) {
             return;
         }
         self.touched = now;
-        let own = self.starts.entry((pane.start, pane.partition));
-        own.or_default().add(pane);
-        self.whole.add(pane);
-        self.settle(pane);
-        // Panes are of one length, so the last to start is the last to end.
-        let length = pane.end.0 - pane.start.0;
-        let newest = self.starts.last_key_value().map(|(&(start, _), _)| start);
-        let begin = newest.map_or(EventTime::MIN, |start| {
-            start.plus(length).minus(self.span.as_millis())
-        });
-        while let Some(oldest) = self.starts.first_entry()
-            && oldest.key().0 < begin
+        let key = (window.end, window.partition);
+        self.ends.entry(key).or_default().add(window);
+        self.whole.add(window);
+        self.settle(key);
+        let newest = self.ends.last_key_value().map(|(&(end, _), _)| end);
+        let begin = newest.map_or(EventTime::MIN, |end| end.minus(self.span.as_millis()));
+        while let Some(oldest) = self.ends.first_entry()
+            && oldest.key().0 <= begin
         {
             self.whole.subtract(&oldest.remove().into_sums());
         }
     }
 
-    /// Packs what the new pane leaves behind, and the pane if it came late.
-    fn settle(&mut self, pane: &ReleasedPane) {
-        let from = self.settled.min(pane.start);
-        let open = OPEN_STARTS * (pane.end.0 - pane.start.0);
-        self.settled = self.settled.max(pane.end.minus(open));
-        let settled = (from, i32::MIN)..(self.settled, i32::MIN);
-        self.starts
-            .range_mut(settled)
-            .for_each(|(_, kept)| kept.pack());
+    /// Packs what the new window leaves behind, and the window if it came late.
+    fn settle(&mut self, (own, partition): (EventTime, i32)) {
+        let mut ends = self.ends.keys().rev().map(|&(end, _)| end);
+        let mut newest = ends.next();
+        for _ in 0..OPEN_ENDS {
+            newest = newest.and_then(|newest| ends.find(|&end| end < newest));
+        }
+        let Some(settled) = newest else { return };
+        // All that ends earlier was packed when it was left behind.
+        let left = (settled, i32::MIN)..=(settled, i32::MAX);
+        self.ends.range_mut(left).for_each(|(_, kept)| kept.pack());
+        if own < settled
+            && let Some(kept) = self.ends.get_mut(&(own, partition))
+        {
+            kept.pack();
+        }
     }
 
-    /// Takes out a partition's panes, and says whether there were any.
+    /// Takes out a partition's windows, and says whether there were any.
     pub fn forget(&mut self, partition: i32) -> bool {
-        let gone = self.starts.extract_if(.., |key, _| key.1 == partition);
+        let gone = self.ends.extract_if(.., |key, _| key.1 == partition);
         let gone: Vec<Sums> = gone.map(|(_, kept)| kept.into_sums()).collect();
         gone.iter().for_each(|sums| self.whole.subtract(sums));
         !gone.is_empty()
@@ -124,14 +131,23 @@ impl Ring {
         self.whole.panes == 0
     }
 
-    /// Empties it if nothing has come for longer than it is, and says whether that took anything out.
+    /// Empties it if nothing has come for longer than it is, and than what it covers: the next window of a quiet source
+    /// may take as long as the last one. Says whether that took anything out.
     pub fn expire(&mut self, now: EventTime) -> bool {
-        let is_over = self.touched.plus(self.span.as_millis()) <= now;
+        let covered = self.covers().map_or(0, |(from, until)| until.0 - from.0);
+        let is_over = self.touched.plus(self.span.as_millis().max(covered)) <= now;
         let expires = is_over && !self.is_empty();
         if expires {
             *self = Self::new(self.span, self.touched);
         }
         expires
+    }
+
+    /// When its first window begins, and when its last one ends.
+    fn covers(&self) -> Option<(EventTime, EventTime)> {
+        let from = self.ends.values().filter_map(|kept| kept.start).min()?;
+        let (&(until, _), _) = self.ends.last_key_value()?;
+        Some((from, until))
     }
 
     pub fn view(&self, source: &SourceId) -> View {
@@ -149,6 +165,7 @@ impl Ring {
             source: source.clone(),
             window: self.span,
             panes: sums.panes,
+            covers: self.covers(),
             faces: sums.faces,
             attributes: known
                 .map(|(attribute, sum)| (attribute, sum.shares()))
@@ -157,30 +174,33 @@ impl Ring {
     }
 }
 
-impl Default for Kept {
+impl Default for Packable {
     fn default() -> Self {
         Self::Open(Box::default())
     }
 }
 
 impl Kept {
-    fn add(&mut self, pane: &ReleasedPane) {
-        let mut sums = mem::take(self).into_sums();
-        sums.add(pane);
-        *self = Self::Open(Box::new(sums));
+    fn add(&mut self, window: &ReleasedPane) {
+        let before = mem::take(self);
+        let start = before.start.unwrap_or(window.start);
+        let mut sums = before.into_sums();
+        sums.add(window);
+        self.start = Some(start.min(window.start));
+        self.sums = Packable::Open(Box::new(sums));
     }
 
     fn pack(&mut self) {
-        if let Self::Open(sums) = self {
+        if let Packable::Open(sums) = &self.sums {
             let bytes = postcard::to_stdvec(&**sums).expect("numbers in lists can be written");
-            *self = Self::Packed(bytes.into_boxed_slice());
+            self.sums = Packable::Packed(bytes.into_boxed_slice());
         }
     }
 
     fn into_sums(self) -> Sums {
-        match self {
-            Self::Open(sums) => *sums,
-            Self::Packed(bytes) => postcard::from_bytes(&bytes).expect("what `pack` wrote"),
+        match self.sums {
+            Packable::Open(sums) => *sums,
+            Packable::Packed(bytes) => postcard::from_bytes(&bytes).expect("what `pack` wrote"),
         }
     }
 }
@@ -251,6 +271,8 @@ impl Sum {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -266,6 +288,11 @@ pub(super) mod tests {
 
     /// A pane of a minute with such faces, each given by the probability of its first gender.
     pub fn pane(minute: i64, partition: i32, women: &[f32]) -> ReleasedPane {
+        window((minute, 1), partition, women)
+    }
+
+    /// A window of so many minutes.
+    pub fn window((minute, minutes): (i64, i64), partition: i32, women: &[f32]) -> ReleasedPane {
         let mut tally = Tally::default();
         for &p in women {
             let mut evidence = Evidence::default();
@@ -277,7 +304,7 @@ pub(super) mod tests {
             source: SourceId::new("cam"),
             partition,
             start: EventTime(minute * MINUTE),
-            end: EventTime((minute + 1) * MINUTE),
+            end: EventTime((minute + minutes) * MINUTE),
             by: ClosedBy::Watermark,
             accounting: Default::default(),
             tracks: votes,
@@ -294,9 +321,11 @@ pub(super) mod tests {
 
     fn panes() -> impl Strategy<Value = Vec<ReleasedPane>> {
         let women = prop::collection::vec(0.0f32..1.0, 0..40);
-        let pane = (0i64..15, 0i32..3, women)
-            .prop_map(|(minute, partition, women)| pane(minute, partition, &women));
-        prop::collection::vec(pane, 1..40)
+        let window =
+            (0i64..15, 1i64..9, 0i32..3, women).prop_map(|(minute, minutes, partition, women)| {
+                window((minute, minutes), partition, &women)
+            });
+        prop::collection::vec(window, 1..40)
     }
 
     /// What somebody sees, in one order.
@@ -331,21 +360,23 @@ pub(super) mod tests {
             // A pane that left the window because of a partition that was forgotten later is gone all the same.
             let newest = panes.iter().map(|pane| pane.end).max().unwrap();
             let mut expected = Ring::new(Span::seconds(u32::MAX.into()), EventTime(0));
-            let is_in = |pane: &&ReleasedPane| pane.partition != 2 && pane.start >= newest.minus(SPAN);
+            let is_in = |pane: &&ReleasedPane| pane.partition != 2 && pane.end > newest.minus(SPAN);
             panes.iter().filter(is_in).for_each(|pane| expected.whole.add(pane));
             let source = SourceId::new("cam");
+            let from = panes.iter().filter(is_in).map(|pane| pane.start).min();
+            prop_assert_eq!(ring.view(&source).covers.map(|covers| covers.0), from);
             prop_assert_eq!(shown(&ring.view(&source)), shown(&expected.view(&source)));
         }
 
         #[test]
-        fn only_the_last_starts_are_not_packed(panes in panes()) {
+        fn only_what_ends_last_is_not_packed(panes in panes()) {
             let mut ring = Ring::new(Span::seconds(SPAN as u64 / 1000), EventTime(0));
             for pane in &panes {
                 ring.add(pane, NOW);
-                let newest = ring.starts.last_key_value().unwrap().0.0;
-                for (&(start, _), kept) in &ring.starts {
-                    let is_open = start.0 > newest.0 - OPEN_STARTS * MINUTE;
-                    prop_assert_eq!(matches!(kept, Kept::Open(_)), is_open);
+                let ends: BTreeSet<EventTime> = ring.ends.keys().map(|key| key.0).collect();
+                for (&(end, _), kept) in &ring.ends {
+                    let is_open = ends.range(end..).count() <= OPEN_ENDS;
+                    prop_assert_eq!(matches!(kept.sums, Packable::Open(_)), is_open);
                 }
             }
         }

@@ -1,20 +1,22 @@
-//! What one rolling view shows of one source: sums of what its panes showed.
+//! What one rolling view shows of one source: sums of what its windows showed.
 
 use crate::{
     estimate::CellCounts,
     privacy::Cells,
-    record::{Attribute, SourceId},
+    record::{Attribute, EventTime, SourceId},
     span::Span,
     window::Unit,
 };
 
-/// What one rolling window shows of one source.
+/// What one rolling view shows of one source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct View {
     pub source: SourceId,
     pub window: Span,
-    /// Where there is none, the source has gone silent, or to another instance.
+    /// How many released windows it adds up. Where there is none, the source has gone silent, or to another instance.
     pub panes: usize,
+    /// From when to when these windows go; longer than the view where people are few.
+    pub covers: Option<(EventTime, EventTime)>,
     pub faces: u64,
     /// Detections if any pane's votes are.
     pub unit: Unit,

@@ -1,10 +1,10 @@
-//! What became of the records that a pane stands for: exact totals, no attribute.
+//! What became of the records that a pane or a window stands for: exact totals, no attribute.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{record::Position, reject::Reject};
 
-/// Totals of a pane. Every record is counted in exactly one of faces, late and rejected.
+/// Totals of a pane or a window. Every record is counted in exactly one of faces, late and rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accounting {
     pub faces: u64,
@@ -56,6 +56,16 @@ impl Accounting {
 
     pub fn reject(&mut self, reason: Reject) {
         self.rejected[reason as usize] += 1;
+    }
+
+    /// Takes in what became of other records.
+    pub fn merge(&mut self, other: &Self) {
+        self.faces += other.faces;
+        self.late += other.late;
+        let rejected = self.rejected.iter_mut().zip(other.rejected);
+        rejected.for_each(|(records, more)| *records += more);
+        self.first_offset = self.first_offset.min(other.first_offset);
+        self.next_offset = self.next_offset.max(other.next_offset);
     }
 
     pub fn cover(&mut self, position: Position) {

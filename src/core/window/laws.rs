@@ -18,6 +18,7 @@ pub(super) const SETTINGS: Settings = Settings {
     drops_duplicates: false,
     weighting: Weighting::People,
     untracked: Untracked::Count,
+    growth: Growth::NONE,
     sources_max: 100,
 };
 

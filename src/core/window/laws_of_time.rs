@@ -36,7 +36,17 @@ fn settings() -> impl Strategy<Value = Settings> {
     let pane = prop::sample::select(vec![1, 2, 10, 60, 900, 3_600, 86_400]);
     let lateness = prop::sample::select(vec![0, 1, 10, 300, 7_200]);
     let idle = prop::sample::select(vec![1, 30, 600, 7_200]);
-    (pane, lateness, idle).prop_map(|(pane, lateness, idle)| Settings {
+    let growth = prop::sample::select(vec![0, 2, 5, 50]);
+    let window_max = prop::sample::select(vec![HOUR, DAY]);
+    let growth = (growth, window_max).prop_map(|(people_min, window_max)| Growth {
+        people_min,
+        hour_min: people_min.div_ceil(2),
+        rest_min: people_min.min(2),
+        window_max,
+        ..Growth::NONE
+    });
+    (pane, lateness, idle, growth).prop_map(|(pane, lateness, idle, growth)| Settings {
+        growth,
         pane: pane * SECOND,
         lateness_max: lateness * SECOND,
         idle_after: idle * SECOND,
@@ -139,9 +149,10 @@ impl Course {
         }
     }
 
-    /// Panes of another length are cut, as the state does with other terms.
+    /// Panes of another length and windows that grow otherwise cut what is open, as the state does with other terms.
     fn restart(&mut self, settings: Settings) {
-        if settings.pane != self.settings.pane {
+        let is_other = |settings: &Settings| (settings.pane, settings.growth);
+        if is_other(&settings) != is_other(&self.settings) {
             self.closed.extend(self.windows.cut());
         }
         let sources = self.windows.sources().clone();
@@ -161,10 +172,16 @@ proptest! {
         let closed: u64 = course.closed.iter().map(|pane| pane.accounting.records()).sum();
         prop_assert_eq!(closed + course.windows.sources().records(), course.offset as u64);
         // And a source that is silent has nothing open after a while.
-        let Settings { pane, lateness_max, idle_after, future_max, .. } = course.settings;
+        let Settings { pane, lateness_max, idle_after, future_max, growth, .. } = course.settings;
         let end = course.now + pane + lateness_max + idle_after + future_max;
-        course.windows.close_idle(EventTime(end));
+        course.closed.extend(course.windows.close_idle(EventTime(end)));
         prop_assert_eq!(course.windows.sources().open_panes(), 0);
+        // Nor does anybody wait for people for longer than the longest window.
+        let end = end + growth.window_max.max(pane);
+        course.closed.extend(course.windows.close_idle(EventTime(end)));
+        prop_assert_eq!(course.windows.sources().growing(), 0);
+        let closed: u64 = course.closed.iter().map(|pane| pane.accounting.records()).sum();
+        prop_assert_eq!(closed, course.offset as u64);
     }
 
     #[test]
@@ -184,6 +201,8 @@ fn marked(mark: i64) -> Sources {
     let source = SourceWindows {
         mark: EventTime(mark),
         open: BTreeMap::new(),
+        growing: None,
+        whole_until: EventTime::MIN,
         newest: EventTime::MIN,
         heard: EventTime::MIN,
     };

@@ -1,10 +1,11 @@
-//! Estimates -> event-time panes. A pure fold over one partition's log.
+//! Estimates -> event-time panes -> windows of enough people. A pure fold over one partition's log.
 //!
-//! Promises: every record is accounted for in exactly one pane; state holds integers only, so that
+//! Promises: every record is accounted for in exactly one window; state holds integers only, so that
 //! merging is exact; time comes in as a value.
 
 mod accounting;
 mod categories;
+mod growing;
 mod pane;
 mod partition;
 mod source;
@@ -14,9 +15,11 @@ mod votes;
 
 pub use accounting::Accounting;
 pub use categories::Categories;
+pub use growing::Growth;
+pub(crate) use growing::Window;
 pub(crate) use pane::OpenPane;
 pub use pane::{ClosedBy, ClosedPane, Unit};
-pub use partition::{PartitionWindows, Sources};
+pub use partition::{ClosedPanes, PartitionWindows, Sources};
 pub use source::Outcome;
 pub(crate) use source::SourceWindows;
 pub use tally::{Evidence, Tally, TrackEvidence};
@@ -61,6 +64,8 @@ pub struct Settings {
     pub weighting: Weighting,
     /// What a face without a track id does.
     pub untracked: Untracked,
+    /// How long windows grow.
+    pub growth: Growth,
 }
 
 impl Settings {

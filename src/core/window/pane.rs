@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Accounting, Evidence, Note, Observation, Settings, Tally, track::Track};
+use super::{Accounting, Evidence, Growth, Note, Observation, Settings, Tally, track::Track};
 use crate::{
     record::{Attribute, EventId, EventTime, SourceId, TrackId},
     reject::Reject,
@@ -29,7 +29,7 @@ impl Unit {
     }
 }
 
-/// What ended a pane.
+/// What ended a window: what closed its last pane, or time that has passed without another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClosedBy {
     /// The source's watermark passed its end.
@@ -55,7 +55,7 @@ impl ClosedBy {
     }
 }
 
-/// A pane that takes no more faces; its exact counts must pass through `privacy::release`.
+/// A window that has ended: one pane or several. Its exact counts must pass through `privacy::release`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClosedPane {
     pub source: SourceId,
@@ -91,7 +91,7 @@ impl ClosedPane {
     }
 }
 
-/// Which pane of which source it is, and what ended it.
+/// Which window of which source it is, and what ended it.
 pub(super) struct PaneName {
     pub source: SourceId,
     pub partition: i32,
@@ -135,6 +135,41 @@ impl OpenPane {
 
     pub(super) fn remember(&mut self, id: Option<EventId>) {
         self.ids.extend(id);
+    }
+
+    /// Whether somebody votes: without votes there is nothing to protect.
+    pub(super) fn has_votes(&self) -> bool {
+        self.faces_voted > 0 || !self.tracks.is_empty()
+    }
+
+    /// Whether so many people stand behind the votes, judged as disclosure control judges: by tracks, or by votes where
+    /// some have no track.
+    pub(super) fn has_people(&self, least: u64, growth: &Growth) -> bool {
+        let tracks = self.tracks.len() as u64;
+        match self.untracked_voted {
+            0 => tracks >= least,
+            // Weighted by dwell, the votes of tracks are among those of faces.
+            untracked if untracked == self.faces_voted => {
+                self.faces_voted + tracks >= least.saturating_mul(growth.votes_a_person)
+            }
+            _ => self.faces_voted >= least.saturating_mul(growth.votes_a_person),
+        }
+    }
+
+    /// Takes in another pane of the same source: a track of both is one track.
+    pub(super) fn absorb(&mut self, mut other: Self) {
+        self.accounting.merge(&other.accounting);
+        self.faces.merge(&other.faces);
+        self.faces_voted += other.faces_voted;
+        self.untracked_voted += other.untracked_voted;
+        self.touched = self.touched.max(other.touched);
+        if self.tracks.len() < other.tracks.len() {
+            std::mem::swap(&mut self.tracks, &mut other.tracks);
+        }
+        for (id, track) in other.tracks {
+            let own = self.tracks.entry(id).or_default();
+            own.evidence.merge(&track.evidence);
+        }
     }
 
     pub(super) fn rename(
@@ -190,7 +225,7 @@ impl OpenPane {
         self.accounting.cover(observation.position);
     }
 
-    /// Counts the tracks' votes and gives the pane its name.
+    /// Counts the tracks' votes and gives the window its name.
     pub(super) fn close(self, name: PaneName, settings: &Settings) -> ClosedPane {
         let mut tally = self.faces;
         let tracks = self.tracks.len() as u64;

@@ -1,10 +1,10 @@
-//! The fold over one partition's log: observations in offset order in, closed panes out.
+//! The fold over one partition's log: observations in offset order in, windows that have ended out.
 
 use std::collections::BTreeMap;
 
 use super::{
-    ClosedBy, ClosedPane, Note, Observation, Settings,
-    pane::{OpenPane, PaneName},
+    ClosedBy, ClosedPane, Note, Observation, Settings, Window,
+    pane::PaneName,
     source::{Outcome, SourceWindows},
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     reject::Reject,
 };
 
-/// All open panes of a partition.
+/// All open panes and growing windows of a partition.
 #[derive(Debug)]
 pub struct PartitionWindows {
     partition: i32,
@@ -20,16 +20,21 @@ pub struct PartitionWindows {
     sources: Sources,
     /// While there is no room for another source, the offset at which to look for room again.
     full_until: i64,
+    /// Panes that were closed, in the order of [`ClosedBy::ALL`], and not taken yet.
+    closed: ClosedPanes,
     /// What was noticed of records, and not taken yet.
     notes: Vec<(SourceId, Note)>,
 }
+
+/// Numbers of panes in the order of [`ClosedBy::ALL`].
+pub type ClosedPanes = [usize; ClosedBy::ALL.len()];
 
 /// Sources that sent nothing for so long, in event time, make room for others.
 const FORGET_AFTER: i64 = 3_600_000;
 /// Records from one look for room to the next, for it looks at every source.
 const LOOK_EVERY: i64 = 1_000;
 
-/// What of [`PartitionWindows`] outlives the process: every source's watermark and open panes.
+/// What of [`PartitionWindows`] outlives the process: every source's watermark, open panes and growing window.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sources(pub(crate) BTreeMap<SourceId, SourceWindows>);
 
@@ -43,16 +48,17 @@ impl Sources {
         &mut self,
         (track, event): (impl Fn(TrackId) -> TrackId, impl Fn(EventId) -> EventId),
     ) {
-        let panes = self
-            .0
-            .values_mut()
-            .flat_map(|source| source.open.values_mut());
-        for pane in panes {
+        for pane in self.0.values_mut().flat_map(SourceWindows::held_mut) {
             pane.rename((&track, &event));
         }
     }
 
-    /// Records in the open panes.
+    /// Windows that hold closed panes and wait for more people.
+    pub fn growing(&self) -> usize {
+        self.0.values().filter(|source| source.is_growing()).count()
+    }
+
+    /// Records in the open panes and growing windows.
     pub fn records(&self) -> u64 {
         self.0.values().map(SourceWindows::records).sum()
     }
@@ -78,6 +84,7 @@ impl PartitionWindows {
             settings,
             sources,
             full_until: i64::MIN,
+            closed: ClosedPanes::default(),
             notes: Vec::new(),
         }
     }
@@ -86,9 +93,10 @@ impl PartitionWindows {
         &self.sources
     }
 
-    /// Counts one record, and closes what its time has passed.
+    /// Counts one record, closes what its time has passed, and ends the windows that have grown enough by it.
     pub fn observe(&mut self, mut observation: Observation) -> (Outcome, Vec<ClosedPane>) {
-        if !self.has_room(&observation) {
+        let (has_room, mut ended) = self.make_room(&observation);
+        if !has_room {
             observation.source = SourceId::unknown();
             observation.outcome = observation.outcome.and(Err(Reject::TooManySources));
         }
@@ -101,32 +109,35 @@ impl PartitionWindows {
         let (outcome, note) = source.observe(&observation, &settings);
         let noted = note.map(|note| (observation.source.clone(), note));
         self.notes.extend(noted);
+        let open = source.open_panes();
         let done = source.close_passed(&settings);
-        (
-            outcome,
-            self.name(&observation.source, done, ClosedBy::Watermark),
-        )
+        self.closed[ClosedBy::Watermark as usize] += open - source.open_panes();
+        ended.extend(self.name(&observation.source, done, ClosedBy::Watermark));
+        (outcome, ended)
     }
 
     /// Whether the record's source has a place of its own. A place becomes free where a source has been silent for
-    /// long; if it comes back, it begins anew: what would have been late counts in another row of its pane.
-    fn has_room(&mut self, observation: &Observation) -> bool {
+    /// long, and its window ends; if it comes back, it begins anew: what would have been late counts in another window.
+    fn make_room(&mut self, observation: &Observation) -> (bool, Vec<ClosedPane>) {
+        let mut ended = Vec::new();
         let sources = &mut self.sources.0;
         if sources.contains_key(&observation.source) || sources.len() < self.settings.sources_max {
-            return true;
+            return (true, ended);
         }
         let offset = observation.position.offset;
         if offset >= self.full_until {
             let before = observation.time.minus(FORGET_AFTER);
             let gone = sources.extract_if(.., |_, source| source.is_over(before));
-            let noted = gone.map(|(id, _)| (id, Note::Forgotten));
-            self.notes.extend(noted);
+            for (id, mut source) in gone.collect::<Vec<_>>() {
+                ended.extend(self.name(&id, source.cut(&self.settings), ClosedBy::Idle));
+                self.notes.push((id, Note::Forgotten));
+            }
         }
-        let has_room = sources.len() < self.settings.sources_max;
+        let has_room = self.sources.0.len() < self.settings.sources_max;
         if !has_room && offset >= self.full_until {
             self.full_until = offset.saturating_add(LOOK_EVERY);
         }
-        has_room
+        (has_room, ended)
     }
 
     /// What was noticed since the last call.
@@ -134,8 +145,13 @@ impl PartitionWindows {
         std::mem::take(&mut self.notes)
     }
 
-    /// Closes panes that nothing came for, by the wall clock. Call it only when everything that
-    /// the log holds was read: a backlog is not silence.
+    /// How many panes were closed since the last call, each by what. Most only let a window grow.
+    pub fn take_closed(&mut self) -> ClosedPanes {
+        std::mem::take(&mut self.closed)
+    }
+
+    /// Closes panes that nothing came for, and ends windows whose time has passed, by the wall clock. Call it only when
+    /// everything that the log holds was read: a backlog is not silence.
     pub fn close_idle(&mut self, now: EventTime) -> Vec<ClosedPane> {
         let settings = self.settings;
         self.close(ClosedBy::Idle, |source| source.close_idle(now, &settings))
@@ -149,7 +165,8 @@ impl PartitionWindows {
 
     /// Takes out every pane, so that what means something else begins new rows. Nothing becomes late by it.
     pub fn cut(&mut self) -> Vec<ClosedPane> {
-        self.close(ClosedBy::Change, SourceWindows::cut)
+        let settings = self.settings;
+        self.close(ClosedBy::Change, |source| source.cut(&settings))
     }
 
     /// The event time up to which the source's panes are closed; `None` before the first face.
@@ -161,37 +178,34 @@ impl PartitionWindows {
     fn close(
         &mut self,
         by: ClosedBy,
-        mut take: impl FnMut(&mut SourceWindows) -> Vec<(EventTime, OpenPane)>,
+        mut take: impl FnMut(&mut SourceWindows) -> Vec<Window>,
     ) -> Vec<ClosedPane> {
+        let open = self.sources.open_panes();
         let taken: Vec<_> = self
             .sources
             .0
             .iter_mut()
             .map(|(id, source)| (id.clone(), take(source)))
             .collect();
+        self.closed[by as usize] += open - self.sources.open_panes();
         taken
             .into_iter()
-            .flat_map(|(id, panes)| self.name(&id, panes, by))
+            .flat_map(|(id, windows)| self.name(&id, windows, by))
             .collect()
     }
 
-    fn name(
-        &self,
-        source: &SourceId,
-        panes: Vec<(EventTime, OpenPane)>,
-        by: ClosedBy,
-    ) -> Vec<ClosedPane> {
-        panes
+    fn name(&self, source: &SourceId, windows: Vec<Window>, by: ClosedBy) -> Vec<ClosedPane> {
+        windows
             .into_iter()
-            .map(|(start, pane)| {
+            .map(|window| {
                 let name = PaneName {
                     source: source.clone(),
                     partition: self.partition,
-                    start,
-                    end: start.plus(self.settings.pane),
+                    start: window.start,
+                    end: window.end,
                     by,
                 };
-                pane.close(name, &self.settings)
+                window.sum.close(name, &self.settings)
             })
             .collect()
     }

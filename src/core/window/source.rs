@@ -1,4 +1,4 @@
-//! The panes of one source in one partition, and its mark.
+//! The panes of one source in one partition, its mark, and the window that takes in what is closed.
 //!
 //! Marks are times, and panes are views of them: a mark means the same whatever the length of the panes. Promises: a
 //! mark never lies beyond the newest face that was accepted, so a face that is not older than the one before it is
@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Evidence, Note, Observation, Settings, pane::OpenPane};
+use super::{Evidence, Note, Observation, Settings, Window, pane::OpenPane};
 use crate::{
     record::{EventId, EventTime},
     reject::Reject,
@@ -24,6 +24,10 @@ pub(crate) struct SourceWindows {
     /// the allowed lateness, and further where the source fell silent.
     pub(crate) mark: EventTime,
     pub(crate) open: BTreeMap<EventTime, OpenPane>,
+    /// The closed panes for which more people are awaited. Without votes there is none.
+    pub(crate) growing: Option<Window>,
+    /// The end of the last window in which enough people were; the earliest time before the first.
+    pub(crate) whole_until: EventTime,
     /// The newest event time of a face that was accepted; the earliest time before the first.
     pub(crate) newest: EventTime,
     /// When that face was received, by the wall clock.
@@ -43,6 +47,8 @@ impl SourceWindows {
         Self {
             mark: EventTime::MIN,
             open: BTreeMap::new(),
+            growing: None,
+            whole_until: EventTime::MIN,
             newest: EventTime::MIN,
             heard: EventTime::MIN,
         }
@@ -77,9 +83,24 @@ impl SourceWindows {
         self.open.is_empty() && self.newest < before
     }
 
-    /// Records in the open panes.
+    pub(super) fn is_growing(&self) -> bool {
+        self.growing.is_some()
+    }
+
+    /// All that it holds.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &OpenPane> {
+        let growing = self.growing.iter().map(|window| &window.sum);
+        self.open.values().chain(growing)
+    }
+
+    pub(super) fn held_mut(&mut self) -> impl Iterator<Item = &mut OpenPane> {
+        let growing = self.growing.iter_mut().map(|window| &mut window.sum);
+        self.open.values_mut().chain(growing)
+    }
+
+    /// Records in the open panes and the growing window.
     pub(super) fn records(&self) -> u64 {
-        self.open.values().map(OpenPane::records).sum()
+        self.held().map(OpenPane::records).sum()
     }
 
     /// Counts a record in the pane of its time; in the oldest open one if that is closed already.
@@ -182,8 +203,8 @@ impl SourceWindows {
         }
     }
 
-    /// Takes out the panes that the mark has passed.
-    pub(super) fn close_passed(&mut self, settings: &Settings) -> Vec<(EventTime, OpenPane)> {
+    /// Closes the panes that the mark has passed; returns the windows that end by it.
+    pub(super) fn close_passed(&mut self, settings: &Settings) -> Vec<Window> {
         let mut passed = Vec::new();
         while let Some(entry) = self.open.first_entry() {
             if entry.key().plus(settings.pane) > self.mark {
@@ -191,16 +212,13 @@ impl SourceWindows {
             }
             passed.push(entry.remove_entry());
         }
-        passed
+        self.take_in(passed, self.mark, settings)
     }
 
-    /// Takes out the panes that nothing has touched for long and that have passed: by the source's own clock, as far as
-    /// it is known (its newest event time, and the time that went by since); by ours, where they hold no face.
-    pub(super) fn close_idle(
-        &mut self,
-        now: EventTime,
-        settings: &Settings,
-    ) -> Vec<(EventTime, OpenPane)> {
+    /// Closes the panes that nothing has touched for long and that have passed: by the source's own clock, as far as
+    /// it is known (its newest event time, and the time that went by since); by ours, where they hold no face. Returns
+    /// the windows that end by it, or because their time has passed by the source's own clock.
+    pub(super) fn close_idle(&mut self, now: EventTime, settings: &Settings) -> Vec<Window> {
         let own_clock = match self.newest {
             EventTime::MIN => now,
             newest => newest.plus(now.0.saturating_sub(self.heard.0)),
@@ -224,21 +242,69 @@ impl SourceWindows {
                         || pane.is_without_faces() && has_passed(start, now)
                         || start > beyond)
         };
-        self.open
-            .extract_if(.., |&start, pane| is_done(start, pane))
-            .collect()
+        let done = self
+            .open
+            .extract_if(.., |&start, pane| is_done(start, pane));
+        let done: Vec<_> = done.collect();
+        let mut ended = self.take_in(done, mark, settings);
+        let oldest_open = self.open.first_key_value().map(|(&start, _)| start);
+        let passed = (own_clock.minus(settings.lateness_max), oldest_open);
+        let (whole_until, growth) = (self.whole_until, &settings.growth);
+        let is_over = |window: &mut Window| window.has_passed(passed, whole_until, growth);
+        ended.extend(self.growing.take_if(is_over));
+        ended
     }
 
-    /// Takes out every pane.
-    pub(super) fn close_all(&mut self, settings: &Settings) -> Vec<(EventTime, OpenPane)> {
+    /// Ends everything.
+    pub(super) fn close_all(&mut self, settings: &Settings) -> Vec<Window> {
         let last = self.open.last_key_value();
         self.pass(last.map(|(start, _)| start.plus(settings.pane)));
-        self.cut()
+        self.cut(settings)
     }
 
-    /// Takes out every pane without closing any: what comes later may begin them again.
-    pub(super) fn cut(&mut self) -> Vec<(EventTime, OpenPane)> {
-        std::mem::take(&mut self.open).into_iter().collect()
+    /// Takes out everything without closing any pane: what comes later may begin them again.
+    pub(super) fn cut(&mut self, settings: &Settings) -> Vec<Window> {
+        let panes = std::mem::take(&mut self.open).into_iter().collect();
+        let mut ended = self.take_in(panes, EventTime::MAX, settings);
+        ended.extend(self.growing.take());
+        ended
+    }
+
+    /// Takes closed panes into the growing window; returns what has ended, in order. A pane without votes does not wait
+    /// where no window grows. Nor does it where it ends after the mark: rejects were closed by our clock, and a window
+    /// that reached so far would reach over faces that are still to come.
+    fn take_in(
+        &mut self,
+        panes: Vec<(EventTime, OpenPane)>,
+        mark: EventTime,
+        settings: &Settings,
+    ) -> Vec<Window> {
+        let growth = &settings.growth;
+        let mut ended = Vec::new();
+        for pane in panes {
+            let next = Window::of(pane, settings);
+            let (has_votes, bounds) = (next.sum.has_votes(), (next.start, next.end));
+            if !has_votes && next.end > mark {
+                ended.push(next);
+                continue;
+            }
+            let before = self.whole_until;
+            let is_over = |window: &mut Window| window.ends_before(&next, before, growth);
+            ended.extend(self.growing.take_if(is_over));
+            match &mut self.growing {
+                Some(growing) => growing.absorb(next),
+                None if has_votes => self.growing = Some(next),
+                None => ended.push(next),
+            }
+            let is_over = |window: &mut Window| window.ends_with(bounds, before, growth);
+            if let Some(window) = self.growing.take_if(is_over) {
+                if window.is_whole(growth) {
+                    self.whole_until = window.end.max(before);
+                }
+                ended.push(window);
+            }
+        }
+        ended
     }
 
     /// Panes up to here are closed. The mark does not go beyond the newest face: what comes for the rest of its pane

@@ -35,6 +35,18 @@ pub struct TrackEvidence {
 impl TrackEvidence {
     const LOG_STEPS: f64 = 1000.0;
 
+    /// Takes in other crops of the same track.
+    pub fn merge(&mut self, other: &Self) {
+        for (logs, more) in self.logs.iter_mut().zip(&other.logs) {
+            add_up(logs, more, |a, b| a + b);
+        }
+        for (cells, more) in self.cells.iter_mut().zip(&other.cells) {
+            for (&cell, crops) in more {
+                cells.entry(cell).or_default().merge(crops);
+            }
+        }
+    }
+
     pub fn add(&mut self, crop: &Evidence) {
         for attribute in Attribute::ALL {
             let log = |&weight: &u32| {
@@ -229,6 +241,14 @@ mod tests {
             let forth = track(&crops);
             crops.reverse();
             prop_assert_eq!(forth, track(&crops));
+        }
+
+        #[test]
+        fn parts_of_a_track_merge_to_the_track(crops in prop::collection::vec(prop::array::uniform2(0.0f32..1.0), 0..9), at in 0usize..9) {
+            let (some, others) = crops.split_at(at.min(crops.len()));
+            let mut merged = track(some);
+            merged.merge(&track(others));
+            prop_assert_eq!(merged, track(&crops));
         }
 
         #[test]

@@ -61,6 +61,7 @@ fn windows(config: &Config) -> Vec<Fault> {
             Fault::new("windows.rolling", span, fix)
         }));
     }
+    faults.extend(growth(config));
     if windows.past_max < windows.lateness_max {
         faults.push(Fault::new(
             "windows.past_max",
@@ -84,6 +85,29 @@ fn windows(config: &Config) -> Vec<Fault> {
             format!("{bands:?}"),
             "divides the years below 18: let the second band begin at 18 or later, or set policy.minors_detail = true",
         ));
+    }
+    faults
+}
+
+/// A window that its people end shows its total; and a day is what `demograph compact` waits for.
+fn growth(config: &Config) -> Vec<Fault> {
+    let windows = &config.windows;
+    let (people_min, k_total) = (windows.people_min, config.policy.k_total);
+    let mut faults = Vec::new();
+    if people_min > 0 && people_min < k_total {
+        let fix = format!(
+            "a window would end with fewer people than may be shown: write policy.k_total ({k_total}) or more, or 0 so that \
+             each pane is a window"
+        );
+        faults.push(Fault::new("windows.people_min", people_min, fix));
+    }
+    let day = Span::seconds(86_400);
+    if !(windows.pane..=day).contains(&windows.window_max) {
+        let fix = format!(
+            "write windows.pane ({}) or more, and at most 1d",
+            windows.pane
+        );
+        faults.push(Fault::new("windows.window_max", windows.window_max, fix));
     }
     faults
 }

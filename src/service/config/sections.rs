@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use demograph_core::{estimate::Method, span::Span, window::Weighting};
+use demograph_core::{
+    estimate::Method,
+    span::Span,
+    window::{Growth, Weighting},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -76,9 +80,16 @@ pub struct Model {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Windows {
-    /// The base window and the grid of publication: one row a source, pane, attribute and category.
-    /// Choose it so that a pane usually holds far more people than `policy.k_total`.
+    /// The grid of event time: panes of one source that follow one another are released together, as one window.
     pub pane: Span,
+    /// A window grows pane by pane until so many people are in it, and is then released, once and whole. The end of an
+    /// hour (UTC) ends it with half as many; the end of a day, and of an hour in which a whole window ended, with
+    /// `policy.k_total`. 0: each pane is a window by itself.
+    #[schemars(range(max = 100_000))]
+    pub people_min: u64,
+    /// The longest window, at most 1d. It ends then, however few people are in it; fewer than `policy.k_total` are not
+    /// shown.
+    pub window_max: Span,
     /// How much later than the newest face of its source a face may arrive and still be counted.
     pub lateness_max: Span,
     /// A source that sent no face for so long (wall clock) has its open panes closed, once they have passed by its own
@@ -92,13 +103,13 @@ pub struct Windows {
     /// What becomes of an event that comes again with the same `ce_id` while its pane is open: "count" (it counts
     /// again) or "drop" (it is rejected as a duplicate; each face of a source must have an id of its own).
     pub duplicates: Duplicates,
-    /// Rolling views in /metrics, as sums of released panes; each a multiple of the pane.
+    /// Rolling views in /metrics: sums of the released windows that ended in so long a time; each a multiple of the pane.
     #[schemars(length(min = 1, max = 8))]
     pub rolling: Vec<Span>,
     /// What a vote is: "people" (one a track) or "dwell" (one a face, so that who stays longer counts more; small
     /// counts are still judged by tracks). Faces without a track id: `policy.untracked`.
     pub weighting: Weighting,
-    /// What becomes of open panes on SIGTERM: "keep" (the next start goes on with them) or "close" (they are closed and
+    /// What becomes of open panes and growing windows on SIGTERM: "keep" (the next start goes on with them) or "close" (they are closed and
     /// published, for a stream that has ended; what comes for them later is late, or begins another row).
     pub on_stop: OnStop,
     /// The first age of every band; the first band begins at 0, the last one is open.
@@ -132,6 +143,8 @@ impl Default for Windows {
     fn default() -> Self {
         Self {
             pane: Span::seconds(10),
+            people_min: Growth::PEOPLE_MIN,
+            window_max: Span::seconds(86_400),
             lateness_max: Span::seconds(10),
             idle_after: Span::seconds(30),
             future_max: Span::seconds(60),

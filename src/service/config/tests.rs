@@ -74,6 +74,12 @@ fn contradictions_are_named_with_their_fix() {
             "windows.rolling = 90s",
         ),
         ("[windows]\npast_max = \"5s\"", "windows.past_max = 5s"),
+        ("[windows]\npeople_min = 9", "windows.people_min = 9"),
+        ("[windows]\nwindow_max = \"2d\"", "windows.window_max = 48h"),
+        (
+            "[windows]\npane = \"1h\"\nwindow_max = \"1m\"",
+            "windows.window_max = 1m",
+        ),
         (
             "[state]\ntrack_key = \"hunter2\"",
             "state.track_key = (not shown)",

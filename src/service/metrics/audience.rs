@@ -1,4 +1,4 @@
-//! The series of who was seen. The gauges come from released panes only.
+//! The series of who was seen. The gauges come from released windows only.
 
 use prometheus::{GaugeVec, IntCounter};
 
@@ -16,6 +16,8 @@ pub struct Audience {
     pub shift_p: GaugeVec,
     pub faces: GaugeVec,
     pub coverage: GaugeVec,
+    pub from: GaugeVec,
+    pub until: GaugeVec,
     pub untracked: IntCounter,
 }
 
@@ -33,12 +35,12 @@ impl Audience {
         Self {
             votes: gauges(
                 "audience_votes",
-                "Votes (tracks, and detections where they vote) for a category in the released panes of the window.",
+                "Votes (tracks, and detections where they vote) for a category in the released windows of the view.",
                 CATEGORY,
             ),
             share_naive: gauges(
                 "audience_share_naive_ratio",
-                "Part of the votes that went to the category, of the panes that show it: what the model says, its errors included.",
+                "Part of the votes that went to the category, of the windows that show it: what the model says, its errors included.",
                 CATEGORY,
             ),
             share: gauges(
@@ -68,13 +70,23 @@ impl Audience {
             ),
             faces: gauges(
                 "audience_faces",
-                "Faces in all panes of the window, suppressed or not.",
+                "Faces in all released windows of the view, suppressed or not.",
                 &["source", "window"],
             ),
             coverage: gauges(
                 "audience_coverage_ratio",
-                "Part of the window's votes that the released cells show.",
+                "Part of the view's votes that the released cells show.",
                 ATTRIBUTE,
+            ),
+            from: gauges(
+                "audience_from_timestamp_seconds",
+                "Since when a view covers its source: the start of the first of its released windows.",
+                &["source", "window"],
+            ),
+            until: gauges(
+                "audience_until_timestamp_seconds",
+                "Until when a view covers its source: the end of the last released window.",
+                &["source", "window"],
             ),
             untracked,
         }

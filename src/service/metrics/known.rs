@@ -26,6 +26,7 @@ impl Metrics {
         }
         for by in ClosedBy::ALL {
             self.closed_panes.with_label_values(&[by.name()]);
+            self.released_windows.with_label_values(&[by.name()]);
         }
         for attribute in Attribute::ALL {
             self.suppressed_panes.with_label_values(&[attribute.name()]);

@@ -2,7 +2,7 @@
 
 use demograph_core::{
     privacy::{ShownShare, ShownShares, show_shares},
-    record::Attribute,
+    record::{Attribute, EventTime},
     views::{Shares, View},
 };
 
@@ -23,6 +23,10 @@ pub(super) fn show(view: &View, meaning: &Meaning, metrics: &Metrics) {
     let window = view.window.to_string();
     let faces = (view.panes > 0).then_some(view.faces as f64);
     put(&audience.faces, &[source, &window], faces);
+    let seconds = |time: EventTime| time.0 as f64 / 1_000.0;
+    let (from, until) = view.covers.unzip();
+    put(&audience.from, &[source, &window], from.map(seconds));
+    put(&audience.until, &[source, &window], until.map(seconds));
     for (attribute, shares, estimated) in attributes {
         let labels = [source, attribute.name(), &window];
         put(&audience.coverage, &labels, shares.coverage());

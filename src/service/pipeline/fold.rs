@@ -1,4 +1,4 @@
-//! The fold: observations in the order of reading, one shard a partition, released panes out.
+//! The fold: observations in the order of reading, one shard a partition, released windows out.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use demograph_core::{
     reject::Reject,
     state::{Applied, Cadence, Checkpoint, Shard, TrackKey},
     views::Rolling,
-    window::{Note, Observation, Outcome, Settings, Untracked},
+    window::{ClosedBy, ClosedPanes, Note, Observation, Outcome, Settings, Sources, Untracked},
 };
 
 use super::{
@@ -137,6 +137,7 @@ impl Fold {
         let skipped = shard.skipped() - skipped;
         self.metrics.skipped_offsets.inc_by(skipped);
         let notes = shard.take_notes();
+        let closed = shard.take_closed();
         let Applied::Counted(outcome, released) = applied else {
             self.metrics
                 .records
@@ -144,8 +145,9 @@ impl Fold {
                 .inc();
             return Ok(());
         };
-        if !released.is_empty() {
+        if self.count_closed(closed) {
             self.watermark(partition, &source);
+            self.watch.show(&self.views.series(&source));
         }
         self.count(outcome);
         for (source, note) in notes {
@@ -183,12 +185,9 @@ impl Fold {
             if let Some(&until) = tick.silent.get(&partition) {
                 let shard = self.shards.get_mut(&partition).expect("it was just listed");
                 let released = shard.close_idle(until);
-                for source in released
-                    .iter()
-                    .map(|pane| pane.source.clone())
-                    .collect::<BTreeSet<_>>()
-                {
-                    self.watermark(partition, &source);
+                let closed = shard.take_closed();
+                if self.count_closed(closed) {
+                    self.watermarks(partition);
                 }
                 self.take_in(released, tick.now);
             }
@@ -220,6 +219,7 @@ impl Fold {
         };
         let now = clock::now();
         let released = shard.end();
+        self.count_closed(shard.take_closed());
         self.take_in(released, now);
         self.send(Task::Write(shard.checkpoint(now, true)))
     }
@@ -263,11 +263,11 @@ impl Fold {
         }
     }
 
-    /// Takes released panes into the views: after disclosure control, never before.
+    /// Takes released windows into the views: after disclosure control, never before.
     fn take_in(&mut self, released: Vec<ReleasedPane>, now: EventTime) {
         for pane in released {
             self.metrics
-                .closed_panes
+                .released_windows
                 .with_label_values(&[pane.by.name()])
                 .inc();
             for attribute in &pane.attributes {
@@ -331,6 +331,28 @@ impl Fold {
         }
     }
 
+    /// Counts panes that were closed, and says whether there were any.
+    fn count_closed(&self, closed: ClosedPanes) -> bool {
+        let mut is_any = false;
+        for (by, panes) in ClosedBy::ALL.into_iter().zip(closed) {
+            if panes > 0 {
+                is_any = true;
+                let counter = self.metrics.closed_panes.with_label_values(&[by.name()]);
+                counter.inc_by(panes as u64);
+            }
+        }
+        is_any
+    }
+
+    fn watermarks(&self, partition: i32) {
+        let Some(shard) = self.shards.get(&partition) else {
+            return;
+        };
+        for (source, ..) in shard.windows().sources().iter() {
+            self.watermark(partition, source);
+        }
+    }
+
     fn watermark(&self, partition: i32, source: &SourceId) {
         let until = self
             .shards
@@ -348,12 +370,11 @@ impl Fold {
     }
 
     fn measure(&self, tick: &Tick) {
-        let open: usize = self
-            .shards
-            .values()
-            .map(|shard| shard.windows().sources().open_panes())
-            .sum();
+        let sources = || self.shards.values().map(|shard| shard.windows().sources());
+        let open: usize = sources().map(Sources::open_panes).sum();
+        let growing: usize = sources().map(Sources::growing).sum();
         self.metrics.open_panes.set(open as i64);
+        self.metrics.growing_windows.set(growing as i64);
         let waiting = self.shards.values().filter_map(Shard::waiting_since);
         let oldest = waiting.map(|since| tick.now.0 - since.0).max();
         self.metrics

@@ -59,7 +59,7 @@ pub use work::Worker;
 const BATCHES_QUEUED: usize = 16;
 /// Checkpoints that wait for the store; each holds the state of one partition.
 const CHECKPOINTS_QUEUED: usize = 8;
-/// Bytes of released panes that wait for a publication, a partition: some thousand panes. Every checkpoint holds
+/// Bytes of released windows that wait for a publication, a partition: some thousand windows. Every checkpoint holds
 /// them again, so this bounds what one costs, however busy the topic is.
 const OUTBOX_MAX: usize = 1 << 19;
 /// Commits of different partitions that are under way at once.
@@ -125,6 +125,13 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         sources_max: config.limits.sources_max,
         weighting: config.windows.weighting,
         untracked: config.policy.untracked,
+        growth: window::Growth::of(
+            &config.policy,
+            (
+                config.windows.people_min,
+                config.windows.window_max.as_millis(),
+            ),
+        ),
     };
     let categories = window::Categories::new(&config.windows.age_bands, &facts);
     let terms = Terms::new(&facts.id, &policy, (categories, &settings));

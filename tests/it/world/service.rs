@@ -134,6 +134,7 @@ group = "{name}"
 dir = "{model}"
 [windows]
 pane = "2s"
+people_min = 0
 lateness_max = "1s"
 idle_after = "2s"
 rolling = ["10s", "1m"]

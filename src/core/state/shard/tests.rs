@@ -7,7 +7,7 @@ use crate::{
     record::{Attribute, EventId, Position, TrackId},
     reject::Reject,
     state,
-    window::{Categories, Evidence, Sources, Untracked, Weighting},
+    window::{Categories, Evidence, Growth, Sources, Untracked, Weighting},
 };
 
 const SETTINGS: Settings = Settings {
@@ -18,6 +18,7 @@ const SETTINGS: Settings = Settings {
     drops_duplicates: false,
     weighting: Weighting::People,
     untracked: Untracked::Count,
+    growth: Growth::NONE,
     sources_max: 10,
 };
 const CADENCE: Cadence = Cadence {

@@ -6,7 +6,7 @@ use crate::{
     privacy::UnknownSources,
     record::{Attribute, EventTime, SourceId, TrackId},
     reject::Reject,
-    window::{ClosedBy, Untracked},
+    window::{ClosedBy, Untracked, Window},
 };
 
 fn recorded(version: u16) -> (Header, Saved) {
@@ -16,7 +16,7 @@ fn recorded(version: u16) -> (Header, Saved) {
 
 /// What was folded when the files were recorded: partition 3 from offset 100; four tracks of two crops each and a late face
 /// in the pane of 0 s of the source `lobby`, which was released; a face and a reject of each of the 16 reasons of version 1
-/// in the pane of 10 s; one track of the source `yard`, in an open pane; a face without a track after a gap of two offsets.
+/// in the pane of 10 s; one track of the source `yard`, in an open pane (in the file of version 2: in a growing window); a face without a track after a gap of two offsets.
 fn is_what_was_recorded((header, saved): &(Header, Saved)) {
     assert_eq!((header.seq, header.writer), (4, 11));
     assert_eq!(header.parent, Some([7; 32]));
@@ -56,7 +56,8 @@ fn is_what_was_recorded((header, saved): &(Header, Saved)) {
     );
     assert!(!reasons.contains(&Reject::NoAnswer) && !reasons.contains(&Reject::TooFewPixels));
     let yard = &saved.sources.0[&SourceId::new("yard")];
-    assert_eq!(yard.open[&EventTime(0)].tracks.len(), 1);
+    let tracks: Vec<usize> = yard.held().map(|pane| pane.tracks.len()).collect();
+    assert_eq!(tracks, [1], "version 2 has it in a window that grows");
 }
 
 #[test]
@@ -71,6 +72,14 @@ fn a_checkpoint_of_this_version_reads_as_it_was() {
     let mut saved = saved.keyed(&TrackKey::example());
     assert_eq!(saved.terms.legal_bases, None, "version 1 did not keep them");
     saved.terms.legal_bases = Some(vec![(SourceId::new("lobby"), "consent".into())]);
+    assert_eq!((saved.terms.people_min, saved.sources.growing()), (0, 0));
+    (saved.terms.people_min, saved.terms.window_max) = (50, 86_400_000);
+    let yard = saved.sources.0.get_mut(&SourceId::new("yard")).unwrap();
+    yard.growing = Some(Window {
+        start: EventTime(0),
+        end: EventTime(10_000),
+        sum: yard.open.remove(&EventTime(0)).unwrap(),
+    });
     if std::env::var_os("DEMOGRAPH_BLESS").is_some() {
         let (bytes, _) = checkpoint::encode(&header, &saved.encode());
         std::fs::write(repository("tests/data/checkpoints/v2.ckpt"), bytes).unwrap();
@@ -83,8 +92,8 @@ fn a_checkpoint_of_this_version_reads_as_it_was() {
 #[test]
 fn what_is_written_today_has_no_hash_of_the_version_before() {
     let ids = |saved: &Saved| -> Vec<TrackId> {
-        let open = saved.sources.0[&SourceId::new("yard")].open.values();
-        open.flat_map(|pane| pane.tracks.keys().copied()).collect()
+        let held = saved.sources.0[&SourceId::new("yard")].held();
+        held.flat_map(|pane| pane.tracks.keys().copied()).collect()
     };
     let (before, today) = (ids(&recorded(1).1), ids(&recorded(2).1));
     assert_eq!((before.len(), today.len()), (1, 1));

@@ -176,6 +176,9 @@ impl From<Terms> for v2::Terms<'static> {
             legal_bases: None,
             categories: Cow::Owned(terms.categories),
             pane: terms.pane,
+            // Each pane was a window.
+            people_min: 0,
+            window_max: terms.pane,
             weighting: weighting.into(),
         }
     }
@@ -189,6 +192,8 @@ impl From<Source> for v2::Source<'static> {
             newest: EventTime::MIN,
             heard: EventTime::MIN,
             open: open.map(|(start, pane)| (start, pane.into())).collect(),
+            growing: None,
+            whole_until: EventTime::MIN,
         }
     }
 }

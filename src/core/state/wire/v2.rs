@@ -46,6 +46,8 @@ pub(super) struct Terms<'a> {
     pub legal_bases: Option<Cow<'a, [(SourceId, String)]>>,
     pub categories: Cow<'a, Categories>,
     pub pane: i64,
+    pub people_min: u64,
+    pub window_max: i64,
     pub weighting: Cow<'a, str>,
 }
 
@@ -64,6 +66,15 @@ pub(super) struct Source<'a> {
     pub newest: EventTime,
     pub heard: EventTime,
     pub open: Vec<(EventTime, Pane<'a>)>,
+    pub growing: Option<Window<'a>>,
+    pub whole_until: EventTime,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Window<'a> {
+    pub start: EventTime,
+    pub end: EventTime,
+    pub sum: Pane<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -168,6 +179,8 @@ impl<'a> From<&'a state::Terms> for Terms<'a> {
             legal_bases: terms.legal_bases.as_deref().map(Cow::Borrowed),
             categories: Cow::Borrowed(&terms.categories),
             pane: terms.pane,
+            people_min: terms.people_min,
+            window_max: terms.window_max,
             weighting: weighting.into(),
         }
     }
@@ -189,6 +202,8 @@ impl TryFrom<Terms<'_>> for state::Terms {
             legal_bases: terms.legal_bases.map(Cow::into_owned),
             categories: terms.categories.into_owned(),
             pane: terms.pane,
+            people_min: terms.people_min,
+            window_max: terms.window_max,
             weighting,
         })
     }
@@ -226,6 +241,8 @@ impl<'a> From<&'a SourceWindows> for Source<'a> {
             newest: source.newest,
             heard: source.heard,
             open: open.map(|(&start, pane)| (start, pane.into())).collect(),
+            growing: source.growing.as_ref().map(Into::into),
+            whole_until: source.whole_until,
         }
     }
 }
@@ -241,6 +258,30 @@ impl TryFrom<Source<'_>> for SourceWindows {
             newest: source.newest,
             heard: source.heard,
             open: open.collect::<Result<_, Unknown>>()?,
+            growing: source.growing.map(TryInto::try_into).transpose()?,
+            whole_until: source.whole_until,
+        })
+    }
+}
+
+impl<'a> From<&'a window::Window> for Window<'a> {
+    fn from(window: &'a window::Window) -> Self {
+        Self {
+            start: window.start,
+            end: window.end,
+            sum: (&window.sum).into(),
+        }
+    }
+}
+
+impl TryFrom<Window<'_>> for window::Window {
+    type Error = Unknown;
+
+    fn try_from(window: Window<'_>) -> Result<Self, Unknown> {
+        Ok(Self {
+            start: window.start,
+            end: window.end,
+            sum: window.sum.try_into()?,
         })
     }
 }

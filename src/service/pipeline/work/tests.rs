@@ -7,7 +7,7 @@ use demograph_core::{
     privacy::{Policy, PolicyRules, SourceRules},
     record::{Attribute, Position, SourceId, TrackId},
     state::{Applied, Shard, Start, Terms, TrackKey},
-    window::{Outcome, Settings, Untracked, Weighting},
+    window::{Growth, Outcome, Settings, Untracked, Weighting},
 };
 use demograph_model::infer::{NoAnswer, StubModel};
 
@@ -114,6 +114,7 @@ const SETTINGS: Settings = Settings {
     drops_duplicates: false,
     weighting: Weighting::People,
     untracked: Untracked::Count,
+    growth: Growth::NONE,
     sources_max: 10,
 };
 

@@ -7,7 +7,7 @@ use demograph_core::{
     facts::ModelFacts,
     privacy::{Policy, PolicyRules},
     state::{Ledger, Terms, TrackKey},
-    window::{Untracked, Weighting},
+    window::{Growth, Untracked, Weighting},
 };
 
 use super::*;
@@ -81,6 +81,7 @@ fn writer(overlap: usize, queued: usize) -> (Writer, Sender<Task>, Receiver<Ack>
             sources_max: 1,
             weighting: Weighting::People,
             untracked: Untracked::Count,
+            growth: Growth::NONE,
         },
         meaning,
         history: 0,
