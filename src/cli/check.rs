@@ -22,7 +22,7 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 
-    /// Check the file and the model only; ask no broker and touch no output.
+    /// Check the file and the model only, without broker and output.
     #[arg(long)]
     offline: bool,
 }
@@ -30,7 +30,7 @@ pub(super) struct CheckArgs {
 fn const_format() -> String {
     format!(
         "Example:\n  demograph check --config deploy/demograph.toml\n\n\
-         Prints the configuration in effect, secrets hidden, then one line for each thing that was checked.\n\n{EXIT_CODES}"
+         Prints the configuration in effect with secrets hidden, then one line for each check. Changes nothing.\n\n{EXIT_CODES}"
     )
 }
 

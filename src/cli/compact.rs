@@ -29,32 +29,35 @@ Examples:
   demograph compact --config my.toml --dry-run
   demograph compact --config my.toml
 
-Run it once a day. For each table and each UTC date that ended at least --older-than ago, the small files become
-daily/TABLE/date=D/TABLE-D.parquet under output.url (of the table cells under output.cells_url), sorted by source and window_start. A daily file is never changed:
-a date that has one is left alone, and if small files have come since, that is an error which names them (exit code 1;
-the other dates are done all the same). So let --older-than be longer than the longest time that demograph may be
-stopped or behind.
+Run it once a day. It takes each table and each UTC date that ended at least --older-than ago. The small files of the date \
+are merged into daily/TABLE/date=D/TABLE-D.parquet, sorted by source and window_start. The daily file lies under output.url; \
+of the table cells under output.cells_url.
 
-The small files stay beside the daily ones: read either, never both. With --delete-compacted they go once they are in a
-daily file; then read daily/ for past dates and the small files for the last days. `demograph estimate` finds out by
-itself. Dates that ended longer than output.keep ago are deleted, small and daily files.
+A daily file never changes. If small files arrive after it was written, `compact` names them, goes on with the other dates \
+and exits with code 1. So choose --older-than longer than demograph may be stopped or behind.
 
-A small file that was copied under another name, or into the folder of another date, is an error that names it: its rows
+The small files stay beside the daily ones. Read one or the other, never both. With --delete-compacted, small files are \
+deleted once they are in a daily file. Then read daily/ for past dates and the small files for the last days: together \
+these cover every date exactly once. `demograph estimate` does so by itself.
+
+Dates that ended longer than output.keep ago are deleted, small and daily files.
+
+A small file that was copied under another name, or into the folder of another date, is an error that names it: its rows \
 would count twice.
 
-Memory: the compressed files of one day of one table, the daily file, and some 300 MB (576 files of 1.4 million
-rows: 283 MB).")]
+Memory: the compressed files of one day of one table, the daily file, and about 300 MB (measured: 283 MB for 576 files with \
+1.4 million rows).")]
 pub(super) struct CompactArgs {
-    /// The TOML file of `demograph run`; the keys of [output] count here.
+    /// The TOML file of `demograph run`. Only its section [output] is used.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// How long ago a UTC date must have ended: 2d, 36h, ...
+    /// Take dates that ended at least this long ago: 2d, 36h.
     #[arg(long, value_name = "SPAN", default_value = "2d", value_parser = span)]
     older_than: Span,
-    /// Delete small files that are in a daily file.
+    /// Delete the small files whose rows are in a daily file.
     #[arg(long)]
     delete_compacted: bool,
-    /// Show what would be done, and do nothing.
+    /// Only show what would be done.
     #[arg(long)]
     dry_run: bool,
 }
@@ -300,7 +303,7 @@ impl One<'_> {
                 .into(),
         };
         format!(
-            "{}, {}: {} of its small files came after its daily file was made, such as {}; their rows are missing there: \
+            "{}, {}: {} of its small files arrived after its daily file was made, such as {}. Their rows are missing in it: \
              {fix}; use a longer --older-than",
             self.table.name(),
             self.date,

@@ -180,7 +180,7 @@ fn prepare_folder(out: &Path) -> anyhow::Result<()> {
             (true, true) => std::fs::remove_dir_all(&folder)
                 .with_context(|| format!("clear {}", folder.display()))?,
             (true, false) => bail!(
-                "{} is not of a demo: choose another folder with --out",
+                "{} was not made by `demograph demo`: choose another folder with --out",
                 folder.display()
             ),
             (false, _) => {}

@@ -32,19 +32,19 @@ pub(super) struct ModelArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Task {
-    /// Write a first manifest for an ONNX file into a new folder. Guesses are marked.
+    /// Write a first manifest for an ONNX file into a new folder. Marks what it guessed.
     New {
-        /// The ONNX file, all weights inside.
+        /// The ONNX file, with all weights inside.
         onnx: PathBuf,
-        /// The model's folder, which must not be there yet.
+        /// The folder to create. It must not exist yet.
         #[arg(long, value_name = "FOLDER")]
         out: PathBuf,
     },
-    /// Load a model's folder as the service does, and say all that is known. Exit code 1 where it does not load.
+    /// Load a model folder as the service does, and report everything found. Exits with 1 if it does not load.
     Check {
         /// The model's folder.
         folder: PathBuf,
-        /// Face crops: what does the model say of them?
+        /// Also run the model on the face crops in this folder, and summarise its answers.
         #[arg(long, value_name = "FOLDER")]
         faces: Option<PathBuf>,
     },

@@ -26,8 +26,8 @@ Examples:
   demograph state reset --config demograph.toml --partition 3 --offset 120000 --yes
   demograph state adopt --config demograph.toml --partition 3 --yes
 
-A partition's state is a chain of checkpoints under state/v1/GROUP/TOPIC/p=N. Counts of who was seen are not shown here;
-records are. ls, show and verify change nothing and may run beside the service.")]
+A partition's state is a chain of checkpoints under state/v1/GROUP/TOPIC/p=N. These commands show counts of records, never \
+counts by age, gender or ethnicity. ls, show and verify change nothing and may run beside the service.")]
 pub(super) struct StateArgs {
     #[command(subcommand)]
     question: Question,
@@ -35,40 +35,43 @@ pub(super) struct StateArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Question {
-    /// One line a partition: where it stands.
+    /// List the partitions, one line each: newest checkpoint, next offset, open panes.
     Ls(Place),
-    /// Everything about one checkpoint but who was seen.
+    /// Show one checkpoint: header, terms, ledger, sources.
     Show {
         #[command(flatten)]
         place: Place,
+        /// The number of the Kafka partition.
         #[arg(long)]
         partition: i32,
-        /// The number of the checkpoint; the newest by default.
+        /// The number of the checkpoint. Default: the newest.
         #[arg(long)]
         seq: Option<u64>,
     },
-    /// Check every chain: checksums, order, and that every record is accounted for exactly once in chain and tables.
+    /// Verify every chain: checksums, order, and that chain and tables hold every record exactly once.
     Verify(Place),
-    /// Begin a partition again at an offset. Its open panes and what waits in its outbox are given up.
+    /// Restart a partition at an offset. Discards its open panes and its unpublished rows.
     Reset {
         #[command(flatten)]
         place: Place,
+        /// The number of the Kafka partition.
         #[arg(long)]
         partition: i32,
-        /// The next offset to fold.
+        /// The offset of the next record to count.
         #[arg(long)]
         offset: i64,
         /// Confirm that unpublished data is discarded. Stop the service first.
         #[arg(long)]
         yes: bool,
     },
-    /// Begin a partition whose checkpoints were lost behind what the tables hold of it, so that nothing is counted twice.
+    /// Restart a partition whose checkpoints were lost, after the last record that the tables hold.
     Adopt {
         #[command(flatten)]
         place: Place,
+        /// The number of the Kafka partition.
         #[arg(long)]
         partition: i32,
-        /// Confirm that records which were in no file yet are lost. Stop the service first.
+        /// Confirm that records in no file yet are lost. Stop the service first.
         #[arg(long)]
         yes: bool,
     },

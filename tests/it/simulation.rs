@@ -242,7 +242,7 @@ impl World {
                 owner.commit = Some(commit);
             }
             Err(Halt::Store(_)) => owner.commit = Some(commit),
-            Err(Halt::Deposed) => {
+            Err(Halt::Fenced) => {
                 match before {
                     Step::HeadCheck => self.sometimes.failed_the_head_check += 1,
                     _ => self.sometimes.lost_the_create += 1,
@@ -321,7 +321,7 @@ impl World {
             let mut commit = commit(chain, cut);
             while !matches!(
                 commit.advance(&self.store),
-                Ok(Step::Done) | Err(Halt::Deposed)
+                Ok(Step::Done) | Err(Halt::Fenced)
             ) {}
             return None;
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Grid, counts::steps, linear::Matrix};
 
-/// How many faces the model's own word is worth beside the labels of the faces in a cell. Chosen on a validation
+/// Prior strength: the model's posterior counts as this many labelled faces of a cell. Chosen on a validation
 /// split among 3, 10, 30 and 100 (docs/adr/0007).
 const OWN_WORD: f64 = 30.0;
 /// The least faces a class: fewer do not tell how it varies.

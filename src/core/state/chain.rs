@@ -50,7 +50,7 @@ pub struct Listed {
 pub enum Halt {
     /// Somebody else owns the partition.
     #[error("another instance has written the next checkpoint")]
-    Deposed,
+    Fenced,
     /// The store could not be asked; the step can be taken again.
     #[error(transparent)]
     Store(#[from] anyhow::Error),
@@ -296,13 +296,13 @@ impl Commit {
             Step::ReadBack => match objects.read(&self.path)? {
                 None => Step::Create,
                 Some(bytes) if bytes == self.bytes => Step::HeadCheck,
-                Some(_) => return Err(Halt::Deposed),
+                Some(_) => return Err(Halt::Fenced),
             },
             Step::HeadCheck => {
                 // What comes before the own number says nothing here, and it is long: a day of it is nine pages.
                 let newer = objects.list_after(self.folder.path(), &self.path)?;
                 if !self.folder.own(newer).is_empty() {
-                    return Err(Halt::Deposed);
+                    return Err(Halt::Fenced);
                 }
                 self.published(0)
             }

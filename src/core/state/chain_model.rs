@@ -171,7 +171,7 @@ impl World {
                     owner.saved = after(saved);
                 }
                 Ok(_) | Err(Halt::Store(_)) => owner.commit = Some((commit, saved)),
-                Err(Halt::Deposed) => {
+                Err(Halt::Fenced) => {
                     next.push(world);
                     continue;
                 }

@@ -252,7 +252,10 @@ impl Manifest {
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut said = Vec::new();
         if self.self_tests.is_empty() {
-            said.push("self_test: none, so that wrong answers of a kernel on this processor would not be seen".to_owned());
+            said.push(
+                "no self_test: wrong answers of a kernel on this processor would not be noticed"
+                    .to_owned(),
+            );
         }
         for (n, net) in self.nets.iter().enumerate() {
             let Input { mean, std, .. } = &net.input;
@@ -358,7 +361,7 @@ impl Head {
         }
         if self.ages.windows(2).any(|pair| pair[0] >= pair[1]) {
             said.push(format!(
-                "{at}: ages do not go up, so that its intervals are wrong"
+                "{at}: ages do not increase, so its intervals are wrong"
             ));
         }
         said

@@ -51,7 +51,7 @@ impl Writer {
     /// answer.
     pub(super) fn write(&mut self, batch: Vec<Checkpoint>) -> anyhow::Result<Vec<Ack>> {
         let begun = batch.into_iter().filter_map(|checkpoint| {
-            // Deposed: what the fold still hands down is of no worth.
+            // Fenced: what the fold still hands down is of no worth.
             let chain = self.chains.remove(&checkpoint.partition)?;
             Some(self.begin(chain, checkpoint))
         });
@@ -125,7 +125,7 @@ impl Writer {
                 seq = begun.commit.seq(),
                 "another instance owns the partition"
             );
-            return Ack::Deposed {
+            return Ack::Fenced {
                 partition,
                 ticket: self.tickets.get(&partition).copied().unwrap_or_default(),
             };
@@ -164,7 +164,7 @@ impl Writer {
                 Step::Done => return Ok(true),
             }
             let step = self.insist(|stores| match commit.advance(stores) {
-                Err(Halt::Deposed) => Ok(None),
+                Err(Halt::Fenced) => Ok(None),
                 other => other.map(Some),
             })?;
             if step.is_none() {

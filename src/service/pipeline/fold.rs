@@ -326,7 +326,7 @@ impl Fold {
         let seen = self.seen.entry(source.clone()).or_default();
         seen.insert(partition);
         if seen.len() > 1 {
-            tracing::warn!(%source, partitions = ?seen, "a source comes in through more than one partition: use its id as the key of its records");
+            tracing::warn!(%source, partitions = ?seen, "a source arrives in more than one partition: use its id as the key of its records");
             self.metrics.partition_conflicts.inc();
         }
     }

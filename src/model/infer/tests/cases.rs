@@ -110,7 +110,7 @@ fn what_looks_like_a_mistake_is_said_and_names_its_field() {
         ("softmax-said-logits", "applied twice"),
         ("age-per-100", "write scale = 100"),
         ("uint8-in", "mean and std are not used"),
-        ("fp16-in", "self_test: none"),
+        ("fp16-in", "no self_test"),
     ] {
         let warnings = as_it_is(name).unwrap().warnings().join("\n");
         assert!(warnings.contains(expected), "{name}: {warnings}");
