@@ -68,7 +68,7 @@ fn span(text: &str) -> Result<Span, String> {
 
 /// What a date needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum DateAction {
     Wait,
     Merge,
     Compare,
@@ -84,14 +84,14 @@ struct Rules {
 }
 
 impl Rules {
-    fn step(self, date: Date, day: &Day) -> anyhow::Result<Step> {
+    fn step(self, date: Date, day: &Day) -> anyhow::Result<DateAction> {
         let end = date.tomorrow()?.to_datetime(Time::midnight());
         let age = self.now.0 - Offset::UTC.to_timestamp(end)?.as_millisecond();
         Ok(match self.keep {
-            Some(keep) if age >= keep.as_millis() => Step::Expire,
-            _ if age < self.older_than.as_millis() => Step::Wait,
-            _ if day.daily.is_empty() => Step::Merge,
-            _ => Step::Compare,
+            Some(keep) if age >= keep.as_millis() => DateAction::Expire,
+            _ if age < self.older_than.as_millis() => DateAction::Wait,
+            _ if day.daily.is_empty() => DateAction::Merge,
+            _ => DateAction::Compare,
         })
     }
 }
@@ -186,17 +186,19 @@ struct One<'a> {
 }
 
 impl One<'_> {
-    fn apply(&self, step: Step, args: &CompactArgs) -> anyhow::Result<Done> {
+    fn apply(&self, step: DateAction, args: &CompactArgs) -> anyhow::Result<Done> {
         match step {
-            Step::Wait => Ok(Done::new("too recent")),
-            Step::Merge if args.dry_run => Ok(Done::new("to be merged")),
-            Step::Expire if args.dry_run => Ok(Done::new("to be deleted: older than output.keep")),
-            Step::Expire => Ok(Done {
+            DateAction::Wait => Ok(Done::new("too recent")),
+            DateAction::Merge if args.dry_run => Ok(Done::new("to be merged")),
+            DateAction::Expire if args.dry_run => {
+                Ok(Done::new("to be deleted: older than output.keep"))
+            }
+            DateAction::Expire => Ok(Done {
                 deleted: self.delete(self.day.small.iter().chain(&self.day.daily))?,
                 ..Done::new("older than output.keep")
             }),
-            Step::Merge => self.merge(args),
-            Step::Compare => self.compare(args),
+            DateAction::Merge => self.merge(args),
+            DateAction::Compare => self.compare(args),
         }
     }
 
@@ -349,11 +351,11 @@ mod tests {
             };
             rules.step(date, day).unwrap()
         };
-        assert_eq!(step("47h", &fresh), Step::Wait);
-        assert_eq!(step("48h", &fresh), Step::Merge);
-        assert_eq!(step("48h", &merged), Step::Compare);
-        assert_eq!(step("719h", &merged), Step::Compare);
-        assert_eq!(step("720h", &merged), Step::Expire);
-        assert_eq!(step("720h", &fresh), Step::Expire);
+        assert_eq!(step("47h", &fresh), DateAction::Wait);
+        assert_eq!(step("48h", &fresh), DateAction::Merge);
+        assert_eq!(step("48h", &merged), DateAction::Compare);
+        assert_eq!(step("719h", &merged), DateAction::Compare);
+        assert_eq!(step("720h", &merged), DateAction::Expire);
+        assert_eq!(step("720h", &fresh), DateAction::Expire);
     }
 }

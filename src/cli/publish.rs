@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use demograph_core::event::{self, CropEvent, Form, content_type};
 use demograph_service::{
     clock,
-    config::{self, LostData, Start, Text},
+    config::{self, LostData, StartOffset, Text},
     kafka::{Admin, Producer},
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -156,7 +156,7 @@ fn kafka_config(args: &PublishArgs) -> config::Kafka {
         brokers: args.brokers.clone(),
         topic: args.topic.clone(),
         group: String::new(),
-        start: Start::default(),
+        start: StartOffset::default(),
         on_lost_data: LostData::default(),
         properties: args
             .properties

@@ -131,7 +131,7 @@ fn first_start(
     stores: &Stores,
     consumer: &Consumer,
 ) -> anyhow::Result<FirstStart> {
-    if kafka.start == config::Start::Earliest {
+    if kafka.start == config::StartOffset::Earliest {
         return Ok(FirstStart::default());
     }
     let place = (kafka.group.as_str(), kafka.topic.as_str());

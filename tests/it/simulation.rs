@@ -12,8 +12,8 @@ use demograph_core::{
     record::{Attribute, EventTime},
     reject::Reject,
     state::{
-        Applied, Chain, Checkpoint, Commit, Found, Halt, Saved, Shard, Start, Step, TableFile,
-        Terms, TrackKey, publish,
+        Applied, Chain, Checkpoint, Commit, CommitStep, Found, Halt, Saved, Shard, Start,
+        TableFile, Terms, TrackKey, publish,
     },
     window::{Categories, Observation, Settings},
 };
@@ -235,16 +235,16 @@ impl World {
         let result = commit.advance(&self.store);
         self.store.luck.take();
         match result {
-            Ok(Step::Done) => owner.chain.advance(&commit),
+            Ok(CommitStep::Done) => owner.chain.advance(&commit),
             Ok(step) => {
                 self.sometimes.read_back +=
-                    u64::from(before == Step::ReadBack && step == Step::HeadCheck);
+                    u64::from(before == CommitStep::ReadBack && step == CommitStep::HeadCheck);
                 owner.commit = Some(commit);
             }
             Err(Halt::Store(_)) => owner.commit = Some(commit),
             Err(Halt::Fenced) => {
                 match before {
-                    Step::HeadCheck => self.sometimes.failed_the_head_check += 1,
+                    CommitStep::HeadCheck => self.sometimes.failed_the_head_check += 1,
                     _ => self.sometimes.lost_the_create += 1,
                 }
                 return None;
@@ -321,7 +321,7 @@ impl World {
             let mut commit = commit(chain, cut);
             while !matches!(
                 commit.advance(&self.store),
-                Ok(Step::Done) | Err(Halt::Fenced)
+                Ok(CommitStep::Done) | Err(Halt::Fenced)
             ) {}
             return None;
         }
@@ -356,7 +356,7 @@ impl World {
         owner.shard.end();
         let checkpoint = owner.shard.checkpoint(EventTime(0), true);
         let mut commit = commit(&owner.chain, checkpoint);
-        while commit.advance(&self.store).unwrap() != Step::Done {}
+        while commit.advance(&self.store).unwrap() != CommitStep::Done {}
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::{Context, ensure};
 use demograph_core::estimate::{
     Calibration, CellCounts, CellVotes, Crops, Grid, Method, Share, emq_cells, estimate, naive,
-    shift_p, steps,
+    quantise, shift_p,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -262,7 +262,7 @@ impl<'a> Trials<'a> {
 
 fn crop(grid: Grid, posterior: &[f32]) -> BTreeMap<u32, Crops> {
     let mut one = Crops::default();
-    one.add(&steps(posterior));
+    one.add(&quantise(posterior));
     BTreeMap::from([(grid.cell(posterior) as u32, one)])
 }
 

@@ -108,12 +108,12 @@ pub struct Commit {
     head: Head,
     folder: ChainFolder,
     files: Vec<TableFile>,
-    step: Step,
+    step: CommitStep,
 }
 
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum CommitStep {
     Create,
     ReadBack,
     HeadCheck,
@@ -196,7 +196,7 @@ impl Chain {
             },
             folder: self.folder.clone(),
             files: Vec::new(),
-            step: Step::Create,
+            step: CommitStep::Create,
         }
     }
 
@@ -204,7 +204,7 @@ impl Chain {
     pub fn advance(&mut self, commit: &Commit) {
         assert_eq!(
             commit.step,
-            Step::Done,
+            CommitStep::Done,
             "a head is what is written and published"
         );
         self.head = Some(commit.head);
@@ -278,27 +278,27 @@ impl Commit {
         Self { files, ..self }
     }
 
-    pub fn step(&self) -> Step {
+    pub fn step(&self) -> CommitStep {
         self.step
     }
 
     /// Takes one step. After [`Halt::Store`] it can be called again.
-    pub fn advance(&mut self, objects: &dyn Objects) -> Result<Step, Halt> {
+    pub fn advance(&mut self, objects: &dyn Objects) -> Result<CommitStep, Halt> {
         self.step = match self.step {
-            Step::Create => {
+            CommitStep::Create => {
                 // Whatever the answer, the next question is what is there now.
-                self.step = Step::ReadBack;
+                self.step = CommitStep::ReadBack;
                 match objects.create(&self.path, &self.bytes)? {
-                    Created::New => Step::HeadCheck,
-                    Created::Exists => Step::ReadBack,
+                    Created::New => CommitStep::HeadCheck,
+                    Created::Exists => CommitStep::ReadBack,
                 }
             }
-            Step::ReadBack => match objects.read(&self.path)? {
-                None => Step::Create,
-                Some(bytes) if bytes == self.bytes => Step::HeadCheck,
+            CommitStep::ReadBack => match objects.read(&self.path)? {
+                None => CommitStep::Create,
+                Some(bytes) if bytes == self.bytes => CommitStep::HeadCheck,
                 Some(_) => return Err(Halt::Fenced),
             },
-            Step::HeadCheck => {
+            CommitStep::HeadCheck => {
                 // What comes before the own number says nothing here, and it is long: a day of it is nine pages.
                 let newer = objects.list_after(self.folder.path(), &self.path)?;
                 if !self.folder.own(newer).is_empty() {
@@ -306,19 +306,19 @@ impl Commit {
                 }
                 self.published(0)
             }
-            Step::Publish(done) => {
+            CommitStep::Publish(done) => {
                 publish(objects, &self.files[done], &self.mark())?;
                 self.published(done + 1)
             }
-            Step::Done => Step::Done,
+            CommitStep::Done => CommitStep::Done,
         };
         Ok(self.step)
     }
 
-    fn published(&self, files: usize) -> Step {
+    fn published(&self, files: usize) -> CommitStep {
         match files < self.files.len() {
-            true => Step::Publish(files),
-            false => Step::Done,
+            true => CommitStep::Publish(files),
+            false => CommitStep::Done,
         }
     }
 }

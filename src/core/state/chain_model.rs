@@ -158,7 +158,7 @@ impl World {
             let mut owner = world.owners[place].take().unwrap();
             let (mut commit, saved) = owner.commit.take().unwrap();
             let before = commit.step();
-            let creates = matches!(before, Step::Create | Step::Publish(_));
+            let creates = matches!(before, CommitStep::Create | CommitStep::Publish(_));
             if luck != Luck::Good && !creates {
                 continue;
             }
@@ -166,7 +166,7 @@ impl World {
             let result = commit.advance(&world.store);
             world.store.luck.set(None);
             match result {
-                Ok(Step::Done) => {
+                Ok(CommitStep::Done) => {
                     owner.chain.advance(&commit);
                     owner.saved = after(saved);
                 }

@@ -22,7 +22,7 @@ fn saved(outbox: Vec<ReleasedPane>, publish: bool) -> Saved {
 /// One checkpoint more.
 fn grow(chain: &mut Chain, store: &Memory, saved: &Saved) {
     let mut commit = chain.commit(&saved.encode(), saved.publish, EventTime(0));
-    while commit.advance(store).unwrap() != Step::Done {}
+    while commit.advance(store).unwrap() != CommitStep::Done {}
     chain.advance(&commit);
 }
 

@@ -20,7 +20,9 @@ mod chain_tests;
 #[cfg(test)]
 mod memory;
 
-pub use chain::{Chain, Commit, Created, Found, Halt, Listed, Objects, Step, TableFile, publish};
+pub use chain::{
+    Chain, Commit, CommitStep, Created, Found, Halt, Listed, Objects, TableFile, publish,
+};
 pub use checkpoint::{Damage, Hash, Header, Ledger, Saved, decode, hash};
 pub use first_start::FirstStart;
 pub use identity::{LogIdentity, OtherLog};

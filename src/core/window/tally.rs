@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    estimate::{CellCounts, Crops, Grid, STEPS, steps},
+    estimate::{CellCounts, Crops, Grid, QUANTA, quantise},
     record::Attribute,
 };
 
@@ -15,7 +15,7 @@ pub struct Evidence([Vec<u32>; 3]);
 
 impl Evidence {
     pub fn set(&mut self, attribute: Attribute, probabilities: &[f32]) {
-        self.0[attribute as usize] = steps(probabilities);
+        self.0[attribute as usize] = quantise(probabilities);
     }
 
     fn weights(&self, attribute: Attribute) -> &[u32] {
@@ -39,7 +39,7 @@ impl TrackEvidence {
         for attribute in Attribute::ALL {
             let log = |&weight: &u32| {
                 // What rounded to 0 is half a step.
-                let p = f64::from(weight).max(0.5) / f64::from(STEPS);
+                let p = f64::from(weight).max(0.5) / f64::from(QUANTA);
                 (p.ln() * Self::LOG_STEPS).round() as i64
             };
             let weights = crop.weights(attribute);

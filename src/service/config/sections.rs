@@ -25,7 +25,7 @@ pub struct Kafka {
     /// Where the group begins at its first start: "earliest" or "latest". Partitions that are added to the topic later
     /// always begin with their oldest record.
     #[serde(default)]
-    pub start: Start,
+    pub start: StartOffset,
     /// What to do if the broker has deleted records that were not read: "stop" or "continue".
     #[serde(default)]
     pub on_lost_data: LostData,
@@ -41,7 +41,7 @@ fn default_group() -> String {
 /// Where a new group begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Start {
+pub enum StartOffset {
     /// With the oldest record that the broker still has.
     #[default]
     Earliest,

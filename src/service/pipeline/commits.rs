@@ -7,7 +7,7 @@ use std::{panic::resume_unwind, thread};
 
 use demograph_core::{
     record::EventTime,
-    state::{Chain, Checkpoint, Commit, Halt, Step},
+    state::{Chain, Checkpoint, Commit, CommitStep, Halt},
 };
 
 use super::{
@@ -156,12 +156,12 @@ impl Writer {
     fn carry_through(&self, commit: &mut Commit) -> anyhow::Result<bool> {
         loop {
             match commit.step() {
-                Step::Create => crash::at("checkpoint-create"),
-                Step::ReadBack => {}
-                Step::HeadCheck => crash::at("checkpoint-created"),
-                Step::Publish(0) => crash::at("head-checked"),
-                Step::Publish(_) => crash::at("table-created"),
-                Step::Done => return Ok(true),
+                CommitStep::Create => crash::at("checkpoint-create"),
+                CommitStep::ReadBack => {}
+                CommitStep::HeadCheck => crash::at("checkpoint-created"),
+                CommitStep::Publish(0) => crash::at("head-checked"),
+                CommitStep::Publish(_) => crash::at("table-created"),
+                CommitStep::Done => return Ok(true),
             }
             let step = self.insist(|stores| match commit.advance(stores) {
                 Err(Halt::Fenced) => Ok(None),
