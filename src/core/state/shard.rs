@@ -289,3 +289,6 @@ impl Shard {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod changes;
