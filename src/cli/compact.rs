@@ -48,7 +48,7 @@ would count twice.
 Memory: the compressed files of one day of one table, the daily file, and about 300 MB (measured: 283 MB for 576 files with \
 1.4 million rows).")]
 pub(super) struct CompactArgs {
-    /// The TOML file of `demograph run`. Only its section [output] is used.
+    /// The TOML file of `demograph run`. Only its output section is used.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Take dates that ended at least this long ago: 2d, 36h.
