@@ -8,10 +8,8 @@ use demograph_core::{
     record::Attribute,
 };
 
-use super::{
-    calibrations,
-    evaluate::{BandArgs, FaceArgs},
-};
+use super::evaluate::{BandArgs, FaceArgs};
+use demograph_service::wiring::calibrations;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

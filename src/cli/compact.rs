@@ -15,13 +15,14 @@ use demograph_service::{
         catalog::{self, Copy, Day, Once, days, name},
         day,
     },
+    wiring,
 };
 use jiff::{
     civil::{Date, Time},
     tz::Offset,
 };
 
-use super::{EXIT_CONFIG, service};
+use super::EXIT_CONFIG;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -129,7 +130,7 @@ pub(super) fn run(args: &CompactArgs) -> anyhow::Result<ExitCode> {
     };
     let tables = Store::open(&config.output).context("output.url")?;
     let cells = match has_cells(&config) {
-        true => service::open_cells(&config)?,
+        true => wiring::open_cells(&config)?,
         false => None,
     };
     let mut report = comfy_table::Table::new();

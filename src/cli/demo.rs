@@ -17,13 +17,13 @@ use demograph_service::{
     metrics::Metrics,
     shutdown::Shutdown,
     sink::Table,
+    wiring,
 };
 
 use super::{
     cameras::Cameras,
     live,
     pace::{Pace, pause},
-    service,
 };
 
 /// The demo's configuration; the broker, the folder and the address are filled in.
@@ -87,7 +87,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         config.kafka.brokers = broker.bootstrap_servers();
     }
     let (metrics, shutdown) = (Metrics::new(), Shutdown::default());
-    let service = service::start(config.clone(), metrics.clone(), shutdown.clone())?;
+    let service = wiring::start(config.clone(), metrics.clone(), shutdown.clone())?;
     println!(
         "demograph demo: {} s, up to {} crops/s from 4 cameras; metrics at http://{}/metrics\n\
          Shares are corrected for the model's errors, with 95 % intervals; ~ marks a plain count. Categories with\n\

@@ -1,7 +1,6 @@
 //! The command line: one module a subcommand, each with a help text that teaches by an example.
 
 mod calibrate;
-mod calibrations;
 mod cameras;
 mod check;
 mod compact;
@@ -9,21 +8,18 @@ mod demo;
 mod estimate;
 mod evaluate;
 mod experiment;
-mod keys;
 mod live;
-mod memory;
 mod model;
 mod pace;
 mod predict;
 mod publish;
-mod service;
 mod sheets;
 mod state;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use demograph_service::{config::Config, metrics::Metrics, shutdown::Shutdown};
+use demograph_service::{config::Config, metrics::Metrics, shutdown::Shutdown, wiring};
 use tracing_subscriber::filter::LevelFilter;
 
 /// The configuration has faults.
@@ -128,7 +124,7 @@ impl Cli {
 fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     match Config::read(&args.config) {
         Ok(config) => {
-            service::start(config, Metrics::new(), Shutdown::default())?.run()?;
+            wiring::start(config, Metrics::new(), Shutdown::default())?.run()?;
             Ok(ExitCode::SUCCESS)
         }
         Err(faults) => {

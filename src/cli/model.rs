@@ -13,8 +13,9 @@ use demograph_model::{
     infer::{Inference, InferenceSettings, Model, ModelFiles, OnnxModel, describe, sha256},
     manifest::draft,
 };
+use demograph_service::wiring;
 
-use super::{predict, service};
+use super::predict;
 
 const CARD: &str = "# Model card\n\nWhat the model is for, what it was trained on, under which terms, and how it errs.\n";
 
@@ -131,7 +132,7 @@ fn check(folder: &Path, faces: Option<PathBuf>) -> anyhow::Result<()> {
         "engine     {} on {}\nself-test  {}",
         model.engine().precision.name(),
         model.engine().library,
-        service::self_test(model.self_test())
+        wiring::self_test(model.self_test())
     );
     for warning in model.warnings() {
         println!("warning    {warning}");

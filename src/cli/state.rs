@@ -13,9 +13,10 @@ use demograph_core::{
 use demograph_service::{
     config::Config,
     sink::{self, Stores, Table, catalog},
+    wiring,
 };
 
-use super::{EXIT_CONFIG, service};
+use super::EXIT_CONFIG;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -111,7 +112,7 @@ pub(super) fn run(args: StateArgs) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_CONFIG));
         }
     };
-    let stores = service::open_stores(&config)?;
+    let stores = wiring::open_stores(&config)?;
     match args.question {
         Question::Ls(_) => ls(&config, &stores),
         Question::Show { partition, seq, .. } => show(&config, &stores, (partition, seq)),

@@ -12,3 +12,4 @@ pub mod clock;
 pub mod cores;
 mod crash;
 pub mod shutdown;
+pub mod wiring;

@@ -17,9 +17,9 @@ use demograph_core::{
     record::EventTime,
     span::Span,
 };
+use demograph_service::wiring::calibrations;
 
 use self::rows::Choice;
-use super::calibrations;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

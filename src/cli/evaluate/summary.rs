@@ -2,9 +2,9 @@
 
 use comfy_table::{Table, presets};
 use demograph_lab::evaluate::Figures;
+use demograph_service::wiring::self_test;
 
 use super::document::Document;
-use crate::cli::service::self_test;
 
 pub(super) fn table(document: &Document) -> Table {
     let mut table = Table::new();

@@ -6,9 +6,9 @@ mod svg;
 pub(super) use svg::escape;
 
 use demograph_lab::evaluate::{AgeFigures, Cell, Figures, Head, Rate};
+use demograph_service::wiring::self_test;
 
 use super::document::Document;
-use crate::cli::service::self_test;
 
 const STYLE: &str = include_str!("style.css");
 

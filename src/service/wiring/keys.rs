@@ -3,15 +3,15 @@
 
 use anyhow::{Context, bail};
 
-use demograph_core::state::{Chain, Fingerprint, OtherKey, TopicFolder, TrackKey};
-use demograph_service::{
+use crate::{
     config::{Config, OtherTrackKey},
     sink::Stores,
 };
+use demograph_core::state::{Chain, Fingerprint, OtherKey, TopicFolder, TrackKey};
 
 /// Takes the key that the config names, or the one in the store, which is made if no checkpoint was written with one.
 /// Says where it lies.
-pub(super) fn open(config: &Config, stores: &Stores) -> anyhow::Result<(TrackKey, String)> {
+pub fn open(config: &Config, stores: &Stores) -> anyhow::Result<(TrackKey, String)> {
     if let Some(key) = configured(config)? {
         return Ok((key, "state.track_key".into()));
     }
@@ -27,7 +27,7 @@ pub(super) fn open(config: &Config, stores: &Stores) -> anyhow::Result<(TrackKey
 }
 
 /// Where the key lies, and whether all checkpoints fit it. Changes nothing.
-pub(super) fn inspect(config: &Config, stores: &Stores) -> anyhow::Result<String> {
+pub fn inspect(config: &Config, stores: &Stores) -> anyhow::Result<String> {
     let from_config = configured(config)?;
     let place = match from_config {
         Some(_) => "state.track_key".to_owned(),

@@ -5,7 +5,7 @@
 
 use std::{fs, path::Path};
 
-use demograph_service::config::Config;
+use crate::config::Config;
 
 /// Samples of a pixel, at most.
 const BYTES_A_PIXEL: usize = 3;
@@ -13,7 +13,7 @@ const BYTES_A_PIXEL: usize = 3;
 const BATCHES_QUEUED: usize = 2;
 
 /// One line about memory; it begins with `warning` where crops alone may exceed the limit.
-pub(super) fn line(config: &Config, sessions: usize) -> String {
+pub fn line(config: &Config, sessions: usize) -> String {
     say(config, sessions, limit())
 }
 
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     fn config() -> Config {
-        let text = include_str!("../../deploy/demograph.toml");
+        let text = include_str!("../../../deploy/demograph.toml");
         let mut config = Config::parse(text).unwrap();
         config.inference.batch_max = 16;
         config.limits.image_side_max = 2048;

@@ -1,7 +1,20 @@
 //! The service: everything the config names is opened, then the pipeline runs. Used by `run` and by `demo`.
 
+pub mod calibrations;
+pub mod keys;
+pub mod memory;
+
 use std::{net::SocketAddr, thread::available_parallelism};
 
+use crate::{
+    config::{self, Config},
+    http::{self, Control, Endpoint, Health},
+    kafka::Consumer,
+    metrics::Metrics,
+    pipeline::{self, Parts},
+    shutdown::Shutdown,
+    sink::{Store, Stores, Table},
+};
 use anyhow::{Context, bail};
 use demograph_core::{
     privacy::Policy,
@@ -11,20 +24,9 @@ use demograph_model::{
     infer::{InferenceSettings, Model, ModelFiles, OnnxModel, Passed},
     manifest::Precision,
 };
-use demograph_service::{
-    config::{self, Config},
-    http::{self, Control, Endpoint, Health},
-    kafka::Consumer,
-    metrics::Metrics,
-    pipeline::{self, Parts},
-    shutdown::Shutdown,
-    sink::{Store, Stores, Table},
-};
-
-use super::{calibrations, keys};
 
 /// A service that is ready to run.
-pub(super) struct Service {
+pub struct Service {
     /// Where /metrics is.
     pub address: SocketAddr,
     endpoint: Endpoint,
@@ -32,11 +34,7 @@ pub(super) struct Service {
 }
 
 /// Opens everything; fails with the first thing that is not there.
-pub(super) fn start(
-    config: Config,
-    metrics: Metrics,
-    shutdown: Shutdown,
-) -> anyhow::Result<Service> {
+pub fn start(config: Config, metrics: Metrics, shutdown: Shutdown) -> anyhow::Result<Service> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
@@ -120,7 +118,7 @@ fn holds_files(store: &Store, folder: &str) -> anyhow::Result<bool> {
 }
 
 /// Where exact cells go, if they are written.
-pub(super) fn cells_place<'a>(config: &Config, stores: &'a Stores) -> Option<&'a str> {
+pub fn cells_place<'a>(config: &Config, stores: &'a Stores) -> Option<&'a str> {
     let cells = stores.cells.as_ref().unwrap_or(&stores.tables);
     config.output.cells.then(|| cells.place())
 }
@@ -142,7 +140,7 @@ fn first_start(
 
 impl Service {
     /// Runs until asked to stop, and drains.
-    pub(super) fn run(self) -> anyhow::Result<()> {
+    pub fn run(self) -> anyhow::Result<()> {
         let ended = pipeline::run(self.parts);
         self.endpoint.end()?;
         ended?;
@@ -161,7 +159,7 @@ fn has_begun(store: &Store, (group, topic): (&str, &str)) -> anyhow::Result<bool
 }
 
 /// Opens the places of the tables, of the checkpoints, and of exact cells where they are written.
-pub(super) fn open_stores(config: &Config) -> anyhow::Result<Stores> {
+pub fn open_stores(config: &Config) -> anyhow::Result<Stores> {
     let tables = Store::open(&config.output).context("output.url")?;
     let state = open_state(config, &tables)?;
     let cells = match config.output.cells {
@@ -176,7 +174,7 @@ pub(super) fn open_stores(config: &Config) -> anyhow::Result<Stores> {
 }
 
 /// Opens the place of exact cells, unless they lie among the other tables.
-pub(super) fn open_cells(config: &Config) -> anyhow::Result<Option<Store>> {
+pub fn open_cells(config: &Config) -> anyhow::Result<Option<Store>> {
     let (output, place) = (&config.output, config.cells_place());
     if config::is_same_place(&place, &output.url) {
         return Ok(None);
@@ -186,7 +184,7 @@ pub(super) fn open_cells(config: &Config) -> anyhow::Result<Option<Store>> {
 }
 
 /// Whether exact cells of an earlier version lie under the tables, though their place is another one.
-pub(super) fn old_cells(config: &Config, tables: &Store) -> anyhow::Result<Option<String>> {
+pub fn old_cells(config: &Config, tables: &Store) -> anyhow::Result<Option<String>> {
     let place = config.cells_place();
     if config::is_same_place(&place, &config.output.url) {
         return Ok(None);
@@ -232,7 +230,7 @@ fn open_state(config: &Config, tables: &Store) -> anyhow::Result<Store> {
 }
 
 /// How many sessions the config asks for.
-pub(super) fn sessions(config: &Config) -> usize {
+pub fn sessions(config: &Config) -> usize {
     match config.inference.sessions {
         0 => available_parallelism().map_or(1, usize::from),
         n => n,
@@ -264,7 +262,7 @@ fn load_models(config: &Config) -> anyhow::Result<(Vec<Box<dyn Model>>, Precisio
 }
 
 /// A passed self-test in words.
-pub(super) fn self_test(passed: &Passed) -> String {
+pub fn self_test(passed: &Passed) -> String {
     match passed.images {
         0 => "none in the manifest".into(),
         images => format!(
@@ -275,7 +273,7 @@ pub(super) fn self_test(passed: &Passed) -> String {
 }
 
 /// The config's words in those of inference.
-pub(super) fn inference_settings(config: &Config) -> InferenceSettings {
+pub fn inference_settings(config: &Config) -> InferenceSettings {
     let inference = &config.inference;
     InferenceSettings {
         provider: inference.provider,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::config::Config;
 use anyhow::{Context, bail};
 use demograph_core::{
     estimate::{CalibrationFile, Calibrations},
@@ -10,16 +11,15 @@ use demograph_core::{
     window::Categories,
 };
 use demograph_model::manifest::Precision;
-use demograph_service::config::Config;
 
 /// The file in a model's folder that is used unless the config names another: one a precision, since each answers a
 /// little differently.
-pub(super) fn in_model_folder(precision: Precision) -> String {
+pub fn in_model_folder(precision: Precision) -> String {
     format!("calibration.{}.json", precision.name())
 }
 
 /// All that the config names, and the model's own.
-pub(super) fn load(
+pub fn load(
     config: &Config,
     facts: &ModelFacts,
     precision: Precision,
@@ -46,7 +46,7 @@ pub(super) fn load(
     Ok(Calibrations::new(config.estimates.method, default, own))
 }
 
-pub(super) fn read(path: &Path) -> anyhow::Result<CalibrationFile> {
+pub fn read(path: &Path) -> anyhow::Result<CalibrationFile> {
     let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     CalibrationFile::parse(&text).with_context(|| path.display().to_string())
 }
@@ -90,14 +90,14 @@ fn fit(
 
 #[cfg(test)]
 mod tests {
+    use crate::config::Windows;
     use demograph_model::infer::{InferenceSettings, ModelFiles, PrecisionChoice, Provider};
-    use demograph_service::config::Windows;
 
     use super::*;
 
     #[test]
     fn the_shipped_model_has_a_calibration_for_every_precision_of_a_processor() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/utkface-small");
+        let folder = demograph_core::golden::repository("models/utkface-small");
         for (precision, provider) in [
             (PrecisionChoice::Int8, Provider::Cpu),
             (PrecisionChoice::Fp32, Provider::Cpu),
