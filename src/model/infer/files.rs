@@ -49,7 +49,13 @@ impl ModelFiles {
                 path.display()
             )
         })?;
-        let manifest = Manifest::parse(&text).with_context(|| path.display().to_string())?;
+        let mut manifest = Manifest::parse(&text).with_context(|| path.display().to_string())?;
+        if let Some(name) = &settings.ethnicity {
+            manifest
+                .choose(Attribute::Ethnicity, name)
+                .map_err(|fault| anyhow!("{fault}"))
+                .with_context(|| path.display().to_string())?;
+        }
         let chosen = manifest
             .nets
             .iter()
@@ -161,7 +167,7 @@ fn facts(manifest: &Manifest, nets: &[NetFile]) -> ModelFacts {
     let labels = |attribute| {
         manifest
             .head(attribute)
-            .map_or_else(Vec::new, |head| head.labels.clone())
+            .map_or_else(Vec::new, |head| head.categories().to_vec())
     };
     ModelFacts {
         id: format!("{}@{}", manifest.name, &hash_of_all(nets)[..12]),

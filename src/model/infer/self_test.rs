@@ -37,7 +37,7 @@ impl Case {
                 let years = head.ages.iter().map(|age| format!("{age} years"));
                 labels.insert(
                     head.attribute,
-                    years.chain(head.labels.iter().cloned()).collect(),
+                    years.chain(head.categories().iter().cloned()).collect(),
                 );
             }
         }

@@ -1,6 +1,7 @@
 //! The shipped models, and what happens when a model folder is wrong. Needs the ONNX Runtime library (`make setup`).
 
 mod cases;
+mod groups;
 mod images;
 mod preprocessing;
 mod self_test;
@@ -204,13 +205,23 @@ fn the_size_of_the_batch_changes_no_decision() {
     }
 }
 
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let copied = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            std::fs::create_dir(&copied).unwrap();
+            copy(&path, &copied);
+        } else {
+            std::fs::copy(&path, copied).unwrap();
+        }
+    }
+}
+
 /// A copy of a shipped model's folder, changed.
 fn changed(name: &str, change: impl Fn(String) -> String) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(repository("models").join(name)).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
-    }
+    copy(&repository("models").join(name), folder.path());
     let manifest = folder.path().join("manifest.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
     std::fs::write(&manifest, change(text)).unwrap();

@@ -3,10 +3,12 @@
 pub(crate) mod denormals;
 pub mod draft;
 mod expected;
+mod groups;
 mod interval;
 mod onnx_file;
 
 pub use expected::{SelfTest, Tolerance};
+pub use groups::Groups;
 pub use interval::AgeInterval;
 pub(crate) use onnx_file::ModelProto;
 
@@ -175,6 +177,12 @@ pub struct Head {
     /// softmax: the name of each class.
     #[serde(default)]
     pub labels: Vec<String>,
+    /// softmax: coarser sets of categories, for `model.ethnicity` of the config.
+    #[serde(default)]
+    pub groups: Vec<Groups>,
+    /// Those of the groups that the config chose.
+    #[serde(skip)]
+    pub(crate) chosen: Option<Groups>,
     /// age_distribution: the age in years of each class.
     #[serde(default)]
     pub ages: Vec<f32>,
@@ -306,6 +314,22 @@ impl Manifest {
         faults
     }
 
+    /// Chooses a coarser set of an attribute's categories by its name.
+    pub fn choose(&mut self, attribute: Attribute, name: &str) -> Result<(), Fault> {
+        let mut heads = self.nets.iter_mut().flat_map(|net| &mut net.heads);
+        match heads.find(|head| head.attribute == attribute) {
+            Some(head) => head.choose(name),
+            None => {
+                let fix = "the model does not estimate it: remove the key";
+                Err(Fault::new(
+                    &format!("model.{attribute}"),
+                    format!("{name:?}"),
+                    fix,
+                ))
+            }
+        }
+    }
+
     pub(crate) fn heads(&self) -> impl Iterator<Item = &Head> {
         self.nets.iter().flat_map(|net| &net.heads)
     }
@@ -401,6 +425,9 @@ impl Head {
         if !is_age && !self.ages.is_empty() {
             fault("ages", "only an age_distribution has ages: remove them");
         }
+        if self.kind != Kind::Softmax && !self.groups.is_empty() {
+            fault("groups", "only a softmax has groups: remove them");
+        }
         if !matches!(self.kind, Kind::Softmax | Kind::Sigmoid) && !self.labels.is_empty() {
             fault(
                 "labels",
@@ -425,6 +452,9 @@ impl Head {
             }
             Some(interval) => faults.extend(interval.contradictions(&self.ages, field)),
             None => {}
+        }
+        for (n, groups) in self.groups.iter().enumerate() {
+            faults.extend(groups.contradictions(&field(&format!("groups[{n}]")), self));
         }
         faults
     }

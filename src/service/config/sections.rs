@@ -70,6 +70,10 @@ pub struct Model {
     /// Set denormal weights to zero at load. They do not change answers, but can make a net ten times slower.
     #[serde(default)]
     pub flush_denormals: bool,
+    /// The categories of ethnicity. Default: all that the model tells apart. Or the name of coarser groups in the model's
+    /// manifest, such as "five"; then make a calibration with `demograph calibrate --ethnicity five`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ethnicity: Option<String>,
 }
 
 /// Event-time windows.

@@ -12,10 +12,13 @@ use demograph_core::{
 };
 use demograph_model::manifest::Precision;
 
-/// The file in a model's folder that is used unless the config names another: one a precision, since each answers a
-/// little differently.
-pub fn in_model_folder(precision: Precision) -> String {
-    format!("calibration.{}.json", precision.name())
+/// The file in a model's folder that is used unless the config names another: one for each precision, since each answers a
+/// little differently, and for each choice of the categories of ethnicity.
+pub fn in_model_folder(precision: Precision, ethnicity: Option<&str>) -> String {
+    match ethnicity {
+        None => format!("calibration.{}.json", precision.name()),
+        Some(groups) => format!("calibration.{}.{groups}.json", precision.name()),
+    }
 }
 
 /// All that the config names, and the model's own.
@@ -29,7 +32,10 @@ pub fn load(
         let file = read(path)?;
         fit(file, facts, &categories).with_context(|| path.display().to_string())
     };
-    let in_folder = config.model.dir.join(in_model_folder(precision));
+    let in_folder = config.model.dir.join(in_model_folder(
+        precision,
+        config.model.ethnicity.as_deref(),
+    ));
     let default = match &config.estimates.calibration {
         Some(path) => Some(fitting(path).context("estimates.calibration")?),
         None if in_folder.exists() => Some(fitting(&in_folder)?),
@@ -110,7 +116,7 @@ mod tests {
             };
             let files = ModelFiles::read(&folder, &settings).unwrap();
             let categories = Categories::new(&Windows::default().age_bands, &files.facts);
-            let file = read(&folder.join(in_model_folder(files.precision))).unwrap();
+            let file = read(&folder.join(in_model_folder(files.precision, None))).unwrap();
             let file = fit(file, &files.facts, &categories).unwrap();
             for attribute in Attribute::ALL {
                 assert!(

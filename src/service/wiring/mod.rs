@@ -283,6 +283,7 @@ pub fn inference_settings(config: &Config) -> InferenceSettings {
         batch_max: inference.batch_max,
         onnxruntime: inference.onnxruntime.clone(),
         flush_denormals: config.model.flush_denormals,
+        ethnicity: config.model.ethnicity.clone(),
     }
 }
 
