@@ -8,7 +8,7 @@ use super::{
     Terms,
     checkpoint::{self, Damage, Hash, Header, Saved},
 };
-use crate::{privacy::ReleasedPane, record::EventTime};
+use crate::{hex::hex, privacy::ReleasedPane, record::EventTime};
 
 /// The store that checkpoints and tables go to.
 pub trait Objects {
@@ -359,7 +359,7 @@ fn path(folder: &str, seq: u64) -> String {
 }
 
 fn mark(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(hash)
 }
 
 fn read(objects: &dyn Objects, path: &str) -> Result<Vec<u8>, Halt> {
