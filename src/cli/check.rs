@@ -10,7 +10,7 @@ use demograph_service::{
     kafka::{self, Admin},
 };
 
-use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT, calibrations, memory, service};
+use super::{EXIT_CODES, EXIT_ENVIRONMENT, calibrations, memory, read_config, service};
 
 /// How long the broker may take to say what the topic is set to.
 const SETTINGS_MAX: Duration = Duration::from_secs(5);
@@ -35,12 +35,9 @@ fn const_format() -> String {
 }
 
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let config = match Config::read(&args.config) {
+    let config = match read_config(&args.config) {
         Ok(config) => config,
-        Err(faults) => {
-            eprint!("error: {}: {faults}", args.config.display());
-            return Ok(ExitCode::from(EXIT_CONFIG));
-        }
+        Err(code) => return Ok(code),
     };
     print!("{}", config.redacted_toml());
     println!();
@@ -118,7 +115,7 @@ fn model(config: &Config) -> anyhow::Result<String> {
         model.facts().id,
         engine.precision.name(),
         engine.library,
-        service::self_test(model.self_test())
+        model.self_test()
     ))
 }
 

@@ -8,20 +8,17 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, bail};
 use comfy_table::presets;
 use demograph_core::{record::EventTime, span::Span, state::Created};
-use demograph_service::{
-    config::Config,
-    sink::{
-        Footer, Store, Table,
-        catalog::{self, Copy, Day, Once, days, name},
-        day,
-    },
+use demograph_service::sink::{
+    Footer, Store, Table,
+    catalog::{self, Copy, Day, Once, days, name},
+    day,
 };
 use jiff::{
     civil::{Date, Time},
     tz::Offset,
 };
 
-use super::EXIT_CONFIG;
+use super::read_config;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -112,12 +109,9 @@ impl Done {
 }
 
 pub(super) fn run(args: &CompactArgs) -> anyhow::Result<ExitCode> {
-    let config = match Config::read(&args.config) {
+    let config = match read_config(&args.config) {
         Ok(config) => config,
-        Err(faults) => {
-            eprint!("error: {}: {faults}", args.config.display());
-            return Ok(ExitCode::from(EXIT_CONFIG));
-        }
+        Err(code) => return Ok(code),
     };
     let rules = Rules {
         now: demograph_service::clock::now(),

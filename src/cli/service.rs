@@ -8,7 +8,7 @@ use demograph_core::{
     state::{self, FirstStart},
 };
 use demograph_model::{
-    infer::{InferenceSettings, Model, ModelFiles, OnnxModel, Passed},
+    infer::{InferenceSettings, Model, ModelFiles, OnnxModel},
     manifest::Precision,
 };
 use demograph_service::{
@@ -184,7 +184,7 @@ fn load_models(config: &Config) -> anyhow::Result<(Vec<Box<dyn Model>>, Precisio
     if let Some(model) = models.first() {
         let engine = model.engine();
         tracing::info!(
-            self_test = self_test(model.self_test()),
+            self_test = model.self_test().to_string(),
             precision = engine.precision.name(),
             provider = ?engine.provider,
             library = engine.library,
@@ -197,17 +197,6 @@ fn load_models(config: &Config) -> anyhow::Result<(Vec<Box<dyn Model>>, Precisio
         .map(|model| Box::new(model) as Box<dyn Model>)
         .collect();
     Ok((models, files.precision))
-}
-
-/// A passed self-test in words.
-pub(super) fn self_test(passed: &Passed) -> String {
-    match passed.images {
-        0 => "none in the manifest".into(),
-        images => format!(
-            "{images} images, largest difference {:.5} of {} allowed",
-            passed.largest_difference, passed.tolerance
-        ),
-    }
 }
 
 /// The config's words in those of inference.

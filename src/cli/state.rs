@@ -15,7 +15,7 @@ use demograph_service::{
     sink::{self, Stores, Table, catalog},
 };
 
-use super::{EXIT_CONFIG, service};
+use super::{read_config, service};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -101,12 +101,9 @@ pub(super) fn run(args: StateArgs) -> anyhow::Result<ExitCode> {
     | Question::Show { place, .. }
     | Question::Reset { place, .. }
     | Question::Adopt { place, .. }) = &args.question;
-    let config = match Config::read(&place.config) {
+    let config = match read_config(&place.config) {
         Ok(config) => config,
-        Err(faults) => {
-            eprint!("error: {}: {faults}", place.config.display());
-            return Ok(ExitCode::from(EXIT_CONFIG));
-        }
+        Err(code) => return Ok(code),
     };
     let stores = service::open_stores(&config)?;
     match args.question {

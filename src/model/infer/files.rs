@@ -141,10 +141,8 @@ fn read_case(folder: &Path, test: &SelfTest, manifest: &Manifest) -> anyhow::Res
         .with_context(|| format!("read the self-test's image {}", path.display()))?;
     let limits = Limits {
         payload_bytes_max: usize::MAX,
-        image_side_min: 16,
         image_side_max: SELF_TEST_SIDE_MAX,
-        future_max: 0,
-        past_max: i64::MAX,
+        ..Limits::default()
     };
     let crop =
         decode::image(&bytes, &limits, Attribute::ALL.into_iter().collect()).map_err(|reason| {
