@@ -19,6 +19,7 @@ use demograph_service::{
     pipeline::{self, Parts},
     shutdown::Shutdown,
     sink::{Store, Stores},
+    snapshot::Latest,
 };
 
 use super::calibrations;
@@ -27,6 +28,8 @@ use super::calibrations;
 pub(super) struct Service {
     /// Where /metrics is.
     pub address: SocketAddr,
+    /// What it says of itself.
+    pub latest: Latest,
     endpoint: Endpoint,
     parts: Parts,
 }
@@ -54,7 +57,7 @@ pub(super) fn start(
     let stores = open_stores(&config)?;
     stores.tables.probe()?;
     stores.state.probe()?;
-    let health = Health::default();
+    let (health, latest) = (Health::default(), Latest::default());
     let endpoint = http::serve(
         &config.http.listen,
         Control {
@@ -91,10 +94,12 @@ pub(super) fn start(
         stores,
         metrics,
         health,
+        latest: latest.clone(),
         shutdown,
     };
     Ok(Service {
         address,
+        latest,
         endpoint,
         parts,
     })

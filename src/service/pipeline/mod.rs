@@ -46,6 +46,7 @@ use crate::{
     metrics::Metrics,
     shutdown::Shutdown,
     sink::Stores,
+    snapshot::{Counts, Latest, Probes, Snapshot},
 };
 
 // What `benches/stages` drives without a broker.
@@ -79,6 +80,7 @@ pub struct Parts {
     pub stores: Stores,
     pub metrics: Metrics,
     pub health: Health,
+    pub latest: Latest,
     pub shutdown: Shutdown,
 }
 
@@ -102,6 +104,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         stores,
         metrics,
         health,
+        latest,
         shutdown,
     } = parts;
     let facts = models
@@ -146,7 +149,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         to_write: to_write.clone(),
         acks: from_write,
         metrics: metrics.clone(),
-        health,
+        health: health.clone(),
         shutdown: shutdown.clone(),
         drain_max: config.limits.drain_max.as_millis(),
         batch_stall_max: config.limits.batch_stall_max.as_millis(),
@@ -213,6 +216,11 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         seen: Default::default(),
         watch: sources::Watch::new(metrics.clone()),
         untracked: Default::default(),
+        shown: fold::Shown {
+            latest: latest.clone(),
+            health: health.clone(),
+            ..Default::default()
+        },
     };
     let writer = write::Writer {
         input: from_fold,
@@ -247,7 +255,15 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         advise(&config.kafka);
         Ok(())
     })?;
-    stages.join()
+    let ended = stages.join();
+    // What the writer did after the last tick.
+    latest.put(Snapshot {
+        at: clock::now(),
+        counts: Counts::of(&metrics),
+        probes: Probes::of(&health),
+        ..Snapshot::clone(&latest.get())
+    });
+    ended
 }
 
 /// In milliseconds.
