@@ -3,12 +3,10 @@
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
-use demograph_core::{
-    estimate::{Calibration, CalibrationFile},
-    record::Attribute,
-};
+use demograph_core::{estimate::CalibrationFile, record::Attribute};
+use demograph_lab::calibrate::calibrate;
 
-use super::evaluate::{BandArgs, FaceArgs};
+use super::faces::{BandArgs, FaceArgs, answered};
 use demograph_service::wiring::calibrations;
 
 #[derive(Debug, clap::Args)]
@@ -36,20 +34,16 @@ pub(super) struct CalibrateArgs {
 
 pub(super) fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
     let bands = args.bands.age_bands;
-    let answered = args.faces.answer(args.split.as_deref(), &bands)?;
+    let opened = args.faces.inputs(args.split, &bands).open()?;
+    let answered = answered(&opened, 0)?;
     let mut attributes = BTreeMap::new();
     for attribute in Attribute::ALL {
-        let pairs = answered.pairs(attribute);
-        if pairs.is_empty() {
+        let Some((calibration, faces)) = calibrate(&answered, attribute)? else {
             println!("{attribute}: left out, since no face has both a label and an answer");
             continue;
-        }
-        let labels = answered.labels(attribute);
-        let calibration = Calibration::new(labels, pairs.iter().copied());
-        let calibration = calibration.with_context(|| attribute.to_string())?;
+        };
         println!(
-            "{attribute}: {} faces in {} cells",
-            pairs.len(),
+            "{attribute}: {faces} faces in {} cells",
             calibration.cells.len()
         );
         attributes.insert(attribute, calibration);

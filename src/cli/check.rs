@@ -11,7 +11,7 @@ use demograph_service::{
     wiring::{self, calibrations, keys, memory},
 };
 
-use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT};
+use super::{EXIT_CODES, EXIT_ENVIRONMENT, read_config};
 
 /// How long the broker may take to say what the topic is set to.
 const SETTINGS_MAX: Duration = Duration::from_secs(5);
@@ -36,12 +36,9 @@ fn const_format() -> String {
 }
 
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let config = match Config::read(&args.config) {
+    let config = match read_config(&args.config) {
         Ok(config) => config,
-        Err(faults) => {
-            eprint!("error: {}: {faults}", args.config.display());
-            return Ok(ExitCode::from(EXIT_CONFIG));
-        }
+        Err(code) => return Ok(code),
     };
     print!("{}", config.redacted_toml());
     println!();
@@ -124,7 +121,7 @@ fn model(config: &Config) -> anyhow::Result<String> {
         model.facts().id,
         engine.precision.name(),
         engine.library,
-        wiring::self_test(model.self_test())
+        model.self_test()
     ))
 }
 

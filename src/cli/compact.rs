@@ -22,7 +22,7 @@ use jiff::{
     tz::Offset,
 };
 
-use super::EXIT_CONFIG;
+use super::read_config;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -116,12 +116,9 @@ impl Done {
 }
 
 pub(super) fn run(args: &CompactArgs) -> anyhow::Result<ExitCode> {
-    let config = match Config::read(&args.config) {
+    let config = match read_config(&args.config) {
         Ok(config) => config,
-        Err(faults) => {
-            eprint!("error: {}: {faults}", args.config.display());
-            return Ok(ExitCode::from(EXIT_CONFIG));
-        }
+        Err(code) => return Ok(code),
     };
     let rules = Rules {
         now: demograph_service::clock::now(),

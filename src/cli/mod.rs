@@ -8,6 +8,7 @@ mod demo;
 mod estimate;
 mod evaluate;
 mod experiment;
+mod faces;
 mod live;
 mod model;
 mod pace;
@@ -16,7 +17,11 @@ mod publish;
 mod sheets;
 mod state;
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use demograph_service::{config::Config, metrics::Metrics, shutdown::Shutdown, wiring};
@@ -122,16 +127,20 @@ impl Cli {
 }
 
 fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    match Config::read(&args.config) {
-        Ok(config) => {
-            wiring::start(config, Metrics::new(), Shutdown::default())?.run()?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(faults) => {
-            eprint!("error: {}: {faults}", args.config.display());
-            Ok(ExitCode::from(EXIT_CONFIG))
-        }
-    }
+    let config = match read_config(&args.config) {
+        Ok(config) => config,
+        Err(code) => return Ok(code),
+    };
+    wiring::start(config, Metrics::new(), Shutdown::default())?.run()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration. Where it has faults, they are printed, and the exit code is returned.
+fn read_config(path: &Path) -> Result<Config, ExitCode> {
+    Config::read(path).map_err(|faults| {
+        eprint!("error: {}: {faults}", path.display());
+        ExitCode::from(EXIT_CONFIG)
+    })
 }
 
 #[cfg(test)]

@@ -9,13 +9,11 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use demograph_core::record::{Attribute, Estimate};
+use demograph_lab::{dataset, predict::predict};
 use demograph_model::{
     infer::{Inference, InferenceSettings, Model, ModelFiles, OnnxModel, describe, sha256},
     manifest::draft,
 };
-use demograph_service::wiring;
-
-use super::predict;
 
 const CARD: &str = "# Model card\n\nWhat the model is for, what it was trained on, under which terms, and how it errs.\n";
 
@@ -132,7 +130,7 @@ fn check(folder: &Path, faces: Option<PathBuf>) -> anyhow::Result<()> {
         "engine     {} on {}\nself-test  {}",
         model.engine().precision.name(),
         model.engine().library,
-        wiring::self_test(model.self_test())
+        model.self_test()
     );
     for warning in model.warnings() {
         println!("warning    {warning}");
@@ -142,12 +140,12 @@ fn check(folder: &Path, faces: Option<PathBuf>) -> anyhow::Result<()> {
 
 /// What the model says of the crops in a folder.
 fn answers(model: &mut OnnxModel, folder: &Path) -> anyhow::Result<()> {
-    let files = predict::expand(&[folder.to_path_buf()])?;
+    let files = dataset::expand(&[folder.to_path_buf()])?;
     ensure!(!files.is_empty(), "{} holds no image", folder.display());
     let mut estimates: Vec<Estimate> = Vec::new();
     let mut rejected: BTreeMap<&str, usize> = BTreeMap::new();
     for files in files.chunks(Inference::BATCH_MAX) {
-        for prediction in predict::predict(files, model, Attribute::ALL.into_iter().collect())? {
+        for prediction in predict(files, model, Attribute::ALL.into_iter().collect())? {
             match prediction.result {
                 Ok(estimate) => estimates.push(estimate),
                 Err(reason) => *rejected.entry(reason.name()).or_default() += 1,
@@ -180,7 +178,7 @@ fn answers(model: &mut OnnxModel, folder: &Path) -> anyhow::Result<()> {
             _ => estimate.ethnicity.as_ref(),
         });
         let winners: Vec<(&str, f32)> = posteriors
-            .map(|posterior| predict::winner(posterior, labels))
+            .filter_map(|posterior| posterior.winner(labels))
             .collect();
         if winners.is_empty() {
             continue;

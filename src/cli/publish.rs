@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use demograph_core::event::{self, CropEvent, Form, content_type};
+use demograph_lab::dataset::images;
 use demograph_service::{
     clock,
     config::{self, LostData, StartOffset, Text},
@@ -188,21 +189,12 @@ fn list(path: &Path) -> anyhow::Result<Vec<Crop>> {
 }
 
 fn list_folder(folder: &Path) -> anyhow::Result<Vec<Crop>> {
-    let mut crops = Vec::new();
-    let entries = std::fs::read_dir(folder)
-        .with_context(|| format!("read the folder {}", folder.display()))?;
-    for entry in entries {
-        let path = entry?.path();
-        if content_type(&path.to_string_lossy()).is_some() {
-            crops.push(Crop {
-                path,
-                source: None,
-                track: None,
-            });
-        }
-    }
-    crops.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(crops)
+    let crop = |path| Crop {
+        path,
+        source: None,
+        track: None,
+    };
+    Ok(images(folder)?.into_iter().map(crop).collect())
 }
 
 fn list_csv(path: &Path) -> anyhow::Result<Vec<Crop>> {

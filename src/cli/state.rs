@@ -16,7 +16,7 @@ use demograph_service::{
     wiring,
 };
 
-use super::EXIT_CONFIG;
+use super::read_config;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -105,12 +105,9 @@ pub(super) fn run(args: StateArgs) -> anyhow::Result<ExitCode> {
     | Question::Show { place, .. }
     | Question::Reset { place, .. }
     | Question::Adopt { place, .. }) = &args.question;
-    let config = match Config::read(&place.config) {
+    let config = match read_config(&place.config) {
         Ok(config) => config,
-        Err(faults) => {
-            eprint!("error: {}: {faults}", place.config.display());
-            return Ok(ExitCode::from(EXIT_CONFIG));
-        }
+        Err(code) => return Ok(code),
     };
     let stores = wiring::open_stores(&config)?;
     match args.question {

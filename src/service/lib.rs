@@ -7,6 +7,7 @@ pub mod kafka;
 pub mod metrics;
 pub mod pipeline;
 pub mod sink;
+pub mod snapshot;
 
 pub mod clock;
 pub mod cores;

@@ -16,11 +16,13 @@ use prometheus::{
 mod audience;
 mod declare;
 mod known;
+#[cfg(test)]
 mod sample;
 mod sources;
 
 pub use audience::{Audience, put};
-pub use sample::Sample;
+#[cfg(test)]
+pub(crate) use sample::Sample;
 pub use sources::{DUPLICATES_LIMIT, Sources, tracks};
 
 use declare::{
@@ -341,8 +343,17 @@ impl Metrics {
         &self.names
     }
 
-    /// The current values of a counter or gauge, without the program's prefix, for a terminal.
-    pub fn samples(&self, name: &str) -> Vec<Sample> {
+    /// Records that were folded.
+    pub fn records_read(&self) -> u64 {
+        let outcomes = outcome::ALL.iter();
+        outcomes
+            .map(|outcome| self.records.with_label_values(&[outcome]).get())
+            .sum()
+    }
+
+    /// The current values of a counter or gauge, by its name without the program's prefix.
+    #[cfg(test)]
+    pub(crate) fn samples(&self, name: &str) -> Vec<Sample> {
         let families = self.gather();
         let family = families
             .iter()
@@ -352,7 +363,8 @@ impl Metrics {
     }
 
     /// The sum over all labels of a counter or gauge.
-    pub fn sum(&self, name: &str) -> f64 {
+    #[cfg(test)]
+    pub(crate) fn sum(&self, name: &str) -> f64 {
         // The sum of nothing is -0.0; nobody wants to read that.
         self.samples(name)
             .iter()

@@ -8,7 +8,7 @@ use super::{
     ChainFolder, Terms, TopicFolder,
     checkpoint::{self, Damage, Hash, Header, Saved},
 };
-use crate::{privacy::ReleasedPane, record::EventTime};
+use crate::{hex::hex, privacy::ReleasedPane, record::EventTime};
 
 /// The store that checkpoints and tables go to.
 pub trait Objects {
@@ -342,7 +342,7 @@ pub fn publish(objects: &dyn Objects, file: &TableFile, mark: &str) -> Result<()
 }
 
 fn mark(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(hash)
 }
 
 fn read(objects: &dyn Objects, path: &str) -> Result<Vec<u8>, Halt> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     estimate::{CellCounts, Crops, Grid, QUANTA, quantise},
     record::Attribute,
+    winner::winner,
 };
 
 /// Probabilities in steps of 1/65535, by attribute; an empty list where the attribute was not estimated.
@@ -58,12 +59,6 @@ fn cell(weights: &[u32]) -> Option<u32> {
     let grid = Grid::new(weights.len())?;
     let weights: Vec<f32> = weights.iter().map(|&weight| weight as f32).collect();
     Some(grid.cell(&weights) as u32)
-}
-
-/// The most likely; the first of equals.
-fn winner<T: Ord>(weights: &[T]) -> Option<usize> {
-    let best = weights.iter().max()?;
-    weights.iter().position(|weight| weight == best)
 }
 
 /// Votes by attribute: a commutative monoid under [`Tally::merge`].

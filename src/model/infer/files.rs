@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use bytes::Bytes;
-use demograph_core::{facts::ModelFacts, record::Attribute};
+use demograph_core::{facts::ModelFacts, hex::hex, record::Attribute};
 use sha2::{Digest, Sha256};
 
 use super::{InferenceSettings, self_test::Case};
@@ -147,10 +147,8 @@ fn read_case(folder: &Path, test: &SelfTest, manifest: &Manifest) -> anyhow::Res
         .with_context(|| format!("read the self-test's image {}", path.display()))?;
     let limits = Limits {
         payload_bytes_max: usize::MAX,
-        image_side_min: 16,
         image_side_max: SELF_TEST_SIDE_MAX,
-        future_max: 0,
-        past_max: i64::MAX,
+        ..Limits::default()
     };
     let crop =
         decode::image(&bytes, &limits, Attribute::ALL.into_iter().collect()).map_err(|reason| {
@@ -193,8 +191,7 @@ fn hash_of_all(nets: &[NetFile]) -> String {
 
 /// The SHA-256 of bytes, as manifests write it.
 pub fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }
 
 fn read_net(folder: &Path, net: Net, settings: &InferenceSettings) -> anyhow::Result<NetFile> {

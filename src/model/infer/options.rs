@@ -92,3 +92,14 @@ pub enum PrecisionChoice {
     Fp16,
     Int8,
 }
+
+impl PrecisionChoice {
+    /// The provider that computes so, where none is named.
+    pub fn provider(self) -> Provider {
+        match self {
+            Self::Bf16 => Provider::Openvino,
+            Self::Fp16 => Provider::Tensorrt,
+            Self::Auto | Self::Fp32 | Self::Int8 => Provider::Cpu,
+        }
+    }
+}

@@ -57,12 +57,7 @@ fn composites(attributes: Attributes) -> Vec<(Crop, [String; 3])> {
 }
 
 fn winner<'a>(posterior: &Posterior, labels: &'a [String]) -> &'a str {
-    let best = posterior
-        .0
-        .iter()
-        .zip(labels)
-        .max_by(|a, b| a.0.total_cmp(b.0));
-    best.unwrap().1
+    posterior.winner(labels).unwrap().0
 }
 
 /// The estimates of crops that all have one.

@@ -1,10 +1,10 @@
 //! Coarser categories: classes of a head that are added up, where the config asks for them by name.
 
+use demograph_core::checked::Fault;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Head;
-use demograph_core::checked::Fault;
 
 /// A coarser set of categories. The probability of a group is the sum over its classes.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]

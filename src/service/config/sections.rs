@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use demograph_core::{estimate::Method, span::Span, window::Weighting};
+use demograph_model::decode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -311,10 +312,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
+        let image = decode::Limits::default();
         Self {
-            payload_bytes_max: 512 * 1024,
-            image_side_min: 16,
-            image_side_max: 2048,
+            payload_bytes_max: image.payload_bytes_max,
+            image_side_min: image.image_side_min,
+            image_side_max: image.image_side_max,
             sources_max: 10_000,
             drain_max: Span::seconds(20),
             store_stall_max: Span::seconds(15 * 60),

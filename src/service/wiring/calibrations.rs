@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::config::Config;
 use anyhow::{Context, bail};
 use demograph_core::{
     estimate::{CalibrationFile, Calibrations},
@@ -11,6 +10,8 @@ use demograph_core::{
     window::Categories,
 };
 use demograph_model::manifest::Precision;
+
+use crate::config::Config;
 
 /// The file in a model's folder that is used unless the config names another: one for each precision, since each answers a
 /// little differently, and for each choice of the categories of ethnicity.
@@ -96,10 +97,10 @@ fn fit(
 
 #[cfg(test)]
 mod tests {
-    use crate::config::Windows;
     use demograph_model::infer::{InferenceSettings, ModelFiles, PrecisionChoice, Provider};
 
     use super::*;
+    use crate::config::Windows;
 
     #[test]
     fn the_shipped_model_has_a_calibration_for_every_precision_of_a_processor() {

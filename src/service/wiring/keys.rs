@@ -2,12 +2,12 @@
 //! it. A key that the checkpoints do not fit is refused before anything is read.
 
 use anyhow::{Context, bail};
+use demograph_core::state::{Chain, Fingerprint, OtherKey, TopicFolder, TrackKey};
 
 use crate::{
     config::{Config, OtherTrackKey},
     sink::Stores,
 };
-use demograph_core::state::{Chain, Fingerprint, OtherKey, TopicFolder, TrackKey};
 
 /// Takes the key that the config names, or the one in the store, which is made if no checkpoint was written with one.
 /// Says where it lies.

@@ -6,6 +6,16 @@ pub mod memory;
 
 use std::{net::SocketAddr, thread::available_parallelism};
 
+use anyhow::{Context, bail};
+use demograph_core::{
+    privacy::Policy,
+    state::{FirstStart, TopicFolder},
+};
+use demograph_model::{
+    infer::{InferenceSettings, Model, ModelFiles, OnnxModel},
+    manifest::Precision,
+};
+
 use crate::{
     config::{self, Config},
     http::{self, Control, Endpoint, Health},
@@ -14,21 +24,15 @@ use crate::{
     pipeline::{self, Parts},
     shutdown::Shutdown,
     sink::{Store, Stores, Table},
-};
-use anyhow::{Context, bail};
-use demograph_core::{
-    privacy::Policy,
-    state::{FirstStart, TopicFolder},
-};
-use demograph_model::{
-    infer::{InferenceSettings, Model, ModelFiles, OnnxModel, Passed},
-    manifest::Precision,
+    snapshot::Latest,
 };
 
 /// A service that is ready to run.
 pub struct Service {
     /// Where /metrics is.
     pub address: SocketAddr,
+    /// What it says of itself.
+    pub latest: Latest,
     endpoint: Endpoint,
     parts: Parts,
 }
@@ -59,7 +63,7 @@ pub fn start(config: Config, metrics: Metrics, shutdown: Shutdown) -> anyhow::Re
         tracing::warn!("{warning}");
     }
     let (track_key, key_place) = keys::open(&config, &stores)?;
-    let health = Health::default();
+    let (health, latest) = (Health::default(), Latest::default());
     let endpoint = http::serve(
         &config.http.listen,
         Control {
@@ -98,10 +102,12 @@ pub fn start(config: Config, metrics: Metrics, shutdown: Shutdown) -> anyhow::Re
         stores,
         metrics,
         health,
+        latest: latest.clone(),
         shutdown,
     };
     Ok(Service {
         address,
+        latest,
         endpoint,
         parts,
     })
@@ -246,7 +252,7 @@ fn load_models(config: &Config) -> anyhow::Result<(Vec<Box<dyn Model>>, Precisio
     if let Some(model) = models.first() {
         let engine = model.engine();
         tracing::info!(
-            self_test = self_test(model.self_test()),
+            self_test = model.self_test().to_string(),
             precision = engine.precision.name(),
             provider = ?engine.provider,
             library = engine.library,
@@ -259,17 +265,6 @@ fn load_models(config: &Config) -> anyhow::Result<(Vec<Box<dyn Model>>, Precisio
         .map(|model| Box::new(model) as Box<dyn Model>)
         .collect();
     Ok((models, files.precision))
-}
-
-/// A passed self-test in words.
-pub fn self_test(passed: &Passed) -> String {
-    match passed.images {
-        0 => "none in the manifest".into(),
-        images => format!(
-            "{images} images, largest difference {:.5} of {} allowed",
-            passed.largest_difference, passed.tolerance
-        ),
-    }
 }
 
 /// The config's words in those of inference.

@@ -3,9 +3,11 @@
 
 use std::fmt::Write as _;
 
+use crate::report::text::Text;
+
 /// Estimates of the share of one class in one window.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Dot {
+pub struct Dot {
     pub truth: f64,
     pub naive: f64,
     pub corrected: f64,
@@ -40,10 +42,11 @@ fn panel(body: &mut String, left: f64, (head, dots): (&str, &[Dot])) {
     let y = |share: f64| bottom - share * SIDE;
     let _infallible = write!(
         body,
-        "<text x=\"{left}\" y=\"{}\" font-weight=\"bold\">{head}</text>\n\
+        "<text x=\"{left}\" y=\"{}\" font-weight=\"bold\">{}</text>\n\
          <rect x=\"{left}\" y=\"{TOP}\" width=\"{SIDE}\" height=\"{SIDE}\" fill=\"none\" stroke=\"#cccccc\"/>\n\
          <line x1=\"{left}\" y1=\"{bottom}\" x2=\"{right}\" y2=\"{TOP}\" stroke=\"#333333\" stroke-width=\"0.7\"/>\n",
-        TOP - 8.0
+        TOP - 8.0,
+        Text(head)
     );
     for tick in [0.0, 0.5, 1.0] {
         let _infallible = writeln!(

@@ -1,4 +1,4 @@
-//! Runs the faces through decoding and inference, one thread a session, and takes the time.
+//! The threads of a measurement: each takes batches of rows until none is left.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -11,12 +11,17 @@ use demograph_core::{
     record::{Attribute, Attributes, Crop},
     reject::Reject,
 };
-use demograph_lab::evaluate::{Answer, Reading};
-use demograph_model::infer::{Inference, Model, OnnxModel};
-use indicatif::{ProgressBar, ProgressStyle};
+use demograph_model::{
+    decode::Limits,
+    infer::{Inference, Model, OnnxModel},
+};
 
-use super::{clocks, labels::Labelled, pictures::Pictures, views};
-use crate::cli::predict;
+use super::{Measured, Progress, clocks, views};
+use crate::{
+    dataset::{Labelled, Pictures},
+    evaluate::{Answer, Reading},
+    predict,
+};
 
 /// Crops given to the model at a time, as in the service.
 const BATCH: usize = Inference::BATCH_MAX;
@@ -24,25 +29,15 @@ const BATCH: usize = Inference::BATCH_MAX;
 /// The reason for a face that is not where the labels say.
 const MISSING: &str = "missing_file";
 
-/// What came of every row, in order.
-pub(super) struct Measured {
-    /// The answer, or why there is none.
-    pub outcomes: Vec<Result<Answer, &'static str>>,
-    /// CPU time of the whole program, less that of reading files and of preparing figures.
-    pub cpu: Duration,
-    pub wall: Duration,
-    pub sessions: usize,
-}
-
-/// What the threads share.
-struct Job<'a> {
-    rows: &'a [Labelled],
-    reading: &'a Reading,
+/// What to measure; the threads share it.
+pub(super) struct Job<'a> {
+    pub rows: &'a [Labelled],
+    pub reading: &'a Reading,
     /// Which view of each face (see [`views`]).
-    view: usize,
+    pub view: usize,
     /// The first row that nobody has taken.
-    next: AtomicUsize,
-    bar: ProgressBar,
+    pub next: AtomicUsize,
+    pub progress: Progress<'a>,
 }
 
 /// What one thread did.
@@ -55,19 +50,12 @@ struct Done {
 
 /// Answers for one view of every face.
 pub(super) fn run(
-    rows: &[Labelled],
-    pictures: Pictures,
+    job: &Job<'_>,
+    pictures: &Pictures,
     models: Vec<OnnxModel>,
-    (reading, view): (&Reading, usize),
 ) -> anyhow::Result<Measured> {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} faces, {per_sec}, {eta} to go")?;
-    let job = Job {
-        rows,
-        reading,
-        view,
-        next: AtomicUsize::new(0),
-        bar: ProgressBar::new(rows.len() as u64).with_style(style),
-    };
+    let first = models.first().context("--sessions gives no session")?;
+    let (engine, self_test) = (first.engine().clone(), first.self_test().clone());
     let sessions = models.len();
     let mut parts = Vec::new();
     for model in models {
@@ -77,7 +65,7 @@ pub(super) fn run(
     let done = thread::scope(|scope| {
         let threads: Vec<_> = parts
             .into_iter()
-            .map(|(model, pictures)| scope.spawn(|| job.work(model, pictures)))
+            .map(|(model, pictures)| scope.spawn(move || job.work(model, pictures)))
             .collect();
         threads
             .into_iter()
@@ -85,7 +73,6 @@ pub(super) fn run(
             .collect::<anyhow::Result<Vec<Done>>>()
     })?;
     let (wall, cpu) = (clocks::wall() - wall, clocks::process_cpu() - cpu);
-    job.bar.finish_and_clear();
     let apart: Duration = done.iter().map(|done| done.apart).sum();
     let mut outcomes: Vec<_> = done.into_iter().flat_map(|done| done.outcomes).collect();
     outcomes.sort_by_key(|(row, _)| *row);
@@ -94,6 +81,8 @@ pub(super) fn run(
         cpu: cpu.saturating_sub(apart),
         wall,
         sessions,
+        engine,
+        self_test,
     })
 }
 
@@ -113,7 +102,7 @@ impl Job<'_> {
                 self.next.store(self.rows.len(), Ordering::Relaxed);
                 return Err(error);
             }
-            self.bar.inc((last - first) as u64);
+            (self.progress)(last - first);
         }
     }
 
@@ -124,7 +113,7 @@ impl Job<'_> {
         (pictures, done): (&mut Pictures, &mut Done),
     ) -> anyhow::Result<()> {
         let before = clocks::thread_cpu();
-        let max = predict::limits().payload_bytes_max;
+        let max = Limits::default().payload_bytes_max;
         let files = rows
             .clone()
             .map(|row| pictures.read(&self.rows[row].file, max))

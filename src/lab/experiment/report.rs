@@ -1,15 +1,14 @@
-//! What an experiment found: `experiment.json`, and the table for the terminal.
+//! What an experiment found: `experiment.json`.
 
 use std::collections::BTreeMap;
 
-use comfy_table::{Table, presets};
 use demograph_core::estimate::Share;
 use serde::Serialize;
 
 use super::{dwell::DwellFigures, scatter::Dot, tracks::TrackFigures};
 
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub struct Report {
     pub demograph: &'static str,
     pub model: String,
     pub calibration_split: String,
@@ -21,7 +20,7 @@ pub(super) struct Report {
 
 /// Of one attribute.
 #[derive(Debug, Serialize)]
-pub(super) struct Figures {
+pub struct Figures {
     pub calibration_faces: BTreeMap<String, u64>,
     /// Mean total variation distance from the truth, in points, by method.
     pub tvd_points: BTreeMap<&'static str, f64>,
@@ -39,7 +38,7 @@ pub(super) struct Figures {
 
 /// How often intervals of windows of one size held the population's share.
 #[derive(Debug, Serialize)]
-pub(super) struct CoverageFigures {
+pub struct CoverageFigures {
     pub faces: usize,
     pub by_class: BTreeMap<String, f64>,
     pub mean_width: f64,
@@ -146,53 +145,7 @@ impl Report {
         }
     }
 
-    pub(super) fn json(&self) -> anyhow::Result<String> {
+    pub fn json(&self) -> anyhow::Result<String> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
-    }
-
-    pub(super) fn table(&self) -> Table {
-        let mut table = Table::new();
-        table.load_style(presets::UTF8_FULL_CONDENSED);
-        table.set_header([
-            "head",
-            "mean TVD, points",
-            "coverage by faces (least, most)",
-            "width / bootstrap",
-            "dwell bias, points",
-            "ms",
-        ]);
-        for (name, head) in &self.heads {
-            let lines = |line: &dyn Fn(&CoverageFigures) -> String| {
-                head.coverage
-                    .iter()
-                    .map(line)
-                    .collect::<Vec<_>>()
-                    .join("\n")
-            };
-            let errors = head
-                .tvd_points
-                .iter()
-                .map(|(name, tvd)| format!("{name} {tvd:.2}"));
-            table.add_row([
-                (*name).to_owned(),
-                errors.collect::<Vec<_>>().join("\n"),
-                lines(&|c| {
-                    let least = c.by_class.values().copied().fold(1.0, f64::min);
-                    let most = c.by_class.values().copied().fold(0.0, f64::max);
-                    format!("{}: {least:.3}, {most:.3}", c.faces)
-                }),
-                lines(&|c| format!("{:.3}", c.width_ratio)),
-                format!(
-                    "tracks {:.2} ± {:.2}\ncrops {:.2}\ncrops, naive {:.2}\nother views, no dwell {:.2}",
-                    head.dwell_bias_points.tracks,
-                    head.dwell_bias_points.tracks_standard_error,
-                    head.dwell_bias_points.detections,
-                    head.dwell_bias_points.naive_detections,
-                    head.dwell_bias_points.views
-                ),
-                format!("{:.3}", head.seconds_per_estimate * 1e3),
-            ]);
-        }
-        table
     }
 }

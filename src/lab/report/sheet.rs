@@ -1,33 +1,26 @@
 //! The contact sheet: pictures with what the model says and what the label says. Only when asked for: a photograph is
 //! personal data, a composite is not.
 
-use std::path::Path;
-
 use anyhow::Context;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use demograph_core::event::content_type;
-use demograph_lab::evaluate::{Answer, Names, winner};
+use demograph_model::decode::Limits;
 
-use super::{
-    html::escape,
-    labels::{Labelled, spread},
-    measure::Measured,
-    pictures::Pictures,
+use super::text::Text;
+use crate::{
+    dataset::{Labelled, spread},
+    evaluate::{Answer, Names, winner},
+    measure::{Measured, Opened},
 };
-use crate::cli::predict;
 
 /// Pictures on a sheet.
 const PICTURES_MAX: usize = 240;
 
 /// The section, with the pictures in it.
-pub(super) fn draw(
-    rows: &[Labelled],
-    measured: &Measured,
-    data: &Path,
-    names: &Names,
-) -> anyhow::Result<String> {
-    let mut pictures = Pictures::open(data)?;
-    let answered: Vec<(&Labelled, &Answer)> = rows
+pub fn draw(opened: &Opened, measured: &Measured) -> anyhow::Result<String> {
+    let mut pictures = opened.pictures.again()?;
+    let answered: Vec<(&Labelled, &Answer)> = opened
+        .rows
         .iter()
         .zip(&measured.outcomes)
         .filter_map(|(row, outcome)| Some((row, outcome.as_ref().ok()?)))
@@ -35,9 +28,9 @@ pub(super) fn draw(
     let mut figures = String::new();
     for (row, answer) in spread(answered, PICTURES_MAX) {
         let bytes = pictures
-            .read(&row.file, predict::limits().payload_bytes_max)?
+            .read(&row.file, Limits::default().payload_bytes_max)?
             .with_context(|| format!("{} is gone", row.file))?;
-        figures += &figure((&row.file, &bytes), &lines(row, answer, names));
+        figures += &figure((&row.file, &bytes), &lines(row, answer, &opened.names));
     }
     Ok(format!(
         "<section>\n<h2>Contact sheet</h2>\n<p class=\"faint\">What the model says; in red where the label says \
@@ -51,12 +44,12 @@ fn figure((file, bytes): (&str, &[u8]), lines: &[Line]) -> String {
         .iter()
         .map(|line| {
             let class = if line.is_wrong { "wrong" } else { "right" };
-            format!("<div class=\"{class}\">{}</div>", escape(&line.text))
+            format!("<div class=\"{class}\">{}</div>", Text(&line.text))
         })
         .collect();
     format!(
         "<figure><img alt=\"{}\" src=\"data:{};base64,{}\">{shown}</figure>\n",
-        escape(&spoken.join("; ")),
+        Text(&spoken.join("; ")),
         // Browsers go by the bytes, as we do; the type only has to be one of an image.
         content_type(file).unwrap_or("image/jpeg"),
         BASE64_STANDARD.encode(bytes)

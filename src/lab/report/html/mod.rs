@@ -1,19 +1,18 @@
 //! `report.html`: one file that a browser shows without a network. Plots are inline SVG, there is no script.
 
 mod plots;
+mod sections;
 mod svg;
 
-pub(super) use svg::escape;
+use sections::{age_section, cells_section, head_section};
 
-use demograph_lab::evaluate::{AgeFigures, Cell, Figures, Head, Rate};
-use demograph_service::wiring::self_test;
-
-use super::document::Document;
+use super::{document::Document, text::Text};
+use crate::evaluate::Figures;
 
 const STYLE: &str = include_str!("style.css");
 
 /// The whole page; `sheet` is the contact sheet, or empty.
-pub(super) fn page(document: &Document, sheet: &str) -> String {
+pub fn page(document: &Document, sheet: &str) -> String {
     let figures = &document.figures;
     let heads: String = figures
         .heads()
@@ -36,7 +35,7 @@ pub(super) fn page(document: &Document, sheet: &str) -> String {
 </body>
 </html>
 "#,
-        model = escape(&document.model),
+        model = Text(&document.model),
         head = heading(document),
         tiles = tiles(document),
         conflict = conflict_section(document),
@@ -78,21 +77,21 @@ fn heading(document: &Document) -> String {
                 document.processor
             ),
         ),
-        ("self-test", self_test(&document.self_test.facts)),
+        ("self-test", document.self_test.facts.to_string()),
     ];
     let rows: String = facts
         .iter()
         .map(|(name, fact)| {
             format!(
                 "<tr><th scope=\"row\">{name}</th><td>{}</td></tr>\n",
-                escape(fact)
+                Text(fact)
             )
         })
         .collect();
     format!(
         "<small>demograph {} evaluation</small>\n<h1>{}</h1>\n<table>\n{rows}</table>\n",
         document.demograph,
-        escape(&document.model)
+        Text(&document.model)
     )
 }
 
@@ -142,101 +141,6 @@ fn tiles(document: &Document) -> String {
         ),
     );
     format!("<div class=\"tiles\">\n{tiles}</div>\n")
-}
-
-fn head_section(name: &str, head: &Head) -> String {
-    let confusion = plots::confusion(&format!("Confusion of {name}"), &head.report.confusion);
-    let reliability = plots::reliability(&format!("Reliability of {name}"), &head.calibration);
-    let shares = plots::shares(
-        &format!("Error of counted shares: {:.1} %", head.shares.tvd * 100.0),
-        &head.shares,
-    );
-    let recalls: Vec<(String, Rate)> = (0..head.report.confusion.labels.len())
-        .filter_map(|label| {
-            let confusion = &head.report.confusion;
-            let rate = Rate::of(confusion.counts[label][label], confusion.support(label))?;
-            Some((confusion.labels[label].clone(), rate))
-        })
-        .collect();
-    let recall = plots::rates(&format!("Recall of {name}"), &recalls, None);
-    format!(
-        r#"<section>
-<h2>{title}</h2>
-<div class="plots">
-{confusion}{reliability}<figure><figcaption>Classification report</figcaption>
-<pre>{report}</pre>
-<p><small>balanced accuracy {balanced:.3}</small></p></figure>
-<div>{recall}{shares}</div>
-</div>
-</section>
-"#,
-        title = capital(name),
-        report = escape(&head.report.text()),
-        balanced = head.report.balanced_accuracy,
-    )
-}
-
-fn age_section(age: &AgeFigures) -> String {
-    let mut plots = format!(
-        "<div class=\"wide\">{}</div>\n",
-        plots::distribution("Labelled and expected age", &age.distribution)
-    );
-    plots += &plots::errors("Years of error (and bias) by labelled age", &age.by_band);
-    plots += "<div>";
-    for (title, groups) in [
-        ("Years of error (and bias) by gender", &age.by_gender),
-        ("Years of error (and bias) by ethnicity", &age.by_ethnicity),
-    ] {
-        if groups.0.iter().any(|(_, error)| error.is_some()) {
-            plots += &plots::errors(title, groups);
-        }
-    }
-    plots += "</div>\n";
-    if let Some(intervals) = &age.intervals {
-        for (title, groups) in [
-            (
-                "Interval coverage by labelled age",
-                &intervals.interval_coverage_by_band,
-            ),
-            (
-                "Interval coverage by expected age",
-                &intervals.interval_coverage_by_estimated_band,
-            ),
-        ] {
-            let rows: Vec<_> = groups
-                .0
-                .iter()
-                .filter_map(|(band, rate)| Some((band.clone(), (*rate)?)))
-                .collect();
-            plots += &plots::rates(title, &rows, Some(intervals.interval_level));
-        }
-    }
-    format!("<section>\n<h2>Age</h2>\n<div class=\"plots\">\n{plots}</div>\n</section>\n")
-}
-
-fn cells_section(cells: &[Cell]) -> String {
-    if cells.is_empty() {
-        return String::new();
-    }
-    let rows = |rate: fn(&Cell) -> Option<Rate>| -> Vec<(String, Rate)> {
-        cells
-            .iter()
-            .filter_map(|cell| Some((format!("{}, {}", cell.ethnicity, cell.gender), rate(cell)?)))
-            .collect()
-    };
-    let plots: String = [
-        ("Accuracy of gender", rows(|cell| cell.gender_accuracy)),
-        (
-            "Accuracy of ethnicity",
-            rows(|cell| cell.ethnicity_accuracy),
-        ),
-        ("Accuracy of age band", rows(|cell| cell.age_band_accuracy)),
-    ]
-    .into_iter()
-    .filter(|(_, rows)| !rows.is_empty())
-    .map(|(title, rows)| plots::rates(title, &rows, None))
-    .collect();
-    format!("<section>\n<h2>By group</h2>\n<div class=\"plots\">\n{plots}</div>\n</section>\n")
 }
 
 /// The main figures again, without faces whose copies carry other labels.
@@ -293,10 +197,4 @@ fn notes() -> &'static str {
      the mean distance of accuracy from confidence over 15 bins of equal mass; grey is the model without the manifest's \
      temperature. The error of counted shares is the total variation distance between the shares of the labels and those \
      of the answers: the part of the people that naive counting puts under a wrong label on balance.</p>\n</section>\n"
-}
-
-fn capital(name: &str) -> String {
-    let mut letters = name.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
 }

@@ -3,6 +3,8 @@
 
 use std::fmt::{Display, Write};
 
+use crate::report::text::Text;
+
 /// A drawing in the making; coordinates in pixels from the top left.
 pub(super) struct Plot {
     width: f64,
@@ -47,7 +49,7 @@ impl Plot {
         (class, opacity): (&str, f64),
         tip: &str,
     ) {
-        let tip = escape(tip);
+        let tip = Text(tip);
         self.add(format_args!(
             r#"<rect x="{x:.1}" y="{y:.1}" width="{w:.1}" height="{h:.1}" class="{class}" fill-opacity="{opacity:.3}"><title>{tip}</title></rect>"#
         ));
@@ -60,7 +62,7 @@ impl Plot {
     }
 
     pub(super) fn dot(&mut self, (x, y): (f64, f64), class: &str, tip: &str) {
-        let tip = escape(tip);
+        let tip = Text(tip);
         self.add(format_args!(
             r#"<circle cx="{x:.1}" cy="{y:.1}" r="4" class="{class}"><title>{tip}</title></circle>"#
         ));
@@ -83,7 +85,7 @@ impl Plot {
             Anchor::Middle => "middle",
             Anchor::End => "end",
         };
-        let text = escape(text);
+        let text = Text(text);
         self.add(format_args!(
             r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" class="{class}">{text}</text>"#
         ));
@@ -91,7 +93,7 @@ impl Plot {
 
     /// The element, in a figure with the title as its caption.
     pub(super) fn finish(self) -> String {
-        let (title, description) = (escape(&self.title), escape(&self.description));
+        let (title, description) = (Text(&self.title), Text(&self.description));
         format!(
             r#"<figure><figcaption>{title}</figcaption>
 <svg viewBox="0 0 {w:.0} {h:.0}" width="{w:.0}" height="{h:.0}" role="img" aria-label="{title}. {description}">
@@ -103,22 +105,6 @@ impl Plot {
             body = self.body,
         )
     }
-}
-
-/// Text that is safe between tags and in attributes.
-pub(in super::super) fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c => safe.push(c),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(super) struct Person<'a> {
 /// How much the share of the class that stayed grows over what it is when everybody is seen once, the mean in points: of
 /// the class where that is worst. The same people with and without: what the draw of people does to both is left out.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-pub(super) struct DwellFigures {
+pub struct DwellFigures {
     /// Tracks vote, shares corrected.
     pub tracks: f64,
     /// Of that mean: what chance does to it.

@@ -5,17 +5,17 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 
 /// What the whole program has computed, on all its threads.
-pub(super) fn process_cpu() -> Duration {
+pub(crate) fn process_cpu() -> Duration {
     read(ClockId::ProcessCPUTime)
 }
 
 /// What the calling thread has computed.
-pub(in crate::cli) fn thread_cpu() -> Duration {
+pub(crate) fn thread_cpu() -> Duration {
     read(ClockId::ThreadCPUTime)
 }
 
 /// Time that passes evenly.
-pub(super) fn wall() -> Duration {
+pub(crate) fn wall() -> Duration {
     read(ClockId::Monotonic)
 }
 
@@ -39,7 +39,7 @@ const INSTRUCTIONS: [&str; 6] = [
 ];
 
 /// Name and instruction sets, as Linux tells them; where it does not, the architecture.
-pub(super) fn processor() -> String {
+pub fn processor() -> String {
     let facts = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let value = |key: &str| {
         let line = facts.lines().find(|line| line.starts_with(key))?;

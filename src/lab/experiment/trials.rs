@@ -13,7 +13,7 @@ use super::{
     report::{Coverage, Figures},
     scatter::Dot,
 };
-use crate::cli::evaluate::thread_cpu;
+use crate::measure::clocks::thread_cpu;
 
 /// Faces in a window of the errors.
 const WINDOW: usize = 1000;

@@ -14,10 +14,10 @@ const CHANGES: [([f32; 4], f32); 5] = [
 ];
 
 /// The most views of a face.
-pub(super) const VIEWS: usize = CHANGES.len();
+pub const VIEWS: usize = CHANGES.len();
 
 /// A view of a face; 0 is the face as it is, odd ones are mirrored.
-pub(super) fn view(crop: Crop, number: usize) -> Crop {
+pub fn view(crop: Crop, number: usize) -> Crop {
     let ([left, top, right, bottom], gain) = CHANGES[number];
     if number == 0 {
         return crop;

@@ -1,13 +1,14 @@
 //! The picture of an experiment: the mean error of each method, a group of bars a head.
 
 use super::report::Report;
+use crate::report::text::Text;
 
 const WIDTH: f64 = 640.0;
 const BAR: f64 = 16.0;
 const LEFT: f64 = 210.0;
 
 /// An SVG file; the naive count is grey, the default method dark.
-pub(super) fn draw(report: &Report) -> String {
+pub fn draw(report: &Report) -> String {
     let errors = || {
         report
             .heads
@@ -27,6 +28,7 @@ pub(super) fn draw(report: &Report) -> String {
             let long = tvd / most * (WIDTH - LEFT - 60.0);
             let (base, end) = (y + BAR - 5.0, LEFT + long + 6.0);
             let (start, thick) = (LEFT - 8.0, BAR - 3.0);
+            let (head, method) = (Text(head), Text(method));
             body += &format!(
                 "<text x=\"{start}\" y=\"{base}\" text-anchor=\"end\">{head}: {method}</text>\
                  <rect x=\"{LEFT}\" y=\"{y}\" width=\"{long:.1}\" height=\"{thick}\" fill=\"{colour}\"/>\

@@ -12,7 +12,9 @@ use anyhow::{Context, bail};
 use zip::ZipArchive;
 
 /// An open set of files. A ZIP is read through a handle of its own, so each thread opens one.
-pub(super) enum Pictures {
+pub struct Pictures(Place);
+
+enum Place {
     Folder(PathBuf),
     Zip {
         path: PathBuf,
@@ -25,37 +27,37 @@ pub(super) enum Pictures {
 type Index = HashMap<String, Option<usize>>;
 
 impl Pictures {
-    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
         if path.is_dir() {
-            return Ok(Self::Folder(path.to_owned()));
+            return Ok(Self(Place::Folder(path.to_owned())));
         }
         let archive = open_zip(path)?;
         let index = Arc::new(index(&archive));
-        Ok(Self::Zip {
+        Ok(Self(Place::Zip {
             path: path.to_owned(),
             archive,
             index,
-        })
+        }))
     }
 
     /// The same files for another thread.
-    pub(super) fn again(&self) -> anyhow::Result<Self> {
-        Ok(match self {
-            Self::Folder(path) => Self::Folder(path.clone()),
-            Self::Zip { path, index, .. } => Self::Zip {
+    pub fn again(&self) -> anyhow::Result<Self> {
+        Ok(Self(match &self.0 {
+            Place::Folder(path) => Place::Folder(path.clone()),
+            Place::Zip { path, index, .. } => Place::Zip {
                 path: path.clone(),
                 archive: open_zip(path)?,
                 index: index.clone(),
             },
-        })
+        }))
     }
 
     /// The file's bytes, at most one more than `max`; `None` where there is no such file.
-    pub(super) fn read(&mut self, file: &str, max: usize) -> anyhow::Result<Option<Vec<u8>>> {
+    pub fn read(&mut self, file: &str, max: usize) -> anyhow::Result<Option<Vec<u8>>> {
         let most = max as u64 + 1;
         let mut bytes = Vec::new();
-        match self {
-            Self::Folder(folder) => {
+        match &mut self.0 {
+            Place::Folder(folder) => {
                 let path = folder.join(file);
                 if !path.is_file() {
                     return Ok(None);
@@ -64,7 +66,7 @@ impl Pictures {
                     .and_then(|file| file.take(most).read_to_end(&mut bytes))
                     .with_context(|| format!("read {}", path.display()))?;
             }
-            Self::Zip { archive, index, .. } => {
+            Place::Zip { archive, index, .. } => {
                 let place = match index.get(file).or_else(|| index.get(base(file))) {
                     None => return Ok(None),
                     Some(Some(place)) => *place,

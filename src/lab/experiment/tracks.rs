@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use comfy_table::{Table, presets};
 use demograph_core::{
     estimate::{Calibration, Method, estimate},
     record::Attribute,
@@ -66,7 +65,7 @@ impl Way {
 
 /// What one way makes of windows of one kind.
 #[derive(Debug, Serialize)]
-pub(super) struct TrackFigures {
+pub struct TrackFigures {
     pub crops: String,
     pub way: &'static str,
     /// Mean total variation distance of the corrected shares, in points; shares of windows from Dirichlet(1).
@@ -148,35 +147,6 @@ pub(super) fn run(
         }
     });
     Ok(figures.collect())
-}
-
-/// For the terminal.
-pub(super) fn table<'a>(heads: impl Iterator<Item = (&'a str, &'a [TrackFigures])>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header([
-        "head",
-        "crops a track",
-        "vote",
-        "TVD, points",
-        "counted, TVD",
-        "coverage (least, mean)",
-        "rarest found",
-    ]);
-    for (head, figures) in heads {
-        for row in figures {
-            table.add_row([
-                head.to_owned(),
-                row.crops.clone(),
-                row.way.to_owned(),
-                format!("{:.2}", row.tvd_points),
-                format!("{:.2}", row.naive_tvd_points),
-                format!("{:.3}, {:.3}", row.coverage_least, row.coverage_mean),
-                format!("{:.2}", row.rarest_found),
-            ]);
-        }
-    }
-    table
 }
 
 struct Trial<'a> {

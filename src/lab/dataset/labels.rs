@@ -1,23 +1,22 @@
 //! The label file: CSV -> rows with labels in the model's own terms, or an error that lists all that is unknown.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::{collections::BTreeSet, path::Path};
 
 use anyhow::{Context, bail, ensure};
 use csv::StringRecord;
-use demograph_lab::evaluate::{Names, Truth};
+
+use super::{spread, unknown::Unknown};
+use crate::evaluate::{Names, Truth};
 
 /// A face to be measured.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Labelled {
+pub struct Labelled {
     pub file: String,
     pub truth: Truth,
 }
 
 /// Which rows count, and what their labels are called.
-pub(super) struct LabelOptions<'a> {
+pub struct LabelOptions<'a> {
     pub split: Option<&'a str>,
     /// A label of the file and the model's.
     pub maps: &'a [(String, String)],
@@ -26,7 +25,7 @@ pub(super) struct LabelOptions<'a> {
 }
 
 /// Reads the rows that count.
-pub(super) fn read(path: &Path, options: &LabelOptions<'_>) -> anyhow::Result<Vec<Labelled>> {
+pub fn read_labels(path: &Path, options: &LabelOptions<'_>) -> anyhow::Result<Vec<Labelled>> {
     let reader = csv::Reader::from_path(path);
     let reader = reader.with_context(|| format!("read the labels {}", path.display()))?;
     parse(reader, options).with_context(|| path.display().to_string())
@@ -67,18 +66,6 @@ fn parse<R: std::io::Read>(
         Some(limit) => spread(rows, limit),
         None => rows,
     })
-}
-
-/// So many rows, evenly over the whole.
-pub(super) fn spread<T>(rows: Vec<T>, limit: usize) -> Vec<T> {
-    let n = rows.len();
-    let is_taken = |place: usize| place * limit / n != (place + 1) * limit / n;
-    let all = limit >= n;
-    let taken = rows.into_iter().enumerate();
-    taken
-        .filter(|(place, _)| all || is_taken(*place))
-        .map(|(_, row)| row)
-        .collect()
 }
 
 /// Where the columns are.
@@ -185,57 +172,6 @@ fn is_true(text: Option<&str>) -> anyhow::Result<bool> {
     }
 }
 
-/// Labels that the model does not know, and how many faces have each.
-#[derive(Default)]
-struct Unknown(BTreeMap<(&'static str, String), usize>);
-
-impl Unknown {
-    fn note(&mut self, attribute: &'static str, label: &str) {
-        *self.0.entry((attribute, label.to_owned())).or_default() += 1;
-    }
-
-    fn check(mut self, names: &Names, rows: &mut [Labelled]) -> anyhow::Result<()> {
-        // Bands of quite another cut are no mistake: the same file may serve others.
-        let knows_a_band = rows.iter().any(|row| row.truth.age_band.is_some());
-        if !knows_a_band {
-            self.leave_out_bands(names);
-        }
-        let Some(((_, example), _)) = self.0.first_key_value() else {
-            return Ok(());
-        };
-        let list = self
-            .0
-            .iter()
-            .map(|((attribute, label), n)| format!("{attribute} {label:?} ({n} faces)"));
-        bail!(
-            "labels that the model does not know: {}. It knows gender {:?}, ethnicity {:?} and age bands {:?}. Say what \
-             each is called here with --map, for example --map {example:?}=other, or leave these faces out of the figure \
-             with --map {example:?}=",
-            list.collect::<Vec<_>>().join(", "),
-            names.gender,
-            names.ethnicity,
-            names.age_bands,
-        );
-    }
-
-    fn leave_out_bands(&mut self, names: &Names) {
-        let mut bands = Vec::new();
-        self.0.retain(|(attribute, label), _| {
-            let is_band = *attribute == "age_band";
-            if is_band {
-                bands.push(label.clone());
-            }
-            !is_band
-        });
-        if !bands.is_empty() {
-            tracing::warn!(
-                labels = ?bands, bands = ?names.age_bands,
-                "age_band: other bands than those of --age-bands; ages are left out"
-            );
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,24 +269,5 @@ mod tests {
             let error = format!("{:#}", rows(text, &[]).unwrap_err());
             assert!(error.contains(part), "{part}: {error}");
         }
-    }
-
-    #[test]
-    fn a_limit_spreads_over_the_file() {
-        let all: Vec<_> = (0..10)
-            .map(|n| Labelled {
-                file: n.to_string(),
-                truth: Truth::default(),
-            })
-            .collect();
-        let files = |limit| -> Vec<String> {
-            spread(all.clone(), limit)
-                .into_iter()
-                .map(|row| row.file)
-                .collect()
-        };
-        assert_eq!(files(2), ["4", "9"]);
-        assert_eq!(files(3).len(), 3);
-        assert_eq!(files(99).len(), 10);
     }
 }
