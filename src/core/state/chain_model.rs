@@ -163,9 +163,9 @@ impl World {
             if luck != Luck::Good && !creates {
                 continue;
             }
-            world.store.luck.set(Some(luck));
+            world.store.luck.set(luck);
             let result = commit.advance(&world.store);
-            world.store.luck.set(None);
+            world.store.luck.set(Luck::Good);
             match result {
                 Ok(Step::Done) => {
                     owner.chain.advance(&commit);
@@ -337,7 +337,7 @@ fn a_table_of_another_chain_is_not_taken_for_ones_own() {
 #[test]
 fn a_table_that_is_said_to_be_there_and_is_not_is_asked_for_again() {
     let store = Memory::default();
-    store.luck.set(Some(Luck::Conflict));
+    store.luck.set(Luck::Conflict);
     let file = TableFile {
         path: "windows/0".into(),
         bytes: b"a 1".to_vec(),

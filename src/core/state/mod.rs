@@ -13,8 +13,8 @@ mod wire;
 
 #[cfg(test)]
 mod chain_model;
-#[cfg(test)]
-mod memory;
+#[cfg(any(test, feature = "testing"))]
+pub mod memory;
 
 pub use chain::{
     Chain, Commit, Created, Found, Halt, Listed, Objects, Step, TableFile, folder, plain, publish,
