@@ -3,7 +3,6 @@
 //! A failing seed is printed; `SEED=n cargo test --test it simulation` runs it again.
 
 mod log;
-mod store;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,14 +12,15 @@ use demograph_core::{
     reject::Reject,
     state::{
         Applied, Chain, Checkpoint, Commit, CommitStep, Found, Halt, Saved, Shard, Start,
-        TableFile, Terms, TrackKey, publish,
+        TableFile, Terms, TrackKey,
+        memory::{Luck, Memory},
+        publish,
     },
     window::{Categories, Observation, Settings},
 };
 use demograph_model::infer::{Model, StubModel};
 use log::{PARTITIONS, Totals};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use store::{Luck, Memory};
 
 const PANE: i64 = 10_000;
 const SETTINGS: Settings = Settings {
@@ -371,10 +371,10 @@ fn commit(chain: &Chain, checkpoint: Checkpoint) -> Commit {
 }
 
 /// The one table: the panes themselves.
-fn table(partition: i32, seq: u64, content: (&str, &[ReleasedPane])) -> TableFile {
+fn table(partition: i32, seq: u64, (mark, panes): (&str, &[ReleasedPane])) -> TableFile {
     TableFile {
         path: format!("panes/p{partition}-{seq:020}"),
-        bytes: postcard::to_stdvec(&content).unwrap(),
+        bytes: [mark.as_bytes(), b" ", &postcard::to_stdvec(panes).unwrap()].concat(),
     }
 }
 
@@ -386,7 +386,8 @@ fn published(store: &Memory, partition: i32) -> Totals {
         if !path.starts_with(&format!("panes/p{partition}-")) {
             continue;
         }
-        let (_, panes): (String, Vec<ReleasedPane>) = postcard::from_bytes(bytes).unwrap();
+        let mark = bytes.iter().position(|byte| *byte == b' ').unwrap();
+        let panes: Vec<ReleasedPane> = postcard::from_bytes(&bytes[mark + 1..]).unwrap();
         for pane in panes {
             totals.faces += pane.accounting.faces;
             totals.late += pane.accounting.late;

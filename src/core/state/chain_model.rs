@@ -162,9 +162,9 @@ impl World {
             if luck != Luck::Good && !creates {
                 continue;
             }
-            world.store.luck.set(Some(luck));
+            world.store.luck.set(luck);
             let result = commit.advance(&world.store);
-            world.store.luck.set(None);
+            world.store.luck.set(Luck::Good);
             match result {
                 Ok(CommitStep::Done) => {
                     owner.chain.advance(&commit);

@@ -92,7 +92,7 @@ fn a_table_of_another_chain_is_not_taken_for_ones_own() {
 #[test]
 fn a_table_that_is_said_to_be_there_and_is_not_is_asked_for_again() {
     let store = Memory::default();
-    store.luck.set(Some(Luck::Conflict));
+    store.luck.set(Luck::Conflict);
     let file = TableFile {
         path: "windows/0".into(),
         bytes: b"a 1".to_vec(),

@@ -17,8 +17,8 @@ mod wire;
 mod chain_model;
 #[cfg(test)]
 mod chain_tests;
-#[cfg(test)]
-mod memory;
+#[cfg(any(test, feature = "testing"))]
+pub mod memory;
 
 pub use chain::{
     Chain, Commit, CommitStep, Created, Found, Halt, Listed, Objects, TableFile, publish,
