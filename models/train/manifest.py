@@ -11,17 +11,23 @@ import numpy as np
 
 from calibrate import HIGH, LEVEL, LOW
 from data import AGE_CLASSES, DECADE_STARTS, ETHNICITIES, GENDERS
-from network import INPUT_SIZE
 
 # Largest difference of a probability from the expected one that a runtime may show.
 TOLERANCE = {"fp32": 0.001, "bf16": 0.05, "int8": 0.08}
+LICENCES = {
+    True: "CC BY 4.0 (fitted to FairFace, Karkkainen and Joo 2021, aligned and scaled; begun from"
+    " EfficientNet-Lite, Apache-2.0)",
+    False: "Research and non-commercial use only (trained on UTKFace)",
+}
 
 
 @dataclass(frozen=True)
 class Facts:
     """What the manifest says beyond the files that lie in the folder."""
 
-    colour: list[float]
+    side: int
+    normalisation: tuple[list[float], list[float]]  # mean and std of the pixels
+    commercial_use: bool
     temperatures: dict[str, float]
     margins: list[float]
     self_tests: dict[str, dict[str, np.ndarray]]  # image file -> raw outputs of the fp32 net
@@ -71,22 +77,26 @@ def self_tests(facts: Facts) -> str:
 
 def write_manifest(folder: Path, facts: Facts) -> None:
     """Write manifest.toml for `model.onnx` and `model.int8.onnx` in `folder`."""
-    heat = facts.temperatures
+    heat, (mean, deviation) = facts.temperatures, facts.normalisation
+    free = str(facts.commercial_use).lower()
     text = (
-        "# Model manifest, format v1, written by models/train/train.py.\n"
-        "# The card beside it says what the figures are worth and what the licence forbids.\n"
+        "# Model manifest, format v1, written by models/train/finish.py.\n"
+        "# The card beside it says what the figures are worth and what the licence asks.\n"
         f'version = 1\nname = "{folder.name}"\n'
-        'licence = "Research and non-commercial use only (trained on UTKFace)"\n'
-        'commercial_use = false\ncard = "CARD.md"\n\n'
+        f'licence = "{LICENCES[facts.commercial_use]}"\n'
+        f'commercial_use = {free}\ncard = "CARD.md"\n\n'
         f'[[net]]\nfile = "model.onnx"\nsha256 = "{digest(folder / "model.onnx")}"\n\n'
         '[[net.variant]]\nprecision = "int8"\nfile = "model.int8.onnx"\n'
         f'sha256 = "{digest(folder / "model.int8.onnx")}"\n\n'
-        f'[net.input]\nname = "image"\nlayout = "nchw"\nwidth = {INPUT_SIZE}\n'
-        f'height = {INPUT_SIZE}\ncolour = "rgb"\nresize = "antialias"\n'
-        f"mean = {numbers(facts.colour, 3)}\nstd = [1.0, 1.0, 1.0]\n"
+        f'[net.input]\nname = "image"\nlayout = "nchw"\nwidth = {facts.side}\n'
+        f'height = {facts.side}\ncolour = "rgb"\nresize = "antialias"\n'
+        f"mean = {numbers(mean, 3)}\nstd = {numbers(deviation, 1)}\n"
         + head("age", "age_distribution", f"ages = {numbers(range(AGE_CLASSES), 1)}", heat["age"])
         + interval(facts.margins)
         + head("gender", "softmax", f"labels = {json.dumps(GENDERS)}", heat["gender"])
+        + "\n# The graph adds up the seven races of its output `race` (logits, in the order white,\n"
+        "# black, east_asian, southeast_asian, indian, middle_eastern, latino_hispanic;\n"
+        f"# temperature {heat['race']}) to five: both Asian ones, and the last two as other."
         + head("ethnicity", "softmax", f"labels = {json.dumps(ETHNICITIES)}", heat["ethnicity"])
         + self_tests(facts)
     )
