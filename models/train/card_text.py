@@ -63,15 +63,16 @@ DATA = {
 FairFace has crowd workers' labels: ages in nine bands, so nothing says which year within a band is
 right. The distribution over years is smooth by construction; within a band it is a guess. The
 validation part (1,200 faces) fitted the temperatures and the margins of the intervals, and the
-shipped calibrations of shares were made on it. The test parts chose nothing. UTKFace was only
-measured.
+shipped calibrations of shares were made on it, for bands that begin at 0, 10, 20, 30, 40, 50, 60
+and 70 (`windows.age_bands`; with other bands shares of ages are counted, not corrected). The test
+parts chose nothing. UTKFace was only measured.
 """,
     False: """\
 FairFace has crowd workers' labels with ages in nine bands; UTKFace has estimates of an algorithm,
 checked by one annotator, with ages in years. UTKFace's parts are split by groups of
 near-duplicates. The validation parts (1,200 and 2,420 faces) fitted the temperatures and the
-margins of the intervals; the shipped calibrations of shares were made on FairFace's. The test parts
-chose nothing.
+margins of the intervals; the shipped calibrations of shares were made on UTKFace's, because they
+need ages in years. The test parts chose nothing. For cameras, calibrate on faces like theirs.
 """,
 }
 
