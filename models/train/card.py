@@ -210,13 +210,13 @@ def identity(figures: dict) -> str:
 def training(facts: dict) -> str:
     """What the last stage of the training cost."""
     return (
-        f"Last stage of training: {facts['steps']} steps of 384 faces ({facts['epochs']} epochs) in"
+        f"\nLast stage of training: {facts['steps']} steps of 384 faces ({facts['epochs']} epochs) in"
         f" {facts['seconds']} seconds on one {facts['device']}, beside other trainings.\n"
     )
 
 
-def speed(figures: dict, evaluation: dict) -> str:
-    """Crops per CPU-second: of the nets alone, and of decoding and inference together."""
+def speed(figures: dict) -> str:
+    """Crops per CPU-second of the nets alone."""
     text = f"\n## Speed\nThe net alone, one thread of {figures['processor']}; ONNX Runtime "
     text += f"{figures['onnxruntime']}, OpenVINO {figures['openvino']}.\n\n"
     rows = [
@@ -224,10 +224,10 @@ def speed(figures: dict, evaluation: dict) -> str:
         for name, each in figures["crops_per_cpu_second"].items()
     ]
     text += table(["net, runtime", "crops per CPU-second", "times ResNet-18 fp32"], rows)
-    ran = evaluation["throughput"]
-    text += f"\nDecoding and inference together, during the evaluation ({evaluation['precision']}, "
-    text += f"{ran['sessions']} sessions, {ran['build']} build, {evaluation['processor']}): "
-    return text + f"{ran['crops_per_cpu_second']:.0f} crops per CPU-second.\n"
+    if "times_peer" in figures:
+        ratios = ", ".join(f"{name} {ratio:.2f}" for name, ratio in figures["times_peer"].items())
+        text += f"\nTimes {figures['peer']}, in turns of the same run: {ratios}.\n"
+    return text
 
 
 def read(folder: Path, file: str, hashes: list[str]) -> dict:
@@ -263,11 +263,12 @@ def main() -> None:
     }
     sets = {told: columns[f"{told}, int8"] for told in SETS.values() if f"{told}, int8" in columns}
     text += overall(columns) + by_class(sets)
-    text += races(read(folder, "groups.json", hashes))
+    if (folder / "groups.json").exists():
+        text += races(read(folder, "groups.json", hashes))
     text += by_group(sets["UTKFace"]) + ages(sets["UTKFace"])
-    text += robustness(read(folder, "robustness.json", hashes))
-    text += identity(read(folder, "identity.json", hashes))
-    text += speed(read(folder, "speed.json", hashes), sets["UTKFace"])
+    for name, section in (("robustness", robustness), ("identity", identity), ("speed", speed)):
+        if (folder / f"{name}.json").exists():
+            text += section(read(folder, f"{name}.json", hashes))
     (folder / "CARD.md").write_text(text + card_text.LIMITS)
 
 
