@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_shipped_model_has_a_calibration_for_every_precision_of_a_processor() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/utkface-small");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/research-small");
         for (precision, provider) in [
             (PrecisionChoice::Int8, Provider::Cpu),
             (PrecisionChoice::Fp32, Provider::Cpu),

@@ -54,6 +54,12 @@ impl ModelFiles {
             )
         })?;
         let manifest = Manifest::parse(&text).with_context(|| path.display().to_string())?;
+        if folder.ends_with("models/utkface-small") && manifest.name != "utkface-small" {
+            tracing::warn!(
+                model = manifest.name,
+                "models/utkface-small is now models/research-small: write the new name, the old one goes with the next release"
+            );
+        }
         let chosen = manifest
             .nets
             .iter()

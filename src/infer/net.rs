@@ -365,7 +365,7 @@ mod tests {
             precision,
             ..Default::default()
         };
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/utkface-small");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/research-small");
         let files = ModelFiles::read(&folder, &settings).unwrap();
         let mut net = LoadedNet::load(&files.nets[0], &settings).unwrap();
         let now = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
