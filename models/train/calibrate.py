@@ -2,8 +2,8 @@
 intervals must be widened to keep their promise.
 
 Works on logits in numpy; nothing here knows the network. Where a label is a span of years, a
-temperature makes the span likely, and an interval is fitted to ages drawn from the model's own
-posterior within the span: what it says of the years inside a band cannot be checked there.
+temperature makes the span likely, and an interval is fitted to ages spread evenly over the span:
+the model's own guess of the year within a band cannot be checked there, so it is not believed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from data import DECADE_STARTS, ETHNICITIES, GENDERS, Labels
 
 LOW, HIGH, LEVEL = 0.05, 0.95, 0.9
 OLDEST = 120.0
+OLDEST_DRAWN = 89  # of the last span, which has no end
 DRAWS = 9  # ages drawn for a face whose label is a span
 
 
@@ -51,15 +52,15 @@ def fit_temperatures(logits: dict[str, np.ndarray], labels: Labels) -> dict[str,
     return fitted
 
 
-def quantile(posterior: np.ndarray, level: np.ndarray | float) -> np.ndarray:
+def quantile(posterior: np.ndarray, level: float) -> np.ndarray:
     """Q(level) of age posteriors (faces, 101): the mass of age k lies evenly over k - 0.5 to
     k + 0.5, so with C(k) = p(0) + ... + p(k) and k the first age where C(k) >= level,
     Q = k - 0.5 + (level - C(k - 1)) / p(k)."""
-    upto, levels = posterior.cumsum(axis=1), np.broadcast_to(level, len(posterior))
-    first = np.minimum((upto < levels[:, None]).sum(axis=1), posterior.shape[1] - 1)
+    upto = posterior.cumsum(axis=1)
+    first = np.minimum((upto < level).sum(axis=1), posterior.shape[1] - 1)
     face = np.arange(len(posterior))
     before = upto[face, first] - posterior[face, first]
-    return first - 0.5 + (levels - before) / np.maximum(posterior[face, first], 1e-12)
+    return first - 0.5 + (level - before) / np.maximum(posterior[face, first], 1e-12)
 
 
 def decade(years: np.ndarray) -> np.ndarray:
@@ -67,14 +68,11 @@ def decade(years: np.ndarray) -> np.ndarray:
     return np.digitize(years, DECADE_STARTS[1:])
 
 
-def drawn_ages(posterior: np.ndarray, labels: Labels) -> np.ndarray:
-    """Ages (DRAWS, faces): the labelled one, or evenly spaced quantiles of the posterior within
-    the labelled span."""
-    inside = posterior * spans(labels, posterior.shape[1]) + 1e-12
-    inside /= inside.sum(axis=1, keepdims=True)
-    levels = (np.arange(DRAWS) + 0.5) / DRAWS
-    drawn = np.stack([np.clip(quantile(inside, level), labels.low, labels.high) for level in levels])
-    return np.where(labels.age >= 0, labels.age, drawn)
+def drawn_ages(labels: Labels) -> np.ndarray:
+    """Ages (DRAWS, faces): the labelled one, or ages spread evenly over the labelled span."""
+    parts = ((np.arange(DRAWS) + 0.5) / DRAWS)[:, None]
+    years = np.minimum(labels.high, OLDEST_DRAWN) + 1 - labels.low
+    return np.where(labels.age >= 0, labels.age, labels.low - 0.5 + parts * years)
 
 
 def age_interval(posterior: np.ndarray, margin: list[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +86,7 @@ def age_interval(posterior: np.ndarray, margin: list[float]) -> tuple[np.ndarray
 def fit_margins(posterior: np.ndarray, labels: Labels) -> list[float]:
     """Conformalised quantile regression (Romano, Patterson, Candes 2019) apart for each decade
     of the expected age: the margin that `LEVEL` of the validation faces need."""
-    ages = drawn_ages(posterior, labels)
+    ages = drawn_ages(labels)
     needed = np.maximum(quantile(posterior, LOW) - ages, ages - quantile(posterior, HIGH))
     expected, margins = decade(posterior @ np.arange(posterior.shape[1])), []
     for band in range(len(DECADE_STARTS)):

@@ -110,12 +110,10 @@ def races(groups: dict) -> str:
     text += f"gender among race x gender: {100 * groups['gender_gap']:.1f} points.\n\n"
     whats = ("gender", "race", "age_band")
     rows = []
-    for cell in groups["cells"]:
-        name = f"{cell['labelled'].replace('_', ' ')}, {cell['sex']}"
-        rows.append([name, cell["gender"]["n"], *(rate(cell[what]) for what in whats)])
-    for cell in groups["by_band"]:
-        found = cell["gender"]
-        rows.append([cell["band"], found["n"] if found else 0, *(rate(cell[w]) for w in whats)])
+    for cell in [*groups["cells"], *groups["by_band"]]:
+        name = cell.get("band") or f"{cell['labelled'].replace('_', ' ')}, {cell['sex']}"
+        if cell["gender"]:
+            rows.append([name, cell["gender"]["n"], *(rate(cell[what]) for what in whats)])
     head = ["labelled", "faces", "gender right", "race right (of seven)", "age band right"]
     return text + table(head, rows)
 

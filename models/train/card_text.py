@@ -63,8 +63,8 @@ DATA = {
 FairFace has crowd workers' labels: ages in nine bands, so nothing says which year within a band is
 right. The distribution over years is smooth by construction; within a band it is a guess. The
 validation part (1,200 faces) fitted the temperatures and the margins of the intervals, and the
-shipped calibrations of shares were made on it, for bands that begin at 0, 10, 20, 30, 40, 50, 60
-and 70 (`windows.age_bands`; with other bands shares of ages are counted, not corrected). The test
+shipped calibrations of shares were made on it, for bands that begin at 0, 20, 30, 40, 50, 60 and
+70 (`windows.age_bands`; with other bands shares of ages are counted, not corrected). The test
 parts chose nothing. UTKFace was only measured.
 """,
     False: """\

@@ -116,8 +116,7 @@ def validation_figures(
             continue
         some = labels.subset(np.flatnonzero(chosen))
         said = [softmax(logits[head][chosen], heat[head]) for head in ("age", "gender", "race")]
-        ages = drawn_ages(said[0], some)
-        held = np.mean([coverage(said[0], facts.margins, each) for each in ages])
+        held = np.mean([coverage(said[0], facts.margins, each) for each in drawn_ages(some)])
         found[name] = {"n": len(some), **of(said, some), "interval_coverage": round(held, 4)}
     return found
 

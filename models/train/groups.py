@@ -73,8 +73,9 @@ def main() -> None:
         {"band": name, **{what: rate(hits[labels.band() == b]) for what, hits in right.items()}}
         for b, name in enumerate(BANDS)
     ]
-    recalls = [cell["gender"]["share"] for cell in cells]
+    recalls = [cell["gender"]["share"] for cell in cells if cell["gender"]]
     by_race = {name: rate(right["race"][race == r]) for r, name in enumerate(RACES)}
+    of_races = [found["share"] for found in by_race.values() if found]
     result = {
         "model": model_id(options.model, precision),
         "precision": precision,
@@ -82,8 +83,7 @@ def main() -> None:
         "n": len(labels),
         **{what: rate(hits) for what, hits in right.items()},
         "race_recall": by_race,
-        "race_gap": round(max(r["share"] for r in by_race.values())
-                          - min(r["share"] for r in by_race.values()), 4),
+        "race_gap": round(max(of_races) - min(of_races), 4),
         "gender_gap": round(max(recalls) - min(recalls), 4),
         "cells": cells,
         "by_band": by_band,
