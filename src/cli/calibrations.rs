@@ -97,8 +97,15 @@ mod tests {
     };
 
     #[test]
-    fn the_shipped_model_has_a_calibration_for_every_precision_of_a_processor() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/research-small");
+    fn the_shipped_models_have_a_calibration_for_every_precision_of_a_processor() {
+        // FairFace, all that the free model knows, has bands of ten years.
+        let decades = [0, 20, 30, 40, 50, 60, 70];
+        has_every_calibration("models/fairface-small", &decades);
+        has_every_calibration("models/research-small", &Windows::default().age_bands);
+    }
+
+    fn has_every_calibration(model: &str, age_bands: &[u32]) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(model);
         for (precision, provider) in [
             (PrecisionChoice::Int8, Provider::Cpu),
             (PrecisionChoice::Fp32, Provider::Cpu),
@@ -110,13 +117,13 @@ mod tests {
                 ..Default::default()
             };
             let files = ModelFiles::read(&folder, &settings).unwrap();
-            let categories = Categories::new(&Windows::default().age_bands, &files.facts);
+            let categories = Categories::new(age_bands, &files.facts);
             let file = read(&folder.join(in_model_folder(files.precision))).unwrap();
             let file = fit(file, &files.facts, &categories).unwrap();
             for attribute in Attribute::ALL {
                 assert!(
                     file.attributes.contains_key(&attribute),
-                    "{precision:?}: {attribute}"
+                    "{model}, {precision:?}: {attribute}"
                 );
             }
         }

@@ -49,7 +49,7 @@ pub(super) struct EstimateArgs {
     #[arg(
         long,
         value_name = "FILE",
-        default_value = "models/research-small/calibration.int8.json"
+        default_value = "models/fairface-small/calibration.int8.json"
     )]
     calibration: PathBuf,
     /// Panes of so long a time go together: 1h, 1d, 7d, ... in UTC, weeks from Monday; all of them by default.

@@ -26,7 +26,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct FaceArgs {
     /// The model's folder.
-    #[arg(long, default_value = "models/research-small", value_name = "DIR")]
+    #[arg(long, default_value = "models/fairface-small", value_name = "DIR")]
     pub model: PathBuf,
     /// The faces: a folder, or a ZIP.
     #[arg(long, value_name = "DIR|ZIP")]
