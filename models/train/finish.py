@@ -45,6 +45,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="model folder to write")
     for name in ("fairface", "utkface"):
         parser.add_argument(f"--{name}", type=Path, nargs=2, metavar=("ZIP", "CSV"))
+    parser.add_argument("--seven", action="store_true", help="seven races, five as groups")
+    parser.add_argument("--manifest-only", action="store_true", help="leave the networks alone")
     parser.add_argument("--seed", type=int, default=1, help="seed of what is drawn")
     return parser.parse_args()
 
@@ -101,8 +103,7 @@ def write_self_tests(
         pixels = composite(list(faces.pictures(chosen).astype(np.float32)))
         Image.fromarray(pixels).save(folder / f"{number}.png", optimize=True)
         answers = raw_outputs(out / "model.onnx", network_input(pixels[None], faces.plan.kind))
-        heads = ("age", "gender", "ethnicity")  # those of the manifest
-        tests[f"self-test/{number}.png"] = {head: answers[head][0] for head in heads}
+        tests[f"self-test/{number}.png"] = {key: rows[0] for key, rows in answers.items()}
     return tests
 
 
@@ -133,11 +134,13 @@ def main() -> None:
     net, result = FaceNet(stage.plan.kind), options.cache / f"{options.stage}.pt"
     begin(net, result)
     model, small = options.out / "model.onnx", options.out / "model.int8.onnx"
-    export_float(net, stage.plan.side, model)
+    if not options.manifest_only:
+        export_float(net, stage.plan.side, model)
     draw = np.random.default_rng(options.seed)
     part = CALIBRATION_FACES // len(sources)
-    seen = [s.inputs(draw.permutation(s.labels.rows("train"))[:part]) for s in sources]
-    write_int8(net, stage.plan.side, np.concatenate(seen), small)
+    if not options.manifest_only:
+        seen = [s.inputs(draw.permutation(s.labels.rows("train"))[:part]) for s in sources]
+        write_int8(net, stage.plan.side, np.concatenate(seen), small)
     val = joined([s.labels.subset(s.labels.rows("val")) for s in sources])
     inputs = np.concatenate([s.inputs(s.labels.rows("val")) for s in sources])
     logits, rounded = raw_outputs(model, inputs), raw_outputs(small, inputs)
@@ -145,7 +148,8 @@ def main() -> None:
     margins = fit_margins(softmax(logits["age"], heat["age"]), val)
     tests = write_self_tests(options.out, sources[0], options.seed)
     facts = Facts(
-        stage.plan.side, normalisation(stage.plan.kind), stage.data == FREE, heat, margins, tests
+        stage.plan.side, normalisation(stage.plan.kind), stage.data == FREE, heat, margins, tests,
+        options.seven,
     )
     write_manifest(options.out, facts)
     facts_of = torch.load(result, map_location="cpu", weights_only=True)

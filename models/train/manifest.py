@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from calibrate import HIGH, LEVEL, LOW
-from data import AGE_CLASSES, DECADE_STARTS, ETHNICITIES, GENDERS
+from data import AGE_CLASSES, DECADE_STARTS, ETHNICITIES, GENDERS, GROUP_OF, RACES
 
 # Largest difference of a probability from the expected one that a runtime may show.
 TOLERANCE = {"fp32": 0.001, "bf16": 0.05, "int8": 0.08}
@@ -31,6 +31,7 @@ class Facts:
     temperatures: dict[str, float]
     margins: list[float]
     self_tests: dict[str, dict[str, np.ndarray]]  # image file -> raw outputs of the fp32 net
+    seven: bool = False  # races instead of ethnicities, with groups for those who want five
 
 
 def digest(path: Path) -> str:
@@ -53,6 +54,22 @@ def head(name: str, kind: str, classes: str, temperature: float) -> str:
     )
 
 
+def ethnicity(facts: Facts) -> str:
+    """The head of ethnicity: the net's sum of five, or its seven races with the five as groups."""
+    heat, labels = facts.temperatures, json.dumps(ETHNICITIES)
+    if not facts.seven:
+        return (
+            "\n# The graph adds up the seven races of its output `race` (logits, in the order white,\n"
+            "# black, east_asian, southeast_asian, indian, middle_eastern, latino_hispanic;\n"
+            f"# temperature {heat['race']}) to five: both Asian ones, and the last two as other."
+            + head("ethnicity", "softmax", f"labels = {labels}", heat["ethnicity"])
+        )
+    races = head("ethnicity", "softmax", f"labels = {json.dumps(RACES)}", heat["race"])
+    races = races.replace('output = "ethnicity"', 'output = "race"')
+    of = json.dumps([ETHNICITIES[group] for group in GROUP_OF])
+    return races + f'\n[[net.head.groups]]\nname = "five"\nlabels = {labels}\nof = {of}\n'
+
+
 def interval(margins: list[float]) -> str:
     """The age intervals."""
     return (
@@ -66,7 +83,10 @@ def self_tests(facts: Facts) -> str:
     """Images with the answers that the fp32 net gave."""
     text = ""
     for image, outputs in facts.self_tests.items():
-        arrays = "".join(f"{name} = {numbers(v, 4)}\n" for name, v in outputs.items())
+        left_out = "ethnicity" if facts.seven else "race"
+        arrays = "".join(
+            f"{name} = {numbers(v, 4)}\n" for name, v in outputs.items() if name != left_out
+        )
         text += f'\n[[self_test]]\nimage = "{image}"\n[self_test.expected]\n{arrays}'
     limits = "".join(f"{precision} = {limit}\n" for precision, limit in TOLERANCE.items())
     return (
@@ -94,10 +114,7 @@ def write_manifest(folder: Path, facts: Facts) -> None:
         + head("age", "age_distribution", f"ages = {numbers(range(AGE_CLASSES), 1)}", heat["age"])
         + interval(facts.margins)
         + head("gender", "softmax", f"labels = {json.dumps(GENDERS)}", heat["gender"])
-        + "\n# The graph adds up the seven races of its output `race` (logits, in the order white,\n"
-        "# black, east_asian, southeast_asian, indian, middle_eastern, latino_hispanic;\n"
-        f"# temperature {heat['race']}) to five: both Asian ones, and the last two as other."
-        + head("ethnicity", "softmax", f"labels = {json.dumps(ETHNICITIES)}", heat["ethnicity"])
+        + ethnicity(facts)
         + self_tests(facts)
     )
     (folder / "manifest.toml").write_text(text)

@@ -86,6 +86,16 @@ def head_probabilities(head: dict, raw: np.ndarray) -> np.ndarray:
     return softmax(logits / temperature)
 
 
+def in_groups(head: dict, shares: np.ndarray) -> tuple[np.ndarray, list]:
+    """Probabilities of a head's coarsest categories, and their names: what label files know."""
+    if head["attribute"] == "age":
+        return shares, head["ages"]
+    for group in head.get("groups", [])[-1:]:
+        sums = [[of == name for name in group["labels"]] for of in group["of"]]
+        return shares @ np.array(sums, np.float32), group["labels"]
+    return shares, head["labels"]
+
+
 def file_of(facts: dict, precision: str) -> str:
     """The file of a network at a precision: its own, or that of a variant."""
     if precision == "fp32":
@@ -159,6 +169,7 @@ def predict(folder: Path, faces: Iterable[Image.Image], precision: str = "fp32")
         for net in nets:
             for head, raw in zip(net.facts["head"], net.outputs(batch)):
                 attribute = head["attribute"]
-                classes[attribute] = head["ages"] if attribute == "age" else head["labels"]
-                parts.setdefault(attribute, []).append(head_probabilities(head, raw))
+                shares, names = in_groups(head, head_probabilities(head, raw))
+                classes[attribute] = names
+                parts.setdefault(attribute, []).append(shares)
     return Answers({name: np.concatenate(rows) for name, rows in parts.items()}, classes)

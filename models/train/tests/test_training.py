@@ -29,11 +29,12 @@ sys.path.insert(0, str(TRAIN))
 
 import stand_in  # noqa: E402
 from augment import Augment, mixed  # noqa: E402
-from data import GROUP_OF, STORED_SIDE, read_labels  # noqa: E402
+from data import ETHNICITIES, GROUP_OF, RACES, STORED_SIDE, read_labels  # noqa: E402
 from equalise import equalised, rounded  # noqa: E402
 from export import OUTPUTS  # noqa: E402
 from fit import Plan, Trainer  # noqa: E402
 from network import FaceNet  # noqa: E402
+from runtime import predict, read_manifest  # noqa: E402
 from start import begin, lite_layers, load_faceres, read_state  # noqa: E402
 
 PARITY = 1e-4
@@ -194,11 +195,11 @@ class Training(unittest.TestCase):
         return done.stdout
 
     @classmethod
-    def finish(cls, name: str) -> None:
+    def finish(cls, name: str, out: str | None = None, *more: str) -> None:
         """Make the folder of a model."""
         done = run(
             "finish.py", "--stage", name, "--cache", str(cls.place / "cache"), "--out",
-            str(cls.place / name), *cls.sources,
+            str(cls.place / (out or name)), *cls.sources, *more,
         )
         if done.returncode != 0:
             raise AssertionError(f"finish.py failed:\n{done.stdout}\n{done.stderr}")
@@ -235,6 +236,22 @@ class Training(unittest.TestCase):
             for group in range(5):
                 wanted = shares[:, [of == group for of in GROUP_OF]].sum(1)
                 self.assertLess(np.abs(np.exp(groups[:, group]) - wanted).max(), PARITY)
+
+    def test_a_manifest_of_seven_races_has_the_five_as_groups(self) -> None:
+        name = MODELS[0]
+        shutil.copytree(self.place / name, self.place / "seven")
+        self.finish(name, "seven", "--seven", "--manifest-only")
+        manifest = read_manifest(self.place / "seven")
+        head = next(h for h in manifest["net"][0]["head"] if h["attribute"] == "ethnicity")
+        self.assertEqual((head["output"], tuple(head["labels"])), ("race", RACES))
+        self.assertEqual(head["groups"][0]["of"], [ETHNICITIES[group] for group in GROUP_OF])
+        self.assertEqual(set(manifest["self_test"][0]["expected"]), {"age", "gender", "race"})
+        for file in ("model.onnx", "model.int8.onnx"):
+            same = [(self.place / folder / file).read_bytes() for folder in (name, "seven")]
+            self.assertEqual(*same)
+        faces = [Image.fromarray(face) for face in composites(8, 120)]
+        five, summed = (predict(self.place / folder, faces) for folder in (name, "seven"))
+        self.assertEqual(five.classes["ethnicity"], summed.classes["ethnicity"])
 
     def test_the_8_bit_twin_answers_nearly_the_same(self) -> None:
         pixels = composites(24, 120).transpose(0, 3, 1, 2).astype(np.float32) / 128 - 1
