@@ -15,10 +15,11 @@ Examples:
   demograph calibrate --data faces.zip --labels faces.csv --split calibration
   demograph calibrate --data gate-cameras/ --labels gate.csv --out gate-calibration.json
 
-The faces must be new to the model: not trained on, not used to choose it. (The calibration that ships with
-utkface-small was made on the faces that chose the model: see its CARD.md.) They should look like those of the cameras
-whose shares will be estimated; their own shares do not matter. At least 10 faces a class, hundreds are better: the
-intervals say how much too few cost. An attribute without labels is left out. The file holds counts and sums only, no face.")]
+The faces must be new to the model: not trained on, and not used to choose it. They should look like the faces of the \
+cameras whose shares will be estimated. Their own shares do not matter. Use at least 10 faces of each class; hundreds are \
+better. Too few faces make wide intervals. An attribute without labels is left out. The file holds counts and sums, no face.
+
+The calibrations that ship with the models were made on validation faces: see each CARD.md.")]
 pub(super) struct CalibrateArgs {
     #[command(flatten)]
     faces: FaceArgs,

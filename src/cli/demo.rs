@@ -62,7 +62,7 @@ pub(super) struct DemoArgs {
     #[arg(long, default_value_t = 160.0)]
     rate: f64,
     /// The model's folder.
-    #[arg(long, default_value = "models/utkface-small")]
+    #[arg(long, default_value = "models/fairface-small")]
     model: PathBuf,
     /// The folder with the composites and their labels.csv.
     #[arg(long, default_value = "tests/data/composites")]

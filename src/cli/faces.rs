@@ -13,7 +13,7 @@ use super::predict::precision;
 #[derive(Debug, clap::Args)]
 pub(super) struct FaceArgs {
     /// The model's folder.
-    #[arg(long, default_value = "models/utkface-small", value_name = "DIR")]
+    #[arg(long, default_value = "models/fairface-small", value_name = "DIR")]
     pub model: PathBuf,
     /// The faces: a folder, or a ZIP.
     #[arg(long, value_name = "DIR|ZIP")]

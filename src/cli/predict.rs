@@ -37,7 +37,7 @@ pub(super) struct PredictArgs {
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
     /// The model's folder.
-    #[arg(long, default_value = "models/utkface-small")]
+    #[arg(long, default_value = "models/fairface-small")]
     model: PathBuf,
     /// Which of the model's files runs; auto is int8 on the CPU where there is one.
     #[arg(long, value_parser = precision, default_value = "auto", value_name = "auto|fp32|bf16|int8")]

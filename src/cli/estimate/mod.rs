@@ -53,7 +53,7 @@ pub(super) struct EstimateArgs {
     #[arg(
         long,
         value_name = "FILE",
-        default_value = "models/utkface-small/calibration.int8.json"
+        default_value = "models/fairface-small/calibration.int8.json"
     )]
     calibration: PathBuf,
     /// The length of a group: 1h, 1d, 7d. Default: one group for all panes.

@@ -50,6 +50,12 @@ impl ModelFiles {
             )
         })?;
         let mut manifest = Manifest::parse(&text).with_context(|| path.display().to_string())?;
+        if folder.ends_with("models/utkface-small") && manifest.name != "utkface-small" {
+            tracing::warn!(
+                model = manifest.name,
+                "models/utkface-small is now models/research-small. Write the new name: the old one goes with the next release"
+            );
+        }
         if let Some(name) = &settings.ethnicity {
             manifest
                 .choose(Attribute::Ethnicity, name)

@@ -78,7 +78,7 @@ fn agreement(estimates: &[Option<Posterior>], labels: &[&str], names: &[String])
 
 #[test]
 fn the_shipped_model_agrees_with_the_labels_of_the_composites() {
-    let mut model = load("utkface-small", &InferenceSettings::default()).unwrap();
+    let mut model = load("research-small", &InferenceSettings::default()).unwrap();
     let (crops, labels): (Vec<_>, Vec<_>) = composites(all()).into_iter().unzip();
     let estimates = answers(&mut model, &crops);
     let facts = model.facts().clone();
@@ -138,7 +138,7 @@ fn half_precision_needs_a_provider_that_computes_so_and_says_which() {
             precision: PrecisionChoice::Fp16,
             ..Default::default()
         };
-        let Err(error) = load("utkface-small", &settings) else {
+        let Err(error) = load("research-small", &settings) else {
             panic!("{provider:?} computes in fp16");
         };
         format!("{error:#}")
@@ -158,7 +158,7 @@ fn half_precision_needs_a_provider_that_computes_so_and_says_which() {
 
 #[test]
 fn what_a_crop_does_not_allow_is_not_estimated() {
-    let mut model = load("utkface-small", &InferenceSettings::default()).unwrap();
+    let mut model = load("research-small", &InferenceSettings::default()).unwrap();
     let only_gender: Attributes = [Attribute::Gender].into_iter().collect();
     let mut crops: Vec<Crop> = composites(all())
         .into_iter()
@@ -187,13 +187,13 @@ fn the_size_of_the_batch_changes_no_decision() {
         .take(11)
         .map(|(crop, _)| crop)
         .collect();
-    let mut model = load("utkface-small", &InferenceSettings::default()).unwrap();
+    let mut model = load("research-small", &InferenceSettings::default()).unwrap();
     let together = answers(&mut model, &crops);
     let settings = InferenceSettings {
         batch_max: 1,
         ..Default::default()
     };
-    let alone = answers(&mut load("utkface-small", &settings).unwrap(), &crops);
+    let alone = answers(&mut load("research-small", &settings).unwrap(), &crops);
     for (a, b) in together.iter().zip(&alone) {
         let difference = (a.age.as_ref().unwrap().mean() - b.age.as_ref().unwrap().mean()).abs();
         assert!(difference < 0.01, "{difference} years");

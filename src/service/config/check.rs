@@ -76,7 +76,7 @@ fn windows(config: &Config) -> Vec<Fault> {
         faults.push(Fault::new(
             "windows.age_bands",
             format!("{bands:?}"),
-            "begin with 0 and go up, such as [0, 18, 25, 35, 45, 55, 65]",
+            "begin with 0 and go up, such as [0, 20, 30, 40, 50, 60, 70]",
         ));
     } else if !config.policy.minors_detail && bands.get(1).is_some_and(|&age| age < 18) {
         faults.push(Fault::new(

@@ -145,7 +145,7 @@ impl Default for Windows {
             rolling: vec![Span::seconds(60), Span::seconds(300), Span::seconds(3600)],
             weighting: Weighting::People,
             on_stop: OnStop::Keep,
-            age_bands: vec![0, 18, 25, 35, 45, 55, 65],
+            age_bands: vec![0, 20, 30, 40, 50, 60, 70],
         }
     }
 }

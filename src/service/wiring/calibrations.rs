@@ -103,8 +103,14 @@ mod tests {
     use crate::config::Windows;
 
     #[test]
-    fn the_shipped_model_has_a_calibration_for_every_precision_of_a_processor() {
-        let folder = demograph_core::golden::repository("models/utkface-small");
+    fn the_shipped_models_have_a_calibration_for_every_precision_of_a_processor() {
+        // FairFace, all that the default model knows, has bands of ten years.
+        has_every_calibration("models/fairface-small", &Windows::default().age_bands);
+        has_every_calibration("models/research-small", &[0, 18, 25, 35, 45, 55, 65]);
+    }
+
+    fn has_every_calibration(model: &str, age_bands: &[u32]) {
+        let folder = demograph_core::golden::repository(model);
         for (precision, provider) in [
             (PrecisionChoice::Int8, Provider::Cpu),
             (PrecisionChoice::Fp32, Provider::Cpu),
@@ -116,13 +122,13 @@ mod tests {
                 ..Default::default()
             };
             let files = ModelFiles::read(&folder, &settings).unwrap();
-            let categories = Categories::new(&Windows::default().age_bands, &files.facts);
+            let categories = Categories::new(age_bands, &files.facts);
             let file = read(&folder.join(in_model_folder(files.precision, None))).unwrap();
             let file = fit(file, &files.facts, &categories).unwrap();
             for attribute in Attribute::ALL {
                 assert!(
                     file.attributes.contains_key(&attribute),
-                    "{precision:?}: {attribute}"
+                    "{model}, {precision:?}: {attribute}"
                 );
             }
         }

@@ -115,7 +115,7 @@ fn what_looks_like_a_mistake_is_said_and_names_its_field() {
         let warnings = as_it_is(name).unwrap().warnings().join("\n");
         assert!(warnings.contains(expected), "{name}: {warnings}");
     }
-    for name in ["utkface-small", "age-gender-cc0"] {
+    for name in ["research-small", "age-gender-cc0"] {
         let model = load(name, &InferenceSettings::default()).unwrap();
         let odd: Vec<_> = model
             .warnings()
