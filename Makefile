@@ -27,7 +27,7 @@ experiment: setup ## estimated shares against the truth: OUT=dir DATA=faces.zip 
 		--out $(if $(filter demo-out,$(OUT)),experiment-out,$(OUT)) $(if $(MODEL),--model $(MODEL))
 
 # What the command line sets reaches the script through the environment.
-model: setup ## train, measure, write the card: DATA=faces.zip LABELS=faces.csv BACKBONE=net.onnx OUT=dir CACHE=dir
+model: setup ## train, measure, write the cards: FAIRFACE="zip csv" UTKFACE="zip csv" START=weights OUT=models CACHE=dir
 	@models/train/make-model
 
 test: setup-test ## all tests, against a real Kafka, Prometheus and DuckDB

@@ -32,7 +32,7 @@ fn main() -> anyhow::Result<()> {
     let side = image(&jpegs[0], &LIMITS, Attributes::NONE)
         .map_err(|reject| anyhow::anyhow!("{}: {reject:?}", folder.display()))?
         .width;
-    let manifest = std::fs::read_to_string("models/utkface-small/manifest.toml")?;
+    let manifest = std::fs::read_to_string("models/research-small/manifest.toml")?;
     let manifest = Manifest::parse(&manifest)?;
     let mut preparer = Preparer::new(&manifest.nets[0].input);
     let mut place = vec![0.0; preparer.numbers()];

@@ -21,7 +21,7 @@ SIDE = 112
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, default=ROOT / "models" / "utkface-small")
+    parser.add_argument("--model", type=Path, default=ROOT / "models" / "research-small")
     parser.add_argument("--crops", type=Path, default=ROOT / "tests" / "data" / "composites")
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--title", default="demograph, a backlog of 112 px crops")

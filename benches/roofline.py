@@ -98,7 +98,7 @@ def multiply_adds_a_second(graph: onnx.ModelProto, precision: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, default=ROOT / "models" / "utkface-small")
+    parser.add_argument("--model", type=Path, default=ROOT / "models" / "research-small")
     model = parser.parse_args().model
     for file, precision in (("model.int8.onnx", "f32"), ("model.onnx", "f32"), ("model.onnx", "bf16")):
         graph = onnx.load(model / file)

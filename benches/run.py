@@ -35,7 +35,7 @@ SIDES = (112, 224)
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=ROOT / "models" / "utkface-small")
+    parser.add_argument("--model", type=Path, default=ROOT / "models" / "research-small")
     parser.add_argument("--crops", type=Path, default=ROOT / "tests" / "data" / "composites",
                         help="a folder of pictures of faces; they are resized")
     parser.add_argument("--rounds", type=int, default=5)

@@ -67,7 +67,7 @@ class Run:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--pictures", type=Path, required=True, help="a folder of pictures of faces")
-    parser.add_argument("--model", type=Path, default=ROOT / "models" / "utkface-small")
+    parser.add_argument("--model", type=Path, default=ROOT / "models" / "research-small")
     parser.add_argument("--events", type=int, default=2000)
     parser.add_argument("--sides", type=int, nargs="+", default=[112, 224], help="of the crops, in pixels")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=["P1", "P1-int8", "P2", "P2-int8", "P3"])

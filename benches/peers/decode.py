@@ -57,7 +57,7 @@ def microseconds(jpegs: list[bytes], decode, normalise) -> float:
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--crops", type=Path, required=True, help="a folder of JPEGs")
-parser.add_argument("--manifest", type=Path, default=ROOT / "models" / "utkface-small" / "manifest.toml")
+parser.add_argument("--manifest", type=Path, default=ROOT / "models" / "research-small" / "manifest.toml")
 options = parser.parse_args()
 contract = tomllib.loads(options.manifest.read_text())["net"][0]["input"]
 SIZE = contract["width"], contract["height"]

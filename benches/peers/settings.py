@@ -101,7 +101,7 @@ def engines(jpegs: list[bytes], folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--crops", type=Path, required=True, help="a folder of JPEGs")
-    parser.add_argument("--model", type=Path, default=ROOT / "models" / "utkface-small")
+    parser.add_argument("--model", type=Path, default=ROOT / "models" / "research-small")
     parser.add_argument("--part", choices=["pixels", "engines"])
     chosen = parser.parse_args()
     jpegs = [path.read_bytes() for path in sorted(chosen.crops.glob("*.jpg"))[:CROPS]]

@@ -63,7 +63,7 @@ pub fn run(provider: &str) -> anyhow::Result<()> {
 
 /// $MODEL, else the shipped one.
 pub fn model_folder() -> PathBuf {
-    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/models/utkface-small");
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/models/research-small");
     std::env::var_os("MODEL").map_or_else(|| shipped.into(), PathBuf::from)
 }
 

@@ -8,7 +8,7 @@ use demograph_core::{
     estimate::Calibrations,
     privacy::ReleasedPane,
     record::{EventTime, Position, Record},
-    state::{Chain, Commit, Shard, Step, TableFile, Terms},
+    state::{Chain, Commit, CommitStep, Shard, TableFile, Terms},
 };
 use demograph_model::{decode::Limits, infer::StubModel};
 use demograph_service::{
@@ -250,7 +250,7 @@ impl Folder {
 
     /// Takes every step; returns the size of the state.
     fn carry_through(&self, (mut commit, bytes): (Commit, usize), chain: &mut Chain) -> usize {
-        while commit.step() != Step::Done {
+        while commit.step() != CommitStep::Done {
             commit
                 .advance(&self.stores)
                 .expect("nobody else writes here");

@@ -81,7 +81,7 @@ struct Kind {
 
 impl Kind {
     fn of(face: &RgbImage, sides: impl Iterator<Item = (u32, u32)>) -> anyhow::Result<Self> {
-        let manifest = std::fs::read_to_string("models/utkface-small/manifest.toml")?;
+        let manifest = std::fs::read_to_string("models/research-small/manifest.toml")?;
         let preparer = Preparer::new(&Manifest::parse(&manifest)?.nets[0].input);
         let mut pixels = 0;
         let mut jpegs = Vec::with_capacity(CROPS);

@@ -1,107 +1,147 @@
-"""Random changes to training faces, so that the network sees what cameras deliver:
-other crops and viewing angles, light and colour, blur, few pixels, hard compression, no
-colour.
+"""Random changes to a batch of training faces, so that the network sees what cameras deliver:
+other crops and viewing angles, few pixels, blur, hard compression, light and colour, no colour,
+noise, covered parts.
 
-Works on uint8 pictures with OpenCV, which on a CPU costs a tenth of the same steps on
-float tensors, and compresses with a real JPEG encoder. Harsh steps touch a part of the
-faces each, so that clean faces stay the majority.
+Works on tensors of any device, draws from PyTorch's generator of that device, and never waits for
+the device, so a CUDA graph can hold it. Every change touches a part of the faces; half of them
+move only mildly, because most of a camera's faces are aligned well.
 """
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
+import math
 
-MILD = 0.6  # of the faces, which most of a camera's are
-_GREY = np.array([0.299, 0.587, 0.114], np.float32)
+import torch
+from torch.nn import functional as F
 
+from data import STORED_SIDE
 
-def crop_jitter(face: np.ndarray, side: int, draw: np.random.Generator) -> np.ndarray:
-    """Mirror, turn, scale, shift and sometimes shear a face, sampled at `side` pixels."""
-    angle = draw.uniform(-0.25, 0.25)
-    scale = side / face.shape[0] * draw.uniform(0.85, 1.2)
-    stretch = draw.uniform(0.93, 1.07)
-    mirror = draw.choice((-1.0, 1.0))
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    linear = turn @ np.diag([scale * stretch * mirror, scale / stretch])
-    if draw.random() < 0.25:
-        slant = np.deg2rad(draw.uniform(-45, 45))
-        linear = linear @ np.array([[1, -np.sin(slant)], [0, np.cos(slant)]])
-    reach = 0.15 if draw.random() < 0.2 else 0.06
-    border = cv2.BORDER_REPLICATE if draw.random() < 0.8 else cv2.BORDER_CONSTANT
-    return _placed(face, side, linear, draw.uniform(-reach, reach, 2), border)
+SMALL_SIDES = (14, 18, 24, 32, 44, 60)  # of the faces with few pixels
+FEW, BLURRED, PACKED, GREY, DARK, NOISY, COVERED = 0.24, 0.14, 0.2, 0.08, 0.12, 0.4, 0.25
+# Quantisation of luminance and colour at quality 50 (JPEG, annex K).
+LUMINANCE = """16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29
+51 87 80 62 18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101 72 92
+95 98 112 100 103 99"""
+COLOUR = """17 18 24 47 99 99 99 99 18 21 26 66 99 99 99 99 24 26 56 99 99 99 99 99 47 66 99 99 99
+99 99 99""" + 32 * " 99"
 
 
-def _placed(
-    face: np.ndarray, side: int, linear: np.ndarray, shift: np.ndarray,
-    border: int = cv2.BORDER_REPLICATE,
-) -> np.ndarray:
-    """The face through a linear map about its centre, then shifted by parts of the side."""
-    centre = (face.shape[0] - 1) / 2
-    target = (side - 1) / 2 + shift * side
-    matrix = np.column_stack([linear, target - linear @ [centre, centre]])
-    return cv2.warpAffine(face, matrix, (side, side), borderMode=border)
+class Augment:
+    """Holds the constants on one device; call it with faces (n, side, side, 3), uint8."""
+
+    def __init__(self, device: torch.device | str) -> None:
+        self.device, self.side = device, STORED_SIDE
+        self.grey = torch.tensor([0.299, 0.587, 0.114], device=device)
+        self.to_colour = torch.tensor(
+            [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]],
+            device=device,
+        )
+        self.from_colour = torch.linalg.inv(self.to_colour.cpu()).to(device)
+        row = torch.tensor([1.0, 4, 6, 4, 1], device=device) / 16
+        self.kernel = (row[:, None] * row[None]).expand(3, 1, 5, 5).contiguous()
+        k, n = torch.meshgrid(torch.arange(8.0), torch.arange(8.0), indexing="ij")
+        cosines = torch.cos(math.pi / 8 * (n + 0.5) * k) * math.sqrt(2 / 8)
+        cosines[0] /= math.sqrt(2)
+        self.cosines = cosines.to(device)
+        tables = [[float(word) for word in text.split()] for text in (LUMINANCE, COLOUR, COLOUR)]
+        self.tables = torch.tensor(tables, device=device).view(1, 3, 1, 8, 1, 8)
+        self.line = torch.arange(self.side, device=device, dtype=torch.float32)
+
+    def draw(self, low: float, high: float, *shape: int) -> torch.Tensor:
+        """Uniform numbers."""
+        return torch.rand(*shape, device=self.device) * (high - low) + low
+
+    def chosen(self, part: float, n: int) -> torch.Tensor:
+        """True for about this part of the faces, as (n, 1, 1, 1)."""
+        return torch.rand(n, 1, 1, 1, device=self.device) < part
+
+    def __call__(self, faces: torch.Tensor) -> torch.Tensor:
+        """Changed faces (n, 3, side, side), 0 to 255."""
+        x = self.moved(faces.permute(0, 3, 1, 2).float())
+        x = self.covered(self.lit(self.coarse(x)))
+        return torch.where(self.chosen(PACKED, len(x)), self.packed(x), x)
+
+    def moved(self, x: torch.Tensor) -> torch.Tensor:
+        """Turned, scaled, stretched, mirrored, sheared, shifted and seen from the side."""
+        n = len(x)
+        reach = torch.where(self.draw(0, 1, n) < 0.5, 0.4, 1.0)  # half of them move mildly
+        angle = self.draw(-0.35, 0.35, n) * reach
+        scale = torch.exp(self.draw(-0.22, 0.26, n) * reach)
+        stretch = torch.exp(self.draw(-0.1, 0.1, n) * reach)
+        mirror = torch.where(self.draw(0, 1, n) < 0.5, -1.0, 1.0)
+        slant = self.draw(-0.3, 0.3, n) * (self.draw(0, 1, n) < 0.2)
+        shift = self.draw(-0.13, 0.13, 2, n) * reach
+        cosine, sine = torch.cos(angle), torch.sin(angle)
+        rows = [
+            torch.stack([cosine * scale * stretch * mirror, (slant - sine) * scale, shift[0]], 1),
+            torch.stack([sine * scale * mirror, cosine * scale / stretch, shift[1]], 1),
+        ]
+        grid = F.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)
+        aside = self.draw(-0.28, 0.28, 2, n, 1, 1) * (self.draw(0, 1, 1, n, 1, 1) < 0.4)
+        depth = 1 + aside[0] * grid[..., 0] + aside[1] * grid[..., 1]
+        grid = grid / depth[..., None]
+        return F.grid_sample(x, grid, "bilinear", "border", align_corners=False)
+
+    def coarse(self, x: torch.Tensor) -> torch.Tensor:
+        """Few pixels, or blur."""
+        which = torch.rand(len(x), 1, 1, 1, device=self.device)
+        each = FEW / len(SMALL_SIDES)
+        out = x
+        for index, small in enumerate(SMALL_SIDES):
+            down = F.interpolate(x, (small, small), mode="area")
+            up = F.interpolate(down, x.shape[-2:], mode="bilinear", align_corners=False)
+            out = torch.where((which >= index * each) & (which < (index + 1) * each), up, out)
+        soft = x
+        for part in (BLURRED, BLURRED / 2):  # half of the blurred ones twice
+            soft = F.conv2d(F.pad(soft, (2, 2, 2, 2), mode="replicate"), self.kernel, groups=3)
+            soft = F.conv2d(F.pad(soft, (2, 2, 2, 2), mode="replicate"), self.kernel, groups=3)
+            out = torch.where(which > 1 - part, soft, out)
+        return out
+
+    def lit(self, x: torch.Tensor) -> torch.Tensor:
+        """Saturation, contrast, brightness, tint, channel shift, gamma, noise."""
+        n = len(x)
+        grey = (x * self.grey.view(1, 3, 1, 1)).sum(1, keepdim=True)
+        saturation = self.draw(0.5, 1.4, n, 1, 1, 1)
+        x = grey + (x - grey) * torch.where(self.chosen(GREY, n), 0.0, saturation)
+        usual = torch.exp(self.draw(-0.35, 0.3, n, 1, 1, 1))
+        bright = torch.where(self.chosen(DARK, n), self.draw(0.12, 0.6, n, 1, 1, 1), usual)
+        mean = x.mean((1, 2, 3), keepdim=True)
+        x = (x - mean) * self.draw(0.65, 1.35, n, 1, 1, 1) + mean
+        x = x * bright * torch.exp(self.draw(-0.12, 0.12, n, 3, 1, 1))
+        x = x + self.draw(-60, 60, n, 3, 1, 1) * self.chosen(0.06, n)
+        x = 255 * (x.clamp(0, 255) / 255).pow(torch.exp(self.draw(-0.35, 0.35, n, 1, 1, 1)))
+        noise = self.draw(0, 9, n, 1, 1, 1) * self.chosen(NOISY, n)
+        return (x + torch.randn_like(x) * noise).clamp(0, 255)
+
+    def covered(self, x: torch.Tensor) -> torch.Tensor:
+        """A box of one colour over a part of the face."""
+        n = len(x)
+        middle = self.draw(0, self.side, 2, n, 1, 1, 1)
+        half = self.draw(8, 28, 2, n, 1, 1, 1)
+        across = (self.line.view(1, 1, 1, -1) - middle[0]).abs() < half[0]
+        down = (self.line.view(1, 1, -1, 1) - middle[1]).abs() < half[1]
+        box = across & down & self.chosen(COVERED, n)
+        return torch.where(box, self.draw(0, 255, n, 3, 1, 1), x)
+
+    def packed(self, x: torch.Tensor) -> torch.Tensor:
+        """As JPEG of a quality between 8 and 60 leaves it (without subsampling of colour)."""
+        n, blocks = len(x), self.side // 8
+        quality = self.draw(8, 60, n, 1, 1, 1, 1, 1)
+        factor = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
+        steps = (self.tables * factor).clamp(min=1)
+        planes = torch.einsum("oc,nchw->nohw", self.to_colour, x - 128)
+        planes = planes.reshape(n, 3, blocks, 8, blocks, 8)
+        waves = torch.einsum("ki,ncaibj,lj->ncakbl", self.cosines, planes, self.cosines)
+        kept = torch.round(waves / steps) * steps
+        planes = torch.einsum("ki,ncakbl,lj->ncaibj", self.cosines, kept, self.cosines)
+        back = torch.einsum("oc,nchw->nohw", self.from_colour, planes.reshape(x.shape))
+        return (back + 128).clamp(0, 255)
 
 
-def light_and_colour(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Saturation (sometimes none), tint, contrast and brightness as one matrix, then gamma."""
-    saturation = 0.0 if draw.random() < 0.08 else draw.uniform(0.6, 1.3)
-    mixing = saturation * np.eye(3) + (1 - saturation) * np.tile(_GREY, (3, 1))
-    kind = draw.random()
-    if kind < 0.15:
-        brightness = draw.uniform(0.1, 0.9)
-    elif kind < 0.5:
-        brightness = draw.uniform(0.5, 1.5)
-    else:
-        brightness = draw.uniform(0.85, 1.15)
-    contrast = draw.uniform(0.7, 1.3)
-    tint = draw.uniform(0.92, 1.08, 3)
-    mixing = mixing * (contrast * brightness * tint)[:, None]
-    offset = (1 - contrast) * brightness * face.mean() * tint
-    if draw.random() < 0.12:  # channel shift: all channels together and each by itself
-        offset = offset + draw.uniform(-120, 120) + draw.uniform(-40, 40, 3)
-    changed = cv2.transform(face, np.column_stack([mixing, offset]))
-    gamma = draw.uniform(0.8, 1.25)
-    curve = np.rint(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
-    return cv2.LUT(changed, curve)
-
-
-def blur(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Gaussian blur of a random width."""
-    return cv2.GaussianBlur(face, (0, 0), draw.uniform(0.4, 2.2))
-
-
-def few_pixels(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Shrink to between 24 and 80 pixels and enlarge again, as a distant face is."""
-    small = int(draw.integers(24, 81))
-    down = cv2.resize(face, (small, small), interpolation=cv2.INTER_AREA)
-    return cv2.resize(down, face.shape[:2], interpolation=cv2.INTER_LINEAR)
-
-
-def compression(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Through a JPEG of random low quality."""
-    quality = int(draw.integers(20, 75))
-    _, data = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)
-
-
-def mild(face: np.ndarray, side: int, draw: np.random.Generator) -> np.ndarray:
-    """Mirror, small turns, scales and shifts, more or less light."""
-    angle, scale = draw.uniform(-0.12, 0.12), side / face.shape[0] * draw.uniform(0.94, 1.1)
-    mirror = draw.choice((-1.0, 1.0))
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    linear = turn @ np.diag([scale * mirror, scale])
-    changed = _placed(face, side, linear, draw.uniform(-0.03, 0.03, 2))
-    gain = draw.uniform(0.5, 1.5) if draw.random() < 0.4 else draw.uniform(0.9, 1.1)
-    return cv2.convertScaleAbs(changed, alpha=gain)
-
-
-def augment(face: np.ndarray, side: int, draw: np.random.Generator) -> np.ndarray:
-    """One face (uint8, RGB), changed: three in five mildly, the others by the whole chain."""
-    if draw.random() < MILD:
-        return mild(face, side, draw)
-    face = light_and_colour(crop_jitter(face, side, draw), draw)
-    for change, probability in ((blur, 0.12), (few_pixels, 0.18), (compression, 0.2)):
-        if draw.random() < probability:
-            face = change(face, draw)
-    return face
+def mixed(x: torch.Tensor, count: int) -> torch.Tensor:
+    """The first `count` faces blended with those that follow: pictures that only a teacher can
+    judge, because no label fits them."""
+    share = torch.rand(count, 1, 1, 1, device=x.device)
+    blended = x[:count] * share + x[count : 2 * count] * (1 - share)
+    return torch.cat([blended, x[count:]])

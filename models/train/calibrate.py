@@ -1,7 +1,9 @@
-"""What the validation part decides after training: the bias of a rare class, the temperature
-of each head, and how far age intervals must be widened to keep their promise.
+"""What the validation part decides after training: the temperature of each head, and how far age
+intervals must be widened to keep their promise.
 
-Works on logits in numpy; nothing here knows the network.
+Works on logits in numpy; nothing here knows the network. Where a label is a span of years, a
+temperature makes the span likely, and an interval is fitted to ages spread evenly over the span:
+the model's own guess of the year within a band cannot be checked there, so it is not believed.
 """
 
 from __future__ import annotations
@@ -9,15 +11,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
 
-from data import AGE_CLASSES, DECADE_STARTS, ETHNICITIES, GENDERS, Labels, decade
-from losses import age_distribution
+from data import DECADE_STARTS, ETHNICITIES, GENDERS, Labels
 
 LOW, HIGH, LEVEL = 0.05, 0.95, 0.9
 OLDEST = 120.0
-# The least part of the faces labelled "other" that must be found as such.
-RECALL_MIN = 0.35
+OLDEST_DRAWN = 89  # of the last span, which has no end
+DRAWS = 9  # ages drawn for a face whose label is a span
 
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
@@ -27,36 +27,27 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-def rare_class_bias(logits: np.ndarray, labels: Labels, rows: np.ndarray) -> float:
-    """What to add to the logit of "other", which weighs more in training than its faces do, for the
-    best accuracy that still finds enough of them."""
-    truth, rare = labels.ethnicity[rows], ETHNICITIES.index("other")
-    best, best_worth = 0.0, -math.inf
-    for bias in np.linspace(-1, 1.5, 51):
-        chosen = (logits + bias * (np.arange(len(ETHNICITIES)) == rare)).argmax(1)
-        hits = chosen == truth
-        recall = hits[truth == rare].mean() if (truth == rare).any() else 0.0
-        worth = hits.mean() + min(0.0, recall - RECALL_MIN)
-        if worth > best_worth + 1e-9:
-            best, best_worth = round(float(bias), 2), worth
-    return best
+def spans(labels: Labels, classes: int) -> np.ndarray:
+    """The age classes (faces, classes) that each label allows. An exact age allows its
+    neighbours too, more of them the older it is: annotators do not know it better."""
+    years = np.arange(classes)
+    loose = np.where(labels.age >= 0, np.rint(0.05 * np.maximum(labels.age, 0)), 0)
+    low = np.minimum(labels.low - loose, classes - 1)
+    return (years >= low[:, None]) & (years <= (labels.high + loose)[:, None])
 
 
-def fit_temperatures(
-    logits: dict[str, np.ndarray], labels: Labels, rows: np.ndarray
-) -> dict[str, float]:
-    """The temperature of every head that makes the labels most likely. An age counts as in
-    training: spread a little over the neighbouring years."""
-    years = torch.from_numpy(labels.age[rows]).clamp(max=AGE_CLASSES - 1).float()
+def fit_temperatures(logits: dict[str, np.ndarray], labels: Labels) -> dict[str, float]:
+    """The temperature of every head that makes the labels most likely."""
     wanted = {
-        "age": age_distribution(years).numpy(),
-        "gender": np.eye(len(GENDERS))[labels.gender[rows]],
-        "ethnicity": np.eye(len(ETHNICITIES))[labels.ethnicity[rows]],
+        "age": spans(labels, logits["age"].shape[1]),
+        "gender": np.eye(len(GENDERS), dtype=bool)[labels.gender],
+        "race": labels.races,
+        "ethnicity": np.eye(len(ETHNICITIES), dtype=bool)[labels.ethnicity],
     }
-    fitted = {}
-    for name, target in wanted.items():
-        grid = np.geomspace(0.4, 2.5, 184)
-        losses = [-(target * np.log(softmax(logits[name], t) + 1e-12)).sum() for t in grid]
+    grid, fitted = np.geomspace(0.4, 2.5, 184), {}
+    for name, allowed in wanted.items():
+        shares = [(softmax(logits[name], t) * allowed).sum(1) for t in grid]
+        losses = [-np.log(each + 1e-12).mean() for each in shares]
         fitted[name] = round(float(grid[int(np.argmin(losses))]), 3)
     return fitted
 
@@ -69,7 +60,19 @@ def quantile(posterior: np.ndarray, level: float) -> np.ndarray:
     first = np.minimum((upto < level).sum(axis=1), posterior.shape[1] - 1)
     face = np.arange(len(posterior))
     before = upto[face, first] - posterior[face, first]
-    return first - 0.5 + (level - before) / posterior[face, first]
+    return first - 0.5 + (level - before) / np.maximum(posterior[face, first], 1e-12)
+
+
+def decade(years: np.ndarray) -> np.ndarray:
+    """Index into DECADE_STARTS for ages in years."""
+    return np.digitize(years, DECADE_STARTS[1:])
+
+
+def drawn_ages(labels: Labels) -> np.ndarray:
+    """Ages (DRAWS, faces): the labelled one, or ages spread evenly over the labelled span."""
+    parts = ((np.arange(DRAWS) + 0.5) / DRAWS)[:, None]
+    years = np.minimum(labels.high, OLDEST_DRAWN) + 1 - labels.low
+    return np.where(labels.age >= 0, labels.age, labels.low - 0.5 + parts * years)
 
 
 def age_interval(posterior: np.ndarray, margin: list[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -80,24 +83,25 @@ def age_interval(posterior: np.ndarray, margin: list[float]) -> tuple[np.ndarray
     return np.clip(low, 0, OLDEST), np.clip(high, 0, OLDEST)
 
 
-def fit_margins(posterior: np.ndarray, ages: np.ndarray) -> list[float]:
+def fit_margins(posterior: np.ndarray, labels: Labels) -> list[float]:
     """Conformalised quantile regression (Romano, Patterson, Candes 2019) apart for each decade
     of the expected age: the margin that `LEVEL` of the validation faces need."""
+    ages = drawn_ages(labels)
     needed = np.maximum(quantile(posterior, LOW) - ages, ages - quantile(posterior, HIGH))
-    expected = decade(posterior @ np.arange(posterior.shape[1]))
-    margins = []
+    expected, margins = decade(posterior @ np.arange(posterior.shape[1])), []
     for band in range(len(DECADE_STARTS)):
-        scores = np.sort(needed[expected == band])
-        if len(scores) == 0:  # a run on a few faces only
-            scores = np.sort(needed)
-        rank = min(len(scores), math.ceil((len(scores) + 1) * LEVEL)) - 1
+        of_band = needed[:, expected == band]
+        if not of_band.size:  # a run on a few faces only
+            of_band = needed
+        count = of_band.shape[1]
+        part = min(1.0, math.ceil((count + 1) * LEVEL) / count)
+        scores = np.sort(of_band.ravel())
+        rank = min(len(scores), math.ceil(len(scores) * part)) - 1
         margins.append(round(float(scores[rank]), 2))
     return margins
 
 
-def calibration_error(probabilities: np.ndarray, hits: np.ndarray, bins: int = 15) -> float:
-    """Mean distance between confidence and accuracy over equally filled bins."""
-    confidence = probabilities.max(1)
-    groups = np.array_split(np.argsort(confidence), bins)
-    weighted = [len(g) * abs(confidence[g].mean() - hits[g].mean()) for g in groups if len(g)]
-    return float(sum(weighted) / len(hits))
+def coverage(posterior: np.ndarray, margin: list[float], ages: np.ndarray) -> float:
+    """How many of these ages the intervals hold."""
+    low, high = age_interval(posterior, margin)
+    return round(float(((low <= ages) & (ages <= high)).mean()), 4)

@@ -2,9 +2,10 @@
 
     python card.py --model DIR
 
-Reads manifest.toml; evaluation.json and, where it is there, evaluation.fp32.json, as
-`demograph evaluate --split test` wrote them for the int8 and the fp32 file; robustness.json;
-speed.json. Figures of another model's files are refused.
+Reads manifest.toml and metrics.json (how it was trained); evaluation.fairface.json and
+evaluation.utkface.json and their fp32 twins, as `demograph evaluate --split test` wrote them;
+groups.json, robustness.json, identity.json and speed.json. Figures of another model's files are
+refused, and figures that are not there are left out.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import card_text
 
+SETS = {"fairface": "FairFace", "utkface": "UTKFace"}
 HEADS = {"gender": "gender", "ethnicity": "ethnicity", "age_band": "age band"}
 
 
@@ -51,12 +53,7 @@ def head_rows(columns: dict[str, dict]) -> list[list[str]]:
     wanted: dict[str, Callable[[dict], str]] = {
         "accuracy": lambda head: with_interval(head["accuracy"], head["accuracy_interval"]),
         "balanced accuracy": lambda head: percent(head["balanced_accuracy"]),
-        "calibration error (ECE) before calibration": lambda head: (
-            f"{head['calibration']['uncalibrated']['ece']:.3f}"
-        ),
-        "calibration error (ECE) after it": lambda head: (
-            f"{head['calibration']['calibrated']['ece']:.3f}"
-        ),
+        "calibration error (ECE)": lambda head: f"{head['calibration']['calibrated']['ece']:.3f}",
         "error of counted shares (TVD)": lambda head: percent(head["shares"]["tvd"]),
     }
     return [
@@ -67,43 +64,58 @@ def head_rows(columns: dict[str, dict]) -> list[list[str]]:
 
 
 def age_rows(columns: dict[str, dict]) -> list[list[str]]:
-    """Errors and intervals of the age."""
-    ages = [evaluation["age"] for evaluation in columns.values()]
-    level = percent(ages[0]["interval_level"])
+    """Errors and intervals of the age, where labels are years."""
+    ages = [evaluation.get("age") for evaluation in columns.values()]
+
+    def row(what: str, figure: Callable[[dict], str]) -> list[str]:
+        return [what, *("-" if age is None else figure(age) for age in ages)]
+
+    level = next((percent(age["interval_level"]) for age in ages if age), "-")
     coverage = ("interval_coverage", "interval_coverage_interval")
     return [
-        ["age: mean absolute error, years", *(f"{age['mae']:.2f}" for age in ages)],
-        ["age: bias, years", *(f"{age['bias']:+.2f}" for age in ages)],
-        [f"age: {level} interval holds the label",
-         *(with_interval(*(age[key] for key in coverage)) for age in ages)],
-        ["age: median width of the interval, years",
-         *(f"{age['interval_width_median']:.1f}" for age in ages)],
-    ]
+        row("age: mean absolute error, years", lambda age: f"{age['mae']:.2f}"),
+        row("age: bias, years", lambda age: f"{age['bias']:+.2f}"),
+        row(f"age: {level} interval holds the label",
+            lambda age: with_interval(*(age[key] for key in coverage))),
+        row("age: median width of the interval, years",
+            lambda age: f"{age['interval_width_median']:.1f}"),
+    ]  # fmt: skip
 
 
-def overall(evaluation: dict, fp32: dict | None) -> str:
-    """Main figures, of the file that runs, without disputed labels, and of the other file."""
-    columns = {evaluation["precision"]: evaluation}
-    if "without_label_conflict" in evaluation:
-        name = f"{evaluation['precision']} without disputed labels"
-        columns[name] = evaluation["without_label_conflict"]
-    if fp32 is not None:
-        columns["fp32"] = fp32
+def overall(columns: dict[str, dict]) -> str:
+    """Main figures of both files on both data sets."""
     rows = [["faces", *(e["n"] for e in columns.values())]]
     rows += head_rows(columns) + age_rows(columns)
     return card_text.OVERALL + table(["", *columns], rows)
 
 
-def by_class(evaluation: dict) -> str:
+def by_class(sets: dict[str, dict]) -> str:
     """The classification report of every head."""
     rows = []
     for key, name in HEADS.items():
-        head = evaluation[key]
-        for label in head["confusion"]["labels"]:
-            recall = with_interval(head["recall"][label], head["recall_interval"][label])
-            rest = (percent(head["precision"][label]), percent(head["f1"][label]))
-            rows.append([name, label, head["support"][label], recall, *rest])
-    return card_text.BY_CLASS + table(["", "label", "faces", "recall", "precision", "F1"], rows)
+        for of, evaluation in sets.items():
+            head = evaluation[key]
+            for label in head["confusion"]["labels"]:
+                recall = with_interval(head["recall"][label], head["recall_interval"][label])
+                rest = (percent(head["precision"][label]), percent(head["f1"][label]))
+                rows.append([of, name, label, head["support"][label], recall, *rest])
+    head = ["", "", "label", "faces", "recall", "precision", "F1"]
+    return card_text.BY_CLASS + table(head, rows)
+
+
+def races(groups: dict) -> str:
+    """Seven races, and what is right by race and gender and by band of ages."""
+    text = card_text.RACES + f"Seven races: {rate(groups['race'])} right. "
+    text += f"Largest less smallest recall of a race: {100 * groups['race_gap']:.1f} points; of "
+    text += f"gender among race x gender: {100 * groups['gender_gap']:.1f} points.\n\n"
+    whats = ("gender", "race", "age_band")
+    rows = []
+    for cell in [*groups["cells"], *groups["by_band"]]:
+        name = cell.get("band") or f"{cell['labelled'].replace('_', ' ')}, {cell['sex']}"
+        if cell["gender"]:
+            rows.append([name, cell["gender"]["n"], *(rate(cell[what]) for what in whats)])
+    head = ["labelled", "faces", "gender right", "race right (of seven)", "age band right"]
+    return text + table(head, rows)
 
 
 def by_group(evaluation: dict) -> str:
@@ -138,26 +150,71 @@ def ages(evaluation: dict) -> str:
     return card_text.AGES + table(head, rows) + f"\nCoverage by expected age: {expected}.\n"
 
 
-def robustness(figures: dict) -> str:
-    """Flips under each change of the picture."""
-    text = f"\n## When only the picture changes ({figures['precision']}, {figures['part']} part)\n"
-    text += f"Share of the {figures['n']} faces whose class flips. {card_text.ANCESTOR}\n\n"
-    classes = list(next(iter(figures["changes"].values()))["ethnicity"]["flip_rate"])
+def changes(name: str, found: dict, precision: str) -> str:
+    """Flips under each change of the picture, of one data set."""
+    text = f"\n### {name} ({precision}, test part)\n"
+    text += f"Share of the {found['n']} faces whose class flips.\n\n"
+    classes = list(next(iter(found["changes"].values()))["ethnicity"]["flip_rate"])
     rows = [
         [
-            name.replace("_", " "),
+            what.replace("_", " "),
             percent(change["gender"]["worst_flip_rate"]),
             *(percent(change["ethnicity"]["flip_rate"][c]) for c in classes),
             f"{change['age']['mean_absolute_shift']:.1f}",
         ]
-        for name, change in figures["changes"].items()
+        for what, change in found["changes"].items()
     ]
     head = ["change", "gender (worst class)", *(f"labelled {c}" for c in classes)]
     return text + table([*head, "age moves, years"], rows)
 
 
-def speed(figures: dict, evaluation: dict) -> str:
-    """Crops per CPU-second: of the nets alone, and of decoding and inference together."""
+def robustness(figures: dict) -> str:
+    """Changes on every data set, and the curves."""
+    text = f"\n## When only the picture changes\n{card_text.ANCESTOR}\n"
+    for name, found in figures["sets"].items():
+        text += changes(SETS[name], found, figures["precision"])
+    if "curves" not in figures:
+        return text
+    curves, heads = figures["curves"], ("gender", "ethnicity", "age_band")
+    rows = [["as they are", "", *(percent(curves["whole"][head]) for head in heads)]]
+    for name in ("pixels", "yaw", "brightness", "jpeg", "covered"):
+        for level, point in curves[name].items():
+            rows.append([name, level, *(percent(point[head]) for head in heads)])
+    head = ["", "level", "gender right", "ethnicity right", "age band right"]
+    smallest = curves["smallest_usable_face"]
+    told = f"{smallest} pixels a side" if smallest else "larger than all that were measured"
+    return text + card_text.CURVES + table(head, rows) + (
+        f"\n**Smallest usable face: {told}** (gender and ethnicity lose at most three points from"
+        " there on; a camera's `min_face` should not be below it).\n"
+    )
+
+
+def identity(figures: dict) -> str:
+    """How well outputs and features tell people apart."""
+    names = {
+        "outputs": "the outputs that the manifest names",
+        "features": "the features before the heads (no output)",
+        "peer": "for comparison: faceres, a network that recognises people",
+    }
+    rows = [
+        [told, figures[name]["numbers"], percent(figures[name]["true_rate"])]
+        for name, told in names.items()
+        if name in figures
+    ]
+    text = card_text.IDENTITY + table([f"{figures['pairs']} true pairs", "numbers", "pass"], rows)
+    return text + card_text.IDENTITY_END
+
+
+def training(facts: dict) -> str:
+    """What the last stage of the training cost."""
+    return (
+        f"\nLast stage of training: {facts['steps']} steps of 384 faces ({facts['epochs']} epochs) in"
+        f" {facts['seconds']} seconds on one {facts['device']}, beside other trainings.\n"
+    )
+
+
+def speed(figures: dict) -> str:
+    """Crops per CPU-second of the nets alone."""
     text = f"\n## Speed\nThe net alone, one thread of {figures['processor']}; ONNX Runtime "
     text += f"{figures['onnxruntime']}, OpenVINO {figures['openvino']}.\n\n"
     rows = [
@@ -165,10 +222,10 @@ def speed(figures: dict, evaluation: dict) -> str:
         for name, each in figures["crops_per_cpu_second"].items()
     ]
     text += table(["net, runtime", "crops per CPU-second", "times ResNet-18 fp32"], rows)
-    ran = evaluation["throughput"]
-    text += f"\nDecoding and inference together, during the evaluation ({evaluation['precision']}, "
-    text += f"{ran['sessions']} sessions, {ran['build']} build, {evaluation['processor']}): "
-    return text + f"{ran['crops_per_cpu_second']:.0f} crops per CPU-second.\n"
+    if "times_peer" in figures:
+        ratios = ", ".join(f"{name} {ratio:.2f}" for name, ratio in figures["times_peer"].items())
+        text += f"\nTimes {figures['peer']}, in turns of the same run: {ratios}.\n"
+    return text
 
 
 def read(folder: Path, file: str, hashes: list[str]) -> dict:
@@ -191,13 +248,25 @@ def main() -> None:
     manifest = tomllib.loads((folder / "manifest.toml").read_text())
     net = manifest["net"][0]
     hashes = [net["sha256"], *(variant["sha256"] for variant in net.get("variant", []))]
-    evaluation = read(folder, "evaluation.json", hashes)
-    other = folder / "evaluation.fp32.json"
-    fp32 = read(folder, other.name, hashes) if other.exists() else None
-    text = card_text.INTRODUCTION.format(name=manifest["name"], licence=manifest["licence"])
-    text += overall(evaluation, fp32) + by_class(evaluation) + by_group(evaluation)
-    text += ages(evaluation) + robustness(read(folder, "robustness.json", hashes))
-    text += speed(read(folder, "speed.json", hashes), evaluation)
+    free = manifest["commercial_use"]
+    names = {"name": manifest["name"], "licence": manifest["licence"]}
+    text = card_text.INTRODUCTION[free].format(**names) + card_text.USE + card_text.DATA[free]
+    facts = json.loads((folder / "metrics.json").read_text())["training"]
+    text += training(facts)
+    columns = {
+        f"{told}, {precision}": read(folder, f"evaluation.{name}{suffix}.json", hashes)
+        for name, told in SETS.items()
+        for precision, suffix in (("int8", ""), ("fp32", ".fp32"))
+        if (folder / f"evaluation.{name}{suffix}.json").exists()
+    }
+    sets = {told: columns[f"{told}, int8"] for told in SETS.values() if f"{told}, int8" in columns}
+    text += overall(columns) + by_class(sets)
+    if (folder / "groups.json").exists():
+        text += races(read(folder, "groups.json", hashes))
+    text += by_group(sets["UTKFace"]) + ages(sets["UTKFace"])
+    for name, section in (("robustness", robustness), ("identity", identity), ("speed", speed)):
+        if (folder / f"{name}.json").exists():
+            text += section(read(folder, f"{name}.json", hashes))
     (folder / "CARD.md").write_text(text + card_text.LIMITS)
 
 

@@ -1,9 +1,10 @@
 """From trained weights to ONNX files: the graph in 32-bit floats and its 8-bit twin.
 
-The graph is written node by node (Conv, Clip, GlobalAveragePool, Gemm), because
-there is then nothing in it that a runtime would first have to optimise away. Input `image`
-(batch, 3, side, side; RGB less the mean colour), outputs of logits `age` (0 to 100 years),
-`gender`, `ethnicity`.
+The graph is written node by node (Conv, Clip, Add, GlobalAveragePool, Gemm), because there is then
+nothing in it that a runtime would first have to optimise away. Input `image` (batch, 3, side,
+side), prepared as the manifest says. Outputs of logits: `age` (0 to 100 years), `gender`, `race`
+(the seven of FairFace) and `ethnicity` (five groups of them: the logarithm of their summed
+probabilities).
 """
 
 from __future__ import annotations
@@ -24,53 +25,98 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from losses import HeadLogits
-from network import INPUT_SIZE, FaceNet
+from data import ETHNICITIES, GROUP_OF
+from network import FaceNet, HeadLogits, Step, chain, same_padding
 
 LARGEST_DENORMAL = 1e-20  # smaller weights change nothing and make a CPU many times slower
 PARITY = 1e-3
 CALIBRATION_BATCH = 16
+OUTPUTS = (*HeadLogits._fields, "ethnicity")
+GROUPS_NODE = "groups"  # every node that makes five ethnicities of seven races begins so
 
 
-def onnx_graph(net: FaceNet) -> onnx.ModelProto:
-    """The network as an ONNX model."""
-    nodes, constants = [], []
+class Graph:
+    """Nodes and constants as they are written."""
 
-    def constant(name: str, values: object) -> str:
-        constants.append(numpy_helper.from_array(np.asarray(values, np.float32), name))
+    def __init__(self, side: int) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self.bounds = [self.constant("zero", 0.0), self.constant("six", 6.0)]
+        self.value, self.side = "image", side
+        self.kept = ""  # what the open shortcut will add
+
+    def constant(self, name: str, values: object) -> str:
+        """A constant of 32-bit floats."""
+        array = np.asarray(values, np.float32)
+        self.constants.append(numpy_helper.from_array(array, name))
         return name
 
-    bounds = [constant("zero", 0.0), constant("six", 6.0)]
-    value, side = "image", INPUT_SIZE
-    for index, layer in enumerate(net.layers):
-        conv, (before, after) = layer.conv, layer.padding(side)
-        names = [f"layer{index}.weight", f"layer{index}.bias"]
-        tensors = (conv.weight, conv.bias)
-        inputs = [constant(n, t.detach().cpu().numpy()) for n, t in zip(names, tensors)]
-        nodes += [
-            helper.make_node(
-                "Conv", [value, *inputs], [f"conv{index}"], name=f"conv{index}",
-                kernel_shape=list(conv.kernel_size), strides=list(conv.stride),
-                pads=[before, before, after, after], group=conv.groups,
-            ),
-            helper.make_node("Clip", [f"conv{index}", *bounds], [f"act{index}"], f"act{index}"),
+    def node(self, kind: str, inputs: list[str], name: str, **attributes: object) -> str:
+        """A node; returns its output, which has its name."""
+        self.nodes.append(helper.make_node(kind, inputs, [name], name, **attributes))
+        return name
+
+    def convolution(self, index: int, step: Step) -> None:
+        """A convolution with what follows it."""
+        shape = step.shape
+        if step.opens:
+            self.kept = self.value
+        before, after = same_padding(self.side, shape.kernel, shape.stride)
+        inputs = [
+            self.constant(f"layer{index}.{name}", tensor.cpu().numpy())
+            for name, tensor in (("weight", step.weight), ("bias", step.bias))
         ]
-        value, side = f"act{index}", -(-side // conv.stride[0])
-    nodes.append(helper.make_node("GlobalAveragePool", [value], ["pooled"], "pooled"))
-    nodes.append(helper.make_node("Flatten", ["pooled"], ["features"], "features"))
-    outputs = []
+        self.value = self.node(
+            "Conv", [self.value, *inputs], f"conv{index}", kernel_shape=[shape.kernel] * 2,
+            strides=[shape.stride] * 2, pads=[before, before, after, after],
+            group=shape.channels if shape.separate else 1,
+        )
+        if shape.bounded:
+            self.value = self.node("Clip", [self.value, *self.bounds], f"act{index}")
+        if step.closes:
+            self.value = self.node("Add", [self.value, self.kept], f"sum{index}")
+        self.side = -(-self.side // shape.stride)
+
+    def head(self, name: str, layer: torch.nn.Linear, features: str) -> None:
+        """A linear head."""
+        tensors = (("weight", layer.weight), ("bias", layer.bias))
+        inputs = [self.constant(f"{name}.{of}", t.detach().cpu().numpy()) for of, t in tensors]
+        self.node("Gemm", [features, *inputs], name, transB=1)
+
+    def groups(self) -> None:
+        """Five ethnicities of seven races."""
+        sums = np.eye(len(ETHNICITIES))[list(GROUP_OF)]
+        shares = self.node("Softmax", ["race"], f"{GROUPS_NODE}.shares", axis=1)
+        matrix = self.constant(f"{GROUPS_NODE}.matrix", sums)
+        summed = self.node("MatMul", [shares, matrix], f"{GROUPS_NODE}.sums")
+        least = self.constant(f"{GROUPS_NODE}.least", 1e-12)  # a logarithm wants more than 0
+        some = self.node("Max", [summed, least], f"{GROUPS_NODE}.positive")
+        self.node("Log", [some], "ethnicity")
+
+
+def onnx_graph(net: FaceNet, side: int) -> onnx.ModelProto:
+    """The network as an ONNX model."""
+    graph = Graph(side)
+    for index, step in enumerate(chain(net)):
+        graph.convolution(index, step)
+    pooled = graph.node("GlobalAveragePool", [graph.value], "pooled")
+    features = graph.node("Flatten", [pooled], "features")
+    widths = {}
     for name in HeadLogits._fields:
-        head = getattr(net, name)
-        weight = constant(f"{name}.weight", head.weight.detach().cpu().numpy())
-        bias = constant(f"{name}.bias", head.bias.detach().cpu().numpy())
-        nodes.append(helper.make_node("Gemm", ["features", weight, bias], [name], name, transB=1))
-        shape = ["batch", head.out_features]
-        outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
-    shape = ["batch", 3, INPUT_SIZE, INPUT_SIZE]
+        layer = getattr(net, name)
+        graph.head(name, layer, features)
+        widths[name] = layer.out_features
+    graph.groups()
+    widths["ethnicity"] = len(ETHNICITIES)
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", width])
+        for name, width in widths.items()
+    ]
+    shape = ["batch", 3, side, side]
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)
-    graph = helper.make_graph(nodes, "face", [image], outputs, constants)
+    made = helper.make_graph(graph.nodes, "face", [image], outputs, graph.constants)
     opset = [helper.make_opsetid("", 18)]
-    return helper.make_model(graph, opset_imports=opset, ir_version=9, producer_name="demograph")
+    return helper.make_model(made, opset_imports=opset, ir_version=9, producer_name="demograph")
 
 
 def flush_denormals(model: onnx.ModelProto) -> int:
@@ -85,16 +131,16 @@ def flush_denormals(model: onnx.ModelProto) -> int:
     return flushed
 
 
-def export_float(net: FaceNet, path: Path) -> None:
+def export_float(net: FaceNet, side: int, path: Path) -> None:
     """Write the network and compare what ONNX Runtime gives with what PyTorch gives."""
     net = net.eval().cpu()
-    model = onnx_graph(net)
+    model = onnx_graph(net, side)
     print(f"export: {flush_denormals(model)} denormal weights set to zero", flush=True)
     onnx.checker.check_model(model)
     onnx.save(model, path)
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     generator = torch.Generator().manual_seed(1)
-    pixels = torch.rand(5, 3, INPUT_SIZE, INPUT_SIZE, generator=generator) * 255 - 115
+    pixels = torch.rand(5, 3, side, side, generator=generator) * 2 - 1
     got = session.run(list(HeadLogits._fields), {"image": pixels.numpy()})
     with torch.no_grad():
         worst = max(float(np.abs(g - w.numpy()).max()) for g, w in zip(got, net(pixels)))
@@ -115,14 +161,18 @@ class Batches(CalibrationDataReader):
         return None if batch is None else {"image": batch}
 
 
-def export_int8(source: Path, path: Path, pixels: np.ndarray, keep: list[str]) -> None:
+def export_int8(source: Path, path: Path, pixels: np.ndarray) -> None:
     """Write the 8-bit twin: unsigned activations, signed weights per channel, ranges seen on
-    `pixels` (prepared training faces); the nodes in `keep` stay in floats."""
+    `pixels` (prepared training faces). The heads stay in floats: they cost next to nothing, and
+    the logits of a hundred years lie closer together than 8 bits can tell."""
+    names = [node.name for node in onnx.load(source).graph.node]
+    keep = [*HeadLogits._fields, "ethnicity"]
+    grouping = [name for name in names if name.startswith(GROUPS_NODE)]
     quantize_static(
         source, path, Batches(pixels),
         quant_format=QuantFormat.QDQ, per_channel=True,
         activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-        calibrate_method=CalibrationMethod.MinMax, nodes_to_exclude=keep,
+        calibrate_method=CalibrationMethod.MinMax, nodes_to_exclude=[*keep, *grouping],
     )
     model = onnx.load(path)
     onnx.checker.check_model(model)

@@ -1,102 +1,92 @@
-"""What teacher and student are trained for, and how an epoch is judged on the validation part."""
+"""What the networks are trained for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch.nn import functional as F
 
-from data import AGE_CLASSES, ETHNICITIES, GENDERS, Labels
+from data import AGE_CLASSES, Labels
+from network import HeadLogits
+
+GENDER_SMOOTHING, RACE_SMOOTHING = 0.04, 0.05
+TEACHING = HeadLogits(age=0.7, gender=1.2, race=1.0)  # weight of each head in what a teacher says
+LABELLED = 0.4  # weight of the labels beside a teacher
 
 
-class HeadLogits(NamedTuple):
-    """One tensor a head, each (faces, classes): logits, or probabilities where said so."""
+@dataclass
+class Truth:
+    """Labels on the device that trains."""
 
-    age: torch.Tensor
+    age: torch.Tensor  # years, -1 where only the span is known
+    low: torch.Tensor
+    high: torch.Tensor
     gender: torch.Tensor
-    ethnicity: torch.Tensor
-
-
-@dataclass(frozen=True)
-class Targets:
-    """Target probabilities of every head and the labelled age in years."""
-
-    probabilities: HeadLogits
-    years: torch.Tensor
+    races: torch.Tensor  # (faces, 7), 1 for every race that the label allows
 
     @staticmethod
-    def from_labels(labels: Labels, smoothing: float = 0.05) -> Targets:
-        """Smoothed one-hot classes, and ages spread over the neighbouring years."""
-        years = torch.from_numpy(labels.age).clamp(max=AGE_CLASSES - 1).float()
-        return Targets(
-            HeadLogits(
-                age_distribution(years),
-                smooth_one_hot(labels.gender, len(GENDERS), smoothing),
-                smooth_one_hot(labels.ethnicity, len(ETHNICITIES), smoothing),
-            ),
-            years,
-        )
+    def of(labels: Labels, device: torch.device | str) -> Truth:
+        """All labels of some data."""
+        arrays = (labels.age, labels.low, labels.high)
+        spans = [torch.tensor(ages, device=device).float() for ages in arrays]
+        gender = torch.tensor(labels.gender, device=device)
+        return Truth(*spans, gender, torch.tensor(labels.races, device=device).float())
 
-    def mixed(self, teacher: HeadLogits, share: torch.Tensor) -> Targets:
-        """Labels blended with the teacher's probabilities, whose part is `share` (faces, 1)."""
-        parts = zip(self.probabilities, teacher)
-        return Targets(
-            HeadLogits(*(label + share * (soft - label) for label, soft in parts)), self.years
-        )
-
-    def take(self, rows: torch.Tensor) -> Targets:
-        """The targets of some faces."""
-        return Targets(HeadLogits(*(part[rows] for part in self.probabilities)), self.years[rows])
-
-    def to(self, device: torch.device) -> Targets:
-        """The same targets on another device."""
-        moved = HeadLogits(*(part.to(device) for part in self.probabilities))
-        return Targets(moved, self.years.to(device))
+    def take(self, rows: torch.Tensor) -> Truth:
+        """The labels of some faces."""
+        every = (self.age, self.low, self.high, self.gender, self.races)
+        return Truth(*(values[rows] for values in every))
 
 
-def age_distribution(years: torch.Tensor) -> torch.Tensor:
-    """Label distribution learning: a Gaussian over the years that widens with age,
-    because annotators place a child within a year and a pensioner within five."""
-    classes = torch.arange(AGE_CLASSES, dtype=torch.float32)
-    sigma = (1.0 + 0.05 * years)[:, None]
-    return F.softmax(-((classes - years[:, None]) ** 2) / (2 * sigma**2), dim=1)
+class Objective:
+    """Losses on one device."""
 
+    def __init__(self, device: torch.device | str) -> None:
+        self.years = torch.arange(AGE_CLASSES, device=device).float()
 
-def smooth_one_hot(classes: np.ndarray, count: int, smoothing: float) -> torch.Tensor:
-    """One-hot rows with `smoothing` of the mass spread over all classes."""
-    hot = F.one_hot(torch.from_numpy(classes), count).float()
-    return hot * (1 - smoothing) + smoothing / count
+    def age(self, logits: torch.Tensor, truth: Truth) -> torch.Tensor:
+        """Of each face. An exact age is a bell that widens with age, because annotators place a
+        child within a year and a pensioner within five, and a wrong mean costs too. A span of
+        years is worth the probability of the whole span, whatever lies where in it."""
+        log_shares = F.log_softmax(logits, 1)
+        inside = (self.years >= truth.low[:, None]) & (self.years <= truth.high[:, None])
+        inside |= (self.years == AGE_CLASSES - 1) & (truth.low[:, None] >= AGE_CLASSES)
+        span = -torch.logsumexp(log_shares.masked_fill(~inside, -1e4), 1)
+        exact = truth.age.clamp(0, AGE_CLASSES - 1)
+        width = 1.5 + 0.05 * exact
+        bell = torch.exp(-0.5 * ((self.years - exact[:, None]) / width[:, None]) ** 2)
+        bell = bell / bell.sum(1, keepdim=True)
+        mean = (log_shares.exp() * self.years).sum(1)
+        years = -0.5 * (bell * log_shares).sum(1) + 0.12 * (mean - exact).abs()
+        return torch.where(truth.age >= 0, years, 0.8 * span)
 
+    def rough(self, logits: torch.Tensor) -> torch.Tensor:
+        """Roughness of the age distribution: a span says nothing of the years in it, and
+        neighbouring years should not differ without a reason."""
+        return 0.05 * ((logits[:, 2:] - 2 * logits[:, 1:-1] + logits[:, :-2]) ** 2).mean()
 
-def expected_age(logits: torch.Tensor) -> torch.Tensor:
-    """Mean of the age distribution, in years."""
-    classes = torch.arange(AGE_CLASSES, dtype=torch.float32, device=logits.device)
-    return F.softmax(logits.float(), dim=1) @ classes
+    def race(self, logits: torch.Tensor, truth: Truth) -> torch.Tensor:
+        """Of each face: an ethnicity is worth the probability of all its races together."""
+        log_shares = F.log_softmax(logits, 1)
+        right = -torch.logsumexp(log_shares + torch.log(truth.races + 1e-6), 1)
+        return (1 - RACE_SMOOTHING) * right - RACE_SMOOTHING * log_shares.mean(1)
 
+    def labels(self, logits: HeadLogits, truth: Truth) -> torch.Tensor:
+        """How far the answers are from the labels."""
+        gender = F.cross_entropy(logits.gender, truth.gender, label_smoothing=GENDER_SMOOTHING)
+        each = self.age(logits.age, truth) + self.race(logits.race, truth)
+        return each.mean() + gender + self.rough(logits.age)
 
-def head_loss(
-    logits: HeadLogits, targets: Targets, weights: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Cross-entropy of the three heads plus the error of the expected age (in decades),
-    averaged over the faces, each with its weight."""
-    age, gender, ethnicity = (
-        F.cross_entropy(logit.float(), target, reduction="none")
-        for logit, target in zip(logits, targets.probabilities)
-    )
-    years = expected_age(logits.age) / 10
-    error = F.smooth_l1_loss(years, targets.years / 10, reduction="none")
-    losses = age * 0.5 + gender * 1.6 + ethnicity + error
-    return losses.mean() if weights is None else (losses * weights).sum() / weights.sum()
+    def teaching(self, logits: HeadLogits, taught: HeadLogits) -> torch.Tensor:
+        """How far the answers are from a teacher's probabilities (cross-entropy)."""
+        parts = zip(TEACHING, logits, taught)
+        return sum(w * F.cross_entropy(logit, shares) for w, logit, shares in parts)
 
-
-def validation_score(logits: HeadLogits, labels: Labels, rows: np.ndarray) -> tuple[float, str]:
-    """One number to choose an epoch by (higher is better), and the same in words."""
-    gender = np.mean(logits.gender.argmax(1).numpy() == labels.gender[rows])
-    ethnicity = np.mean(logits.ethnicity.argmax(1).numpy() == labels.ethnicity[rows])
-    years = np.minimum(labels.age[rows], AGE_CLASSES - 1)
-    mae = np.mean(np.abs(expected_age(logits.age).numpy() - years))
-    text = f"gender {gender:.4f} ethnicity {ethnicity:.4f} age error {mae:.2f}"
-    return float(gender + ethnicity - mae / 20), text
+    def both(
+        self, logits: HeadLogits, truth: Truth, taught: HeadLogits, unlabelled: int
+    ) -> torch.Tensor:
+        """Taught, and labelled but for the first `unlabelled` faces."""
+        rest = HeadLogits(*(part[unlabelled:] for part in logits))
+        known = Truth(*(v[unlabelled:] for v in vars(truth).values()))
+        return self.teaching(logits, taught) + LABELLED * self.labels(rest, known)

@@ -10,21 +10,28 @@ from pathlib import Path
 import numpy as np
 
 from calibrate import HIGH, LEVEL, LOW
-from data import AGE_CLASSES, DECADE_STARTS, ETHNICITIES, GENDERS
-from network import INPUT_SIZE
+from data import AGE_CLASSES, DECADE_STARTS, ETHNICITIES, GENDERS, GROUP_OF, RACES
 
 # Largest difference of a probability from the expected one that a runtime may show.
 TOLERANCE = {"fp32": 0.001, "bf16": 0.05, "int8": 0.08}
+LICENCES = {
+    True: "CC BY 4.0 (fitted to FairFace, Kärkkäinen and Joo 2021, aligned and scaled; begun from"
+    " EfficientNet-Lite, Apache-2.0)",
+    False: "Research and non-commercial use only (trained on UTKFace)",
+}
 
 
 @dataclass(frozen=True)
 class Facts:
     """What the manifest says beyond the files that lie in the folder."""
 
-    colour: list[float]
+    side: int
+    normalisation: tuple[list[float], list[float]]  # mean and std of the pixels
+    commercial_use: bool
     temperatures: dict[str, float]
     margins: list[float]
     self_tests: dict[str, dict[str, np.ndarray]]  # image file -> raw outputs of the fp32 net
+    seven: bool = False  # races instead of ethnicities, with groups for those who want five
 
 
 def digest(path: Path) -> str:
@@ -47,6 +54,22 @@ def head(name: str, kind: str, classes: str, temperature: float) -> str:
     )
 
 
+def ethnicity(facts: Facts) -> str:
+    """The head of ethnicity: the net's sum of five, or its seven races with the five as groups."""
+    heat, labels = facts.temperatures, json.dumps(ETHNICITIES)
+    if not facts.seven:
+        return (
+            "\n# The graph adds up the seven races of its output `race` (logits, in the order white,\n"
+            "# black, east_asian, southeast_asian, indian, middle_eastern, latino_hispanic;\n"
+            f"# temperature {heat['race']}) to five: both Asian ones, and the last two as other."
+            + head("ethnicity", "softmax", f"labels = {labels}", heat["ethnicity"])
+        )
+    races = head("ethnicity", "softmax", f"labels = {json.dumps(RACES)}", heat["race"])
+    races = races.replace('output = "ethnicity"', 'output = "race"')
+    of = json.dumps([ETHNICITIES[group] for group in GROUP_OF])
+    return races + f'\n[[net.head.groups]]\nname = "five"\nlabels = {labels}\nof = {of}\n'
+
+
 def interval(margins: list[float]) -> str:
     """The age intervals."""
     return (
@@ -60,7 +83,10 @@ def self_tests(facts: Facts) -> str:
     """Images with the answers that the fp32 net gave."""
     text = ""
     for image, outputs in facts.self_tests.items():
-        arrays = "".join(f"{name} = {numbers(v, 4)}\n" for name, v in outputs.items())
+        left_out = "ethnicity" if facts.seven else "race"
+        arrays = "".join(
+            f"{name} = {numbers(v, 4)}\n" for name, v in outputs.items() if name != left_out
+        )
         text += f'\n[[self_test]]\nimage = "{image}"\n[self_test.expected]\n{arrays}'
     limits = "".join(f"{precision} = {limit}\n" for precision, limit in TOLERANCE.items())
     return (
@@ -71,23 +97,24 @@ def self_tests(facts: Facts) -> str:
 
 def write_manifest(folder: Path, facts: Facts) -> None:
     """Write manifest.toml for `model.onnx` and `model.int8.onnx` in `folder`."""
-    heat = facts.temperatures
+    heat, (mean, deviation) = facts.temperatures, facts.normalisation
+    free = str(facts.commercial_use).lower()
     text = (
-        "# Model manifest, format v1, written by models/train/train.py.\n"
-        "# The card beside it says what the figures are worth and what the licence forbids.\n"
+        "# Model manifest, format v1, written by models/train/finish.py.\n"
+        "# The card beside it says what the figures are worth and what the licence asks.\n"
         f'version = 1\nname = "{folder.name}"\n'
-        'licence = "Research and non-commercial use only (trained on UTKFace)"\n'
-        'commercial_use = false\ncard = "CARD.md"\n\n'
+        f'licence = "{LICENCES[facts.commercial_use]}"\n'
+        f'commercial_use = {free}\ncard = "CARD.md"\n\n'
         f'[[net]]\nfile = "model.onnx"\nsha256 = "{digest(folder / "model.onnx")}"\n\n'
         '[[net.variant]]\nprecision = "int8"\nfile = "model.int8.onnx"\n'
         f'sha256 = "{digest(folder / "model.int8.onnx")}"\n\n'
-        f'[net.input]\nname = "image"\nlayout = "nchw"\nwidth = {INPUT_SIZE}\n'
-        f'height = {INPUT_SIZE}\ncolour = "rgb"\nresize = "antialias"\n'
-        f"mean = {numbers(facts.colour, 3)}\nstd = [1.0, 1.0, 1.0]\n"
+        f'[net.input]\nname = "image"\nlayout = "nchw"\nwidth = {facts.side}\n'
+        f'height = {facts.side}\ncolour = "rgb"\nresize = "antialias"\n'
+        f"mean = {numbers(mean, 3)}\nstd = {numbers(deviation, 1)}\n"
         + head("age", "age_distribution", f"ages = {numbers(range(AGE_CLASSES), 1)}", heat["age"])
         + interval(facts.margins)
         + head("gender", "softmax", f"labels = {json.dumps(GENDERS)}", heat["gender"])
-        + head("ethnicity", "softmax", f"labels = {json.dumps(ETHNICITIES)}", heat["ethnicity"])
+        + ethnicity(facts)
         + self_tests(facts)
     )
     (folder / "manifest.toml").write_text(text)

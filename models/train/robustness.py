@@ -1,10 +1,12 @@
 """Measure how far changes of a picture, and nothing else, change what a model folder says.
 
-    python robustness.py --model DIR --data ZIP --labels CSV --part val|test --write
+    python robustness.py --model DIR --fairface ZIP CSV --utkface ZIP CSV --part val|test --write
 
 For every change: the share of faces of each labelled class whose class flips against the
-unchanged picture, the share that lands in each class, and how far the estimated age moves.
-The random part of a change is drawn anew for every face from a fixed seed.
+unchanged picture, the share that lands in each class, and how far the estimated age moves. For
+every curve: what stays right as faces lose pixels, turn aside, lose light, are compressed or
+covered; and the smallest usable face. The random part of a change is drawn anew for every face
+from a fixed seed.
 """
 
 from __future__ import annotations
@@ -19,9 +21,14 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from data import ETHNICITIES, GENDERS, Labels, load_face, read_labels
+from data import (
+    AGE_CLASSES, BAND_STARTS, ETHNICITIES, GENDERS, Labels, load_face, read_labels,
+)
 from runtime import Answers, chosen_precision, model_id, predict
 
+SETS = ("fairface", "utkface")
+# (ages, bands), 1 where the age lies in the band
+BAND_OF = np.eye(len(BAND_STARTS))[np.digitize(np.arange(AGE_CLASSES), BAND_STARTS[1:])]
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
@@ -50,8 +57,8 @@ def channel_shift(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
 
 
 def blur(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Gaussian blur of 3 pixels of 200."""
-    return cv2.GaussianBlur(face, (0, 0), 3)
+    """Gaussian blur of 3 pixels in 200."""
+    return cv2.GaussianBlur(face, (0, 0), 3 * face.shape[0] / 200)
 
 
 def jpeg(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
@@ -92,12 +99,71 @@ CHANGES: dict[str, Change] = {
 }
 
 
+def pixels(side: int) -> Change:
+    """So many pixels a side, as a distant face has."""
+
+    def change(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+        return cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
+
+    return change
+
+
+def yaw(degrees: int) -> Change:
+    """A flat face turned to one side, seen by a camera three faces away."""
+
+    def change(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+        side, turn = face.shape[0], np.deg2rad(degrees) * draw.choice((-1, 1))
+        corners = np.float32([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+        depth = 6 + corners[:, 0] * np.sin(turn)
+        seen = np.stack([corners[:, 0] * np.cos(turn), corners[:, 1]], 1) * (6 / depth)[:, None]
+        before, after = ((c + 1) * (side - 1) / 2 for c in (corners, np.float32(seen)))
+        matrix = cv2.getPerspectiveTransform(before, np.float32(after))
+        return cv2.warpPerspective(face, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
+
+    return change
+
+
+def quality(level: int) -> Change:
+    """Through a JPEG of this quality."""
+
+    def change(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+        _, data = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, level])
+        return cv2.imdecode(data, cv2.IMREAD_COLOR)
+
+    return change
+
+
+def covered(percent: int) -> Change:
+    """A grey square over so much of the picture, somewhere."""
+
+    def change(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+        size = round(face.shape[0] * (percent / 100) ** 0.5)
+        top, left = draw.integers(0, face.shape[0] - size + 1, 2)
+        out = face.copy()
+        out[top : top + size, left : left + size] = 128
+        return out
+
+    return change
+
+
+CURVES: dict[str, tuple[Callable[[int], Change], tuple[int, ...]]] = {
+    "pixels": (pixels, (16, 20, 24, 32, 40, 48, 64, 80, 96, 112)),
+    "yaw": (yaw, (15, 30, 45, 60)),
+    "brightness": (lambda part: brightness(part / 100, part / 100), (10, 20, 35, 50, 150, 200)),
+    "jpeg": (quality, (5, 10, 20, 40, 70)),
+    "covered": (covered, (5, 10, 20, 30, 40)),
+}
+LOSS = 0.03  # of gender's and of ethnicity's accuracy that the smallest usable face may cost
+
+
 def parse_arguments() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True, help="model folder")
-    parser.add_argument("--data", type=Path, required=True, help="zip archive of face crops")
-    parser.add_argument("--labels", type=Path, required=True, help="label file (CSV)")
+    for name in SETS:
+        parser.add_argument(
+            f"--{name}", type=Path, nargs=2, metavar=("ZIP", "CSV"), help="faces and their labels"
+        )
     parser.add_argument("--part", choices=("val", "test"), default="val", help="part of the data")
     parser.add_argument(
         "--precision", choices=("auto", "fp32", "int8"), default="auto",
@@ -136,37 +202,88 @@ def figures(before: Answers, after: Answers, labels: Labels) -> dict[str, object
         "age": {
             "mean_shift": round(float(moved.mean()), 3),
             "mean_absolute_shift": round(float(np.abs(moved).mean()), 3),
-            "mae": round(float(np.abs(after.years() - labels.age).mean()), 3),
         },
     }
+
+
+def accuracies(said: Answers, labels: Labels) -> dict[str, float]:
+    """One point of a curve."""
+    truths = {
+        "gender": np.array(GENDERS)[labels.gender],
+        "ethnicity": np.array(ETHNICITIES)[labels.ethnicity],
+    }
+    found = {name: float(np.mean(said.chosen(name) == truth)) for name, truth in truths.items()}
+    if (labels.age >= 0).all():
+        found["age_error"] = float(np.abs(said.years() - labels.age).mean())
+    else:
+        bands = said.probabilities["age"] @ BAND_OF
+        found["age_band"] = float(np.mean(bands.argmax(1) == labels.band()))
+    return {name: round(value, 4) for name, value in found.items()}
+
+
+def smallest(curve: dict[str, dict[str, float]], whole: dict[str, float]) -> int | None:
+    """The fewest pixels from which on gender and ethnicity lose no more than `LOSS`."""
+    usable = None
+    for side, point in sorted(curve.items(), key=lambda item: -int(item[0])):
+        if any(whole[name] - point[name] > LOSS for name in ("gender", "ethnicity")):
+            break
+        usable = int(side)
+    return usable
+
+
+class Measured:
+    """One data set's part, and what a model says of changed pictures of it."""
+
+    def __init__(self, options: argparse.Namespace, archive: Path, csv: Path) -> None:
+        labels = read_labels(csv)
+        self.labels = labels.subset(labels.rows(options.part))
+        with zipfile.ZipFile(archive) as opened:
+            self.faces = [np.asarray(load_face(opened, name)) for name in self.labels.files]
+        self.folder = options.model
+        self.precision = chosen_precision(options.model, options.precision)
+
+    def said(self, change: Change | None = None) -> Answers:
+        """Answers for all faces, changed; the same draws for every change."""
+        seeds = np.random.SeedSequence(1).spawn(len(self.faces))
+        pairs = zip(self.faces, seeds)
+        changed = (f if change is None else change(f, np.random.default_rng(s)) for f, s in pairs)
+        return predict(self.folder, map(Image.fromarray, changed), self.precision)
+
+    def changes(self) -> dict[str, object]:
+        """Every change."""
+        before, labels = self.said(), self.labels
+        found = {"n": len(labels), "whole": accuracies(before, labels), "changes": {}}
+        for name, change in CHANGES.items():
+            found["changes"][name] = figures(before, self.said(change), labels)
+            print(name, found["changes"][name]["age"], flush=True)
+        return found
+
+    def curves(self) -> dict[str, object]:
+        """Every curve, and the smallest usable face."""
+        labels, whole = self.labels, accuracies(self.said(), self.labels)
+        found: dict[str, object] = {"n": len(labels), "whole": whole}
+        for name, (make, levels) in CURVES.items():
+            curve = {str(n): accuracies(self.said(make(n)), labels) for n in levels}
+            found[name] = curve
+            print(name, curve, flush=True)
+        found["smallest_usable_face"] = smallest(found["pixels"], whole)
+        return found
 
 
 def main() -> None:
     """Measure every change and write the figures."""
     options = parse_arguments()
-    labels = read_labels(options.labels)
-    labels = labels.subset(labels.rows(options.part))
-    with zipfile.ZipFile(options.data) as archive:
-        faces = [np.asarray(load_face(archive, name)) for name in labels.files]
     precision = chosen_precision(options.model, options.precision)
-    before = predict(options.model, map(Image.fromarray, faces), precision)
+    given = {name: getattr(options, name) for name in SETS}
+    measured = {k: Measured(options, *paths) for k, paths in given.items() if paths}
     result = {
         "model": model_id(options.model, precision),
         "part": options.part,
         "precision": precision,
-        "n": len(labels),
-        "changes": {},
+        "sets": {name: each.changes() for name, each in measured.items()},
     }
-    for name, change in CHANGES.items():
-        seeds = np.random.SeedSequence(1).spawn(len(faces))
-        changed = (
-            Image.fromarray(change(face, np.random.default_rng(seed)))
-            for face, seed in zip(faces, seeds)
-        )
-        after = predict(options.model, changed, precision)
-        result["changes"][name] = figures(before, after, labels)
-        worst = result["changes"][name]["ethnicity"]["worst_flip_rate"]
-        print(f"{name}: worst ethnicity flip rate {worst}", flush=True)
+    if "fairface" in measured:  # faces as cameras see them
+        result["curves"] = measured["fairface"].curves()
     if options.write:
         (options.model / "robustness.json").write_text(json.dumps(result, indent=2) + "\n")
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -65,6 +66,13 @@ class Answers:
         return self.probabilities["age"] @ np.array(self.classes["age"])
 
 
+def batched(faces: Iterable[Image.Image], size: int) -> Iterator[list[Image.Image]]:
+    """Some at a time."""
+    left = iter(faces)
+    while some := list(islice(left, size)):
+        yield some
+
+
 def softmax(values: np.ndarray) -> np.ndarray:
     """Softmax over the last axis."""
     powers = np.exp(values - values.max(axis=-1, keepdims=True))
@@ -76,6 +84,16 @@ def head_probabilities(head: dict, raw: np.ndarray) -> np.ndarray:
     temperature = head.get("temperature", 1.0)
     logits = raw if head["activation"] == "logits" else np.log(np.maximum(raw, 1e-30))
     return softmax(logits / temperature)
+
+
+def in_groups(head: dict, shares: np.ndarray) -> tuple[np.ndarray, list]:
+    """Probabilities of a head's coarsest categories, and their names: what label files know."""
+    if head["attribute"] == "age":
+        return shares, head["ages"]
+    for group in head.get("groups", [])[-1:]:
+        sums = [[of == name for name in group["labels"]] for of in group["of"]]
+        return shares @ np.array(sums, np.float32), group["labels"]
+    return shares, head["labels"]
 
 
 def file_of(facts: dict, precision: str) -> str:
@@ -131,25 +149,27 @@ def load_nets(folder: Path, precision: str = "fp32") -> list[Net]:
     ]
 
 
+def run_all(
+    net: Net, faces: Iterable[Image.Image], names: list[str]
+) -> dict[str, np.ndarray]:
+    """Raw outputs by name, also of those that no head of the manifest reads."""
+    parts: list[list[np.ndarray]] = []
+    for batch in batched(faces, BATCH):
+        pixels = np.ascontiguousarray(np.stack([net.prepare(face) for face in batch]))
+        parts.append(net.session.run(names, {net.facts["input"]["name"]: pixels}))
+    return {name: np.concatenate(rows) for name, rows in zip(names, zip(*parts))}
+
+
 def predict(folder: Path, faces: Iterable[Image.Image], precision: str = "fp32") -> Answers:
     """What a model folder says about faces (softmax and age_distribution heads)."""
     nets = load_nets(folder, precision)
     parts: dict[str, list[np.ndarray]] = {}
     classes: dict[str, list] = {}
-    batch: list[Image.Image] = []
-
-    def flush() -> None:
+    for batch in batched(faces, BATCH):
         for net in nets:
             for head, raw in zip(net.facts["head"], net.outputs(batch)):
                 attribute = head["attribute"]
-                classes[attribute] = head["ages"] if attribute == "age" else head["labels"]
-                parts.setdefault(attribute, []).append(head_probabilities(head, raw))
-        batch.clear()
-
-    for face in faces:
-        batch.append(face)
-        if len(batch) == BATCH:
-            flush()
-    if batch:
-        flush()
+                shares, names = in_groups(head, head_probabilities(head, raw))
+                classes[attribute] = names
+                parts.setdefault(attribute, []).append(shares)
     return Answers({name: np.concatenate(rows) for name, rows in parts.items()}, classes)

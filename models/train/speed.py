@@ -1,11 +1,11 @@
 """Time a model folder's files on one thread against a ResNet-18 in 32-bit floats.
 
-    python speed.py --model DIR [--write]
+    python speed.py --model DIR [--peer DIR] [--write]
 
 The peer is a ResNet-18 at 112 pixels, whatever the model's own size (stem 3x3 of stride 2, 64
 wide, random weights), on ONNX Runtime. All contestants take turns in every round, each at batches
 of 1, 8 and 32; what counts is the median over rounds of CPU time (not of the clock, which other
-programs disturb) at the best batch.
+programs disturb) at the best batch. `--peer` is another model folder that takes turns too.
 """
 
 from __future__ import annotations
@@ -120,27 +120,39 @@ def processor() -> str:
     return f"{name} ({', '.join(flag for flag in wanted if flag in flags)})"
 
 
-def measure(model: Path, rounds: int) -> dict[str, object]:
-    """Crops per CPU-second of every contestant, and how many times the peer's that is."""
+def contestants(model: Path) -> dict[str, Run]:
+    """Each file of a model on each runtime."""
+    float_file, int8_file = model / "model.onnx", model / "model.int8.onnx"
+    return {
+        "fp32 onnxruntime": on_onnxruntime(float_file),
+        "int8 onnxruntime": on_onnxruntime(int8_file),
+        "fp32 openvino": on_openvino(float_file, "f32"),
+        "bf16 openvino": on_openvino(float_file, "bf16"),
+        "int8 openvino": on_openvino(int8_file, "f32"),
+    }
+
+
+def measure(model: Path, other: Path | None, rounds: int) -> dict[str, object]:
+    """Crops per CPU-second of every contestant, and how many times the peers' that is."""
     float_file, int8_file = model / "model.onnx", model / "model.int8.onnx"
     with tempfile.TemporaryDirectory() as folder:
         peer = Path(folder) / "peer.onnx"
         onnx.save(ResNet18().model(), peer)
         runs = {
             PEER: on_onnxruntime(peer),
-            "fp32 onnxruntime": on_onnxruntime(float_file),
-            "int8 onnxruntime": on_onnxruntime(int8_file),
-            "fp32 openvino": on_openvino(float_file, "f32"),
-            "bf16 openvino": on_openvino(float_file, "bf16"),
-            "int8 openvino": on_openvino(int8_file, "f32"),
+            **contestants(model),
         }
+    theirs = contestants(other) if other else {}
+    runs |= {f"{name} (peer)": run for name, run in theirs.items()}
     draw = np.random.default_rng(0)
     side = read_manifest(model)["net"][0]["input"]["width"]
+    side_of_other = read_manifest(other)["net"][0]["input"]["width"] if other else side
     sides = {name: PEER_SIDE if name == PEER else side for name in runs}
+    sides |= {f"{name} (peer)": side_of_other for name in theirs}
     inputs = {
         (n, each): draw.uniform(-115, 140, (n, 3, each, each)).astype(np.float32)
         for n in BATCHES
-        for each in sorted({side, PEER_SIDE})
+        for each in sorted({side, side_of_other, PEER_SIDE})
     }
     times: dict[tuple[str, int], list[float]] = {}
     for _ in range(rounds):
@@ -149,7 +161,8 @@ def measure(model: Path, rounds: int) -> dict[str, object]:
                 spent = cpu_seconds(run, inputs[n, sides[name]])
                 times.setdefault((name, n), []).append(spent)
     best = {name: min(statistics.median(times[name, n]) for n in BATCHES) for name in runs}
-    return {
+    own = [name for name in runs if not name.endswith("(peer)")]
+    found = {
         "model": model_id(model, "int8"),
         "processor": processor(),
         "threads": 1,
@@ -158,20 +171,26 @@ def measure(model: Path, rounds: int) -> dict[str, object]:
         "rounds": rounds,
         "onnxruntime": ort.__version__,
         "openvino": openvino.__version__,
-        "crops_per_cpu_second": {name: round(1 / seconds) for name, seconds in best.items()},
-        "times_resnet18_fp32": {name: round(best[PEER] / s, 2) for name, s in best.items()},
+        "crops_per_cpu_second": {name: round(1 / best[name]) for name in own},
+        "times_resnet18_fp32": {name: round(best[PEER] / best[name], 2) for name in own},
         "bytes": {path.name: path.stat().st_size for path in (float_file, int8_file)},
     }
+    if other:
+        found["peer"] = model_id(other, "int8")
+        ratios = {name: best[f"{name} (peer)"] / best[name] for name in theirs}
+        found["times_peer"] = {name: round(ratio, 2) for name, ratio in ratios.items()}
+    return found
 
 
 def main() -> None:
     """Measure, print, and write speed.json if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True, help="model folder")
+    parser.add_argument("--peer", type=Path, help="another model folder, for comparison")
     parser.add_argument("--rounds", type=int, default=7, help="turns of every contestant")
     parser.add_argument("--write", action="store_true", help="write speed.json")
     options = parser.parse_args()
-    figures = measure(options.model, options.rounds)
+    figures = measure(options.model, options.peer, options.rounds)
     print(json.dumps(figures, indent=2))
     if options.write:
         (options.model / "speed.json").write_text(json.dumps(figures, indent=2) + "\n")

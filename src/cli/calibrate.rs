@@ -3,15 +3,11 @@
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
-use demograph_core::{
-    estimate::{Calibration, CalibrationFile},
-    record::Attribute,
-};
+use demograph_core::{estimate::CalibrationFile, record::Attribute};
+use demograph_lab::calibrate::calibrate;
 
-use super::{
-    calibrations,
-    evaluate::{BandArgs, FaceArgs},
-};
+use super::faces::{BandArgs, FaceArgs, answered};
+use demograph_service::wiring::calibrations;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -19,10 +15,11 @@ Examples:
   demograph calibrate --data faces.zip --labels faces.csv --split calibration
   demograph calibrate --data gate-cameras/ --labels gate.csv --out gate-calibration.json
 
-The faces must be new to the model: not trained on, not used to choose it. (The calibration that ships with
-utkface-small was made on the faces that chose the model: see its CARD.md.) They should look like those of the cameras
-whose shares will be estimated; their own shares do not matter. At least 10 faces a class, hundreds are better: the
-intervals say how much too few cost. An attribute without labels is left out. The file holds counts and sums only, no face.")]
+The faces must be new to the model: not trained on, and not used to choose it. They should look like the faces of the \
+cameras whose shares will be estimated. Their own shares do not matter. Use at least 10 faces of each class; hundreds are \
+better. Too few faces make wide intervals. An attribute without labels is left out. The file holds counts and sums, no face.
+
+The calibrations that ship with the models were made on validation faces: see each CARD.md.")]
 pub(super) struct CalibrateArgs {
     #[command(flatten)]
     faces: FaceArgs,
@@ -38,20 +35,16 @@ pub(super) struct CalibrateArgs {
 
 pub(super) fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
     let bands = args.bands.age_bands;
-    let answered = args.faces.answer(args.split.as_deref(), &bands)?;
+    let opened = args.faces.inputs(args.split, &bands).open()?;
+    let answered = answered(&opened, 0)?;
     let mut attributes = BTreeMap::new();
     for attribute in Attribute::ALL {
-        let pairs = answered.pairs(attribute);
-        if pairs.is_empty() {
+        let Some((calibration, faces)) = calibrate(&answered, attribute)? else {
             println!("{attribute}: left out, since no face has both a label and an answer");
             continue;
-        }
-        let labels = answered.labels(attribute);
-        let calibration = Calibration::new(labels, pairs.iter().copied());
-        let calibration = calibration.with_context(|| attribute.to_string())?;
+        };
         println!(
-            "{attribute}: {} faces in {} cells",
-            pairs.len(),
+            "{attribute}: {faces} faces in {} cells",
             calibration.cells.len()
         );
         attributes.insert(attribute, calibration);
@@ -59,7 +52,7 @@ pub(super) fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
     if attributes.is_empty() {
         bail!("nothing to calibrate: the CSV needs a column age, age_band, gender or ethnicity");
     }
-    let in_folder = calibrations::in_model_folder(answered.precision);
+    let in_folder = calibrations::in_model_folder(answered.precision, None);
     let file = CalibrationFile::new(answered.model, bands, attributes);
     let out = args.out.unwrap_or_else(|| args.faces.model.join(in_folder));
     std::fs::write(&out, file.text()).with_context(|| format!("write {}", out.display()))?;

@@ -8,9 +8,10 @@ use demograph_model::infer::{Model, ModelFiles, OnnxModel};
 use demograph_service::{
     config::Config,
     kafka::{self, Admin},
+    wiring::{self, calibrations, keys, memory},
 };
 
-use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT, calibrations, keys, memory, service};
+use super::{EXIT_CODES, EXIT_ENVIRONMENT, read_config};
 
 /// How long the broker may take to say what the topic is set to.
 const SETTINGS_MAX: Duration = Duration::from_secs(5);
@@ -22,7 +23,7 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 
-    /// Check the file and the model only; ask no broker and touch no output.
+    /// Check the file and the model only, without broker and output.
     #[arg(long)]
     offline: bool,
 }
@@ -30,17 +31,14 @@ pub(super) struct CheckArgs {
 fn const_format() -> String {
     format!(
         "Example:\n  demograph check --config deploy/demograph.toml\n\n\
-         Prints the configuration in effect, secrets hidden, then one line for each thing that was checked.\n\n{EXIT_CODES}"
+         Prints the configuration in effect with secrets hidden, then one line for each check. Changes nothing.\n\n{EXIT_CODES}"
     )
 }
 
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let config = match Config::read(&args.config) {
+    let config = match read_config(&args.config) {
         Ok(config) => config,
-        Err(faults) => {
-            eprint!("error: {}: {faults}", args.config.display());
-            return Ok(ExitCode::from(EXIT_CONFIG));
-        }
+        Err(code) => return Ok(code),
     };
     print!("{}", config.redacted_toml());
     println!();
@@ -67,7 +65,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             Err(error) => println!("FAULT  {what}: {error:#}"),
         }
     }
-    println!("{}", memory::line(&config, service::sessions(&config)));
+    println!("{}", memory::line(&config, wiring::sessions(&config)));
     let all_well = checks.iter().all(|(_, result)| result.is_ok());
     Ok(if all_well {
         ExitCode::SUCCESS
@@ -105,7 +103,7 @@ fn secrets(config: &Config) -> anyhow::Result<String> {
 }
 
 fn model(config: &Config) -> anyhow::Result<String> {
-    let settings = service::inference_settings(config);
+    let settings = wiring::inference_settings(config);
     let files = ModelFiles::read(&config.model.dir, &settings)?;
     let model = OnnxModel::load(&files, &settings)?;
     for warning in model.warnings() {
@@ -123,12 +121,12 @@ fn model(config: &Config) -> anyhow::Result<String> {
         model.facts().id,
         engine.precision.name(),
         engine.library,
-        service::self_test(model.self_test())
+        model.self_test()
     ))
 }
 
 fn calibration(config: &Config) -> anyhow::Result<String> {
-    let files = ModelFiles::read(&config.model.dir, &service::inference_settings(config))?;
+    let files = ModelFiles::read(&config.model.dir, &wiring::inference_settings(config))?;
     let calibrations = calibrations::load(config, &files.facts, files.precision)?;
     Ok(match calibrations.id() {
         Some(id) => format!(
@@ -164,20 +162,20 @@ fn kafka(config: &Config) -> anyhow::Result<String> {
 
 /// Whether the checkpoints fit the key of the hashes that they hold.
 fn track_key(config: &Config) -> anyhow::Result<String> {
-    keys::inspect(config, &service::open_stores(config)?)
+    keys::inspect(config, &wiring::open_stores(config)?)
 }
 
 fn output(config: &Config) -> anyhow::Result<String> {
-    let stores = service::open_stores(config)?;
+    let stores = wiring::open_stores(config)?;
     stores.tables.probe()?;
     stores.state.probe().context("state.url")?;
     if let Some(cells) = &stores.cells {
         cells.probe().context("output.cells_url")?;
     }
-    if let Some(warning) = service::old_cells(config, &stores.tables)? {
+    if let Some(warning) = wiring::old_cells(config, &stores.tables)? {
         println!("note   output: {warning}");
     }
-    let cells = service::cells_place(config, &stores);
+    let cells = wiring::cells_place(config, &stores);
     let cells = cells.map_or(String::new(), |place| format!(", exact cells in {place}"));
     Ok(format!(
         "{} is writable; checkpoints, with exact counts, lie in {}{cells}",

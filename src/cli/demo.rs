@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
+use demograph_core::span::Span;
 use demograph_service::{
     clock,
     config::Config,
@@ -17,13 +18,14 @@ use demograph_service::{
     metrics::Metrics,
     shutdown::Shutdown,
     sink::Table,
+    snapshot::{Latest, Snapshot},
+    wiring,
 };
 
 use super::{
     cameras::Cameras,
     live,
     pace::{Pace, pause},
-    service,
 };
 
 /// The demo's configuration; the broker, the folder and the address are filled in.
@@ -60,7 +62,7 @@ pub(super) struct DemoArgs {
     #[arg(long, default_value_t = 160.0)]
     rate: f64,
     /// The model's folder.
-    #[arg(long, default_value = "models/utkface-small")]
+    #[arg(long, default_value = "models/fairface-small")]
     model: PathBuf,
     /// The folder with the composites and their labels.csv.
     #[arg(long, default_value = "tests/data/composites")]
@@ -87,7 +89,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         config.kafka.brokers = broker.bootstrap_servers();
     }
     let (metrics, shutdown) = (Metrics::new(), Shutdown::default());
-    let service = service::start(config.clone(), metrics.clone(), shutdown.clone())?;
+    let service = wiring::start(config.clone(), metrics.clone(), shutdown.clone())?;
     println!(
         "demograph demo: {} s, up to {} crops/s from 4 cameras; metrics at http://{}/metrics\n\
          Shares are corrected for the model's errors, with 95 % intervals; ~ marks a plain count. Categories with\n\
@@ -95,13 +97,14 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         args.seconds, args.rate, service.address
     );
     let pace = Pace::new(args.rate);
+    let latest = service.latest.clone();
     let show = {
-        let (metrics, shutdown) = (metrics.clone(), shutdown.clone());
-        let window = config.windows.rolling[0].to_string();
-        spawn("live", move || show(&metrics, &shutdown, (&window, pace)))?
+        let (latest, shutdown) = (latest.clone(), shutdown.clone());
+        let window = config.windows.rolling[0];
+        spawn("live", move || show(&latest, &shutdown, (window, pace)))?
     };
     let film = {
-        let (metrics, shutdown, kafka) = (metrics.clone(), shutdown.clone(), config.kafka.clone());
+        let kafka = config.kafka.clone();
         let cameras = Cameras::open(&args.crops, args.seed)?;
         let seconds = args.seconds;
         spawn("cameras", move || {
@@ -123,7 +126,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     if args.brokers.is_some() {
         Admin::connect(&config.kafka)?.delete_topic()?;
     }
-    print!("{}", summary(&metrics, &args, (sent, pace.seconds())));
+    print!("{}", summary(&latest.get(), &args, (sent, pace.seconds())));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -180,7 +183,7 @@ fn prepare_folder(out: &Path) -> anyhow::Result<()> {
             (true, true) => std::fs::remove_dir_all(&folder)
                 .with_context(|| format!("clear {}", folder.display()))?,
             (true, false) => bail!(
-                "{} is not of a demo: choose another folder with --out",
+                "{} was not made by `demograph demo`: choose another folder with --out",
                 folder.display()
             ),
             (false, _) => {}
@@ -230,34 +233,27 @@ impl Set {
     }
 
     fn read(&self) -> u64 {
-        self.metrics.sum("records_total") as u64
+        self.metrics.records_read()
     }
 }
 
-fn show(
-    metrics: &Metrics,
-    shutdown: &Shutdown,
-    (window, pace): (&str, Pace),
-) -> anyhow::Result<()> {
+fn show(latest: &Latest, shutdown: &Shutdown, (window, pace): (Span, Pace)) -> anyhow::Result<()> {
     let mut next = clock::now().plus(SHOW_EVERY_MILLIS);
     while !shutdown.is_requested() {
         pause(100);
         if clock::now() >= next {
             next = next.plus(SHOW_EVERY_MILLIS);
-            println!("{}", live::picture(metrics, window, pace.seconds()));
+            println!("{}", live::picture(&latest.get(), window, pace.seconds()));
         }
     }
     Ok(())
 }
 
-fn summary(metrics: &Metrics, args: &DemoArgs, (sent, seconds): (u64, f64)) -> String {
-    let read = metrics.sum("records_total");
+fn summary(last: &Snapshot, args: &DemoArgs, (sent, seconds): (u64, f64)) -> String {
+    let (counts, read) = (&last.counts, last.counts.read());
     let rows = |table: Table| {
-        let samples = metrics.samples("rows_written_total");
-        let found = samples
-            .iter()
-            .find(|sample| sample.label("table") == table.name());
-        found.map_or(0.0, |sample| sample.value)
+        let written = counts.written.get(table.name());
+        written.map_or(0, |written| written.rows)
     };
     let out = args.out.display();
     let program = std::env::args()
@@ -284,10 +280,10 @@ Ask the tables (DuckDB):
         WHERE attribute = 'gender' AND NOT suppressed GROUP BY source, category)
   ORDER BY source, category;
 ",
-        read / seconds,
-        live::rejects(metrics),
+        read as f64 / seconds,
+        live::rejects(last),
         rows(Table::Demographics),
         rows(Table::Windows),
-        metrics.sum("files_written_total"),
+        counts.files(),
     )
 }

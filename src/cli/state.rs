@@ -13,9 +13,10 @@ use demograph_core::{
 use demograph_service::{
     config::Config,
     sink::{self, Stores, Table, catalog},
+    wiring,
 };
 
-use super::{EXIT_CONFIG, service};
+use super::read_config;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -26,8 +27,8 @@ Examples:
   demograph state reset --config demograph.toml --partition 3 --offset 120000 --yes
   demograph state adopt --config demograph.toml --partition 3 --yes
 
-A partition's state is a chain of checkpoints under state/v1/GROUP/TOPIC/p=N. Counts of who was seen are not shown here;
-records are. ls, show and verify change nothing and may run beside the service.")]
+A partition's state is a chain of checkpoints under state/v1/GROUP/TOPIC/p=N. These commands show counts of records, never \
+counts by age, gender or ethnicity. ls, show and verify change nothing and may run beside the service.")]
 pub(super) struct StateArgs {
     #[command(subcommand)]
     question: Question,
@@ -35,40 +36,43 @@ pub(super) struct StateArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Question {
-    /// One line a partition: where it stands.
+    /// List the partitions, one line each: newest checkpoint, next offset, open panes.
     Ls(Place),
-    /// Everything about one checkpoint but who was seen.
+    /// Show one checkpoint: header, terms, ledger, sources.
     Show {
         #[command(flatten)]
         place: Place,
+        /// The number of the Kafka partition.
         #[arg(long)]
         partition: i32,
-        /// The number of the checkpoint; the newest by default.
+        /// The number of the checkpoint. Default: the newest.
         #[arg(long)]
         seq: Option<u64>,
     },
-    /// Check every chain: checksums, order, and that every record is accounted for exactly once in chain and tables.
+    /// Verify every chain: checksums, order, and that chain and tables hold every record exactly once.
     Verify(Place),
-    /// Begin a partition again at an offset. Its open panes and what waits in its outbox are given up.
+    /// Restart a partition at an offset. Discards its open panes and its unpublished rows.
     Reset {
         #[command(flatten)]
         place: Place,
+        /// The number of the Kafka partition.
         #[arg(long)]
         partition: i32,
-        /// The next offset to fold.
+        /// The offset of the next record to count.
         #[arg(long)]
         offset: i64,
         /// Confirm that unpublished data is discarded. Stop the service first.
         #[arg(long)]
         yes: bool,
     },
-    /// Begin a partition whose checkpoints were lost behind what the tables hold of it, so that nothing is counted twice.
+    /// Restart a partition whose checkpoints were lost, after the last record that the tables hold.
     Adopt {
         #[command(flatten)]
         place: Place,
+        /// The number of the Kafka partition.
         #[arg(long)]
         partition: i32,
-        /// Confirm that records which were in no file yet are lost. Stop the service first.
+        /// Confirm that records in no file yet are lost. Stop the service first.
         #[arg(long)]
         yes: bool,
     },
@@ -101,14 +105,11 @@ pub(super) fn run(args: StateArgs) -> anyhow::Result<ExitCode> {
     | Question::Show { place, .. }
     | Question::Reset { place, .. }
     | Question::Adopt { place, .. }) = &args.question;
-    let config = match Config::read(&place.config) {
+    let config = match read_config(&place.config) {
         Ok(config) => config,
-        Err(faults) => {
-            eprint!("error: {}: {faults}", place.config.display());
-            return Ok(ExitCode::from(EXIT_CONFIG));
-        }
+        Err(code) => return Ok(code),
     };
-    let stores = service::open_stores(&config)?;
+    let stores = wiring::open_stores(&config)?;
     match args.question {
         Question::Ls(_) => ls(&config, &stores),
         Question::Show { partition, seq, .. } => show(&config, &stores, (partition, seq)),

@@ -11,9 +11,11 @@
 
 pub mod checked;
 pub mod facts;
+pub mod hex;
 pub mod record;
 pub mod reject;
 pub mod span;
+pub mod winner;
 
 pub mod estimate;
 pub mod event;

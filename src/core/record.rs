@@ -83,7 +83,7 @@ pub struct TrackId(u64);
 
 impl TrackId {
     pub fn of(name: &[u8]) -> Self {
-        Self(head(name))
+        Self(hash_prefix(name))
     }
 
     pub fn from_hash(hash: u64) -> Self {
@@ -101,7 +101,7 @@ pub struct EventId(u64);
 
 impl EventId {
     pub fn of(name: &[u8]) -> Self {
-        Self(head(name))
+        Self(hash_prefix(name))
     }
 
     pub fn from_hash(hash: u64) -> Self {
@@ -114,7 +114,7 @@ impl EventId {
 }
 
 /// The first eight bytes of the hash.
-fn head(name: &[u8]) -> u64 {
+fn hash_prefix(name: &[u8]) -> u64 {
     let digest = Sha256::digest(name);
     let mut head = [0; 8];
     head.copy_from_slice(&digest[..8]);

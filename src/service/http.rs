@@ -56,11 +56,11 @@ impl Health {
         self.0.is_ready.store(is_ready, Ordering::Relaxed);
     }
 
-    fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.0.is_ready.load(Ordering::Relaxed)
     }
 
-    fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         let beat = self.0.last_beat.load(Ordering::Relaxed);
         beat == 0 || clock::now().0 - beat < SILENCE_MAX_MILLIS
     }

@@ -7,8 +7,10 @@ pub mod kafka;
 pub mod metrics;
 pub mod pipeline;
 pub mod sink;
+pub mod snapshot;
 
 pub mod clock;
 pub mod cores;
 mod crash;
 pub mod shutdown;
+pub mod wiring;

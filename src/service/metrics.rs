@@ -16,11 +16,13 @@ use prometheus::{
 mod audience;
 mod declare;
 mod known;
+#[cfg(test)]
 mod sample;
 mod sources;
 
 pub use audience::{Audience, put};
-pub use sample::Sample;
+#[cfg(test)]
+pub(crate) use sample::Sample;
 pub use sources::{DUPLICATES_LIMIT, Sources, tracks};
 
 use declare::{
@@ -43,8 +45,8 @@ pub mod rebalance {
     pub const REVOKED: &str = "revoked";
     pub const LOST: &str = "lost";
     /// Another instance wrote the next checkpoint: this one joins the group anew.
-    pub const DEPOSED: &str = "deposed";
-    pub const ALL: [&str; 4] = [ASSIGNED, REVOKED, LOST, DEPOSED];
+    pub const FENCED: &str = "fenced";
+    pub const ALL: [&str; 4] = [ASSIGNED, REVOKED, LOST, FENCED];
 }
 
 /// The limit on sources with series of their own; a value of the label `limit`.
@@ -128,7 +130,7 @@ impl Metrics {
                 r,
                 counters(
                     "records_total",
-                    "Records by what became of them.",
+                    "Records by outcome: face, late, rejected.",
                     &["outcome"],
                 ),
             ),
@@ -136,7 +138,7 @@ impl Metrics {
                 r,
                 counters(
                     "rejected_records_total",
-                    "Records that were not counted as faces, by reason.",
+                    "Rejected records by reason.",
                     &["reason"],
                 ),
             ),
@@ -152,7 +154,7 @@ impl Metrics {
                 r,
                 histogram(
                     "event_to_estimate_seconds",
-                    "From a face's record timestamp (where it has none, from its arrival here) to its estimate.",
+                    "Delay from a face's record timestamp to its estimate. Without a timestamp: from its arrival.",
                     &[
                         0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
                     ],
@@ -162,14 +164,14 @@ impl Metrics {
                 r,
                 stage_histogram(
                     "stage_seconds",
-                    "Time that a stage worked on one batch, record chunk or file.",
+                    "Working time of a stage for one batch, record chunk or file.",
                 ),
             ),
             stage_blocked_seconds: add(
                 r,
                 float_counters(
                     "stage_blocked_seconds_total",
-                    "Time that a stage waited because the next one was busy.",
+                    "Time that a stage waited for the next, busy stage.",
                     &["stage"],
                 ),
             ),
@@ -178,7 +180,7 @@ impl Metrics {
                 r,
                 gauge(
                     "batch_held_seconds",
-                    "For how long the slowest worker has held its batch.",
+                    "Time that the slowest worker has held its current batch.",
                 ),
             ),
             assigned_partitions: add(
@@ -192,14 +194,14 @@ impl Metrics {
                 r,
                 gauge(
                     "waiting_partitions",
-                    "Partitions that this instance was assigned and has heard nothing of yet.",
+                    "Assigned partitions that this instance does not read yet.",
                 ),
             ),
             rebalances: add(
                 r,
                 counters(
                     "rebalances_total",
-                    "Changes of the assignment by kind: assigned, revoked, lost, deposed.",
+                    "Changes of the assignment by kind: assigned, revoked, lost, fenced.",
                     &["kind"],
                 ),
             ),
@@ -207,7 +209,7 @@ impl Metrics {
                 r,
                 gauges(
                     "partition_lag_records",
-                    "Records in the partition that are not yet part of the state.",
+                    "Records of the partition that are not in the state yet.",
                     &["partition"],
                 ),
             ),
@@ -215,28 +217,28 @@ impl Metrics {
                 r,
                 counter(
                     "kafka_errors_total",
-                    "Errors that the Kafka client reported; it retries by itself.",
+                    "Errors of the Kafka client. It retries by itself.",
                 ),
             ),
             commits: add(
                 r,
                 counter(
                     "offset_commits_total",
-                    "Offset commits, each after the state it stands for was durable; for lag tools only.",
+                    "Offset commits to Kafka, each after its state was durable. Only lag tools read them.",
                 ),
             ),
             skipped_offsets: add(
                 r,
                 counter(
                     "skipped_offsets_total",
-                    "Offsets that held no record: compacted, marks of transactions, or deleted before they were read.",
+                    "Offsets without a record: compacted, marks of transactions, or deleted before they were read.",
                 ),
             ),
             partition_conflicts: add(
                 r,
                 counter(
                     "source_partition_conflicts_total",
-                    "Times that a source was first seen on one more partition: the keying contract is broken.",
+                    "Times that a known source appeared on another partition. The keying contract is broken.",
                 ),
             ),
 
@@ -244,30 +246,30 @@ impl Metrics {
                 r,
                 gauge(
                     "topic_compacts",
-                    "1 where the topic's cleanup.policy compacts, so that the broker deletes crops that were not read; asked every ten minutes.",
+                    "1 if the topic's cleanup.policy compacts: the broker deletes unread crops. Asked every ten minutes.",
                 ),
             ),
             source_watermark: add(
                 r,
                 float_gauges(
                     "source_watermark_timestamp_seconds",
-                    "The event time up to which a source's panes are closed.",
+                    "Watermark: the event time up to which a source's panes are closed.",
                     &["source"],
                 ),
             ),
-            open_panes: add(r, gauge("open_panes", "Panes that still take faces.")),
+            open_panes: add(r, gauge("open_panes", "Panes that still accept faces.")),
             growing_windows: add(
                 r,
                 gauge(
                     "growing_windows",
-                    "Windows that wait for more people: one a source at most.",
+                    "Windows that wait for more people: at most one for each source.",
                 ),
             ),
             oldest_unpublished: add(
                 r,
                 gauge(
                     "oldest_unpublished_seconds",
-                    "How long the oldest row waits that is in no file yet; 0 where none waits.",
+                    "Age of the oldest row that is in no file yet. 0 if none waits.",
                 ),
             ),
             released_windows: add(
@@ -282,7 +284,7 @@ impl Metrics {
                 r,
                 counters(
                     "closed_panes_total",
-                    "Panes closed, by what closed them: watermark, idle, end, change. Most only let a window grow.",
+                    "Closed panes by cause: watermark, idle, end, change. Most only let a window grow.",
                     &["by"],
                 ),
             ),
@@ -290,7 +292,7 @@ impl Metrics {
                 r,
                 counters(
                     "suppressed_panes_total",
-                    "Closed panes whose attribute was withheld because of too few people.",
+                    "Closed panes whose attribute was suppressed: too few people.",
                     &["attribute"],
                 ),
             ),
@@ -298,7 +300,7 @@ impl Metrics {
                 r,
                 counters(
                     "limit_hits_total",
-                    "Times that a limit took effect.",
+                    "Times that a limit applied.",
                     &["limit"],
                 ),
             ),
@@ -308,7 +310,7 @@ impl Metrics {
                 r,
                 counter(
                     "store_errors_total",
-                    "Requests to the store that failed and were made again.",
+                    "Failed requests to the store that were repeated.",
                 ),
             ),
             files_written: add(
@@ -358,8 +360,17 @@ impl Metrics {
         &self.names
     }
 
-    /// The current values of a counter or gauge, without the program's prefix, for a terminal.
-    pub fn samples(&self, name: &str) -> Vec<Sample> {
+    /// Records that were folded.
+    pub fn records_read(&self) -> u64 {
+        let outcomes = outcome::ALL.iter();
+        outcomes
+            .map(|outcome| self.records.with_label_values(&[outcome]).get())
+            .sum()
+    }
+
+    /// The current values of a counter or gauge, by its name without the program's prefix.
+    #[cfg(test)]
+    pub(crate) fn samples(&self, name: &str) -> Vec<Sample> {
         let families = self.gather();
         let family = families
             .iter()
@@ -369,7 +380,8 @@ impl Metrics {
     }
 
     /// The sum over all labels of a counter or gauge.
-    pub fn sum(&self, name: &str) -> f64 {
+    #[cfg(test)]
+    pub(crate) fn sum(&self, name: &str) -> f64 {
         // The sum of nothing is -0.0; nobody wants to read that.
         self.samples(name)
             .iter()

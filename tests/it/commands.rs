@@ -36,7 +36,7 @@ fn check_reports_all_faults_at_once_with_field_value_and_fix() {
 brokers = "localhost:9092"
 topic = ""
 [model]
-dir = "models/utkface-small"
+dir = "models/research-small"
 [windows]
 pane = "ten"
 [output]
@@ -85,7 +85,7 @@ fn check_names_a_missing_topic_a_missing_secret_and_a_missing_model_together() {
     let folder = tempfile::tempdir().unwrap();
     let secret = "[output.options]\naws_secret_access_key = { env = \"DEMOGRAPH_TEST_UNSET\" }\n";
     let config = Service::config(&topic, folder.path(), &format!("{SOURCE}{secret}"))
-        .replace("utkface-small", "no-such-model");
+        .replace("research-small", "no-such-model");
     let said = check_config(&config, &[]);
     assert_eq!(said.code, Some(4), "{}{}", said.stdout, said.stderr);
     for fault in ["no-such-topic", "DEMOGRAPH_TEST_UNSET", "no-such-model"] {
@@ -141,10 +141,10 @@ fn a_provider_that_is_not_there_stops_the_start_unless_the_cpu_may_stand_in() {
 #[test]
 fn a_calibration_of_another_model_stops_the_start_and_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let shipped = repository("models/utkface-small/calibration.int8.json");
+    let shipped = repository("models/research-small/calibration.int8.json");
     let text = std::fs::read_to_string(shipped).unwrap();
     let other = folder.path().join("other.json");
-    std::fs::write(&other, text.replace("utkface-small@", "somebody-elses@")).unwrap();
+    std::fs::write(&other, text.replace("research-small@", "somebody-elses@")).unwrap();
     let more = format!(
         "{SOURCE}calibration = \"{0}\"\n[estimates]\ncalibration = \"{0}\"\n",
         other.display()

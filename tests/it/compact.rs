@@ -171,7 +171,7 @@ fn is_sorted_and_says_what_went_in(out: &Path) {
     let small = files(out.join("windows/date=2020-01-01")).len();
     assert_eq!(fact("demograph.inputs"), small.to_string());
     assert_eq!(fact("demograph.inputs_sha256").len(), 64);
-    assert!(fact("demograph.model").starts_with("utkface-small@"));
+    assert!(fact("demograph.model").starts_with("research-small@"));
 }
 
 /// The first query in a document, on these tables.

@@ -56,7 +56,7 @@ fn the_example_config_is_valid_and_explains_every_key() {
 fn the_example_config_shows_the_defaults() {
     let shown = Config::parse(&read("deploy/demograph.toml")).unwrap();
     let bare = Config::parse(
-        "[kafka]\nbrokers='localhost:9092'\ntopic='face-crops'\n[model]\ndir='models/utkface-small'\n[output]\nurl='out'\n[[source]]\nid='lobby'",
+        "[kafka]\nbrokers='localhost:9092'\ntopic='face-crops'\n[model]\ndir='models/fairface-small'\n[output]\nurl='out'\n[[source]]\nid='lobby'",
     )
     .unwrap();
     assert_eq!(shown, bare);

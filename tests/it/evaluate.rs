@@ -239,7 +239,7 @@ fn check(model: &Path) -> Finished {
         name: "nowhere".into(),
     };
     let config = Service::config(&topic, Path::new("out"), "[[source]]\nid = \"cam\"\n");
-    let shipped = repository("models/utkface-small").display().to_string();
+    let shipped = repository("models/research-small").display().to_string();
     assert!(config.contains(&shipped), "{config}");
     let config = config.replace(&shipped, &model.display().to_string());
     check_config(&config, &["--offline"])

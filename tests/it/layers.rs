@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 10] = [
+const PURE: [&str; 12] = [
     "core/",
     "lab/evaluate",
+    "lab/report/html/",
+    "lab/report/text.rs",
     "model/decode",
     "model/manifest",
     "model/prepare",
@@ -33,7 +35,7 @@ const IMPURE: [&str; 12] = [
 ];
 
 /// A library, and the only places that may know it.
-const KNOWN_TO_ONE: [(&str, &[&str]); 10] = [
+const KNOWN_TO_ONE: [(&str, &[&str]); 11] = [
     ("openssl_sys", &["service/kafka/tls.rs"]),
     ("rdkafka::", &["service/kafka/"]),
     (
@@ -53,12 +55,23 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 10] = [
             "model/infer/tests/",
         ],
     ),
+    ("zip::", &["lab/dataset/pictures.rs"]),
     ("object_store::", &["service/sink/store.rs"]),
     ("futures_util::", &["service/sink/store.rs"]),
     ("parquet::", &["service/sink/file.rs"]),
     ("hmac::", &["core/state/track_key.rs"]),
     ("axum::", &["service/http.rs", "service/http/"]),
     ("prometheus::", &["service/metrics.rs", "service/metrics/"]),
+];
+
+/// What only the lab or the command line may depend on.
+const NOT_OF_THE_SERVICE: [&str; 6] = [
+    "zip",
+    "csv",
+    "clap",
+    "comfy-table",
+    "indicatif",
+    "demograph-lab",
 ];
 
 /// Edges of the service do not know one another; only the pipeline and the command line join them.
@@ -151,6 +164,22 @@ fn word(line: &str, library: &str) -> bool {
         let before = line[..at].chars().next_back();
         !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
     })
+}
+
+#[test]
+fn what_the_service_is_made_of_reads_no_data_set_and_draws_nothing() {
+    for name in ["core", "model", "service"] {
+        let manifest = crate::tools::text(&format!("src/{name}/Cargo.toml"));
+        let (_, after) = manifest.split_once("[dependencies]").unwrap();
+        let dependencies = after.split("[dev-dependencies]").next().unwrap();
+        for stranger in NOT_OF_THE_SERVICE {
+            let named = dependencies.lines().any(|line| {
+                line.strip_prefix(stranger)
+                    .is_some_and(|rest| rest.starts_with(['.', ' ']))
+            });
+            assert!(!named, "src/{name}/Cargo.toml depends on {stranger}");
+        }
+    }
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn a_drafted_folder_loads_and_nothing_is_overwritten() {
 
 #[test]
 fn a_check_says_what_the_model_answers_for_faces_and_why_a_folder_does_not_load() {
-    let shipped = repository("models/utkface-small");
+    let shipped = repository("models/research-small");
     let faces = repository("tests/data/composites");
     let checked = model(&["check", text(&shipped), "--faces", text(&faces)]);
     assert_eq!(checked.code, Some(0), "{}", checked.stderr);

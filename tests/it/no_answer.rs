@@ -14,7 +14,7 @@ fn a_crop_without_a_finite_answer_is_rejected_and_the_others_count() {
         &out,
         "[[source]]\nid = \"lobby\"\nattributes = [\"gender\"]\n",
     )
-    .replace("models/utkface-small", "tests/data/models/nan-on-black");
+    .replace("models/research-small", "tests/data/models/nan-on-black");
     // Black alone, black among others, and black at the end.
     let crops = ["black", "upright", "upright", "black", "upright", "black"];
     let rows = crops.iter().enumerate().map(|(track, name)| {

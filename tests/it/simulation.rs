@@ -3,7 +3,6 @@
 //! A failing seed is printed; `SEED=n cargo test --test it simulation` runs it again.
 
 mod log;
-mod store;
 mod tables;
 
 use std::sync::Arc;
@@ -13,15 +12,16 @@ use demograph_core::{
     record::EventTime,
     reject::Reject,
     state::{
-        Applied, Chain, Checkpoint, Commit, Found, Halt, Saved, Shard, Start, Step, TableFile,
-        Terms, TrackKey, publish,
+        Applied, Chain, Checkpoint, Commit, CommitStep, Found, Halt, Saved, Shard, Start,
+        TableFile, Terms, TrackKey,
+        memory::{Luck, Memory},
+        publish,
     },
     window::{Categories, Growth, Observation, Settings},
 };
 use demograph_model::infer::{Model, StubModel};
 use log::PARTITIONS;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use store::{Luck, Memory};
 use tables::{Bounds, in_windows, published};
 
 const PANE: i64 = 10_000;
@@ -254,16 +254,16 @@ impl World {
         let result = commit.advance(&self.store);
         self.store.luck.take();
         match result {
-            Ok(Step::Done) => owner.chain.advance(&commit),
+            Ok(CommitStep::Done) => owner.chain.advance(&commit),
             Ok(step) => {
                 self.sometimes.read_back +=
-                    u64::from(before == Step::ReadBack && step == Step::HeadCheck);
+                    u64::from(before == CommitStep::ReadBack && step == CommitStep::HeadCheck);
                 owner.commit = Some(commit);
             }
             Err(Halt::Store(_)) => owner.commit = Some(commit),
-            Err(Halt::Deposed) => {
+            Err(Halt::Fenced) => {
                 match before {
-                    Step::HeadCheck => self.sometimes.failed_the_head_check += 1,
+                    CommitStep::HeadCheck => self.sometimes.failed_the_head_check += 1,
                     _ => self.sometimes.lost_the_create += 1,
                 }
                 return None;
@@ -352,7 +352,7 @@ impl World {
             let mut commit = commit(chain, cut);
             while !matches!(
                 commit.advance(&self.store),
-                Ok(Step::Done) | Err(Halt::Deposed)
+                Ok(CommitStep::Done) | Err(Halt::Fenced)
             ) {}
             return None;
         }
@@ -387,7 +387,7 @@ impl World {
         owner.shard.end();
         let checkpoint = owner.shard.checkpoint(EventTime(0), true);
         let mut commit = commit(&owner.chain, checkpoint);
-        while commit.advance(&self.store).unwrap() != Step::Done {}
+        while commit.advance(&self.store).unwrap() != CommitStep::Done {}
     }
 }
 
@@ -402,10 +402,10 @@ fn commit(chain: &Chain, checkpoint: Checkpoint) -> Commit {
 }
 
 /// The one table: the panes themselves.
-fn table(partition: i32, seq: u64, content: (&str, &[ReleasedPane])) -> TableFile {
+fn table(partition: i32, seq: u64, (mark, panes): (&str, &[ReleasedPane])) -> TableFile {
     TableFile {
         path: format!("panes/p{partition}-{seq:020}"),
-        bytes: postcard::to_stdvec(&content).unwrap(),
+        bytes: [mark.as_bytes(), b" ", &postcard::to_stdvec(panes).unwrap()].concat(),
     }
 }
 

@@ -1,7 +1,7 @@
 """What training needs, made from the composites and from seeded random numbers.
 
-Promises: no photograph, no download; the same files every time. The backbone has the shape of the
-real one and none of its knowledge.
+Promises: no photograph, no download; the same files every time. The weights have the shapes of the
+real ones and none of their knowledge.
 """
 
 from __future__ import annotations
@@ -12,36 +12,67 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from network import FEATURES, STRIDES, WIDTHS
+from network import STRIDES, WIDTHS, FaceNet
+from start import lite_layers
 
 COMPOSITES = Path(__file__).resolve().parents[3] / "tests/data/composites"
 PARTS = ("train", "train", "train", "val", "test")  # in turn
-AGES = {  # an age of every band
-    "0-17": 9, "18-24": 21, "25-34": 30, "35-44": 40, "45-54": 50, "55-64": 60, "65+": 72,
-}
+AGES = {  # an age of every band, and FairFace's band of it
+    "0-17": (9, "3-9"), "18-24": (21, "20-29"), "25-34": (30, "30-39"), "35-44": (40, "40-49"),
+    "45-54": (50, "50-59"), "55-64": (60, "60-69"), "65+": (72, "70+"),
+}  # fmt: skip
+RACES = {"asian": "east_asian", "other": "middle_eastern"}
 MEAN = (123.68, 116.779, 103.939)
+FEATURES = WIDTHS[-1]
 
 
-def write_faces(folder: Path) -> tuple[Path, Path]:
-    """All composites as a zip, and their labels in the form that training reads."""
-    archive, labels = folder / "faces.zip", folder / "faces.csv"
+def write_faces(folder: Path, name: str) -> tuple[Path, Path]:
+    """All composites as a zip, and their labels in the form of `fairface` or `utkface`."""
+    archive, labels = folder / f"{name}.zip", folder / f"{name}.csv"
     with (COMPOSITES / "labels.csv").open(newline="") as handle:
         rows = list(csv.DictReader(handle))
     with zipfile.ZipFile(archive, "w") as out:
         for row in rows:
             out.write(COMPOSITES / row["file"], row["file"])
+    written = []
+    for number, row in enumerate(rows):
+        age, band = AGES[row["age_band"]]
+        same = {key: row[key] for key in ("file", "gender", "ethnicity")}
+        same["split"] = PARTS[number % len(PARTS)]
+        if name == "fairface":
+            written.append(same | {
+                "age_band": band, "race7": RACES.get(row["ethnicity"], row["ethnicity"]),
+            })  # fmt: skip
+        else:
+            # Two of the test part are copies of each other; some are disputed.
+            written.append(same | {
+                "age": age, "dup_group": number // 10, "label_conflict": int(number % 20 == 4),
+            })  # fmt: skip
     with labels.open("w", newline="") as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(
-            ("file", "age", "gender", "ethnicity", "split", "dup_group", "label_conflict")
-        )
-        for number, row in enumerate(rows):
-            names = (row["file"], AGES[row["age_band"]], row["gender"], row["ethnicity"])
-            disputed = int(number % 20 == 4)  # all of the test part
-            writer.writerow((*names, PARTS[number % len(PARTS)], number, disputed))
+        writer = csv.DictWriter(handle, written[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(written)
     return archive, labels
+
+
+def write_starts(folder: Path) -> Path:
+    """A folder with weights under the names of the published ones."""
+    place = folder / "start"
+    place.mkdir()
+    onnx.save(Backbone(seed=1).model(), place / "faceres.onnx")
+    for kind in ("lite0", "lite2"):
+        torch.manual_seed(2)
+        net, state = FaceNet(kind), {}
+        for ours, (conv, norm) in lite_layers(net).items():
+            tensors = net.state_dict()
+            state[f"{conv}.weight"] = tensors[f"{ours}.conv.weight"]
+            for part in ("weight", "bias", "running_mean", "running_var"):
+                state[f"{norm}.{part}"] = tensors[f"{ours}.norm.{part}"]
+        torch.save(state, place / f"{kind}.pth")
+    return place
 
 
 class Backbone:
@@ -87,7 +118,7 @@ class Backbone:
             self.constants.append(numpy_helper.from_array(np.array(bound, np.float32), name))
         value = self.node("Sub", ["image", "mean_rgb"])
         value, channels = self.convolution(value, (32, 3, 3, 3), 2), 32
-        for stride, out in zip(STRIDES, (*WIDTHS, FEATURES)):
+        for stride, out in zip(STRIDES, WIDTHS):
             value = self.convolution(value, (channels, 1, 3, 3), stride)
             value, channels = self.convolution(value, (out, channels, 1, 1)), out
         value = self.node("GlobalAveragePool", [value])
@@ -98,10 +129,3 @@ class Backbone:
         out = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", FEATURES])
         graph = helper.make_graph(self.nodes, "backbone", [image], [out], self.constants)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-
-
-def write_backbone(folder: Path) -> Path:
-    """The backbone as a file."""
-    path = folder / "backbone.onnx"
-    onnx.save(Backbone(seed=1).model(), path)
-    return path

@@ -1,14 +1,13 @@
-"""The training program from end to end, on composites and a backbone of random weights.
+"""The training program from end to end, on composites and weights of random numbers.
 
-`make test-training` runs it. What it cannot say: how good a model is. What it says: that a zip, a
-label file and a backbone become a folder that demograph loads and that holds what was trained;
-that a second run goes on where the first stopped; that the seed decides everything; that the card
-quotes what was measured.
+`make test-training` runs it. What it cannot say: how good a model is. What it says: that zips,
+label files and published weights become folders that demograph loads and that hold what was
+trained; that a second run goes on where the first stopped; that the seed decides everything; that
+no file that ships gives features away; that the card quotes what was measured.
 """
 
 from __future__ import annotations
 
-import filecmp
 import json
 import os
 import shutil
@@ -23,225 +22,303 @@ import onnx
 import onnxruntime as ort
 import torch
 from PIL import Image
-from onnx import numpy_helper
 
 TRAIN = Path(__file__).resolve().parents[1]
 REPOSITORY = TRAIN.parents[1]
 sys.path.insert(0, str(TRAIN))
 
 import stand_in  # noqa: E402
-import student  # noqa: E402
-import teacher  # noqa: E402
-from data import read_labels, resize_antialias  # noqa: E402
-from export import export_float  # noqa: E402
-from losses import HeadLogits  # noqa: E402
-from network import INPUT_SIZE, FaceNet, load_backbone  # noqa: E402
-from train import FEATURES  # noqa: E402
+from augment import Augment, mixed  # noqa: E402
+from data import ETHNICITIES, GROUP_OF, RACES, STORED_SIDE, read_labels  # noqa: E402
+from equalise import equalised, rounded  # noqa: E402
+from export import OUTPUTS  # noqa: E402
+from fit import Plan, Trainer  # noqa: E402
+from network import FaceNet  # noqa: E402
+from runtime import predict, read_manifest  # noqa: E402
+from start import begin, lite_layers, load_faceres, read_state  # noqa: E402
 
 PARITY = 1e-4
 # One thread and no GPU, or sums would depend on the machine.
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+MODELS = ("fairface-small", "research-small")
 
 
-def composites(count: int) -> np.ndarray:
-    """Some composites as the network reads them."""
+def composites(count: int, side: int) -> np.ndarray:
+    """Some composites (n, side, side, 3)."""
     files = sorted(stand_in.COMPOSITES.glob("*.jpg"))[:: max(1, 190 // count)][:count]
-    pictures = [Image.open(file).convert("RGB") for file in files]
-    pixels = np.stack([resize_antialias(picture, INPUT_SIZE) for picture in pictures])
-    values = pixels.astype(np.float32) - np.float32(stand_in.MEAN)
-    return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+    return np.stack([np.asarray(Image.open(f).convert("RGB").resize((side, side))) for f in files])
 
 
-def onnx_answers(file: Path, pixels: np.ndarray) -> list[np.ndarray]:
-    """Logits of every head by ONNX Runtime."""
-    session = ort.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    return session.run(list(HeadLogits._fields), {"image": pixels})
+def run(name: str, *arguments: str) -> subprocess.CompletedProcess:
+    """One of the programs."""
+    command = [sys.executable, str(TRAIN / name), *arguments]
+    return subprocess.run(command, env=ENVIRONMENT, text=True, capture_output=True)
 
 
-@torch.no_grad()
-def torch_answers(net: FaceNet, pixels: np.ndarray) -> list[np.ndarray]:
-    """Logits of every head by PyTorch."""
-    return [part.numpy() for part in net.eval()(torch.from_numpy(pixels))]
+class Weights(unittest.TestCase):
+    """Published weights are taken over whole."""
+
+    def setUp(self) -> None:
+        self.place = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.starts = stand_in.write_starts(self.place)
+
+    def test_the_backbone_that_knows_faces(self) -> None:
+        net = FaceNet("mobilenet").eval()
+        load_faceres(net, self.starts / "faceres.onnx")
+        raw = np.ascontiguousarray(composites(4, 120).transpose(0, 3, 1, 2), np.float32)
+        session = ort.InferenceSession(str(self.starts / "faceres.onnx"))
+        wanted = session.run(["features"], {"image": raw})[0]
+        pixels = torch.from_numpy(raw) - torch.tensor(stand_in.MEAN).view(1, 3, 1, 1)
+        with torch.no_grad():
+            got = net.embed(pixels).numpy()
+        self.assertGreater(wanted.std(), 0.1, "features that do not differ show nothing")
+        self.assertLess(np.abs(got - wanted).max(), PARITY)
+
+    def test_efficientnet_lite_under_the_names_of_its_package(self) -> None:
+        net = FaceNet("lite2")
+        state = read_state(self.starts / "lite2.pth")
+        begin(net, self.starts / "lite2.pth")
+        ours = net.state_dict()
+        self.assertEqual(2 * len(lite_layers(net)), len({k.rpartition(".")[0] for k in state}))
+        for layer, (conv, norm) in lite_layers(net).items():
+            self.assertTrue(torch.equal(ours[f"{layer}.conv.weight"], state[f"{conv}.weight"]))
+            self.assertTrue(torch.equal(ours[f"{layer}.norm.bias"], state[f"{norm}.bias"]))
 
 
-def largest_difference(some: list[np.ndarray], others: list[np.ndarray]) -> float:
-    """Over all logits of all heads."""
-    return max(float(np.abs(one - other).max()) for one, other in zip(some, others, strict=True))
+class Parts(unittest.TestCase):
+    """Pieces that need no training."""
+
+    def test_changed_faces_are_faces_still(self) -> None:
+        torch.manual_seed(1)
+        faces = torch.from_numpy(composites(16, STORED_SIDE))
+        changed = mixed(Augment("cpu")(faces), 4)
+        self.assertEqual(changed.shape, (16, 3, STORED_SIDE, STORED_SIDE))
+        self.assertTrue(torch.isfinite(changed).all())
+        self.assertGreaterEqual(float(changed.min()), 0)
+        self.assertLessEqual(float(changed.max()), 255)
+        self.assertGreater(float(changed.std((1, 2, 3)).min()), 1, "a face became one colour")
+
+    def test_filters_keep_their_sums_when_they_are_rounded(self) -> None:
+        torch.manual_seed(1)
+        weight = torch.randn(32, 1, 3, 3)
+        step = weight.abs().amax((1, 2, 3), keepdim=True) / 127
+        got = rounded(weight)
+        self.assertLess(float((got / step - (got / step).round()).abs().max()), 1e-3)
+        self.assertLess(float((got - weight).abs().max() / step.max()), 1.01)
+        off = (got.sum((2, 3)) - weight.sum((2, 3))).abs() / step[:, :, 0, 0]
+        self.assertLess(float(off.max()), 0.51)
+
+    def test_equalising_leaves_the_function(self) -> None:
+        torch.manual_seed(1)
+        for kind in ("lite0", "mobilenet"):
+            net = FaceNet(kind).eval()
+            faces = torch.from_numpy(composites(8, 96)).permute(0, 3, 1, 2).float() / 128 - 1
+            with torch.no_grad():
+                before, after = net.embed(faces), equalised(net, faces).embed(faces)
+            self.assertLess(float((after - before).abs().mean() / before.std()), 0.05, kind)
+
+    def test_a_race_is_worth_its_ethnicity(self) -> None:
+        self.assertEqual(GROUP_OF, (0, 1, 2, 2, 3, 4, 4))
+        with tempfile.TemporaryDirectory() as place:
+            years = read_labels(stand_in.write_faces(Path(place), "utkface")[1])
+            bands = read_labels(stand_in.write_faces(Path(place), "fairface")[1])
+        self.assertTrue((years.ethnicity == bands.ethnicity).all())
+        self.assertTrue((years.races & bands.races == bands.races).all())
+        self.assertTrue((bands.age == -1).all())
+        self.assertTrue(((bands.low <= years.age) & (years.age <= bands.high)).all())
 
 
-def network_of(file: Path) -> FaceNet:
-    """A PyTorch network with the weights of a written one."""
-    tensors = {t.name: numpy_helper.to_array(t) for t in onnx.load(file).graph.initializer}
-    net = FaceNet(FEATURES)
-    state = {}
-    for key in net.state_dict():
-        name = key.replace("layers.", "layer").replace(".conv", "")
-        state[key] = torch.from_numpy(tensors[name].copy())
-    net.load_state_dict(state)
-    return net
+class Steps(unittest.TestCase):
+    """The trainer by itself."""
+
+    def trainer(self, seed: int = 1) -> Trainer:
+        with tempfile.TemporaryDirectory() as place:
+            labels = read_labels(stand_in.write_faces(Path(place), "fairface")[1])
+        labels = labels.subset(np.arange(40))
+        torch.manual_seed(seed)
+        faces = torch.from_numpy(composites(40, STORED_SIDE))
+        plan = Plan("lite0", 64, steps=8, batch=8, rate=2e-3, seed=seed)
+        return Trainer(FaceNet("lite0"), plan, (faces, labels), [])
+
+    def test_steps_lower_the_loss(self) -> None:
+        torch.set_num_threads(1)
+        trainer = self.trainer()
+        trainer.net.eval()  # no dropout
+        trainer.augment = lambda faces: faces.permute(0, 3, 1, 2).float()
+        trainer.rate.fill_(1e-3)
+        losses = []
+        for _ in range(6):
+            trainer.optimiser.zero_grad()
+            trainer.forward_backward()
+            losses.append(float(trainer.loss))
+        self.assertLess(losses[-1], losses[0] * 0.97, losses)
+
+    def test_a_cut_run_goes_on(self) -> None:
+        first, place = self.trainer(), Path(self.enterContext(tempfile.TemporaryDirectory()))
+        for _ in range(3):
+            first.step()
+        first.save(place / "checkpoint")
+        second = self.trainer()
+        second.resume(place / "checkpoint")
+        self.assertEqual(second.done, 3)
+        for trainer in (first, second):
+            torch.manual_seed(5)
+            trainer.step()
+        for key, value in first.average.items():
+            self.assertTrue(torch.equal(value, second.average[key]), key)
 
 
 class Training(unittest.TestCase):
-    """One run for all tests; two tests run the program again."""
+    """One run for all tests; one test runs the program again."""
 
     @classmethod
     def setUpClass(cls) -> None:
         cls.place = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        cls.faces, cls.labels = stand_in.write_faces(cls.place)
-        cls.backbone = stand_in.write_backbone(cls.place)
-        cls.train("first", "cache")
-        cls.out, cls.cache = cls.place / "first", cls.place / "cache/all-seed1"
+        cls.sources = []
+        for name in ("fairface", "utkface"):
+            paths = map(str, stand_in.write_faces(cls.place, name))
+            cls.sources += [f"--{name}", *paths]
+        cls.starts = stand_in.write_starts(cls.place)
+        cls.printed = cls.train("cache")
+        for name in MODELS:
+            cls.finish(name)
 
     @classmethod
-    def train(cls, out: str, cache: str) -> str:
-        """Run the program; returns what it printed."""
-        paths = {
-            "data": cls.faces, "labels": cls.labels, "backbone": cls.backbone,
-            "cache": cls.place / cache, "out": cls.place / out,
-        }
-        command = [sys.executable, str(TRAIN / "train.py"), "--large-epochs", "1", "--epochs", "1"]
-        for name, path in paths.items():
-            command += [f"--{name}", str(path)]
-        done = subprocess.run(command, env=ENVIRONMENT, text=True, capture_output=True)
+    def train(cls, cache: str) -> str:
+        """Train both; returns what the program printed."""
+        done = run(
+            "train.py", *cls.sources, "--start", str(cls.starts), "--cache", str(cls.place / cache),
+            "--steps", "1", "--batch", "8", *MODELS,
+        )
         if done.returncode != 0:
             raise AssertionError(f"train.py failed:\n{done.stdout}\n{done.stderr}")
         return done.stdout
 
-    def test_the_folder_is_complete(self) -> None:
-        files = {str(path.relative_to(self.out)) for path in self.out.rglob("*") if path.is_file()}
+    @classmethod
+    def finish(cls, name: str, out: str | None = None, *more: str) -> None:
+        """Make the folder of a model."""
+        done = run(
+            "finish.py", "--stage", name, "--cache", str(cls.place / "cache"), "--out",
+            str(cls.place / (out or name)), *cls.sources, *more,
+        )
+        if done.returncode != 0:
+            raise AssertionError(f"finish.py failed:\n{done.stdout}\n{done.stderr}")
+
+    def test_the_folders_are_complete(self) -> None:
         tests = {f"self-test/{number}.png" for number in (1, 2, 3, 4)}
         model = {"model.onnx", "model.int8.onnx", "manifest.toml", "metrics.json"}
-        self.assertEqual(files, model | tests)
-        figures = json.loads((self.out / "metrics.json").read_text())["val"]
-        self.assertEqual(set(figures), {"before_calibration", "fp32", "int8"})
-        self.assertEqual(figures["int8"]["n"], len(read_labels(self.labels).rows("val")))
+        for name in MODELS:
+            folder = self.place / name
+            files = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+            self.assertEqual(files, model | tests)
+            figures = json.loads((folder / "metrics.json").read_text())
+            self.assertEqual(figures["training"]["steps"], 1)
 
-    def test_the_backbone_is_taken_over(self) -> None:
-        net, pixels = FaceNet(), composites(4)
-        load_backbone(net, self.backbone)
-        session = ort.InferenceSession(str(self.backbone), providers=["CPUExecutionProvider"])
-        raw = pixels + np.float32(stand_in.MEAN).reshape(1, 3, 1, 1)
-        wanted = session.run(["features"], {"image": raw})[0]
-        with torch.no_grad():
-            got = net.eval().embed(torch.from_numpy(pixels)).numpy()
-        self.assertGreater(wanted.std(), 0.1, "features that do not differ show nothing")
-        self.assertLess(np.abs(got - wanted).max(), PARITY)
+    def test_only_the_free_model_may_be_used_by_everybody(self) -> None:
+        for name, free in zip(MODELS, ("true", "false")):
+            self.assertIn(f"commercial_use = {free}", (self.place / name / "manifest.toml").read_text())
 
-    def test_both_fine_tunings_took_their_steps(self) -> None:
-        labels = read_labels(self.labels)
-        began = FaceNet()
-        load_backbone(began, self.backbone)
-        for name in ("large-1.pt", "small-1-1.pt"):
-            state = torch.load(self.cache / name, weights_only=True)
-            self.assertEqual(state["done"], len(labels.rows("train")) // student.Plan.batch)
-            for key, before in began.state_dict().items():
-                if not key.startswith("layers."):
-                    continue
-                is_frozen = int(key.split(".")[1]) < student.Plan.frozen_layers
-                is_same = torch.equal(state["net"][key], before)
-                self.assertEqual(is_same, is_frozen, f"{name}: {key}")
+    def test_no_file_gives_features_away(self) -> None:
+        """The vector before the heads tells people apart: see identify.py."""
+        shipped = [REPOSITORY / "models" / name for name in MODELS]
+        folders = [*(self.place / name for name in MODELS), *(f for f in shipped if f.is_dir())]
+        for file in (file for folder in folders for file in folder.glob("*.onnx")):
+            names = [output.name for output in onnx.load(file).graph.output]
+            self.assertEqual(names, list(OUTPUTS), file)
 
-    def test_steps_lower_the_loss(self) -> None:
-        torch.set_num_threads(1)
-        labels = read_labels(self.labels)
-        faces = np.load(self.cache / f"faces-{student.CACHE_SIZE}.npy", mmap_mode="r")
-        features = np.load(self.cache / "features.npy")
-        torch.manual_seed(1)
-        taught = teacher.soft_targets(teacher.Heads(), features)
-        net = FaceNet()
-        load_backbone(net, self.backbone)
-        net.dropout.p = 0.0
-        plan = student.Plan(seed=1, side=64, epochs=1)
-        trainer = student.Trainer(net, list(stand_in.MEAN), faces, labels, taught, plan)
-        rows, pixels = next(trainer.batches())
-        losses = [trainer.step(rows, pixels) for _ in range(6)]
-        self.assertLess(losses[-1], losses[0] * 0.95, losses)
+    def test_five_ethnicities_are_sums_of_seven_races(self) -> None:
+        for name in MODELS:
+            session = ort.InferenceSession(str(self.place / name / "model.onnx"))
+            pixels = composites(8, 120).transpose(0, 3, 1, 2).astype(np.float32) / 128 - 1
+            race, groups = session.run(["race", "ethnicity"], {"image": pixels})
+            shares = np.exp(race - race.max(1, keepdims=True))
+            shares /= shares.sum(1, keepdims=True)
+            for group in range(5):
+                wanted = shares[:, [of == group for of in GROUP_OF]].sum(1)
+                self.assertLess(np.abs(np.exp(groups[:, group]) - wanted).max(), PARITY)
 
-    def test_the_written_network_answers_as_the_trained_one(self) -> None:
-        pixels = composites(24)
-        net = FaceNet()
-        state = torch.load(self.cache / "small-1-1.pt", weights_only=True)
-        net.load_state_dict(state["best_state"])
-        export_float(net, self.place / "untrimmed.onnx")
-        untrimmed = onnx_answers(self.place / "untrimmed.onnx", pixels)
-        self.assertLess(largest_difference(untrimmed, torch_answers(net, pixels)), PARITY)
-        shipped = self.out / "model.onnx"
-        answers = onnx_answers(shipped, pixels)
-        self.assertLess(
-            largest_difference(answers, torch_answers(network_of(shipped), pixels)), PARITY
-        )
+    def test_a_manifest_of_seven_races_has_the_five_as_groups(self) -> None:
+        name = MODELS[0]
+        shutil.copytree(self.place / name, self.place / "seven")
+        self.finish(name, "seven", "--seven", "--manifest-only")
+        manifest = read_manifest(self.place / "seven")
+        head = next(h for h in manifest["net"][0]["head"] if h["attribute"] == "ethnicity")
+        self.assertEqual((head["output"], tuple(head["labels"])), ("race", RACES))
+        self.assertEqual(head["groups"][0]["of"], [ETHNICITIES[group] for group in GROUP_OF])
+        self.assertEqual(set(manifest["self_test"][0]["expected"]), {"age", "gender", "race"})
+        for file in ("model.onnx", "model.int8.onnx"):
+            same = [(self.place / folder / file).read_bytes() for folder in (name, "seven")]
+            self.assertEqual(*same)
+        faces = [Image.fromarray(face) for face in composites(8, 120)]
+        five, summed = (predict(self.place / folder, faces) for folder in (name, "seven"))
+        self.assertEqual(five.classes["ethnicity"], summed.classes["ethnicity"])
 
     def test_the_8_bit_twin_answers_nearly_the_same(self) -> None:
-        pixels = composites(24)
-        exact = onnx_answers(self.out / "model.onnx", pixels)
-        answers = onnx_answers(self.out / "model.int8.onnx", pixels)
-        for got, wanted in zip(answers, exact, strict=True):
-            self.assertTrue(np.isfinite(got).all())
-            # Far less than faces differ from each other.
-            self.assertLess(np.abs(got - wanted).mean(), 0.3 * wanted.std(axis=0).mean())
+        pixels = composites(24, 120).transpose(0, 3, 1, 2).astype(np.float32) / 128 - 1
+        for name in MODELS:
+            files = [self.place / name / f for f in ("model.onnx", "model.int8.onnx")]
+            exact, got = (
+                ort.InferenceSession(str(f)).run(["gender", "race"], {"image": pixels}) for f in files
+            )
+            for one, other in zip(exact, got):
+                self.assertTrue(np.isfinite(other).all())
+                self.assertLess(np.abs(one - other).max(), 0.3)
 
-    def test_the_same_command_goes_on_from_the_cache(self) -> None:
-        before = self.place / "before"
-        shutil.copytree(self.out, before)
-        printed = self.train("first", "cache")
-        self.assertEqual(printed.count("going on after step"), 2, printed)
-        self.assertNotIn("heads ", printed)
-        for name in ("model.onnx", "model.int8.onnx", "manifest.toml", "metrics.json"):
-            same = filecmp.cmp(self.out / name, before / name, shallow=False)
-            self.assertTrue(same, f"{name} differs")
+    def test_the_same_command_trains_nothing_twice_and_the_seed_decides(self) -> None:
+        self.assertEqual(self.train("cache"), "")
+        self.train("fresh")
+        for name in MODELS:
+            one, other = (
+                torch.load(self.place / c / f"{name}.pt", weights_only=True)["net"]
+                for c in ("cache", "fresh")
+            )
+            for key, value in one.items():
+                self.assertTrue(torch.equal(value, other[key]), f"{name}: {key}")
 
-    def test_the_seed_decides_the_figures(self) -> None:
-        self.train("fresh", "fresh-cache")
-        written = [(self.place / out / "metrics.json").read_text() for out in ("first", "fresh")]
-        self.assertEqual(json.loads(written[0]), json.loads(written[1]))
-
-    def evaluation(self, precision: str) -> Path:
+    def evaluation(self, model: str, source: str, precision: str) -> Path:
         """What demograph measures on the test part."""
-        report = self.place / f"report-{precision}"
+        report = self.place / f"report-{model}-{source}-{precision}"
+        at = self.sources.index(f"--{source}")
+        archive, labels = self.sources[at + 1 : at + 3]
         command = ["cargo", "run", "--quiet", "--locked", "--", "--log", "warn", "evaluate"]
-        command += ["--model", str(self.out), "--data", str(self.faces), "--split", "test"]
-        command += ["--labels", str(self.labels), "--precision", precision, "--out", str(report)]
+        command += ["--model", str(self.place / model), "--data", archive, "--split", "test"]
+        command += ["--labels", labels, "--precision", precision, "--out", str(report)]
+        command += ["--age-bands", "0,3,10,20,30,40,50,60,70"] if source == "fairface" else []
         done = subprocess.run(command, cwd=REPOSITORY, text=True, capture_output=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         return report / "evaluation.json"
 
-    def test_demograph_loads_the_folder_and_answers(self) -> None:
-        wanted = len(read_labels(self.labels).rows("test"))
-        for precision in ("int8", "fp32"):
-            figures = json.loads(self.evaluation(precision).read_text())
-            self.assertEqual((figures["n"], figures["rejected"]), (wanted, 0))
-            self.assertEqual(figures["self_test"]["passed"], True)
-            self.assertEqual(figures["precision"], precision)
-
-    def test_the_card_holds_these_figures_and_no_others(self) -> None:
-        folder = self.place / "with-card"
-        shutil.copytree(self.out, folder)
-        shutil.copy(self.evaluation("int8"), folder / "evaluation.json")
-        shutil.copy(self.evaluation("fp32"), folder / "evaluation.fp32.json")
-        faces = ["--data", str(self.faces), "--labels", str(self.labels)]
-
-        def tool(name: str, *more: str) -> subprocess.CompletedProcess:
-            command = [sys.executable, str(TRAIN / name), "--model", str(folder), *more]
-            return subprocess.run(command, env=ENVIRONMENT, text=True, capture_output=True)
-
-        for done in (
-            tool("robustness.py", *faces, "--part", "test", "--write"),
-            tool("speed.py", "--rounds", "1", "--write"),
-            tool("card.py"),
-        ):
-            self.assertEqual(done.returncode, 0, done.stderr)
-        card = (folder / "CARD.md").read_text()
-        figures = json.loads((folder / "evaluation.json").read_text())
-        low, high = (100 * end for end in figures["gender"]["accuracy_interval"])
-        accuracy = 100 * figures["gender"]["accuracy"]
-        self.assertIn(f"| gender: accuracy | {accuracy:.1f} % ({low:.1f} to {high:.1f}) |", card)
-        self.assertIn("int8 without disputed labels", card)
-        foreign = json.loads((folder / "robustness.json").read_text())
-        foreign["model"] = "other@0123456789ab"
-        (folder / "robustness.json").write_text(json.dumps(foreign))
-        refused = tool("card.py")
-        self.assertNotEqual(refused.returncode, 0)
-        self.assertIn("robustness.json is of the model file 0123456789ab", refused.stderr)
+    def test_demograph_loads_the_folders_and_the_card_holds_its_figures(self) -> None:
+        for name in MODELS:
+            folder = self.place / f"{name}-with-card"
+            shutil.copytree(self.place / name, folder)
+            for source in ("fairface", "utkface"):
+                for precision, suffix in (("int8", ""), ("fp32", ".fp32")):
+                    measured = self.evaluation(name, source, precision)
+                    figures = json.loads(measured.read_text())
+                    self.assertEqual((figures["rejected"], figures["self_test"]["passed"]), (0, True))
+                    shutil.copy(measured, folder / f"evaluation.{source}{suffix}.json")
+            fairface, utkface = self.sources[:3], self.sources[3:]
+            model = ("--model", str(folder))
+            for done in (
+                run("robustness.py", *model, *fairface, *utkface, "--part", "test", "--write"),
+                run("groups.py", *model, *fairface, "--write"),
+                run("identify.py", *model, *utkface, "--write"),
+                run("speed.py", *model, "--rounds", "1", "--write"),
+                run("card.py", *model),
+            ):
+                self.assertEqual(done.returncode, 0, done.stderr)
+            card = (folder / "CARD.md").read_text()
+            low, high = (100 * end for end in figures["gender"]["accuracy_interval"])
+            accuracy = 100 * figures["gender"]["accuracy"]
+            self.assertIn(f"{accuracy:.1f} % ({low:.1f} to {high:.1f}) |", card)
+            self.assertIn("Smallest usable face", card)
+            foreign = json.loads((folder / "robustness.json").read_text())
+            foreign["model"] = "other@0123456789ab"
+            (folder / "robustness.json").write_text(json.dumps(foreign))
+            refused = run("card.py", *model)
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn("robustness.json is of the model file 0123456789ab", refused.stderr)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 //! the tables hold.
 
 use anyhow::{Context, bail};
-use demograph_core::state::{Chain, Ledger, Saved, Step, Terms};
+use demograph_core::state::{Chain, CommitStep, Ledger, Saved, Terms};
 use demograph_service::{
     clock,
     config::Config,
@@ -113,7 +113,7 @@ fn write(
         publish: false,
     };
     let mut commit = chain.commit(&saved.encode(), false, clock::now());
-    while commit.advance(stores)? != Step::Done {}
+    while commit.advance(stores)? != CommitStep::Done {}
     println!("done: checkpoint {}", commit.seq());
     Ok(())
 }

@@ -63,7 +63,7 @@ pub struct Share {
     /// The 95 % interval; holds the share.
     pub low: f64,
     pub high: f64,
-    /// So many faces, labelled without error, would tell the share as well.
+    /// Effective sample size: this many error-free labels would give the same precision.
     pub effective_n: f64,
 }
 

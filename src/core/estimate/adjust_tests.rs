@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
-use crate::estimate::{CellCounts, CellVotes, Crops, Grid, naive, shift_p, steps};
+use crate::estimate::{CellCounts, CellVotes, Crops, Grid, naive, quantise, shift_p};
 
 /// Cells of a made-up model: faces of class k fall into them by a softmax around k that errs often.
 struct World {
@@ -58,7 +58,7 @@ impl World {
 
 fn vote(counts: &mut CellCounts, grid: Grid, posterior: &[f32]) {
     let mut one = Crops::default();
-    one.add(&steps(posterior));
+    one.add(&quantise(posterior));
     counts.vote(&[(grid.cell(posterior) as u32, one)].into());
 }
 

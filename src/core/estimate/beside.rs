@@ -61,7 +61,7 @@ pub(super) fn pooled(
         before += here;
         let upto = (u128::from(parts) * u128::from(before) / u128::from(faces)) as u64;
         let sums = row.evidence.iter().map(|&sum| {
-            let whole = u128::from(here) * super::STEPS as u128;
+            let whole = u128::from(here) * super::QUANTA as u128;
             (u128::from(upto - given) * u128::from(sum) / whole) as u64
         });
         kept.add(row.cell as u32, upto - given, &sums.collect::<Vec<_>>());
@@ -113,7 +113,7 @@ mod tests {
 
     /// That of the shipped model, whose five ethnicities are confused much.
     fn calibration() -> Calibration {
-        let text = include_str!("../../../models/utkface-small/calibration.int8.json");
+        let text = include_str!("../../../models/research-small/calibration.int8.json");
         let mut file = CalibrationFile::parse(text).unwrap();
         file.attributes
             .remove(&crate::record::Attribute::Ethnicity)

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Grid, counts::steps, linear::Matrix};
+use super::{Grid, counts::quantise, linear::Matrix};
 
-/// How many faces the model's own word is worth beside the labels of the faces in a cell. Chosen on a validation
+/// Prior strength: the model's posterior counts as this many labelled faces of a cell. Chosen on a validation
 /// split among 3, 10, 30 and 100 (docs/adr/0007).
-const OWN_WORD: f64 = 30.0;
+const PRIOR_STRENGTH: f64 = 30.0;
 /// The least faces a class: fewer do not tell how it varies.
 const FACES_MIN: u64 = 10;
 
@@ -35,7 +35,7 @@ pub struct Calibration {
 
 /// Why a calibration cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Faults {
+pub enum CalibrationError {
     #[error("{0} labels: an attribute has at least 2")]
     Labels(usize),
     #[error(
@@ -58,8 +58,8 @@ impl Calibration {
     pub fn new<'a>(
         labels: &[String],
         faces: impl Iterator<Item = (usize, &'a [f32])>,
-    ) -> Result<Self, Faults> {
-        let grid = Grid::new(labels.len()).ok_or(Faults::Labels(labels.len()))?;
+    ) -> Result<Self, CalibrationError> {
+        let grid = Grid::new(labels.len()).ok_or(CalibrationError::Labels(labels.len()))?;
         let empty = |cell| CellRow {
             cell,
             faces: vec![0; labels.len()],
@@ -71,7 +71,7 @@ impl Calibration {
             let row = &mut cells[grid.cell(posterior)];
             row.faces[truth] += 1;
             let sums = row.evidence.iter_mut().zip(&mut posteriors[truth]);
-            for ((in_cell, in_class), p) in sums.zip(steps(posterior)) {
+            for ((in_cell, in_class), p) in sums.zip(quantise(posterior)) {
                 *in_cell += u64::from(p);
                 *in_class += u64::from(p);
             }
@@ -87,23 +87,23 @@ impl Calibration {
     }
 
     /// Whether the numbers fit each other; a file may hold anything.
-    pub fn check(&self) -> Result<(), Faults> {
+    pub fn check(&self) -> Result<(), CalibrationError> {
         let classes = self.labels.len();
-        let grid = Grid::new(classes).ok_or(Faults::Labels(classes))?;
+        let grid = Grid::new(classes).ok_or(CalibrationError::Labels(classes))?;
         for (place, row) in self.cells.iter().enumerate() {
             let ascending = place == 0 || self.cells[place - 1].cell < row.cell;
             let shape = row.faces.len() == classes && row.evidence.len() == classes;
             if !ascending || !shape || row.cell >= grid.cells() {
-                return Err(Faults::Cell(row.cell));
+                return Err(CalibrationError::Cell(row.cell));
             }
         }
         if !self.posteriors_fit_the_cells() {
-            return Err(Faults::Posteriors);
+            return Err(CalibrationError::Posteriors);
         }
         for (label, faces) in self.labels.iter().zip(self.faces()) {
             if faces < FACES_MIN {
                 let label = label.clone();
-                return Err(Faults::TooFew { label, faces });
+                return Err(CalibrationError::TooFew { label, faces });
             }
         }
         Ok(())
@@ -181,8 +181,9 @@ impl Calibration {
             return own;
         };
         let total: u64 = row.faces.iter().sum();
-        let blend =
-            |(&n, own): (&u64, f64)| (n as f64 + OWN_WORD * own) / (total as f64 + OWN_WORD);
+        let blend = |(&n, own): (&u64, f64)| {
+            (n as f64 + PRIOR_STRENGTH * own) / (total as f64 + PRIOR_STRENGTH)
+        };
         row.faces.iter().zip(own).map(blend).collect()
     }
 
@@ -245,9 +246,9 @@ mod tests {
         for posteriors in [vec![], vec![vec![1, 1]], vec![vec![1, 0], vec![1, 0]]] {
             let mut other = calibration.clone();
             other.posteriors = posteriors;
-            assert_eq!(other.check(), Err(Faults::Posteriors));
+            assert_eq!(other.check(), Err(CalibrationError::Posteriors));
         }
         calibration.cells[0].cell = 54;
-        assert_eq!(calibration.check(), Err(Faults::Cell(54)));
+        assert_eq!(calibration.check(), Err(CalibrationError::Cell(54)));
     }
 }

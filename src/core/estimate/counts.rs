@@ -14,11 +14,11 @@ use super::Grid;
 const VOTE: u64 = 720_720;
 
 /// Posteriors are summed in these steps before they are votes, so that the order of the faces changes no bit.
-pub const STEPS: f32 = 65_535.0;
+pub const QUANTA: f32 = 65_535.0;
 
-/// A posterior in [`STEPS`].
-pub fn steps(posterior: &[f32]) -> Vec<u32> {
-    let step = |p: &f32| (p.clamp(0.0, 1.0) * STEPS).round() as u32;
+/// A posterior in [`QUANTA`].
+pub fn quantise(posterior: &[f32]) -> Vec<u32> {
+    let step = |p: &f32| (p.clamp(0.0, 1.0) * QUANTA).round() as u32;
     posterior.iter().map(step).collect()
 }
 
@@ -26,12 +26,12 @@ pub fn steps(posterior: &[f32]) -> Vec<u32> {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Crops {
     number: u32,
-    /// The sum of their posteriors, in [`STEPS`].
+    /// The sum of their posteriors, in [`QUANTA`].
     posterior: Vec<u64>,
 }
 
 impl Crops {
-    /// One more, its posterior in [`STEPS`].
+    /// One more, its posterior in [`QUANTA`].
     pub fn add(&mut self, posterior: &[u32]) {
         self.number += 1;
         self.posterior
@@ -72,7 +72,7 @@ impl CellCounts {
         }
         let even = |crops: &Crops| VOTE * u64::from(crops.number) / all;
         let mut left = VOTE - crops.values().map(even).sum::<u64>();
-        let whole = all * STEPS as u64;
+        let whole = all * QUANTA as u64;
         for (&cell, crops) in crops {
             let extra = u64::from(left > 0);
             left -= extra;
@@ -207,7 +207,7 @@ mod tests {
     fn crops(track: &[(u32, u32)]) -> BTreeMap<u32, Crops> {
         let mut crops: BTreeMap<u32, Crops> = BTreeMap::new();
         for &(cell, first) in track {
-            let posterior = [first, STEPS as u32 - first];
+            let posterior = [first, QUANTA as u32 - first];
             crops.entry(cell).or_default().add(&posterior);
         }
         crops
@@ -225,7 +225,7 @@ mod tests {
                 let here = || track.iter().filter(|crop| crop.0 == cell);
                 let share = here().count() as f64 / all;
                 prop_assert!((votes.parts as f64 / VOTE as f64 - share).abs() < 2e-6);
-                let first = here().map(|crop| f64::from(crop.1) / f64::from(STEPS)).sum::<f64>() / all;
+                let first = here().map(|crop| f64::from(crop.1) / f64::from(QUANTA)).sum::<f64>() / all;
                 prop_assert!((votes.sums[0] as f64 / VOTE as f64 - first).abs() < 1e-6);
                 prop_assert!(votes.sums.iter().sum::<u64>().abs_diff(votes.parts) <= 2);
             }
@@ -261,7 +261,7 @@ mod tests {
     fn sums_hold_as_many_votes_as_parts_do_and_the_longest_track() {
         let longest = Crops {
             number: u32::MAX,
-            posterior: vec![u64::from(u32::MAX) * STEPS as u64, 0],
+            posterior: vec![u64::from(u32::MAX) * QUANTA as u64, 0],
         };
         let mut counts = CellCounts::default();
         counts.vote(&BTreeMap::from([(3, longest)]));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Calibration;
-use crate::record::Attribute;
+use crate::{hex::hex, record::Attribute};
 
 /// The version of the format that this program reads.
 const VERSION: u32 = 1;
@@ -58,12 +58,7 @@ impl CalibrationFile {
 
     /// The first 12 digits of the text's SHA-256: what a row says of where its shares come from.
     pub fn id(&self) -> String {
-        let digest = Sha256::digest(self.text().as_bytes());
-        digest
-            .iter()
-            .take(6)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hex(&Sha256::digest(self.text().as_bytes())[..6])
     }
 }
 

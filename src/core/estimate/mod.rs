@@ -29,9 +29,9 @@ mod simplex;
 mod wilson;
 
 pub use adjust::{Method, Share, estimate};
-pub use calibration::{Calibration, CellRow, Faults};
+pub use calibration::{Calibration, CalibrationError, CellRow};
 pub use cells::Grid;
-pub use counts::{Cell, CellCounts, CellVotes, Crops, STEPS, steps};
+pub use counts::{Cell, CellCounts, CellVotes, Crops, QUANTA, quantise};
 pub use em::{emq, emq_cells, naive};
 pub use file::CalibrationFile;
 pub use registry::{Calibrations, Estimated, Estimator};

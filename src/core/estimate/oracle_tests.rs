@@ -72,7 +72,7 @@ impl Case {
         let mut counts = CellCounts::default();
         for row in single(&self.window) {
             let mut one = Crops::default();
-            one.add(&steps(&row));
+            one.add(&quantise(&row));
             counts.vote(&[(grid.cell(&row) as u32, one)].into());
         }
         let votes = counts.dense(grid).unwrap();

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::Thresholds;
 use crate::{
+    hex::hex,
     privacy::{PolicyRules, SourceRules, UnknownSources},
     record::{Attribute, Attributes, SourceId},
     window::{Growth, Unit},
@@ -119,12 +120,7 @@ fn granted(source: &SourceRules) -> Attributes {
 
 fn identify(rules: &PolicyRules, sources: &[SourceRules]) -> String {
     let text = serde_json::to_vec(&(rules, sources)).expect("the config is plain data");
-    let digest = Sha256::digest(text);
-    let hex: String = digest[..6]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{}@{hex}", rules.name)
+    format!("{}@{}", rules.name, hex(&Sha256::digest(text)[..6]))
 }
 
 #[cfg(test)]

@@ -12,24 +12,24 @@ use crate::{record::Attribute, window::Untracked};
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Policy")]
 pub struct PolicyRules {
-    /// A name for this policy; stands in every row, with a hash of what the policy says.
+    /// A name for this policy. Every row carries it, with a hash of the policy's content.
     #[schemars(length(min = 1, max = 64))]
     pub name: String,
-    /// What to do with crops of sources that are not configured: "deny" (rejected and counted) or "allow"
-    /// (age and gender, for a demo).
+    /// What to do with crops of sources that are not configured: "deny" (reject and count them) or "allow" (estimate age
+    /// and gender, for a demo).
     pub unknown_sources: UnknownSources,
-    /// A window with fewer people shows nothing of them but that it is suppressed.
+    /// A window with fewer people is suppressed: it shows no count by category.
     #[schemars(range(min = 1))]
     pub k_total: u64,
-    /// A category with fewer people is hidden, and others with it so that it cannot be computed.
+    /// A category with fewer people is hidden, and other categories so that it cannot be computed.
     #[schemars(range(min = 1))]
     pub k_cell: u64,
-    /// What a face without a track id does: "ignore" (it is counted in `faces` and casts no vote, because nobody knows
-    /// how many people such faces are, so a source without track ids shows nothing) or "count" (each one votes, judged
-    /// with `detections_factor`).
+    /// What a face without a track id does. "ignore": it is counted in `faces` and casts no vote, because the number of
+    /// people behind such faces is unknown; a source without track ids then shows nothing. "count": each face votes, and
+    /// the thresholds are multiplied by `detections_factor`.
     pub untracked: Untracked,
-    /// With untracked = "count", both thresholds are multiplied by this where faces vote for themselves. A guess, not a
-    /// guarantee: one person is 10 to 100 crops to most detectors, and somebody who stays is more.
+    /// Faces per person, assumed where faces vote for themselves (untracked = "count"): both thresholds are multiplied by
+    /// it. A guess, not a guarantee: most detectors send 10 to 100 crops of a person, and more of one who stays.
     #[schemars(range(min = 1))]
     pub detections_factor: u64,
     /// Allow age bands that divide the years below 18.
@@ -64,17 +64,17 @@ pub enum UnknownSources {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Source")]
 pub struct SourceRules {
-    /// Its name: the Kafka key, or `ce_source`.
+    /// The source id: the Kafka key, or `ce_source`.
     #[schemars(length(min = 1, max = 256))]
     pub id: String,
     /// What is estimated of its faces.
     #[serde(default = "default_attributes")]
     #[schemars(length(min = 1))]
     pub attributes: Vec<Attribute>,
-    /// Why ethnicity may be processed here (consent, audit, ...); required for it, kept in the files' metadata.
+    /// The legal basis for processing ethnicity here, such as consent. Required for ethnicity; kept in the files' metadata.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legal_basis: Option<String>,
-    /// A calibration from faces of this camera, or of cameras like it, instead of `estimates.calibration`.
+    /// A calibration made from faces of this camera or similar ones. Replaces `estimates.calibration`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<PathBuf>,
 }

@@ -98,7 +98,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        estimate::{Calibration, CalibrationFile, Calibrations, Crops, Grid, Method, steps},
+        estimate::{Calibration, CalibrationFile, Calibrations, Crops, Grid, Method, quantise},
         record::{Attribute, SourceId},
     };
 
@@ -133,7 +133,7 @@ mod tests {
             let mut p = [0.1f32; 3];
             p[class] = 0.8;
             let mut one = Crops::default();
-            one.add(&steps(&p));
+            one.add(&quantise(&p));
             let cell = BTreeMap::from([(grid.cell(&p) as u32, one)]);
             (0..n).for_each(|_| votes.vote(&cell));
         }

@@ -8,7 +8,7 @@ use super::{
     ChainFolder, Terms, TopicFolder,
     checkpoint::{self, Damage, Hash, Header, Saved},
 };
-use crate::{privacy::ReleasedPane, record::EventTime};
+use crate::{hex::hex, privacy::ReleasedPane, record::EventTime};
 
 /// The store that checkpoints and tables go to.
 pub trait Objects {
@@ -50,7 +50,7 @@ pub struct Listed {
 pub enum Halt {
     /// Somebody else owns the partition.
     #[error("another instance has written the next checkpoint")]
-    Deposed,
+    Fenced,
     /// The store could not be asked; the step can be taken again.
     #[error(transparent)]
     Store(#[from] anyhow::Error),
@@ -108,12 +108,12 @@ pub struct Commit {
     head: Head,
     folder: ChainFolder,
     files: Vec<TableFile>,
-    step: Step,
+    step: CommitStep,
 }
 
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum CommitStep {
     Create,
     ReadBack,
     HeadCheck,
@@ -196,7 +196,7 @@ impl Chain {
             },
             folder: self.folder.clone(),
             files: Vec::new(),
-            step: Step::Create,
+            step: CommitStep::Create,
         }
     }
 
@@ -204,7 +204,7 @@ impl Chain {
     pub fn advance(&mut self, commit: &Commit) {
         assert_eq!(
             commit.step,
-            Step::Done,
+            CommitStep::Done,
             "a head is what is written and published"
         );
         self.head = Some(commit.head);
@@ -280,47 +280,47 @@ impl Commit {
         Self { files, ..self }
     }
 
-    pub fn step(&self) -> Step {
+    pub fn step(&self) -> CommitStep {
         self.step
     }
 
     /// Takes one step. After [`Halt::Store`] it can be called again.
-    pub fn advance(&mut self, objects: &dyn Objects) -> Result<Step, Halt> {
+    pub fn advance(&mut self, objects: &dyn Objects) -> Result<CommitStep, Halt> {
         self.step = match self.step {
-            Step::Create => {
+            CommitStep::Create => {
                 // Whatever the answer, the next question is what is there now.
-                self.step = Step::ReadBack;
+                self.step = CommitStep::ReadBack;
                 match objects.create(&self.path, &self.bytes)? {
-                    Created::New => Step::HeadCheck,
-                    Created::Exists => Step::ReadBack,
+                    Created::New => CommitStep::HeadCheck,
+                    Created::Exists => CommitStep::ReadBack,
                 }
             }
-            Step::ReadBack => match objects.read(&self.path)? {
-                None => Step::Create,
-                Some(bytes) if bytes == self.bytes => Step::HeadCheck,
-                Some(_) => return Err(Halt::Deposed),
+            CommitStep::ReadBack => match objects.read(&self.path)? {
+                None => CommitStep::Create,
+                Some(bytes) if bytes == self.bytes => CommitStep::HeadCheck,
+                Some(_) => return Err(Halt::Fenced),
             },
-            Step::HeadCheck => {
+            CommitStep::HeadCheck => {
                 // What comes before the own number says nothing here, and it is long: a day of it is nine pages.
                 let newer = objects.list_after(self.folder.path(), &self.path)?;
                 if !self.folder.own(newer).is_empty() {
-                    return Err(Halt::Deposed);
+                    return Err(Halt::Fenced);
                 }
                 self.published(0)
             }
-            Step::Publish(done) => {
+            CommitStep::Publish(done) => {
                 publish(objects, &self.files[done], &self.mark())?;
                 self.published(done + 1)
             }
-            Step::Done => Step::Done,
+            CommitStep::Done => CommitStep::Done,
         };
         Ok(self.step)
     }
 
-    fn published(&self, files: usize) -> Step {
+    fn published(&self, files: usize) -> CommitStep {
         match files < self.files.len() {
-            true => Step::Publish(files),
-            false => Step::Done,
+            true => CommitStep::Publish(files),
+            false => CommitStep::Done,
         }
     }
 }
@@ -344,7 +344,7 @@ pub fn publish(objects: &dyn Objects, file: &TableFile, mark: &str) -> Result<()
 }
 
 fn mark(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(hash)
 }
 
 fn read(objects: &dyn Objects, path: &str) -> Result<Vec<u8>, Halt> {

@@ -159,20 +159,20 @@ impl World {
             let mut owner = world.owners[place].take().unwrap();
             let (mut commit, saved) = owner.commit.take().unwrap();
             let before = commit.step();
-            let creates = matches!(before, Step::Create | Step::Publish(_));
+            let creates = matches!(before, CommitStep::Create | CommitStep::Publish(_));
             if luck != Luck::Good && !creates {
                 continue;
             }
-            world.store.luck.set(Some(luck));
+            world.store.luck.set(luck);
             let result = commit.advance(&world.store);
-            world.store.luck.set(None);
+            world.store.luck.set(Luck::Good);
             match result {
-                Ok(Step::Done) => {
+                Ok(CommitStep::Done) => {
                     owner.chain.advance(&commit);
                     owner.saved = after(saved);
                 }
                 Ok(_) | Err(Halt::Store(_)) => owner.commit = Some((commit, saved)),
-                Err(Halt::Deposed) => {
+                Err(Halt::Fenced) => {
                     next.push(world);
                     continue;
                 }

@@ -22,7 +22,7 @@ fn saved(outbox: Vec<ReleasedPane>, publish: bool) -> Saved {
 /// One checkpoint more.
 fn grow(chain: &mut Chain, store: &Memory, saved: &Saved) {
     let mut commit = chain.commit(&saved.encode(), saved.publish, EventTime(0));
-    while commit.advance(store).unwrap() != Step::Done {}
+    while commit.advance(store).unwrap() != CommitStep::Done {}
     chain.advance(&commit);
 }
 
@@ -92,7 +92,7 @@ fn a_table_of_another_chain_is_not_taken_for_ones_own() {
 #[test]
 fn a_table_that_is_said_to_be_there_and_is_not_is_asked_for_again() {
     let store = Memory::default();
-    store.luck.set(Some(Luck::Conflict));
+    store.luck.set(Luck::Conflict);
     let file = TableFile {
         path: "windows/0".into(),
         bytes: b"a 1".to_vec(),

@@ -1,7 +1,7 @@
 //! Which log a chain is about. A topic that was deleted and made anew has the same name and other records; so has a
 //! topic of the same name in another cluster.
 
-use std::fmt;
+use crate::hex::hex;
 
 /// A topic of a cluster. What is not known contradicts nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,7 +26,7 @@ impl LogIdentity {
         if let (Some(was), Some(is)) = (&self.topic_id, &now.topic_id)
             && was != is
         {
-            let [was, is] = [was, is].map(|id| Hex(id).to_string());
+            let [was, is] = [was, is].map(|id| hex(id));
             return Err(OtherLog::Topic { was, is });
         }
         if let (Some(was), Some(is)) = (&self.cluster, &now.cluster)
@@ -40,7 +40,7 @@ impl LogIdentity {
 
     /// The topic's id as text.
     pub fn topic(&self) -> Option<String> {
-        self.topic_id.as_ref().map(|id| Hex(id).to_string())
+        self.topic_id.as_ref().map(|id| hex(id))
     }
 
     /// What was known, and what has become known since.
@@ -49,14 +49,6 @@ impl LogIdentity {
             topic_id: self.topic_id.or(now.topic_id),
             cluster: self.cluster.or(now.cluster),
         }
-    }
-}
-
-struct Hex<'a>(&'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

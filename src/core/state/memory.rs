@@ -1,4 +1,5 @@
 //! A store in memory that does what a store on a network may do: fail, lose its answer, contradict itself. For tests.
+//! A table's file names the checkpoint that it was made of in front of its first space.
 
 use std::{
     cell::{Cell, RefCell},
@@ -9,8 +10,9 @@ use super::{Created, Listed, Objects};
 use crate::record::EventTime;
 
 /// What the store does with the next request to create.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Luck {
+    #[default]
     Good,
     /// Done, but the answer is lost.
     Silent,
@@ -25,7 +27,7 @@ pub enum Luck {
 pub struct Memory {
     pub checkpoints: RefCell<BTreeMap<String, Vec<u8>>>,
     pub tables: RefCell<BTreeMap<String, Vec<u8>>>,
-    pub luck: Cell<Option<Luck>>,
+    pub luck: Cell<Luck>,
     pub asked: Cell<Asked>,
 }
 
@@ -66,7 +68,7 @@ impl Memory {
         (path, bytes): (&str, &[u8]),
     ) -> anyhow::Result<Created> {
         self.note(0);
-        let luck = self.luck.take().unwrap_or(Luck::Good);
+        let luck = self.luck.take();
         if luck == Luck::Failed {
             anyhow::bail!("no answer");
         }
@@ -98,19 +100,19 @@ impl Objects for Memory {
     }
 
     fn list(&self, folder: &str) -> anyhow::Result<Vec<Listed>> {
-        let files = self.checkpoints.borrow();
-        self.listed(files.keys().filter(|path| path.starts_with(folder)))
+        let (files, folder) = (self.checkpoints.borrow(), format!("{folder}/"));
+        self.listed(files.keys().filter(|path| path.starts_with(&folder)))
     }
 
     fn list_after(&self, folder: &str, path: &str) -> anyhow::Result<Vec<Listed>> {
-        let files = self.checkpoints.borrow();
+        let (files, folder) = (self.checkpoints.borrow(), format!("{folder}/"));
         let after = files.keys().filter(|file| file.as_str() > path);
-        self.listed(after.filter(|path| path.starts_with(folder)))
+        self.listed(after.filter(|path| path.starts_with(&folder)))
     }
 
     fn list_first(&self, folder: &str, at_most: usize) -> anyhow::Result<Vec<Listed>> {
-        let files = self.checkpoints.borrow();
-        let inside = files.keys().filter(|path| path.starts_with(folder));
+        let (files, folder) = (self.checkpoints.borrow(), format!("{folder}/"));
+        let inside = files.keys().filter(|path| path.starts_with(&folder));
         self.listed(inside.take(at_most))
     }
 
@@ -127,10 +129,9 @@ impl Objects for Memory {
     fn origin(&self, path: &str) -> anyhow::Result<Option<String>> {
         self.note(0);
         let tables = self.tables.borrow();
-        let file = tables
+        let mark = tables
             .get(path)
-            .map(|bytes| String::from_utf8(bytes.clone()));
-        let text = file.transpose()?;
-        Ok(text.and_then(|text| Some(text.split_once(' ')?.0.to_owned())))
+            .and_then(|file| file.split(|b| *b == b' ').next());
+        Ok(mark.map(|mark| String::from_utf8_lossy(mark).into_owned()))
     }
 }

@@ -17,10 +17,12 @@ mod wire;
 mod chain_model;
 #[cfg(test)]
 mod chain_tests;
-#[cfg(test)]
-mod memory;
+#[cfg(any(test, feature = "testing"))]
+pub mod memory;
 
-pub use chain::{Chain, Commit, Created, Found, Halt, Listed, Objects, Step, TableFile, publish};
+pub use chain::{
+    Chain, Commit, CommitStep, Created, Found, Halt, Listed, Objects, TableFile, publish,
+};
 pub use checkpoint::{Damage, Hash, Header, Ledger, Saved, decode, hash};
 pub use first_start::FirstStart;
 pub use identity::{LogIdentity, OtherLog};

@@ -102,7 +102,7 @@ impl Shard {
                 assert_eq!(
                     key.check(saved.track_key),
                     Ok(()),
-                    "whoever resumes has asked whether the tracks can be known again"
+                    "the caller has checked the track key"
                 );
                 let saved = saved.keyed(key);
                 log = saved.log.clone();
@@ -299,3 +299,6 @@ impl Shard {
 mod growing_tests;
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod changes;

@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn a_lost_answer_is_an_error_and_the_next_start_finds_the_key() {
         let store = Memory::default();
-        store.luck.set(Some(Luck::Silent));
+        store.luck.set(Luck::Silent);
         TrackKey::settle(&store, PLACE, fresh).unwrap_err();
         let found = TrackKey::settle(&store, PLACE, refuse).unwrap();
         let key = TrackKey::of(SECRET).unwrap();

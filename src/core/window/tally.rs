@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    estimate::{CellCounts, Crops, Grid, STEPS, steps},
+    estimate::{CellCounts, Crops, Grid, QUANTA, quantise},
     record::Attribute,
+    winner::winner,
 };
 
 /// Probabilities in steps of 1/65535, by attribute; an empty list where the attribute was not estimated.
@@ -15,7 +16,7 @@ pub struct Evidence([Vec<u32>; 3]);
 
 impl Evidence {
     pub fn set(&mut self, attribute: Attribute, probabilities: &[f32]) {
-        self.0[attribute as usize] = steps(probabilities);
+        self.0[attribute as usize] = quantise(probabilities);
     }
 
     fn weights(&self, attribute: Attribute) -> &[u32] {
@@ -51,7 +52,7 @@ impl TrackEvidence {
         for attribute in Attribute::ALL {
             let log = |&weight: &u32| {
                 // What rounded to 0 is half a step.
-                let p = f64::from(weight).max(0.5) / f64::from(STEPS);
+                let p = f64::from(weight).max(0.5) / f64::from(QUANTA);
                 (p.ln() * Self::LOG_STEPS).round() as i64
             };
             let weights = crop.weights(attribute);
@@ -70,12 +71,6 @@ fn cell(weights: &[u32]) -> Option<u32> {
     let grid = Grid::new(weights.len())?;
     let weights: Vec<f32> = weights.iter().map(|&weight| weight as f32).collect();
     Some(grid.cell(&weights) as u32)
-}
-
-/// The most likely; the first of equals.
-fn winner<T: Ord>(weights: &[T]) -> Option<usize> {
-    let best = weights.iter().max()?;
-    weights.iter().position(|weight| weight == best)
 }
 
 /// Votes by attribute: a commutative monoid under [`Tally::merge`].

@@ -1,5 +1,5 @@
 //! What a model's answers are worth against labels: accuracy, confusion, age errors, calibration, intervals, shares.
-//! Pure statistics; reading, running and drawing are `cli::evaluate`'s.
+//! Pure statistics; reading and running are done in `dataset` and `measure`, drawing in `report`.
 //!
 //! Promises: a figure is `null`, never a guess, where no face bears on it; every face counts in each figure for which
 //! it has a label; the order of the faces changes no figure (but for faces of equal confidence at a bin's edge).
@@ -68,15 +68,9 @@ impl<T: Serialize> Serialize for ByLabel<T> {
     }
 }
 
-/// The most likely class; the first of equals, as in the tally of a window.
+/// The most likely class of a head; the first of equals, as in the tally of a window.
 pub fn winner(probabilities: &[f32]) -> usize {
-    let mut best = 0;
-    for (class, p) in probabilities.iter().enumerate() {
-        if *p > probabilities[best] {
-            best = class;
-        }
-    }
-    best
+    demograph_core::winner::winner(probabilities).unwrap_or(0)
 }
 
 /// The mean; `None` of nothing.

@@ -98,13 +98,13 @@ fn pixels(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<DynamicI
     let bytes_max = u64::from(limits.image_side_max).pow(2) * DECODER_BYTES_A_PIXEL;
     caps.max_alloc = Some(bytes_max);
     reader.limits(caps);
-    let decoder = reader.into_decoder().map_err(|error| fault(&error))?;
+    let decoder = reader.into_decoder().map_err(|error| reject_of(&error))?;
     let (width, height) = decoder.dimensions();
     limits.check((width as usize, height as usize))?;
     if decoder.total_bytes() > bytes_max {
         return Err(Reject::TooManyPixels);
     }
-    DynamicImage::from_decoder(decoder).map_err(|error| fault(&error))
+    DynamicImage::from_decoder(decoder).map_err(|error| reject_of(&error))
 }
 
 /// Whatever is transparent over the ground.
@@ -120,7 +120,7 @@ fn over_ground(picture: &DynamicImage) -> RgbImage {
     rgb
 }
 
-fn fault(error: &ImageError) -> Reject {
+fn reject_of(error: &ImageError) -> Reject {
     match error {
         ImageError::Limits(_) => Reject::TooManyPixels,
         _ => Reject::NotAnImage,

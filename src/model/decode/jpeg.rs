@@ -30,12 +30,12 @@ const MENDED: [&str; 3] = [
 ];
 
 /// Why there is no crop: the reason, or what the decoder said.
-enum Fault {
+enum DecodeFailure {
     Reject(Reject),
     Said(String),
 }
 
-impl From<turbojpeg::Error> for Fault {
+impl From<turbojpeg::Error> for DecodeFailure {
     fn from(error: turbojpeg::Error) -> Self {
         Self::Said(error.to_string())
     }
@@ -48,18 +48,18 @@ pub(super) fn decode(
 ) -> Result<Crop, Reject> {
     let layout = layout::jpeg(bytes);
     let mut outcome = strictly(bytes, (&layout, limits), attributes);
-    if let Err(Fault::Said(said)) = &outcome
+    if let Err(DecodeFailure::Said(said)) = &outcome
         && MENDED.iter().any(|fault| said.contains(fault))
         && let Some(mended) = mend::mended(bytes)
     {
         outcome = strictly(&mended, (&layout, limits), attributes);
     }
     match outcome {
-        Err(Fault::Reject(reason)) => Err(reason),
-        Err(Fault::Said(said)) if said.contains(DIMENSION) => Err(Reject::TooManyPixels),
+        Err(DecodeFailure::Reject(reason)) => Err(reason),
+        Err(DecodeFailure::Said(said)) if said.contains(DIMENSION) => Err(Reject::TooManyPixels),
         // A cut that the decoder filled up with grey is still a cut.
         _ if !layout.has_end => Err(Reject::Truncated),
-        Err(Fault::Said(_)) => Err(Reject::NotAnImage),
+        Err(DecodeFailure::Said(_)) => Err(Reject::NotAnImage),
         Ok(crop) => Ok(crop),
     }
 }
@@ -68,13 +68,13 @@ fn strictly(
     bytes: &[u8],
     (layout, limits): (&Layout<'_>, &Limits),
     attributes: Attributes,
-) -> Result<Crop, Fault> {
+) -> Result<Crop, DecodeFailure> {
     // A new one for each JPEG: after a bad one it refuses good ones too, and it would remember the size of the last.
     let mut decompressor = Decompressor::new().expect("libjpeg-turbo takes some memory");
     decompressor.set_scan_limit(SCANS_MAX)?;
     let header = decompressor.read_header(bytes)?;
     let size = (header.width, header.height);
-    limits.check(size).map_err(Fault::Reject)?;
+    limits.check(size).map_err(DecodeFailure::Reject)?;
 
     let orientation = layout
         .exif

@@ -48,6 +48,19 @@ pub struct Limits {
     pub past_max: i64,
 }
 
+/// What the service accepts of an image unless its config says otherwise; seen at any time before now.
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            payload_bytes_max: 512 * 1024,
+            image_side_min: 16,
+            image_side_max: 2048,
+            future_max: 0,
+            past_max: i64::MAX,
+        }
+    }
+}
+
 impl Limits {
     /// Whether a face of this record can have been seen then: not after the record was sent, nor after it was received,
     /// nor too long ago. A timestamp that is too old itself says nothing.

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use bytes::Bytes;
-use demograph_core::{facts::ModelFacts, record::Attribute};
+use demograph_core::{facts::ModelFacts, hex::hex, record::Attribute};
 use sha2::{Digest, Sha256};
 
 use super::{InferenceSettings, self_test::Case};
@@ -49,7 +49,19 @@ impl ModelFiles {
                 path.display()
             )
         })?;
-        let manifest = Manifest::parse(&text).with_context(|| path.display().to_string())?;
+        let mut manifest = Manifest::parse(&text).with_context(|| path.display().to_string())?;
+        if folder.ends_with("models/utkface-small") && manifest.name != "utkface-small" {
+            tracing::warn!(
+                model = manifest.name,
+                "models/utkface-small is now models/research-small. Write the new name: the old one goes with the next release"
+            );
+        }
+        if let Some(name) = &settings.ethnicity {
+            manifest
+                .choose(Attribute::Ethnicity, name)
+                .map_err(|fault| anyhow!("{fault}"))
+                .with_context(|| path.display().to_string())?;
+        }
         let chosen = manifest
             .nets
             .iter()
@@ -141,10 +153,8 @@ fn read_case(folder: &Path, test: &SelfTest, manifest: &Manifest) -> anyhow::Res
         .with_context(|| format!("read the self-test's image {}", path.display()))?;
     let limits = Limits {
         payload_bytes_max: usize::MAX,
-        image_side_min: 16,
         image_side_max: SELF_TEST_SIDE_MAX,
-        future_max: 0,
-        past_max: i64::MAX,
+        ..Limits::default()
     };
     let crop =
         decode::image(&bytes, &limits, Attribute::ALL.into_iter().collect()).map_err(|reason| {
@@ -161,7 +171,7 @@ fn facts(manifest: &Manifest, nets: &[NetFile]) -> ModelFacts {
     let labels = |attribute| {
         manifest
             .head(attribute)
-            .map_or_else(Vec::new, |head| head.labels.clone())
+            .map_or_else(Vec::new, |head| head.categories().to_vec())
     };
     ModelFacts {
         id: format!("{}@{}", manifest.name, &hash_of_all(nets)[..12]),
@@ -187,8 +197,7 @@ fn hash_of_all(nets: &[NetFile]) -> String {
 
 /// The SHA-256 of bytes, as manifests write it.
 pub fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }
 
 fn read_net(folder: &Path, net: Net, settings: &InferenceSettings) -> anyhow::Result<NetFile> {

@@ -23,6 +23,8 @@ pub(super) struct Reader {
     /// Where its numbers begin in a row of the output.
     first: usize,
     numbers: usize,
+    /// The place of each class among the groups that are counted instead, and how many groups there are.
+    groups: Option<(Vec<usize>, usize)>,
 }
 
 impl Reader {
@@ -36,6 +38,10 @@ impl Reader {
             years: (head.scale, head.offset),
             first: head.first.unwrap_or(0),
             numbers: head.numbers(),
+            groups: head
+                .chosen
+                .as_ref()
+                .map(|groups| (groups.places(), groups.labels.len())),
         }
     }
 
@@ -59,10 +65,24 @@ impl Reader {
         let row = self.of(row);
         match self.attribute {
             Attribute::Age => estimate.age = Some(self.age(row)?),
-            Attribute::Gender => estimate.gender = Some(Posterior(self.probabilities(row)?)),
-            Attribute::Ethnicity => estimate.ethnicity = Some(Posterior(self.probabilities(row)?)),
+            Attribute::Gender => estimate.gender = Some(self.posterior(row)?),
+            Attribute::Ethnicity => estimate.ethnicity = Some(self.posterior(row)?),
         }
         Ok(())
+    }
+
+    fn posterior(&self, row: &[f32]) -> Result<Posterior, NoAnswer> {
+        let classes = self.probabilities(row)?;
+        Ok(Posterior(match &self.groups {
+            None => classes,
+            Some((places, number)) => {
+                let mut groups = vec![0.0; *number];
+                for (&place, p) in places.iter().zip(classes) {
+                    groups[place] += p;
+                }
+                groups
+            }
+        }))
     }
 
     fn age(&self, row: &[f32]) -> Result<AgePosterior, NoAnswer> {
@@ -152,6 +172,7 @@ mod tests {
             years: (1.0, 0.0),
             first: 0,
             numbers: 2,
+            groups: None,
         }
     }
 

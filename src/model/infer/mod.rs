@@ -59,6 +59,8 @@ pub struct InferenceSettings {
     /// The ONNX Runtime library, where it is not at one of the usual places.
     pub onnxruntime: Option<PathBuf>,
     pub flush_denormals: bool,
+    /// The name of coarser categories of ethnicity; all that the model tells apart by default.
+    pub ethnicity: Option<String>,
 }
 
 impl Default for InferenceSettings {
@@ -71,6 +73,7 @@ impl Default for InferenceSettings {
             batch_max: Inference::BATCH_MAX,
             onnxruntime: None,
             flush_denormals: false,
+            ethnicity: None,
         }
     }
 }

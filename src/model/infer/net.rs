@@ -364,7 +364,7 @@ mod tests {
             precision,
             ..Default::default()
         };
-        let folder = demograph_core::golden::repository("models/utkface-small");
+        let folder = demograph_core::golden::repository("models/research-small");
         let files = ModelFiles::read(&folder, &settings).unwrap();
         let mut net = LoadedNet::load(&files.nets[0], &settings).unwrap();
         let now = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();

@@ -10,27 +10,27 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Inference {
-    /// The execution provider of ONNX Runtime. `auto` measures `cpu` and `openvino` at start and takes the faster.
+    /// The execution provider of ONNX Runtime. `auto` measures `cpu` and `openvino` at start and takes the faster one.
     pub provider: Provider,
-    /// Which of the model's files runs, and in which numbers.
+    /// The numeric precision, and with it the model's file that runs.
     pub precision: PrecisionChoice,
-    /// Run on the CPU, with a warning, when the provider is not available; otherwise that stops the start.
+    /// If the provider is not available, run on the CPU with a warning. Otherwise the start fails.
     pub allow_cpu_fallback: bool,
     /// The GPU to use.
     pub device_id: i32,
-    /// Threads that decode and infer, each with a session of its own; 0 = one a core.
+    /// The number of threads that decode and infer, each with a session of its own. 0: one for each core.
     #[schemars(range(max = 256))]
     pub sessions: usize,
-    /// The most crops in a batch: 8 to 32 suit a CPU, 64 and more a GPU.
+    /// The largest batch, in crops: 8 to 32 for a CPU, 64 or more for a GPU.
     #[schemars(range(min = 1, max = 1024))]
     pub batch_max: usize,
-    /// How long a worker waits for its batch to fill up before it runs a smaller one; 0s runs whatever is there. For GPUs
-    /// with one session, where a small batch costs as much as a large one: every estimate may come so much later.
+    /// How long a worker waits for a full batch. 0s: it runs the crops that are there. For GPUs with one session, where a
+    /// small batch costs as much as a large one. Estimates may come later by this time.
     pub batch_wait_max: Span,
-    /// Keep each session's thread on a core of its own, if there are enough. Only where no other program is meant to use
-    /// these cores: the system cannot move the session away from it.
+    /// Pin each session's thread to a core of its own, if there are enough cores. Only if no other program needs these
+    /// cores: the system cannot move the session away.
     pub pin: bool,
-    /// The ONNX Runtime library; by default $ORT_DYLIB_PATH, then beside the program, then .setup/onnxruntime of the
+    /// The ONNX Runtime library. Default: $ORT_DYLIB_PATH, then a library beside the program, then .setup/onnxruntime of the
     /// project in which Cargo built it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onnxruntime: Option<PathBuf>,
@@ -91,4 +91,15 @@ pub enum PrecisionChoice {
     /// The fp32 file, computed in half precision: with TensorRT only.
     Fp16,
     Int8,
+}
+
+impl PrecisionChoice {
+    /// The provider that computes so, where none is named.
+    pub fn provider(self) -> Provider {
+        match self {
+            Self::Bf16 => Provider::Openvino,
+            Self::Fp16 => Provider::Tensorrt,
+            Self::Auto | Self::Fp32 | Self::Int8 => Provider::Cpu,
+        }
+    }
 }

@@ -126,7 +126,7 @@ fn find(settings: &InferenceSettings) -> anyhow::Result<PathBuf> {
     match places.iter().find(|place| place.is_file()) {
         Some(place) => Ok(place.clone()),
         None => bail!(
-            "the ONNX Runtime library is not there; looked at {}. \
+            "the ONNX Runtime library was not found; looked at {}. \
              `make setup` fetches it; elsewhere set inference.onnxruntime or ORT_DYLIB_PATH to {LIBRARY} 1.24 to 1.28",
             places
                 .iter()

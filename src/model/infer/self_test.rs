@@ -2,7 +2,7 @@
 //! it is about to use. A kernel that computes wrongly (it has happened: ONNX Runtime issue 26324) is found before it
 //! serves. Knows no file: the images come in decoded.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use anyhow::{Context, bail};
 use demograph_core::record::{Attribute, Crop, Estimate};
@@ -37,7 +37,7 @@ impl Case {
                 let years = head.ages.iter().map(|age| format!("{age} years"));
                 labels.insert(
                     head.attribute,
-                    years.chain(head.labels.iter().cloned()).collect(),
+                    years.chain(head.categories().iter().cloned()).collect(),
                 );
             }
         }
@@ -118,6 +118,20 @@ pub struct Passed {
     pub images: usize,
     pub largest_difference: f32,
     pub tolerance: f32,
+}
+
+/// In words, for people.
+impl fmt::Display for Passed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.images {
+            0 => f.write_str("none in the manifest"),
+            images => write!(
+                f,
+                "{images} images, largest difference {:.5} of {} allowed",
+                self.largest_difference, self.tolerance
+            ),
+        }
+    }
 }
 
 impl Passed {

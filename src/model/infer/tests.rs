@@ -1,6 +1,7 @@
 //! The shipped models, and what happens when a model folder is wrong. Needs the ONNX Runtime library (`make setup`).
 
 mod cases;
+mod groups;
 mod images;
 mod preprocessing;
 mod self_test;
@@ -56,12 +57,7 @@ fn composites(attributes: Attributes) -> Vec<(Crop, [String; 3])> {
 }
 
 fn winner<'a>(posterior: &Posterior, labels: &'a [String]) -> &'a str {
-    let best = posterior
-        .0
-        .iter()
-        .zip(labels)
-        .max_by(|a, b| a.0.total_cmp(b.0));
-    best.unwrap().1
+    posterior.winner(labels).unwrap().0
 }
 
 /// The estimates of crops that all have one.
@@ -82,7 +78,7 @@ fn agreement(estimates: &[Option<Posterior>], labels: &[&str], names: &[String])
 
 #[test]
 fn the_shipped_model_agrees_with_the_labels_of_the_composites() {
-    let mut model = load("utkface-small", &InferenceSettings::default()).unwrap();
+    let mut model = load("research-small", &InferenceSettings::default()).unwrap();
     let (crops, labels): (Vec<_>, Vec<_>) = composites(all()).into_iter().unzip();
     let estimates = answers(&mut model, &crops);
     let facts = model.facts().clone();
@@ -142,7 +138,7 @@ fn half_precision_needs_a_provider_that_computes_so_and_says_which() {
             precision: PrecisionChoice::Fp16,
             ..Default::default()
         };
-        let Err(error) = load("utkface-small", &settings) else {
+        let Err(error) = load("research-small", &settings) else {
             panic!("{provider:?} computes in fp16");
         };
         format!("{error:#}")
@@ -162,7 +158,7 @@ fn half_precision_needs_a_provider_that_computes_so_and_says_which() {
 
 #[test]
 fn what_a_crop_does_not_allow_is_not_estimated() {
-    let mut model = load("utkface-small", &InferenceSettings::default()).unwrap();
+    let mut model = load("research-small", &InferenceSettings::default()).unwrap();
     let only_gender: Attributes = [Attribute::Gender].into_iter().collect();
     let mut crops: Vec<Crop> = composites(all())
         .into_iter()
@@ -191,26 +187,36 @@ fn the_size_of_the_batch_changes_no_decision() {
         .take(11)
         .map(|(crop, _)| crop)
         .collect();
-    let mut model = load("utkface-small", &InferenceSettings::default()).unwrap();
+    let mut model = load("research-small", &InferenceSettings::default()).unwrap();
     let together = answers(&mut model, &crops);
     let settings = InferenceSettings {
         batch_max: 1,
         ..Default::default()
     };
-    let alone = answers(&mut load("utkface-small", &settings).unwrap(), &crops);
+    let alone = answers(&mut load("research-small", &settings).unwrap(), &crops);
     for (a, b) in together.iter().zip(&alone) {
         let difference = (a.age.as_ref().unwrap().mean() - b.age.as_ref().unwrap().mean()).abs();
         assert!(difference < 0.01, "{difference} years");
     }
 }
 
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let copied = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            std::fs::create_dir(&copied).unwrap();
+            copy(&path, &copied);
+        } else {
+            std::fs::copy(&path, copied).unwrap();
+        }
+    }
+}
+
 /// A copy of a shipped model's folder, changed.
 fn changed(name: &str, change: impl Fn(String) -> String) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(repository("models").join(name)).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
-    }
+    copy(&repository("models").join(name), folder.path());
     let manifest = folder.path().join("manifest.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
     std::fs::write(&manifest, change(text)).unwrap();

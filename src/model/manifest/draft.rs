@@ -28,7 +28,7 @@ const SIDE: i64 = 112;
 pub fn manifest(graph: &Graph, (file, sha256): (&str, &str)) -> Result<String, String> {
     let [input] = graph.inputs.as_slice() else {
         return Err(format!(
-            "the graph has {} inputs; one, the image, is supported",
+            "the graph has {} inputs; only one is supported: the image",
             graph.inputs.len()
         ));
     };
@@ -57,7 +57,7 @@ fn image(input: &Outlet) -> Result<String, String> {
         [_, height, width, 3] => ("nhwc", [height, width]),
         _ => {
             return Err(format!(
-                "the input {:?} has the shape {:?}, which is no batch of images",
+                "the input {:?} has the shape {:?}, which is not a batch of images",
                 input.name, input.shape
             ));
         }
@@ -194,7 +194,7 @@ mod tests {
         assert!(
             drafted(&[-1, 10], &[("a", 2)])
                 .unwrap_err()
-                .contains("no batch of images")
+                .contains("not a batch of images")
         );
         assert!(
             drafted(&[-1, 3, 8, 8], &[("boxes", 4)])

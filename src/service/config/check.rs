@@ -37,7 +37,7 @@ fn limits(config: &Config) -> Option<Fault> {
 
 fn inference(config: &Config) -> Option<Fault> {
     let wait = config.inference.batch_wait_max;
-    let fix = "a stop or a rebalance may have to wait as long: write at most 1s; 0s does not wait";
+    let fix = "a stop or a rebalance may wait this long: write at most 1s; 0s does not wait";
     (wait > BATCH_WAIT_LIMIT).then(|| Fault::new("inference.batch_wait_max", wait, fix))
 }
 
@@ -77,7 +77,7 @@ fn windows(config: &Config) -> Vec<Fault> {
         faults.push(Fault::new(
             "windows.age_bands",
             format!("{bands:?}"),
-            "begin with 0 and go up, such as [0, 18, 25, 35, 45, 55, 65]",
+            "begin with 0 and go up, such as [0, 20, 30, 40, 50, 60, 70]",
         ));
     } else if !config.policy.minors_detail && bands.get(1).is_some_and(|&age| age < 18) {
         faults.push(Fault::new(
@@ -115,9 +115,7 @@ fn growth(config: &Config) -> Vec<Fault> {
 /// Else a total that is shown could itself be a small count.
 fn policy(config: &Config) -> Option<Fault> {
     let (k_total, k_cell) = (config.policy.k_total, config.policy.k_cell);
-    let fix = format!(
-        "the whole cannot have fewer people than a part: write policy.k_cell ({k_cell}) or more"
-    );
+    let fix = format!("must be at least policy.k_cell: write {k_cell} or more");
     (k_total < k_cell).then(|| Fault::new("policy.k_total", k_total, fix))
 }
 
@@ -137,7 +135,7 @@ fn state(config: &Config) -> Vec<Fault> {
     });
     let track_key = config.state.track_key.as_ref();
     let plain_key = track_key.and_then(Text::plain).map(|_| {
-        let fix = "who reads this file would have the key: write { file = \"/run/secrets/track-key\" } or { env = \"NAME\" }";
+        let fix = "every reader of this file would have the key: write { file = \"/run/secrets/track-key\" } or { env = \"NAME\" }";
         Fault::new("state.track_key", "(not shown)", fix)
     });
     too_short.into_iter().chain(plain_key).collect()
@@ -165,7 +163,7 @@ fn sources(sources: &[SourceRules]) -> Vec<Fault> {
             faults.push(Fault::new(
                 &format!("source[{index}].id"),
                 format!("{:?}", source.id),
-                "no event has this name: remove spaces at its ends and control characters",
+                "no event can have this name: remove control characters and spaces at its ends",
             ));
         }
         let basis = source.legal_basis.as_deref().unwrap_or_default().trim();

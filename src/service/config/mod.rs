@@ -13,7 +13,7 @@ mod values;
 pub use places::{cells_beside, is_same_place};
 pub use sections::{
     Duplicates, Estimates, Http, Kafka, Limits, LostData, Model, OnStop, OtherTrackKey, Output,
-    Start, State, Windows,
+    StartOffset, State, Windows,
 };
 pub use values::{Text, without_login};
 

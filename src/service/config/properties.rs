@@ -59,7 +59,7 @@ pub fn refuses(key: &str, value: &str) -> Option<String> {
         "enable.sasl.oauthbearer.unsecure.jwt" if value == "true" => {
             "such a login proves nothing: remove it"
         }
-        "client.id" if value.is_empty() => "an empty name tells nobody who asks: remove it",
+        "client.id" if value.is_empty() => "an empty name identifies no client: remove it",
         _ => return None,
     };
     Some(why.into())
@@ -70,7 +70,7 @@ pub fn warns(key: &str, value: &str) -> Option<&'static str> {
     let number = value.trim().parse::<i64>().ok();
     match key {
         "enable.ssl.certificate.verification" if value == "false" => Some(
-            "anybody on the way can read the crops and the password: set ssl.ca.location instead",
+            "others on the network can read the crops and the password: set ssl.ca.location instead",
         ),
         "ssl.endpoint.identification.algorithm" if value == "none" => Some(
             "a broker with any certificate of the same CA is accepted: the certificate should hold the broker's name",

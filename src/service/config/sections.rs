@@ -7,6 +7,7 @@ use demograph_core::{
     span::Span,
     window::{Growth, Weighting},
 };
+use demograph_model::decode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,14 +27,14 @@ pub struct Kafka {
     #[schemars(length(min = 1))]
     #[serde(default = "default_group")]
     pub group: String,
-    /// Where the group begins at its first start. Partitions that are added to the topic later begin with their oldest
-    /// record, with either value.
+    /// Where the group begins at its first start: "earliest" or "latest". Partitions that are added to the topic later
+    /// always begin with their oldest record.
     #[serde(default)]
-    pub start: Start,
-    /// What to do when the broker has already deleted the records that come next.
+    pub start: StartOffset,
+    /// What to do if the broker has deleted records that were not read: "stop" or "continue".
     #[serde(default)]
     pub on_lost_data: LostData,
-    /// Any librdkafka property, handed on as it is: TLS, SASL, timeouts.
+    /// librdkafka properties, passed on unchanged: TLS, SASL, timeouts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, Text>,
 }
@@ -45,12 +46,12 @@ fn default_group() -> String {
 /// Where a new group begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Start {
+pub enum StartOffset {
     /// With the oldest record that the broker still has.
     #[default]
     Earliest,
-    /// With the next record to come: each partition where it ends at the group's first start, which is written down
-    /// beside the checkpoints.
+    /// With the next record: at the end of each partition at the group's first start. That end is saved beside the
+    /// checkpoints.
     Latest,
 }
 
@@ -58,10 +59,10 @@ pub enum Start {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LostData {
-    /// Exit with an error, so that a person decides.
+    /// Exit with an error: a person decides.
     #[default]
     Stop,
-    /// Go on with the oldest record that is there.
+    /// Continue with the oldest record that still exists.
     Continue,
 }
 
@@ -71,48 +72,52 @@ pub enum LostData {
 pub struct Model {
     /// The model's folder, which holds manifest.toml and the ONNX files it names.
     pub dir: PathBuf,
-    /// Set denormal weights to zero at load; they change nothing but can cost ten times the time.
+    /// Set denormal weights to zero at load. They do not change answers, but can make a net ten times slower.
     #[serde(default)]
     pub flush_denormals: bool,
+    /// The categories of ethnicity. Default: all that the model tells apart. Or the name of coarser groups in the model's
+    /// manifest, such as "five"; then make a calibration with `demograph calibrate --ethnicity five`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ethnicity: Option<String>,
 }
 
 /// Event-time windows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Windows {
-    /// The grid of event time: panes of one source that follow one another are released together, as one window.
+    /// The grid of event time. Panes of one source that follow one another are released together, as one window.
     pub pane: Span,
-    /// A window grows pane by pane until so many people are in it, and is then released, once and whole. The end of an
-    /// hour (UTC) ends it with half as many; the end of a day, and of an hour in which a whole window ended, with
+    /// A window grows pane by pane until this many people are in it. Then it is released, once and whole. The end of an hour
+    /// (UTC) ends it with half as many people. The end of a day, and of an hour in which a window was full, ends it with
     /// `policy.k_total`. 0: each pane is a window by itself.
     #[schemars(range(max = 100_000))]
     pub people_min: u64,
-    /// The longest window, at most 1d. It ends then, however few people are in it; fewer than `policy.k_total` are not
-    /// shown.
+    /// The longest window, at most 1d. It ends then with any number of people; with fewer than `policy.k_total` it is
+    /// suppressed.
     pub window_max: Span,
-    /// How much later than the newest face of its source a face may arrive and still be counted.
+    /// How far a face may lie behind the newest face of its source and still be counted.
     pub lateness_max: Span,
-    /// A source that sent no face for so long (wall clock) has its open panes closed, once they have passed by its own
-    /// clock.
+    /// After this time without a face (wall clock), a source's open panes are closed, once they have ended by the source's
+    /// own clock.
     pub idle_after: Span,
-    /// How far event time may run ahead of the record's timestamp and of its receipt; beyond it the event is rejected.
+    /// How far event time may lie after the record's timestamp or receipt. Later events are rejected.
     pub future_max: Span,
-    /// How far event time may lie before the record's receipt; an older event is rejected. To read an old topic again,
-    /// write more than its age, such as "3650d".
+    /// How far event time may lie before the record's receipt. Older events are rejected. To read an old topic again, write
+    /// more than its age, such as "3650d".
     pub past_max: Span,
-    /// What becomes of an event that comes again with the same `ce_id` while its pane is open: "count" (it counts
-    /// again) or "drop" (it is rejected as a duplicate; each face of a source must have an id of its own).
+    /// What happens to an event whose `ce_id` is already in an open pane: "count" (it counts again) or "drop" (it is
+    /// rejected as a duplicate). With "drop", each face of a source needs an id of its own.
     pub duplicates: Duplicates,
-    /// Rolling views in /metrics: sums of the released windows that ended in so long a time; each a multiple of the pane.
+    /// Rolling views in /metrics: sums of the released windows that ended in this time. Each is a multiple of the pane.
     #[schemars(length(min = 1, max = 8))]
     pub rolling: Vec<Span>,
-    /// What a vote is: "people" (one a track) or "dwell" (one a face, so that who stays longer counts more; small
-    /// counts are still judged by tracks). Faces without a track id: `policy.untracked`.
+    /// What has a vote: "people" (each track once) or "dwell" (each face, so that people who stay longer count more).
+    /// Thresholds judge tracks with either value. Faces without a track id: `policy.untracked`.
     pub weighting: Weighting,
-    /// What becomes of open panes and growing windows on SIGTERM: "keep" (the next start goes on with them) or "close" (they are closed and
-    /// published, for a stream that has ended; what comes for them later is late, or begins another row).
+    /// What happens to open panes and growing windows on SIGTERM: "keep" (the next start resumes them) or "close" (they are
+    /// closed and published). "close" is for a stream that has ended: faces that come later are late, or begin another row.
     pub on_stop: OnStop,
-    /// The first age of every band; the first band begins at 0, the last one is open.
+    /// The first age of each band. The first band begins at 0, the last one has no upper end.
     #[schemars(length(min = 1, max = 32))]
     pub age_bands: Vec<u32>,
 }
@@ -153,7 +158,7 @@ impl Default for Windows {
             rolling: vec![Span::seconds(60), Span::seconds(300), Span::seconds(3600)],
             weighting: Weighting::People,
             on_stop: OnStop::Keep,
-            age_bands: vec![0, 18, 25, 35, 45, 55, 65],
+            age_bands: vec![0, 20, 30, 40, 50, 60, 70],
         }
     }
 }
@@ -164,8 +169,8 @@ impl Default for Windows {
 pub struct Estimates {
     /// The estimator: "emq", "acc" or "pacc".
     pub method: Method,
-    /// How the model errs, made by `demograph calibrate`; by default calibration.PRECISION.json in the model's folder
-    /// (PRECISION is int8 or fp32, whichever runs), if it is there. Without one there are counts only.
+    /// The model's errors, measured by `demograph calibrate`. Default: calibration.PRECISION.json in the model's folder, if
+    /// it exists (PRECISION is the one that runs, such as int8). Without a calibration there are counts only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration: Option<PathBuf>,
 }
@@ -177,10 +182,10 @@ pub struct Output {
     /// A folder, or "s3://bucket/prefix".
     #[schemars(length(min = 1))]
     pub url: String,
-    /// How long a row waits at most until it is in a file, however often partitions move between instances.
+    /// The longest time that a row waits before it is written to a file, also if partitions move between instances.
     #[serde(default = "default_publish_interval")]
     pub publish_interval: Span,
-    /// A file is written as soon as so many rows wait (in the table `demographics`).
+    /// A file is also written as soon as this many rows of `demographics` wait.
     #[serde(default = "default_file_rows_max")]
     #[schemars(range(min = 1))]
     pub file_rows_max: usize,
@@ -193,7 +198,7 @@ pub struct Output {
     /// there, and are read there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cells_url: Option<String>,
-    /// `demograph compact` deletes the files of a date that ended longer ago, such as "400d"; absent: never.
+    /// `demograph compact` deletes the files of dates that ended longer ago than this, such as "400d". Absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<Span>,
     /// Options of the object store, such as aws_region or aws_secret_access_key.
@@ -227,22 +232,22 @@ fn default_file_rows_max() -> usize {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct State {
-    /// A folder, or "s3://bucket/prefix", for the checkpoints; by default the place beside output.url, with "-state" at
-    /// its end. They hold exact counts, of what the tables withhold too, and keyed hashes of track ids: give them to no one but
-    /// the service. Checkpoints that an earlier version began under output.url are found there and go on there.
+    /// Where checkpoints go: a folder, or "s3://bucket/prefix". Default: output.url with "-state" at its end. Checkpoints
+    /// hold exact counts, suppressed ones too, and keyed hashes of track ids: only the service may read them. Checkpoints
+    /// that an earlier version began under output.url stay there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// The secret by which hashes of track ids are keyed, as `{ file = "/run/secrets/track-key" }` or `{ env = "NAME" }`;
-    /// at least 32 characters, the same for all instances. By default the first start makes one and keeps it beside the
-    /// checkpoints, in keys/: whoever can read both can find track ids by trying.
+    /// The secret key of the hashes of track ids: `{ file = "/run/secrets/track-key" }` or `{ env = "NAME" }`, at least 32
+    /// characters, the same for all instances. Default: the first start makes one and keeps it beside the checkpoints, in
+    /// keys/. A reader of both can find track ids by trying.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub track_key: Option<Text>,
-    /// What to do with checkpoints that were written with another track key, or whose key is lost: their tracks are not
-    /// known again.
+    /// What to do if the checkpoints were written with another track key, or their key is lost: "stop" or "cut". Their
+    /// tracks cannot be recognised.
     pub on_other_track_key: OtherTrackKey,
-    /// How often each partition's state is written down (if anything happened): what a crash makes read again.
+    /// How often each partition's state is saved, if it changed. A crash repeats at most this much work.
     pub checkpoint_interval: Span,
-    /// How long old checkpoints stay; at least the longest rolling view, which a restart reads from them.
+    /// How long old checkpoints are kept. At least the longest rolling view: a restart reads the views from them.
     pub keep_for: Span,
 }
 
@@ -262,10 +267,10 @@ impl Default for State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OtherTrackKey {
-    /// Exit with an error, so that a person puts the key back.
+    /// Exit with an error: a person restores the key.
     #[default]
     Stop,
-    /// Close their open panes, publish them, and go on with the key of today. A track that goes on votes once more.
+    /// Close and publish their open panes, and continue with the present key. A track that continues votes once more.
     Cut,
 }
 
@@ -275,9 +280,9 @@ pub enum OtherTrackKey {
 pub struct Http {
     /// Address and port; port 0 takes a free one.
     pub listen: String,
-    /// Allow an address other than loopback, although the endpoint has neither TLS nor a password.
+    /// Allow an address other than loopback. The endpoint has neither TLS nor a password.
     pub insecure_listen: bool,
-    /// Sources with series of their own; the rest are summed under source="__other__".
+    /// The number of sources with series of their own. The others are summed under source="__other__".
     #[schemars(range(min = 1))]
     pub source_series_max: usize,
 }
@@ -296,33 +301,35 @@ impl Default for Http {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// A larger payload is rejected before it is decoded.
+    /// Larger payloads are rejected before they are decoded.
     #[schemars(range(min = 1))]
     pub payload_bytes_max: usize,
-    /// An image with a shorter side is rejected before it is decoded: too few pixels for a face.
+    /// Images with a shorter side are rejected before they are decoded: too few pixels for a face.
     #[schemars(range(min = 1))]
     pub image_side_min: u32,
-    /// An image that is wider or higher is rejected before memory is taken for it.
+    /// Wider or higher images are rejected before memory is allocated for them.
     #[schemars(range(min = 16, max = 16384))]
     pub image_side_max: u32,
-    /// Sources with rows of their own, when unknown ones are allowed; the rest are rejected.
+    /// The number of sources with rows of their own, in each partition, if unknown sources are allowed. Further sources are
+    /// rejected.
     #[schemars(range(min = 1))]
     pub sources_max: usize,
-    /// How long the last checkpoint may take on SIGTERM or when a partition is taken away; then the program exits with
-    /// an error, and the next owner goes on from the checkpoint before.
+    /// The longest time for the last checkpoint, on SIGTERM or when a partition is taken away. After it the program exits
+    /// with an error, and the next owner resumes from the checkpoint before.
     pub drain_max: Span,
-    /// How long the store may fail to answer before the program exits with an error. Meanwhile reading pauses.
+    /// How long the store may fail to answer. Reading pauses meanwhile; after it the program exits with an error.
     pub store_stall_max: Span,
-    /// How long one batch may take to decode and infer before the program exits with an error: the model hangs.
+    /// How long one batch may take to decode and infer. After it the program exits with an error: the model hangs.
     pub batch_stall_max: Span,
 }
 
 impl Default for Limits {
     fn default() -> Self {
+        let image = decode::Limits::default();
         Self {
-            payload_bytes_max: 512 * 1024,
-            image_side_min: 16,
-            image_side_max: 2048,
+            payload_bytes_max: image.payload_bytes_max,
+            image_side_min: image.image_side_min,
+            image_side_max: image.image_side_max,
             sources_max: 10_000,
             drain_max: Span::seconds(20),
             store_stall_max: Span::seconds(15 * 60),

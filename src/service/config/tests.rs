@@ -9,7 +9,7 @@ const SMALLEST: &str = r#"
     brokers = "localhost:9092"
     topic = "face-crops"
     [model]
-    dir = "models/utkface-small"
+    dir = "models/research-small"
     [output]
     url = "out"
 "#;

@@ -41,7 +41,7 @@ pub(super) fn refused(error: KafkaError) -> anyhow::Error {
     }
 }
 
-/// Properties of the consumer: defaults that a user may change, then those that he may not.
+/// Properties of the consumer: overridable defaults, then fixed settings.
 pub(super) fn consumer_properties(kafka: &config::Kafka) -> anyhow::Result<ClientConfig> {
     let mut client = ClientConfig::new();
     // Crops are large: librdkafka's defaults would hold 64 MiB a partition.

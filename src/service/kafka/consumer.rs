@@ -272,7 +272,7 @@ impl Consumer {
             RDKafkaErrorCode::UnknownTopic
             | RDKafkaErrorCode::UnknownTopicOrPartition
             | RDKafkaErrorCode::UnknownPartition => bail!(
-                "kafka: the topic {:?} is not there: create it, or correct kafka.topic",
+                "kafka: the topic {:?} does not exist: create it, or correct kafka.topic",
                 self.topic
             ),
             RDKafkaErrorCode::TopicAuthorizationFailed

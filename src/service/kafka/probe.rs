@@ -170,7 +170,7 @@ impl Probe<'_> {
     fn refusal(&self, trouble: &Trouble) -> anyhow::Error {
         match trouble.cause() {
             Cause::NoTopic => anyhow!(
-                "kafka.topic = {:?} is not there: create it, or correct the name",
+                "kafka.topic = {:?} does not exist: create it, or correct the name",
                 self.topic
             ),
             Cause::TopicForbidden => anyhow!("kafka.topic = {:?}: {trouble}", self.topic),

@@ -103,11 +103,10 @@ impl fmt::Display for Trouble {
                 "the broker refuses the login: check sasl.mechanism, sasl.username and sasl.password"
             }
             Cause::TopicForbidden => {
-                "not authorised for the topic: allow READ and DESCRIBE on it (for a topic that one may not see, \
-                 brokers do not say whether it is there)"
+                "not authorised for the topic: allow READ and DESCRIBE on it (brokers do not say whether a topic exists to a client that may not see it)"
             }
             Cause::GroupForbidden => "not authorised for the group: allow READ on it",
-            Cause::NoTopic => "the topic is not there: create it, or correct kafka.topic",
+            Cause::NoTopic => "the topic does not exist: create it, or correct kafka.topic",
             Cause::Other => "the broker answers with an error",
         };
         match self.reason.as_str() {

@@ -28,24 +28,24 @@ impl Audience {
     pub(super) fn declare(to: &mut Declared) -> Self {
         let untracked = counter(
             "untracked_faces_total",
-            "Faces without a track id: with policy.untracked = \"ignore\" they cast no vote.",
+            "Faces without a track id. With policy.untracked = \"ignore\" they cast no vote.",
         );
         let untracked = add(to, untracked);
         let mut gauges = |name, help, labels| add(to, float_gauges(name, help, labels));
         Self {
             votes: gauges(
                 "audience_votes",
-                "Votes (tracks, and detections where they vote) for a category in the released windows of the view.",
+                "Votes for a category in the released windows of the view. A vote is a track, or a detection where detections vote.",
                 CATEGORY,
             ),
             share_naive: gauges(
                 "audience_share_naive_ratio",
-                "Part of the votes that went to the category, of the windows that show it: what the model says, its errors included.",
+                "Counted share of the category in the windows that show it, with the model's errors.",
                 CATEGORY,
             ),
             share: gauges(
                 "audience_share_ratio",
-                "Estimated true share of the category, corrected for the model's errors; absent where the data do not say.",
+                "Estimated true share of the category, corrected for the model's errors. Absent if the data are insufficient.",
                 CATEGORY,
             ),
             share_low: gauges(
@@ -60,12 +60,12 @@ impl Audience {
             ),
             effective_n: gauges(
                 "audience_effective_n",
-                "So many people, labelled without error, would tell the share as well.",
+                "Effective sample size: this many error-free labels would give the same precision.",
                 CATEGORY,
             ),
             shift_p: gauges(
                 "audience_shift_p_value",
-                "Probability of answers that fit so badly, if only the shares have changed since calibration.",
+                "p-value of the shift test. Small: the model's errors are no longer those of the calibration.",
                 ATTRIBUTE,
             ),
             faces: gauges(
@@ -75,7 +75,7 @@ impl Audience {
             ),
             coverage: gauges(
                 "audience_coverage_ratio",
-                "Part of the view's votes that the released cells show.",
+                "Part of the view's votes that is shown, not suppressed.",
                 ATTRIBUTE,
             ),
             from: gauges(

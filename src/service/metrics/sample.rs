@@ -1,4 +1,4 @@
-//! One value out of many, for what shows metrics in a terminal.
+//! One value out of many, for tests.
 
 use std::collections::BTreeMap;
 
@@ -19,10 +19,5 @@ impl Sample {
             // A metric is one of the two; the other one reads as 0.
             value: metric.get_counter().get_value() + metric.get_gauge().get_value(),
         }
-    }
-
-    /// Empty where the label is missing.
-    pub fn label(&self, name: &str) -> &str {
-        self.labels.get(name).map_or("", String::as_str)
     }
 }

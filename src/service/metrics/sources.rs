@@ -36,8 +36,8 @@ impl Sources {
                 to,
                 float_gauges(
                     "source_time_offset_seconds",
-                    "From the time that a source states to the arrival of its newest record here, while nothing waits: \
-                     its delay, and how far its clock is behind. Below zero its clock is ahead.",
+                    "Arrival of a source's newest record less the time in the event, while nothing waits: \
+                     its delay plus the lag of its clock. Negative: its clock is ahead.",
                     &["source"],
                 ),
             ),
@@ -45,7 +45,7 @@ impl Sources {
                 to,
                 counters(
                     "implausible_tracks_total",
-                    "Track ids that cannot be one person: many_faces in a pane, or several at the same_instant.",
+                    "Track ids that cannot be one person, by reason: many_faces in a pane, or several at the same_instant.",
                     &["reason"],
                 ),
             ),

@@ -108,7 +108,7 @@ impl Drain {
                 partition,
                 next_offset,
             } => drop(self.durable.insert(partition, next_offset)),
-            Ack::Recovered { .. } | Ack::Deposed { .. } => self.later.push_back(ack),
+            Ack::Recovered { .. } | Ack::Fenced { .. } => self.later.push_back(ack),
         }
         false
     }
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn what_is_said_while_a_partition_drains_is_kept_for_later() {
         let mut drain = Drain::default();
-        let deposed = Ack::Deposed {
+        let fenced = Ack::Fenced {
             partition: 2,
             ticket: 1,
         };
@@ -183,7 +183,7 @@ mod tests {
             partition: 0,
             next_offset: 7,
         };
-        for ack in [deposed, durable, recovered] {
+        for ack in [fenced, durable, recovered] {
             assert!(!drain.hear(ack));
         }
         assert!(drain.hear(Ack::Drained));
@@ -191,7 +191,7 @@ mod tests {
         assert!(matches!(
             drain.later.make_contiguous(),
             [
-                Ack::Deposed { partition: 2, .. },
+                Ack::Fenced { partition: 2, .. },
                 Ack::Recovered { ticket: 2, .. }
             ]
         ));

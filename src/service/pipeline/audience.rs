@@ -1,53 +1,95 @@
-//! Rolling views as series of /metrics.
+//! Rolling views as series of /metrics and as the read model: the same values in both.
+
+use std::sync::Arc;
 
 use demograph_core::{
     privacy::{ShownShare, ShownShares, show_shares},
-    record::{Attribute, EventTime},
+    record::{Attribute, EventTime, SourceId},
+    span::Span,
     views::{Shares, View},
 };
 
 use super::Meaning;
-use crate::metrics::{Metrics, put};
+use crate::{
+    metrics::{Metrics, put},
+    snapshot::{Audience, ShownAttribute, ShownCategory, ShownView},
+};
 
-/// Sets the series of one view. What is hidden has no series, rather than a zero.
-pub(super) fn show(view: &View, meaning: &Meaning, metrics: &Metrics) {
+/// Shows one view. What is hidden has no series, rather than a zero.
+pub(super) fn show(
+    view: &View,
+    meaning: &Meaning,
+    (metrics, audience): (&Metrics, &mut Arc<Audience>),
+) {
     // Before the lock: no scrape waits for an estimate.
-    let attributes = Attribute::ALL.map(|attribute| {
-        let shares = view.shares(attribute);
-        let estimated = estimate(view, &shares, (meaning, attribute));
-        (attribute, shares, estimated)
-    });
+    let attributes = Attribute::ALL.map(|attribute| shown(view, meaning, attribute));
+    let shown = ShownView {
+        covers: view.covers,
+        faces: view.faces,
+        attributes: attributes.into(),
+    };
+    let is_there = view.panes > 0;
+    set_series((&view.source, view.window), (&shown, is_there), metrics);
+    let audience = Arc::make_mut(audience);
+    let views = audience.entry(view.source.clone()).or_default();
+    match is_there {
+        true => drop(views.insert(view.window, shown)),
+        false => drop(views.remove(&view.window)),
+    }
+    if views.is_empty() {
+        audience.remove(&view.source);
+    }
+}
+
+/// What may be said of one attribute.
+fn shown(view: &View, meaning: &Meaning, attribute: Attribute) -> ShownAttribute {
+    let shares = view.shares(attribute);
+    let estimated = estimate(view, &shares, (meaning, attribute));
+    let labels = meaning.terms.categories.labels(attribute);
+    let category = |(category, label): (usize, &String)| ShownCategory {
+        label: label.clone(),
+        votes: shares.count(category),
+        share_naive: shares.share(category),
+        share: estimated.shares.get(category).copied().unwrap_or_default(),
+    };
+    ShownAttribute {
+        attribute,
+        coverage: shares.coverage(),
+        shift_p: estimated.shift_p,
+        categories: labels.iter().enumerate().map(category).collect(),
+    }
+}
+
+fn set_series(
+    (source, window): (&SourceId, Span),
+    (shown, is_there): (&ShownView, bool),
+    metrics: &Metrics,
+) {
     let _whole = metrics.change_together();
     let audience = &metrics.audience;
-    let source = view.source.as_str();
-    let window = view.window.to_string();
-    let faces = (view.panes > 0).then_some(view.faces as f64);
+    let (source, window) = (source.as_str(), window.to_string());
+    let faces = is_there.then_some(shown.faces as f64);
     put(&audience.faces, &[source, &window], faces);
     let seconds = |time: EventTime| time.0 as f64 / 1_000.0;
-    let (from, until) = view.covers.unzip();
+    let (from, until) = shown.covers.unzip();
     put(&audience.from, &[source, &window], from.map(seconds));
     put(&audience.until, &[source, &window], until.map(seconds));
-    for (attribute, shares, estimated) in attributes {
-        let labels = [source, attribute.name(), &window];
-        put(&audience.coverage, &labels, shares.coverage());
-        put(&audience.shift_p, &labels, estimated.shift_p);
-        let categories = meaning
-            .terms
-            .categories
-            .labels(attribute)
-            .iter()
-            .enumerate();
-        for (category, label) in categories {
-            let labels = [source, attribute.name(), label, &window];
-            let votes = shares.count(category).map(|votes| votes as f64);
+    for attribute in &shown.attributes {
+        let name = attribute.attribute.name();
+        let labels = [source, name, &window];
+        put(&audience.coverage, &labels, attribute.coverage);
+        put(&audience.shift_p, &labels, attribute.shift_p);
+        for category in &attribute.categories {
+            let labels = [source, name, &category.label, &window];
+            let votes = category.votes.map(|votes| votes as f64);
             put(&audience.votes, &labels, votes);
-            put(&audience.share_naive, &labels, shares.share(category));
+            put(&audience.share_naive, &labels, category.share_naive);
             let ShownShare {
                 share,
                 low,
                 high,
                 effective_n,
-            } = estimated.shares.get(category).copied().unwrap_or_default();
+            } = category.share;
             put(&audience.share, &labels, share);
             put(&audience.share_low, &labels, low);
             put(&audience.share_high, &labels, high);

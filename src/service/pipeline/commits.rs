@@ -7,7 +7,7 @@ use std::{panic::resume_unwind, thread};
 
 use demograph_core::{
     record::EventTime,
-    state::{Chain, Checkpoint, Commit, Halt, Step},
+    state::{Chain, Checkpoint, Commit, CommitStep, Halt},
 };
 
 use super::{
@@ -51,7 +51,7 @@ impl Writer {
     /// answer.
     pub(super) fn write(&mut self, batch: Vec<Checkpoint>) -> anyhow::Result<Vec<Ack>> {
         let begun = batch.into_iter().filter_map(|checkpoint| {
-            // Deposed: what the fold still hands down is of no worth.
+            // Fenced: what the fold still hands down is of no worth.
             let chain = self.chains.remove(&checkpoint.partition)?;
             Some(self.begin(chain, checkpoint))
         });
@@ -125,7 +125,7 @@ impl Writer {
                 seq = begun.commit.seq(),
                 "another instance owns the partition"
             );
-            return Ack::Deposed {
+            return Ack::Fenced {
                 partition,
                 ticket: self.tickets.get(&partition).copied().unwrap_or_default(),
             };
@@ -156,15 +156,15 @@ impl Writer {
     fn carry_through(&self, commit: &mut Commit) -> anyhow::Result<bool> {
         loop {
             match commit.step() {
-                Step::Create => crash::at("checkpoint-create"),
-                Step::ReadBack => {}
-                Step::HeadCheck => crash::at("checkpoint-created"),
-                Step::Publish(0) => crash::at("head-checked"),
-                Step::Publish(_) => crash::at("table-created"),
-                Step::Done => return Ok(true),
+                CommitStep::Create => crash::at("checkpoint-create"),
+                CommitStep::ReadBack => {}
+                CommitStep::HeadCheck => crash::at("checkpoint-created"),
+                CommitStep::Publish(0) => crash::at("head-checked"),
+                CommitStep::Publish(_) => crash::at("table-created"),
+                CommitStep::Done => return Ok(true),
             }
             let step = self.insist(|stores| match commit.advance(stores) {
-                Err(Halt::Deposed) => Ok(None),
+                Err(Halt::Fenced) => Ok(None),
                 other => other.map(Some),
             })?;
             if step.is_none() {

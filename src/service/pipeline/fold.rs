@@ -1,6 +1,9 @@
 //! The fold: observations in the order of reading, one shard a partition, released windows out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use crossbeam_channel::{Receiver, Sender};
 use demograph_core::{
@@ -20,7 +23,9 @@ use super::{
 };
 use crate::{
     clock,
+    http::Health,
     metrics::{Metrics, SOURCE_SERIES_LIMIT, outcome, put, stage},
+    snapshot::{Audience, Counts, Latest, Probes, Snapshot},
 };
 
 /// The fold's parts.
@@ -41,6 +46,17 @@ pub(super) struct Fold {
     pub watch: Watch,
     /// Sources whose faces without a track id were warned of.
     pub untracked: HashSet<SourceId>,
+    pub shown: Shown,
+}
+
+/// What is shown to readers inside of the program.
+#[derive(Default)]
+pub(super) struct Shown {
+    pub latest: Latest,
+    pub health: Health,
+    pub audience: Arc<Audience>,
+    /// By partition, as of the last tick.
+    pub lag: BTreeMap<i32, i64>,
 }
 
 /// The writer has ended; its own error says why.
@@ -91,6 +107,7 @@ impl Fold {
                     self.give_up(partition)?;
                 }
                 self.show_changes();
+                self.take_snapshot(clock::now());
                 self.send(Task::Drained)
             }
             Feed::Ended(partitions) => {
@@ -98,6 +115,7 @@ impl Fold {
                     self.end(partition)?;
                 }
                 self.show_changes();
+                self.take_snapshot(clock::now());
                 self.send(Task::Drained)
             }
             Feed::Lost(partitions) => {
@@ -105,6 +123,7 @@ impl Fold {
                     self.forget(partition);
                 }
                 self.show_changes();
+                self.take_snapshot(clock::now());
                 self.send(Task::Drained)
             }
         }
@@ -199,6 +218,7 @@ impl Fold {
         }
         self.show_changes();
         self.measure(tick);
+        self.take_snapshot(tick.now);
         Ok(())
     }
 
@@ -229,6 +249,7 @@ impl Fold {
         // Where no tick came yet there is no series to remove.
         let lag = &self.metrics.partition_lag;
         drop(lag.remove_label_values(&[&partition.to_string()]));
+        self.shown.lag.remove(&partition);
         self.views.forget(partition);
         let shard = self.shards.remove(&partition)?;
         for (source, ..) in shard.windows().sources().iter() {
@@ -259,8 +280,20 @@ impl Fold {
     /// Shows the views of released panes in /metrics: at every tick, because an estimate costs more than a pane.
     fn show_changes(&mut self) {
         for view in self.views.changed() {
-            audience::show(&view, &self.meaning, &self.metrics);
+            let places = (&self.metrics, &mut self.shown.audience);
+            audience::show(&view, &self.meaning, places);
         }
+    }
+
+    /// What readers inside of the program see until the next one.
+    fn take_snapshot(&self, at: EventTime) {
+        self.shown.latest.put(Snapshot {
+            at,
+            audience: self.shown.audience.clone(),
+            counts: Counts::of(&self.metrics),
+            lag: self.shown.lag.clone(),
+            probes: Probes::of(&self.shown.health),
+        });
     }
 
     /// Takes released windows into the views: after disclosure control, never before.
@@ -326,7 +359,7 @@ impl Fold {
         let seen = self.seen.entry(source.clone()).or_default();
         seen.insert(partition);
         if seen.len() > 1 {
-            tracing::warn!(%source, partitions = ?seen, "a source comes in through more than one partition: use its id as the key of its records");
+            tracing::warn!(%source, partitions = ?seen, "a source arrives in more than one partition: use its id as the key of its records");
             self.metrics.partition_conflicts.inc();
         }
     }
@@ -369,7 +402,7 @@ impl Fold {
         }
     }
 
-    fn measure(&self, tick: &Tick) {
+    fn measure(&mut self, tick: &Tick) {
         let sources = || self.shards.values().map(|shard| shard.windows().sources());
         let open: usize = sources().map(Sources::open_panes).sum();
         let growing: usize = sources().map(Sources::growing).sum();
@@ -389,6 +422,7 @@ impl Fold {
                 .partition_lag
                 .with_label_values(&[&partition.to_string()])
                 .set(lag);
+            self.shown.lag.insert(*partition, lag);
         }
     }
 }
@@ -399,3 +433,6 @@ fn has_place(source: &SourceId, outcome: Outcome) -> bool {
     let is_beyond = outcome == Outcome::Rejected(Reject::TooManySources);
     source.as_str() != SourceId::UNKNOWN && !is_beyond
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,6 +48,7 @@ use crate::{
     metrics::Metrics,
     shutdown::Shutdown,
     sink::Stores,
+    snapshot::{Counts, Latest, Probes, Snapshot},
 };
 
 // What `benches/stages` drives without a broker.
@@ -85,6 +86,7 @@ pub struct Parts {
     pub stores: Stores,
     pub metrics: Metrics,
     pub health: Health,
+    pub latest: Latest,
     pub shutdown: Shutdown,
 }
 
@@ -109,6 +111,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         stores,
         metrics,
         health,
+        latest,
         shutdown,
     } = parts;
     let facts = models
@@ -160,7 +163,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         to_write: to_write.clone(),
         acks: from_write,
         metrics: metrics.clone(),
-        health,
+        health: health.clone(),
         shutdown: shutdown.clone(),
         drain_max: config.limits.drain_max.as_millis(),
         batch_stall_max: config.limits.batch_stall_max.as_millis(),
@@ -229,6 +232,11 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         seen: Default::default(),
         watch: sources::Watch::new(metrics.clone()),
         untracked: Default::default(),
+        shown: fold::Shown {
+            latest: latest.clone(),
+            health: health.clone(),
+            ..Default::default()
+        },
     };
     let writer = write::Writer {
         input: from_fold,
@@ -266,11 +274,20 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         let _reads = reads;
         reader.run()
     })?;
+    let advised = metrics.clone();
     stages.spawn("advise", move || {
-        advice::run(&config.kafka, &metrics, &is_read);
+        advice::run(&config.kafka, &advised, &is_read);
         Ok(())
     })?;
-    stages.join()
+    let ended = stages.join();
+    // What the writer did after the last tick.
+    latest.put(Snapshot {
+        at: clock::now(),
+        counts: Counts::of(&metrics),
+        probes: Probes::of(&health),
+        ..Snapshot::clone(&latest.get())
+    });
+    ended
 }
 
 /// In milliseconds.

@@ -261,11 +261,11 @@ impl Reader {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) if !self.shutdown.has_failed() => self.health.beat(),
-                Err(_) => bail!("another stage ended before everything was durable"),
+                Err(_) => bail!("another stage stopped before all data was durable"),
             }
         }
         bail!(
-            "the last checkpoint took longer than limits.drain_max; the next owner goes on from the one before"
+            "the last checkpoint took longer than limits.drain_max; the next owner resumes from the checkpoint before it"
         )
     }
 
@@ -280,16 +280,16 @@ impl Reader {
                     next_offset,
                 } => drop(offsets.insert(partition, next_offset)),
                 Ack::Recovered { ticket, recovered } => self.begin(ticket, recovered)?,
-                Ack::Deposed { partition, ticket } if self.assignment.holds(partition, ticket) => {
+                Ack::Fenced { partition, ticket } if self.assignment.holds(partition, ticket) => {
                     tracing::warn!(partition, "joining the group anew");
                     self.metrics
                         .rebalances
-                        .with_label_values(&[rebalance::DEPOSED])
+                        .with_label_values(&[rebalance::FENCED])
                         .inc();
                     self.consumer.rejoin()?;
                 }
                 // Of an assignment that is gone.
-                Ack::Deposed { .. } | Ack::Drained => {}
+                Ack::Fenced { .. } | Ack::Drained => {}
             }
         }
         self.commit(&offsets, Wait::No)
@@ -359,7 +359,7 @@ impl Reader {
         ensure!(
             held <= self.batch_stall_max,
             "the worker work-{worker} has held one batch for {} s, longer than limits.batch_stall_max: the model or a \
-             decoder hangs; a restart goes on from the last checkpoint",
+             decoder hangs; a restart resumes from the last checkpoint",
             held / 1_000
         );
         Ok(())

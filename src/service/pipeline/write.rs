@@ -57,7 +57,7 @@ pub enum Ack {
         next_offset: i64,
     },
     /// Another instance owns the partition, which was recovered under this ticket.
-    Deposed {
+    Fenced {
         partition: i32,
         ticket: Ticket,
     },

@@ -142,7 +142,7 @@ impl Once {
         if let Some(&other) = known.first() {
             ensure!(
                 is_known && known.len() == 1,
-                "{path} and {other} hold some rows both, and others not: keep the one that is right, and delete the other"
+                "{path} and {other} share some rows, but not all: keep the right one and delete the other"
             );
             return Ok(Some(Copy {
                 path: path.to_owned(),

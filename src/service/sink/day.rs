@@ -104,8 +104,7 @@ fn interleaved(
 
 fn made_of(names: &[&str], rows: u64) -> [(&'static str, String); 4] {
     let names = names.join("\n");
-    let digest = Sha256::digest(names.as_bytes());
-    let hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = demograph_core::hex::hex(&Sha256::digest(names.as_bytes()));
     [
         (INPUTS, names.lines().count().to_string()),
         (INPUTS_SHA256, hash),

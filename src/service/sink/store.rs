@@ -318,7 +318,7 @@ fn name(path: &str) -> anyhow::Result<ObjectPath> {
 fn folder(path: &Path) -> anyhow::Result<Arc<dyn ObjectStore>> {
     ensure!(
         !path.starts_with("~"),
-        "{}: only a shell knows what ~ means: write the whole path",
+        "{}: ~ is not replaced here: write the whole path",
         path.display()
     );
     std::fs::create_dir_all(path)

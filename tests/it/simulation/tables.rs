@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use demograph_core::{
     privacy::{Cells, ReleasedPane},
     record::Attribute,
+    state::memory::Memory,
 };
 
-use super::{
-    log::{Totals, Votes},
-    store::Memory,
-};
+use super::log::{Totals, Votes};
 
 /// A window with votes: its source, start and end.
 pub type Bounds = (String, i64, i64);
@@ -40,7 +38,8 @@ pub fn published(store: &Memory, partition: i32) -> (Totals, Vec<Bounds>) {
         if !path.starts_with(&format!("panes/p{partition}-")) {
             continue;
         }
-        let (_, panes): (String, Vec<ReleasedPane>) = postcard::from_bytes(bytes).unwrap();
+        let mark = bytes.iter().position(|byte| *byte == b' ').unwrap();
+        let panes: Vec<ReleasedPane> = postcard::from_bytes(&bytes[mark + 1..]).unwrap();
         for pane in panes {
             totals.faces += pane.accounting.faces;
             totals.late += pane.accounting.late;

@@ -15,7 +15,7 @@ use std::{
 
 use demograph_core::event::Event;
 use demograph_service::{
-    config::{self, LostData, Start},
+    config::{self, LostData, StartOffset},
     kafka::{Admin, Producer},
 };
 
@@ -134,7 +134,7 @@ impl Topic {
             brokers: self.brokers.clone(),
             topic: self.name.clone(),
             group: self.name.clone(),
-            start: Start::Earliest,
+            start: StartOffset::Earliest,
             on_lost_data: LostData::Stop,
             properties: BTreeMap::new(),
         }

@@ -147,7 +147,7 @@ listen = "127.0.0.1:0"
 {more}"#,
             brokers = topic.brokers,
             name = topic.name,
-            model = repository("models/utkface-small").display(),
+            model = repository("models/research-small").display(),
             out = out.display(),
         )
     }

@@ -83,7 +83,7 @@ fn pictures_that_look_the_same_are_the_same_crop() {
 
 #[test]
 fn a_face_stored_in_another_way_has_the_same_estimate() {
-    let mut model = load("utkface-small", &InferenceSettings::default()).unwrap();
+    let mut model = load("research-small", &InferenceSettings::default()).unwrap();
     let mut estimate = |name: &str| {
         let crop = read(name).unwrap_or_else(|reason| panic!("{name}: {reason:?}"));
         answers(&mut model, &[crop]).remove(0)

@@ -1,0 +1,54 @@
+"""How a network does on the validation part while it trains, in a few numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from data import BAND_STARTS, ETHNICITIES, GROUP_OF, Labels
+
+CHUNK = 500
+
+
+@torch.no_grad()
+def answers(net: nn.Module, faces: torch.Tensor, rows: np.ndarray) -> list[np.ndarray]:
+    """Probabilities of age, gender and race, of the faces as they are."""
+    parts = []
+    for chunk in np.array_split(rows, max(1, len(rows) // CHUNK)):
+        chosen = torch.tensor(chunk, device=faces.device)
+        pictures = faces[chosen].permute(0, 3, 1, 2).float()
+        with torch.autocast(faces.device.type, torch.bfloat16):
+            logits = net(pictures)
+        parts.append([F.softmax(part.float(), 1).cpu().numpy() for part in logits])
+    return [np.concatenate(part) for part in zip(*parts)]
+
+
+def figures(net: nn.Module, faces: torch.Tensor, labels: Labels) -> dict[str, dict[str, float]]:
+    """Accuracies (and the mean error of ages) on faces with spans and on faces with exact ages."""
+    val, found = labels.rows("val"), {}
+    for name, rows in (("bands", val[labels.age[val] < 0]), ("years", val[labels.age[val] >= 0])):
+        if len(rows):
+            found[name] = of(answers(net, faces, rows), labels.subset(rows))
+    return found
+
+
+def of(said: list[np.ndarray], labels: Labels) -> dict[str, float]:
+    """The numbers of one set of faces."""
+    age, gender, race = said
+    groups = race @ np.eye(len(ETHNICITIES))[list(GROUP_OF)]
+    got = {
+        "gender": np.mean(gender.argmax(1) == labels.gender),
+        "ethnicity": np.mean(groups.argmax(1) == labels.ethnicity),
+    }
+    if (labels.races.sum(1) == 1).all():
+        got["race"] = np.mean(race.argmax(1) == labels.races.argmax(1))
+    years = np.arange(age.shape[1])
+    if (labels.age >= 0).all():
+        got["mae"] = np.mean(np.abs(age @ years - labels.age))
+    else:
+        band_of = np.digitize(years, BAND_STARTS[1:])
+        bands = age @ np.eye(len(BAND_STARTS))[band_of]
+        got["band"] = np.mean(bands.argmax(1) == labels.band())
+    return {name: round(float(value), 4) for name, value in got.items()}
