@@ -307,7 +307,8 @@ fn rows_of(
         return Ok(Some(0));
     }
     let name = sink::part_name(
-        (&config.kafka.group, &config.kafka.topic),
+        &config.kafka.group,
+        &config.kafka.topic,
         kept.partition,
         checkpoint.header.seq,
     );
@@ -316,7 +317,7 @@ fn rows_of(
         let path = sink::part_path(Table::Windows, &date, &name);
         let Some(bytes) = stores.tables.find(&path)? else {
             // Its rows lie among those of a whole day, where nothing says which checkpoint they came from.
-            let is_there = catalog::is_compacted(&stores.tables, Table::Windows, (&date, &name))?;
+            let is_there = catalog::is_compacted(&stores.tables, Table::Windows, &date, &name)?;
             return Ok(is_there.then(|| checkpoint.saved.waiting()));
         };
         found += sink::records(bytes).with_context(|| path.clone())?;

@@ -83,7 +83,7 @@ fn chain(config: &Config, partition: i32) -> Chain {
 }
 
 fn left(config: &Config, stores: &Stores, partition: i32) -> anyhow::Result<Option<Remains>> {
-    sink::remains(&stores.tables, (&config.kafka.topic, partition))
+    sink::remains(&stores.tables, &config.kafka.topic, partition)
 }
 
 /// Numbers that files in the tables carry are not used again.

@@ -20,6 +20,7 @@ use super::{
     Table,
     catalog::{INPUT_CHECKPOINTS, INPUT_NAMES},
     file::{Batches, CHECKPOINT, Encoder, Footer, batches},
+    tables::columns::column,
 };
 
 /// Rows that are written at once.
@@ -209,13 +210,6 @@ impl Run {
     }
 }
 
-fn column<'a, T: 'static>(batch: &'a RecordBatch, name: &str) -> anyhow::Result<&'a T> {
-    batch
-        .column_by_name(name)
-        .and_then(|column| column.as_any().downcast_ref())
-        .with_context(|| format!("no column {name} of the table's type"))
-}
-
 /// The batch in today's columns: those that an older version did not write are NULL.
 fn fit(batch: &RecordBatch, schema: &SchemaRef) -> anyhow::Result<RecordBatch> {
     let columns = schema
@@ -315,7 +309,7 @@ pub(super) mod tests {
             text("gender"),
             number(3),
             Arc::new(rows.iter().map(|row| row.2).collect::<Int64Array>()),
-            crate::sink::cells::sums(rows.iter().map(|_| &[1, 2][..])),
+            crate::sink::tables::columns::lists(rows.iter().map(|_| &[1, 2][..])),
             text("tracks"),
             text("m@1"),
             text("p"),
