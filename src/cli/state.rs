@@ -15,6 +15,7 @@ use demograph_service::{
     sink::{self, Stores, Table, catalog},
 };
 
+use self::begin::Order;
 use super::{EXIT_CONFIG, service};
 
 #[derive(Debug, clap::Args)]
@@ -111,15 +112,17 @@ pub(super) fn run(args: StateArgs) -> anyhow::Result<ExitCode> {
     let stores = service::open_stores(&config)?;
     match args.question {
         Question::Ls(_) => ls(&config, &stores),
-        Question::Show { partition, seq, .. } => show(&config, &stores, (partition, seq)),
+        Question::Show { partition, seq, .. } => show(&config, &stores, partition, seq),
         Question::Verify(_) => return verify(&config, &stores),
         Question::Reset {
             partition,
             offset,
             yes,
             ..
-        } => begin::reset(&config, &stores, (partition, offset, yes)),
-        Question::Adopt { partition, yes, .. } => begin::adopt(&config, &stores, (partition, yes)),
+        } => begin::reset(&config, &stores, Order { partition, yes }, offset),
+        Question::Adopt { partition, yes, .. } => {
+            begin::adopt(&config, &stores, Order { partition, yes })
+        }
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -157,11 +160,7 @@ fn ls(config: &Config, stores: &Stores) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(
-    config: &Config,
-    stores: &Stores,
-    (partition, seq): (i32, Option<u64>),
-) -> anyhow::Result<()> {
+fn show(config: &Config, stores: &Stores, partition: i32, seq: Option<u64>) -> anyhow::Result<()> {
     let kept = chain(config, partition);
     let files = files(stores, &kept)?;
     let path = match seq {
@@ -187,7 +186,7 @@ fn show(
         stamp(header.written),
         saved.log.topic().unwrap_or_else(|| "-".into()),
         saved.log.cluster.as_deref().unwrap_or("-"),
-        saved.track_key.map_or("-".into(), state::hex),
+        saved.track_key.map_or("-".into(), demograph_core::hex),
         saved.terms.model,
         saved.terms.policy,
         ledger.first_offset,
@@ -248,7 +247,7 @@ fn verified(config: &Config, stores: &Stores, kept: &Kept) -> anyhow::Result<Str
             follows(before, &next)?;
         }
         if let Some(before) = before.replace(next) {
-            published += rows_of(config, stores, (kept, &before))?
+            published += rows_of(config, stores, kept, &before)?
                 .with_context(|| format!("rows that {} published are not there", before.path))?;
         }
     }
@@ -256,7 +255,7 @@ fn verified(config: &Config, stores: &Stores, kept: &Kept) -> anyhow::Result<Str
         return Ok("no checkpoint".into());
     };
     // The rows of a head may be on their way; after a crash the next owner publishes them.
-    published += rows_of(config, stores, (kept, &head))?.unwrap_or(0);
+    published += rows_of(config, stores, kept, &head)?.unwrap_or(0);
     let ledger = head.saved.ledger;
     Ok(format!(
         "{checkpoints} checkpoints up to {}, offsets {}..{}; {} published ({published} of them by checkpoints that \
@@ -301,7 +300,8 @@ fn follows(before: &Read, next: &Read) -> anyhow::Result<()> {
 fn rows_of(
     config: &Config,
     stores: &Stores,
-    (kept, checkpoint): (&Kept, &Read),
+    kept: &Kept,
+    checkpoint: &Read,
 ) -> anyhow::Result<Option<u64>> {
     if !checkpoint.saved.publish {
         return Ok(Some(0));

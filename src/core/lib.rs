@@ -11,6 +11,7 @@
 
 pub mod checked;
 pub mod facts;
+mod hex;
 pub mod record;
 pub mod reject;
 pub mod span;
@@ -21,6 +22,8 @@ pub mod privacy;
 pub mod state;
 pub mod views;
 pub mod window;
+
+pub use hex::hex;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod golden;

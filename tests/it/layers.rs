@@ -33,7 +33,7 @@ const IMPURE: [&str; 12] = [
 ];
 
 /// A library, and the only places that may know it.
-const KNOWN_TO_ONE: [(&str, &[&str]); 10] = [
+const KNOWN_TO_ONE: [(&str, &[&str]); 12] = [
     ("openssl_sys", &["service/kafka/tls.rs"]),
     ("rdkafka::", &["service/kafka/"]),
     (
@@ -57,6 +57,8 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 10] = [
     ("futures_util::", &["service/sink/store.rs"]),
     ("parquet::", &["service/sink/file.rs"]),
     ("hmac::", &["core/state/track_key.rs"]),
+    ("percent_encoding::", &["core/state/names.rs"]),
+    ("prost::", &["model/manifest/"]),
     ("axum::", &["service/http.rs", "service/http/"]),
     ("prometheus::", &["service/metrics.rs", "service/metrics/"]),
 ];

@@ -20,10 +20,12 @@ pub struct CalibrationFile {
     pub model: String,
     /// The first age of every band.
     pub age_bands: Vec<u32>,
+    /// The calibration of each attribute.
     pub attributes: BTreeMap<Attribute, Calibration>,
 }
 
 impl CalibrationFile {
+    /// A file of the version that this program writes.
     pub fn new(
         model: String,
         age_bands: Vec<u32>,
@@ -52,6 +54,7 @@ impl CalibrationFile {
         Ok(file)
     }
 
+    /// The bytes of the file: one line of JSON.
     pub fn text(&self) -> String {
         serde_json::to_string(self).expect("numbers, names and lists are JSON") + "\n"
     }
@@ -59,11 +62,7 @@ impl CalibrationFile {
     /// The first 12 digits of the text's SHA-256: what a row says of where its shares come from.
     pub fn id(&self) -> String {
         let digest = Sha256::digest(self.text().as_bytes());
-        digest
-            .iter()
-            .take(6)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        crate::hex(&digest[..6])
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
 
 /// Which attributes the policy allows for a source; `None` denies the source.
 pub trait Admit {
+    /// What may be estimated of faces of this source; `None` where they are not counted.
     fn admit(&self, source: &SourceId) -> Option<Attributes>;
 }
 
@@ -28,6 +29,7 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The policy of these rules.
     pub fn new(rules: &PolicyRules, sources: &[SourceRules]) -> Self {
         let unknown = match rules.unknown_sources {
             UnknownSources::Deny => None,
@@ -107,11 +109,7 @@ fn granted(source: &SourceRules) -> Attributes {
 fn identify(rules: &PolicyRules, sources: &[SourceRules]) -> String {
     let text = serde_json::to_vec(&(rules, sources)).expect("the config is plain data");
     let digest = Sha256::digest(text);
-    let hex: String = digest[..6]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{}@{hex}", rules.name)
+    format!("{}@{}", rules.name, crate::hex(&digest[..6]))
 }
 
 #[cfg(test)]

@@ -187,8 +187,7 @@ fn hash_of_all(nets: &[NetFile]) -> String {
 
 /// The SHA-256 of bytes, as manifests write it.
 pub fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    demograph_core::hex(Sha256::digest(bytes))
 }
 
 fn read_net(folder: &Path, net: Net, settings: &InferenceSettings) -> anyhow::Result<NetFile> {

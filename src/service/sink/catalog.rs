@@ -357,7 +357,7 @@ mod tests {
     fn votes(stores: &[&Store]) -> anyhow::Result<(i64, usize)> {
         let mut votes = 0;
         let (_, copies) = read(stores, Table::Cells, |batch| {
-            let parts: &Int64Array = column(&batch, "parts")?;
+            let parts: &Int64Array = column(batch, "parts")?;
             votes += parts.values().iter().sum::<i64>();
             Ok(())
         })?;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use arrow_array::{Array, RecordBatch, StringArray, TimestampMillisecondArray, new_null_array};
+use arrow_array::{RecordBatch, StringArray, TimestampMillisecondArray, new_null_array};
 use arrow_schema::SchemaRef;
 use arrow_select::interleave::interleave_record_batch;
 use demograph_core::record::{EventTime, SourceId};
@@ -105,8 +105,7 @@ fn interleaved(
 
 fn made_of(names: &[&str], rows: u64) -> [(&'static str, String); 4] {
     let names = names.join("\n");
-    let digest = Sha256::digest(names.as_bytes());
-    let hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = demograph_core::hex(Sha256::digest(names.as_bytes()));
     [
         (INPUTS, names.lines().count().to_string()),
         (INPUTS_SHA256, hash),
