@@ -9,8 +9,9 @@ SEED ?= 7
 REPORT ?= target/torture.md
 
 CARGO := cargo
+DENY := .setup/cargo-deny/bin/cargo-deny --locked
 .DEFAULT_GOAL := help
-.PHONY: help demo experiment model test test-training torture bench profile check bless setup setup-test
+.PHONY: help demo experiment model test test-training torture bench profile check advisories bless setup setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -53,13 +54,16 @@ test-training: setup ## the training program from end to end, on composites; fet
 	$(CARGO) build --locked
 	$(or $(TRAIN_PYTHON),.setup/train-venv/bin/python) -m unittest discover -v -s models/train/tests
 
-check: setup-test ## formatting, lints, documentation, scripts; licences and sources of dependencies
+check: setup-test ## formatting, lints, documentation, scripts; licences, sources and duplicates of dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
-	$(CARGO) test --locked --quiet --test it dependencies
+	$(DENY) --offline check --hide-inclusion-graph bans licenses sources
 	.setup/venv/bin/shellcheck .ci/run setup/rust setup/onnxruntime setup/onnxruntime-openvino setup/system-packages setup/test-tools \
 		setup/train-tools setup/bench-tools models/train/make-model
+
+advisories: setup-test ## known weaknesses of dependencies; fetches RustSec's database from GitHub
+	$(DENY) check --hide-inclusion-graph advisories
 
 bless: setup ## write the derived files in schemas/ anew after an intended change
 	DEMOGRAPH_BLESS=1 $(CARGO) test --locked --quiet --workspace --lib schema

@@ -213,7 +213,7 @@ fn commit(chain: &Chain, shard: &mut Shard, terms: &Arc<Terms>) -> (Commit, usiz
         terms: terms.clone(),
         calibrations: Arc::default(),
     };
-    let name = sink::part_name(("bench", "faces"), 0, commit.seq());
+    let name = sink::part_name("bench", "faces", 0, commit.seq());
     let files = [Table::Demographics, Table::Windows].map(|table| {
         let facts = [(sink::CHECKPOINT, commit.mark())];
         TableFile {

@@ -16,6 +16,7 @@ use demograph_service::{
     wiring,
 };
 
+use self::begin::Order;
 use super::read_config;
 
 #[derive(Debug, clap::Args)]
@@ -112,15 +113,17 @@ pub(super) fn run(args: StateArgs) -> anyhow::Result<ExitCode> {
     let stores = wiring::open_stores(&config)?;
     match args.question {
         Question::Ls(_) => ls(&config, &stores),
-        Question::Show { partition, seq, .. } => show(&config, &stores, (partition, seq)),
+        Question::Show { partition, seq, .. } => show(&config, &stores, partition, seq),
         Question::Verify(_) => return verify(&config, &stores),
         Question::Reset {
             partition,
             offset,
             yes,
             ..
-        } => begin::reset(&config, &stores, (partition, offset, yes)),
-        Question::Adopt { partition, yes, .. } => begin::adopt(&config, &stores, (partition, yes)),
+        } => begin::reset(&config, &stores, Order { partition, yes }, offset),
+        Question::Adopt { partition, yes, .. } => {
+            begin::adopt(&config, &stores, Order { partition, yes })
+        }
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -158,11 +161,7 @@ fn ls(config: &Config, stores: &Stores) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(
-    config: &Config,
-    stores: &Stores,
-    (partition, seq): (i32, Option<u64>),
-) -> anyhow::Result<()> {
+fn show(config: &Config, stores: &Stores, partition: i32, seq: Option<u64>) -> anyhow::Result<()> {
     let kept = chain(config, partition);
     let files = files(stores, &kept)?;
     let path = match seq {
@@ -188,7 +187,7 @@ fn show(
         stamp(header.written),
         saved.log.topic().unwrap_or_else(|| "-".into()),
         saved.log.cluster.as_deref().unwrap_or("-"),
-        saved.track_key.map_or("-".into(), state::hex),
+        saved.track_key.map_or("-".into(), demograph_core::hex),
         saved.terms.model,
         saved.terms.policy,
         ledger.first_offset,
@@ -250,7 +249,7 @@ fn verified(config: &Config, stores: &Stores, kept: &Kept) -> anyhow::Result<Str
             follows(before, &next)?;
         }
         if let Some(before) = before.replace(next) {
-            published += rows_of(config, stores, (kept, &before))?
+            published += rows_of(config, stores, kept, &before)?
                 .with_context(|| format!("rows that {} published are not there", before.path))?;
         }
     }
@@ -258,7 +257,7 @@ fn verified(config: &Config, stores: &Stores, kept: &Kept) -> anyhow::Result<Str
         return Ok("no checkpoint".into());
     };
     // The rows of a head may be on their way; after a crash the next owner publishes them.
-    published += rows_of(config, stores, (kept, &head))?.unwrap_or(0);
+    published += rows_of(config, stores, kept, &head)?.unwrap_or(0);
     let ledger = head.saved.ledger;
     Ok(format!(
         "{checkpoints} checkpoints up to {}, offsets {}..{}; {} published ({published} of them by checkpoints that \
@@ -303,13 +302,15 @@ fn follows(before: &Read, next: &Read) -> anyhow::Result<()> {
 fn rows_of(
     config: &Config,
     stores: &Stores,
-    (kept, checkpoint): (&Kept, &Read),
+    kept: &Kept,
+    checkpoint: &Read,
 ) -> anyhow::Result<Option<u64>> {
     if !checkpoint.saved.publish {
         return Ok(Some(0));
     }
     let name = sink::part_name(
-        (&config.kafka.group, &config.kafka.topic),
+        &config.kafka.group,
+        &config.kafka.topic,
         kept.partition,
         checkpoint.header.seq,
     );
@@ -318,7 +319,7 @@ fn rows_of(
         let path = sink::part_path(Table::Windows, &date, &name);
         let Some(bytes) = stores.tables.find(&path)? else {
             // Its rows lie among those of a whole day, where nothing says which checkpoint they came from.
-            let is_there = catalog::is_compacted(&stores.tables, Table::Windows, (&date, &name))?;
+            let is_there = catalog::is_compacted(&stores.tables, Table::Windows, &date, &name)?;
             return Ok(is_there.then(|| checkpoint.saved.waiting()));
         };
         found += sink::records(bytes).with_context(|| path.clone())?;

@@ -1,17 +1,18 @@
-//! Bytes as lowercase hexadecimal digits: hashes in names, ids and reports.
+//! Bytes as text for people: lowercase hexadecimal digits.
 
 /// Two digits a byte.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+pub fn hex(bytes: impl AsRef<[u8]>) -> String {
+    let digits = bytes.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    digits.collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::hex;
+    use super::*;
 
     #[test]
-    fn every_byte_has_two_digits() {
-        assert_eq!(hex(&[0, 9, 0xab, 0xff]), "0009abff");
-        assert_eq!(hex(&[]), "");
+    fn each_byte_has_two_lowercase_digits() {
+        assert_eq!(hex([0x00, 0x0a, 0xff]), "000aff");
+        assert_eq!(hex([]), "");
     }
 }

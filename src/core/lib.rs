@@ -11,7 +11,7 @@
 
 pub mod checked;
 pub mod facts;
-pub mod hex;
+mod hex;
 pub mod record;
 pub mod reject;
 pub mod span;
@@ -23,6 +23,8 @@ pub mod privacy;
 pub mod state;
 pub mod views;
 pub mod window;
+
+pub use hex::hex;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod golden;

@@ -20,7 +20,7 @@ const CROPS: usize = 60;
 /// Every form in which a marker may show: as it is, as hex, as a list of numbers, as base64 at any of three places.
 fn forms(marker: &str) -> Vec<String> {
     let bytes = marker.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = demograph_core::hex(bytes);
     let numbers: Vec<String> = bytes.iter().map(u8::to_string).collect();
     let mut forms = vec![
         marker.to_owned(),
@@ -244,7 +244,7 @@ fn the_search_finds_what_goes_in(events: &[Event]) {
     for marker in MARKERS {
         assert!(found.contains(&marker.to_owned()), "{marker}");
         let bytes = [b"\xFF\xD8", marker.as_bytes(), b"\0\0"].concat();
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = demograph_core::hex(&bytes);
         for leak in [hex.to_uppercase(), hex, format!("{bytes:?}")] {
             assert_eq!(hits(leak.as_bytes()).len(), 1, "{leak}");
         }

@@ -35,7 +35,7 @@ const IMPURE: [&str; 12] = [
 ];
 
 /// A library, and the only places that may know it.
-const KNOWN_TO_ONE: [(&str, &[&str]); 11] = [
+const KNOWN_TO_ONE: [(&str, &[&str]); 13] = [
     ("openssl_sys", &["service/kafka/tls.rs"]),
     ("rdkafka::", &["service/kafka/"]),
     (
@@ -60,6 +60,8 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 11] = [
     ("futures_util::", &["service/sink/store.rs"]),
     ("parquet::", &["service/sink/file.rs"]),
     ("hmac::", &["core/state/track_key.rs"]),
+    ("percent_encoding::", &["core/state/names.rs"]),
+    ("prost::", &["model/manifest/"]),
     ("axum::", &["service/http.rs", "service/http/"]),
     ("prometheus::", &["service/metrics.rs", "service/metrics/"]),
 ];

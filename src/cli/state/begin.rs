@@ -9,12 +9,21 @@ use demograph_service::{
     sink::{self, Remains, Stores},
 };
 
+/// What a person asks for.
+pub(super) struct Order {
+    pub partition: i32,
+    /// Whether it is to be done, not only told.
+    pub yes: bool,
+}
+
 /// Begins a partition again at an offset.
 pub(super) fn reset(
     config: &Config,
     stores: &Stores,
-    (partition, offset, yes): (i32, i64, bool),
+    order: Order,
+    offset: i64,
 ) -> anyhow::Result<()> {
+    let partition = order.partition;
     let mut chain = chain(config, partition);
     let terms = match chain.recover(stores)? {
         Some(found) => {
@@ -42,15 +51,12 @@ pub(super) fn reset(
             Terms::none()
         }
     };
-    write(&chain, (terms, offset), (stores, yes))
+    write(stores, &chain, anew(terms, offset), &order)
 }
 
 /// Begins partitions whose chain is lost behind what the tables hold of them.
-pub(super) fn adopt(
-    config: &Config,
-    stores: &Stores,
-    (partition, yes): (i32, bool),
-) -> anyhow::Result<()> {
+pub(super) fn adopt(config: &Config, stores: &Stores, order: Order) -> anyhow::Result<()> {
+    let partition = order.partition;
     let mut chain = chain(config, partition);
     if chain.recover(stores)?.is_some() {
         bail!("partition {partition} has a chain: there is nothing to adopt");
@@ -70,11 +76,8 @@ pub(super) fn adopt(
          file were lost with the checkpoints",
         left.files
     );
-    write(
-        &behind(chain, Some(&left)),
-        (Terms::none(), offset),
-        (stores, yes),
-    )
+    let chain = behind(chain, Some(&left));
+    write(stores, &chain, anew(Terms::none(), offset), &order)
 }
 
 fn chain(config: &Config, partition: i32) -> Chain {
@@ -83,7 +86,7 @@ fn chain(config: &Config, partition: i32) -> Chain {
 }
 
 fn left(config: &Config, stores: &Stores, partition: i32) -> anyhow::Result<Option<Remains>> {
-    sink::remains(&stores.tables, (&config.kafka.topic, partition))
+    sink::remains(&stores.tables, &config.kafka.topic, partition)
 }
 
 /// Numbers that files in the tables carry are not used again.
@@ -94,15 +97,9 @@ fn behind(chain: Chain, left: Option<&Remains>) -> Chain {
     }
 }
 
-fn write(
-    chain: &Chain,
-    (terms, offset): (Terms, i64),
-    (stores, yes): (&Stores, bool),
-) -> anyhow::Result<()> {
-    if !yes {
-        bail!("nothing was changed: say --yes to do it");
-    }
-    let saved = Saved {
+/// A partition of which nothing was read before this offset.
+fn anew(terms: Terms, offset: i64) -> Saved {
+    Saved {
         // Whatever topic is read next is the one that it goes on with.
         log: Default::default(),
         track_key: None,
@@ -111,7 +108,13 @@ fn write(
         sources: Default::default(),
         outbox: Vec::new(),
         publish: false,
-    };
+    }
+}
+
+fn write(stores: &Stores, chain: &Chain, saved: Saved, order: &Order) -> anyhow::Result<()> {
+    if !order.yes {
+        bail!("nothing was changed: say --yes to do it");
+    }
     let mut commit = chain.commit(&saved.encode(), false, clock::now());
     while commit.advance(stores)? != CommitStep::Done {}
     println!("done: checkpoint {}", commit.seq());

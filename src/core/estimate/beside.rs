@@ -4,16 +4,19 @@
 //! Promise: votes that move among cells of hidden classes change no bit of the result. The intervals hold the shares
 //! whatever these votes were.
 
-use super::{Calibration, CellCounts, CellVotes, Method, Share, adjust::Moments};
+use super::{
+    Calibration, CellCounts, CellVotes, Method, Share, moments::Moments, shares::from_moments,
+};
 
 /// The shares of the classes that are not hidden; those of the hidden ones are worth nothing.
 pub(super) fn estimate_beside(
     calibration: &Calibration,
-    (votes, hidden): (&CellVotes, &[bool]),
+    votes: &CellVotes,
+    hidden: &[bool],
     method: Method,
 ) -> Option<Vec<Share>> {
     let moments = Moments::new(calibration, votes, method)?;
-    let mut shares = moments.estimate(method)?;
+    let mut shares = from_moments(&moments, method)?;
     let means = influences(calibration, &moments);
     let assumed = by_class(calibration, votes, hidden);
     let all: f64 = assumed.iter().sum();
@@ -169,7 +172,7 @@ mod tests {
                 counts.iter().sum::<u64>() as f64
             );
             Method::ALL
-                .map(|method| estimate_beside(&calibration, (&pooled, &hidden), method).unwrap())
+                .map(|method| estimate_beside(&calibration, &pooled, &hidden, method).unwrap())
         };
         let first = estimated([40, 4, 25, 3, 20]);
         assert_eq!(first, estimated([40, 0, 25, 0, 27]));
@@ -191,7 +194,7 @@ mod tests {
             let pooled = pooled(&calibration, &exact, &hidden).unwrap();
             let dense = exact.dense(calibration.grid()).unwrap();
             for method in Method::ALL {
-                let beside = estimate_beside(&calibration, (&pooled, &hidden), method).unwrap();
+                let beside = estimate_beside(&calibration, &pooled, &hidden, method).unwrap();
                 let exact = estimate(&calibration, &dense, method).unwrap();
                 for class in [0, 1, 4] {
                     let (wide, exact) = (beside[class], exact[class]);

@@ -25,7 +25,7 @@ pub fn emq(prior: &[f64], posteriors: &[Vec<f64>], tolerance: f64) -> Vec<f64> {
         let ratios = row.iter().zip(prior).map(|(p, prior)| p / prior);
         (weight, ratios.collect())
     });
-    maximise(prior, &rows.collect::<Vec<_>>(), (tolerance, ROUNDS))
+    maximise(prior, &rows.collect::<Vec<_>>(), tolerance, ROUNDS)
 }
 
 /// The same on cells, each at the mean posterior of the votes in it. `None` of no vote.
@@ -39,7 +39,7 @@ pub fn emq_cells(calibration: &Calibration, votes: &CellVotes, tolerance: f64) -
         let ratios = mean.zip(&prior).map(|(p, prior)| p / prior);
         rows.push((n / total, ratios.collect()));
     }
-    (total > 0.0).then(|| maximise(&prior, &rows, (tolerance, ROUNDS)))
+    (total > 0.0).then(|| maximise(&prior, &rows, tolerance, ROUNDS))
 }
 
 /// The cells with faces.
@@ -51,7 +51,8 @@ pub(super) fn occupied(counts: &[f64]) -> impl Iterator<Item = (usize, f64)> + C
 pub(super) fn maximise(
     start: &[f64],
     rows: &[(f64, Vec<f64>)],
-    (tolerance, rounds): (f64, usize),
+    tolerance: f64,
+    rounds: usize,
 ) -> Vec<f64> {
     let mut shares = start.to_vec();
     for _ in 0..rounds {

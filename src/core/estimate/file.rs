@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Calibration;
-use crate::{hex::hex, record::Attribute};
+use crate::record::Attribute;
 
 /// The version of the format that this program reads.
 const VERSION: u32 = 1;
@@ -20,10 +20,12 @@ pub struct CalibrationFile {
     pub model: String,
     /// The first age of every band.
     pub age_bands: Vec<u32>,
+    /// The calibration of each attribute.
     pub attributes: BTreeMap<Attribute, Calibration>,
 }
 
 impl CalibrationFile {
+    /// A file of the version that this program writes.
     pub fn new(
         model: String,
         age_bands: Vec<u32>,
@@ -52,13 +54,15 @@ impl CalibrationFile {
         Ok(file)
     }
 
+    /// The bytes of the file: one line of JSON.
     pub fn text(&self) -> String {
         serde_json::to_string(self).expect("numbers, names and lists are JSON") + "\n"
     }
 
     /// The first 12 digits of the text's SHA-256: what a row says of where its shares come from.
     pub fn id(&self) -> String {
-        hex(&Sha256::digest(self.text().as_bytes())[..6])
+        let digest = Sha256::digest(self.text().as_bytes());
+        crate::hex(&digest[..6])
     }
 }
 

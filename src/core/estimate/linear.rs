@@ -49,6 +49,13 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
+/// Adds a multiple.
+pub(super) fn add(sum: &mut [f64], more: &[f64], scale: f64) {
+    sum.iter_mut()
+        .zip(more)
+        .for_each(|(sum, more)| *sum += more * scale);
+}
+
 /// The rows and columns that are named.
 pub(super) fn part(matrix: &Matrix, rows: &[usize], columns: &[usize]) -> Matrix {
     let row = |&i: &usize| columns.iter().map(|&j| matrix[i][j]).collect();

@@ -14,7 +14,6 @@
 //! new a priori probabilities" (2002): EMQ. Wilson (1927), and the profile likelihood ratio (Wilks 1938):
 //! the interval. Rao and Scott (1981): the test's two moments.
 
-mod adjust;
 mod beside;
 mod calibration;
 mod cells;
@@ -23,21 +22,24 @@ mod em;
 mod file;
 mod interval;
 mod linear;
+mod method;
+mod moments;
+mod possible;
 mod registry;
+mod shares;
 mod shift;
 mod simplex;
+mod statistic;
 mod wilson;
 
-pub use adjust::{Method, Share, estimate};
 pub use calibration::{Calibration, CalibrationError, CellRow};
 pub use cells::Grid;
 pub use counts::{Cell, CellCounts, CellVotes, Crops, QUANTA, quantise};
 pub use em::{emq, emq_cells, naive};
 pub use file::CalibrationFile;
+pub use method::Method;
 pub use registry::{Calibrations, Estimated, Estimator};
+pub use shares::{Share, estimate};
 pub use shift::shift_p;
 pub use simplex::solve_rates;
 pub use wilson::Rate;
-
-#[cfg(test)]
-mod oracle_tests;

@@ -96,7 +96,7 @@ impl Estimator<'_> {
     /// count as a whole. `None` too where the calibration saw no face in a cell of a hidden class, and votes did.
     pub fn estimate_beside(&self, votes: &CellCounts, hidden: &[bool]) -> Option<Estimated> {
         let votes = beside::pooled(self.calibration, votes, hidden)?;
-        let shares = beside::estimate_beside(self.calibration, (&votes, hidden), self.method)?;
+        let shares = beside::estimate_beside(self.calibration, &votes, hidden, self.method)?;
         Some(Estimated {
             shares,
             shift_p: shift_p(self.calibration, &votes),

@@ -7,7 +7,7 @@
 //!
 //! [`estimate`]: super::estimate
 
-use super::{Calibration, CellVotes, Grid, Method, adjust::Moments, em::occupied, linear::Matrix};
+use super::{Calibration, CellVotes, Grid, Method, em::occupied, linear::Matrix, moments::Moments};
 
 /// The least expected faces of a pool.
 const EXPECTED_MIN: f64 = 5.0;
@@ -21,7 +21,7 @@ pub fn shift_p(calibration: &Calibration, votes: &CellVotes) -> Option<f64> {
     let shares = moments.within_reach();
     let counts = &votes.counts;
     let votes = moments.votes;
-    let pools = Pools::new(&moments, (&shares, votes));
+    let pools = Pools::new(&moments, &shares);
     if pools.expected.len() <= shares.len() {
         return None;
     }
@@ -68,7 +68,7 @@ fn fine(classes: usize, cell: usize) -> usize {
 }
 
 impl Pools {
-    fn new(moments: &Moments, (shares, votes): (&[f64], f64)) -> Self {
+    fn new(moments: &Moments, shares: &[f64]) -> Self {
         let classes = shares.len();
         let mut fines = vec![vec![0.0; classes]; classes * JOINED];
         for cell in &moments.cells {
@@ -82,7 +82,7 @@ impl Pools {
             likelihood: Vec::new(),
             expected: Vec::new(),
         };
-        let least = EXPECTED_MIN / votes;
+        let least = EXPECTED_MIN / moments.votes;
         let mut open = vec![0.0; classes];
         // Neighbours in confidence first, then in class; what is left at the end joins the last pool.
         for row in &fines {

@@ -6,7 +6,6 @@ use sha2::{Digest, Sha256};
 
 use super::Thresholds;
 use crate::{
-    hex::hex,
     privacy::{PolicyRules, SourceRules, UnknownSources},
     record::{Attribute, Attributes, SourceId},
     window::{Growth, Unit},
@@ -14,6 +13,7 @@ use crate::{
 
 /// Which attributes the policy allows for a source; `None` denies the source.
 pub trait Admit {
+    /// What may be estimated of faces of this source; `None` where they are not counted.
     fn admit(&self, source: &SourceId) -> Option<Attributes>;
 }
 
@@ -29,6 +29,7 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The policy of these rules.
     pub fn new(rules: &PolicyRules, sources: &[SourceRules]) -> Self {
         let unknown = match rules.unknown_sources {
             UnknownSources::Deny => None,
@@ -120,7 +121,8 @@ fn granted(source: &SourceRules) -> Attributes {
 
 fn identify(rules: &PolicyRules, sources: &[SourceRules]) -> String {
     let text = serde_json::to_vec(&(rules, sources)).expect("the config is plain data");
-    format!("{}@{}", rules.name, hex(&Sha256::digest(text)[..6]))
+    let digest = Sha256::digest(text);
+    format!("{}@{}", rules.name, crate::hex(&digest[..6]))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{
     ChainFolder, Terms, TopicFolder,
     checkpoint::{self, Damage, Hash, Header, Saved},
 };
-use crate::{hex::hex, privacy::ReleasedPane, record::EventTime};
+use crate::{privacy::ReleasedPane, record::EventTime};
 
 /// The store that checkpoints and tables go to.
 pub trait Objects {
@@ -33,6 +33,7 @@ pub trait Objects {
 /// What became of a request to create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
+    /// The file was created.
     New,
     /// The name was taken, and stays as it was.
     Exists,
@@ -41,7 +42,9 @@ pub enum Created {
 /// A file of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
+    /// Its name in the store.
     pub path: String,
+    /// When it was written, by the store's clock.
     pub modified: EventTime,
 }
 
@@ -54,19 +57,31 @@ pub enum Halt {
     /// The store could not be asked; the step can be taken again.
     #[error(transparent)]
     Store(#[from] anyhow::Error),
+    /// A table already has a file of this name, which says that it was made of another checkpoint.
     #[error(
         "{path} holds rows of another checkpoint: the chain's files were removed, or two groups write here. \
          Use another output.url or kafka.group, or move the tables away"
     )]
-    Foreign { path: String },
+    Foreign {
+        /// The name of the table's file.
+        path: String,
+    },
+    /// A checkpoint cannot be read.
     #[error("{path}: {damage}. `demograph state verify` shows the chain; nothing was changed")]
-    Damaged { path: String, damage: Damage },
+    Damaged {
+        /// The name of the checkpoint's file.
+        path: String,
+        /// What is wrong with it.
+        damage: Damage,
+    },
 }
 
 /// A file of a table that belongs to a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableFile {
+    /// Its name in the store.
     pub path: String,
+    /// Its content.
     pub bytes: Vec<u8>,
 }
 
@@ -94,7 +109,9 @@ pub struct Chain {
 /// The newest checkpoint of a chain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
+    /// Its place in the chain.
     pub header: Header,
+    /// The state that it holds.
     pub saved: Saved,
     /// What the tables of its outbox must say that they were made of.
     pub mark: String,
@@ -114,11 +131,15 @@ pub struct Commit {
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitStep {
+    /// Create the checkpoint.
     Create,
+    /// Read the file: it is not known whether the checkpoint was created.
     ReadBack,
+    /// The checkpoint is there. Look for a newer one.
     HeadCheck,
     /// So many files of tables are there.
     Publish(usize),
+    /// The checkpoint holds, and its tables are there.
     Done,
 }
 
@@ -280,6 +301,7 @@ impl Commit {
         Self { files, ..self }
     }
 
+    /// What [`Commit::advance`] does next.
     pub fn step(&self) -> CommitStep {
         self.step
     }
@@ -344,7 +366,7 @@ pub fn publish(objects: &dyn Objects, file: &TableFile, mark: &str) -> Result<()
 }
 
 fn mark(hash: &Hash) -> String {
-    hex(hash)
+    crate::hex(hash)
 }
 
 fn read(objects: &dyn Objects, path: &str) -> Result<Vec<u8>, Halt> {

@@ -1,23 +1,36 @@
 //! Which log a chain is about. A topic that was deleted and made anew has the same name and other records; so has a
 //! topic of the same name in another cluster.
 
-use crate::hex::hex;
+use crate::hex;
 
 /// A topic of a cluster. What is not known contradicts nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogIdentity {
     /// Given by the brokers when the topic was made; old brokers give none.
     pub topic_id: Option<[u8; 16]>,
+    /// The id of the cluster.
     pub cluster: Option<String>,
 }
 
 /// Why records of one log do not go on where those of another ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OtherLog {
+    /// The topic has another id.
     #[error("the topic was made anew: its id was {was}, and is {is}")]
-    Topic { was: String, is: String },
+    Topic {
+        /// The id that the checkpoints name.
+        was: String,
+        /// The id of today.
+        is: String,
+    },
+    /// The cluster has another id.
     #[error("the checkpoints are of another cluster: its id was {was:?}, and is {is:?}")]
-    Cluster { was: String, is: String },
+    Cluster {
+        /// The id that the checkpoints name.
+        was: String,
+        /// The id of today.
+        is: String,
+    },
 }
 
 impl LogIdentity {
@@ -26,7 +39,7 @@ impl LogIdentity {
         if let (Some(was), Some(is)) = (&self.topic_id, &now.topic_id)
             && was != is
         {
-            let [was, is] = [was, is].map(|id| hex(id));
+            let [was, is] = [was, is].map(hex);
             return Err(OtherLog::Topic { was, is });
         }
         if let (Some(was), Some(is)) = (&self.cluster, &now.cluster)
@@ -40,7 +53,7 @@ impl LogIdentity {
 
     /// The topic's id as text.
     pub fn topic(&self) -> Option<String> {
-        self.topic_id.as_ref().map(|id| hex(id))
+        self.topic_id.as_ref().map(hex)
     }
 
     /// What was known, and what has become known since.

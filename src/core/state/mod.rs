@@ -29,4 +29,4 @@ pub use identity::{LogIdentity, OtherLog};
 pub use names::{ChainFolder, TopicFolder, plain};
 pub use shard::{Applied, Cadence, Checkpoint, Shard, Start};
 pub use terms::Terms;
-pub use track_key::{Fingerprint, OtherKey, TrackKey, hex};
+pub use track_key::{Fingerprint, OtherKey, TrackKey};

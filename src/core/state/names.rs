@@ -7,6 +7,8 @@
 //! Promises: what is built is parsed to what it was built of, whatever the group and the topic are called; a file of any
 //! other name is none of a chain's.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::Listed;
 
 /// Where the chains of a topic are that a group reads.
@@ -18,10 +20,12 @@ pub struct TopicFolder(String);
 pub struct ChainFolder(String);
 
 impl TopicFolder {
+    /// Of any names: what a path cannot hold is encoded.
     pub fn new(group: &str, topic: &str) -> Self {
         Self(format!("state/v1/{}/{}", plain(group), plain(topic)))
     }
 
+    /// Its path in the store.
     pub fn path(&self) -> &str {
         &self.0
     }
@@ -31,6 +35,7 @@ impl TopicFolder {
         format!("{}/first-start.json", self.0)
     }
 
+    /// The folder of a partition's chain.
     pub fn chain(&self, partition: i32) -> ChainFolder {
         ChainFolder(format!("{}/p={partition}", self.0))
     }
@@ -44,6 +49,7 @@ impl TopicFolder {
 }
 
 impl ChainFolder {
+    /// Its path in the store.
     pub fn path(&self) -> &str {
         &self.0
     }
@@ -67,19 +73,18 @@ impl ChainFolder {
     }
 }
 
+/// What is left as it is in a part of a path, beside letters and digits.
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
+
 /// A name as a part of a path: anything but letters, digits, `.`, `_` and `-` as %XX, and dots too where there is nothing
 /// else.
 pub fn plain(name: &str) -> String {
+    let encoded = utf8_percent_encode(name, KEPT).to_string();
     let is_dots = name.bytes().all(|byte| byte == b'.');
-    name.bytes()
-        .map(|byte| match byte {
-            b'.' if is_dots => "%2E".to_owned(),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' => {
-                char::from(byte).to_string()
-            }
-            byte => format!("%{byte:02X}"),
-        })
-        .collect()
+    match is_dots {
+        true => encoded.replace('.', "%2E"),
+        false => encoded,
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +106,54 @@ mod tests {
             let another = TopicFolder::new(&format!("{}x", names.0), &names.1);
             prop_assert_eq!(another.partition(chain.path()), None);
             prop_assert_eq!(topic.chain(partition / 2 + 1).seq(&chain.checkpoint(seq)).is_some(), partition / 2 + 1 == partition);
+        }
+    }
+
+    /// Written down before the crate percent-encoding made them.
+    const RECORDED_NAMES: [(&str, &str); 18] = [
+        ("", ""),
+        (".", "%2E"),
+        ("..", "%2E%2E"),
+        ("...", "%2E%2E%2E"),
+        (".a", ".a"),
+        ("a.", "a."),
+        ("demograph", "demograph"),
+        ("team/demo", "team%2Fdemo"),
+        ("a b", "a%20b"),
+        ("100%", "100%25"),
+        ("%2E", "%252E"),
+        ("p=3", "p%3D3"),
+        ("Gesichter-Süd", "Gesichter-S%C3%BCd"),
+        ("顔", "%E9%A1%94"),
+        ("\u{80}ÿ", "%C2%80%C3%BF"),
+        ("🙂~!*'()", "%F0%9F%99%82%7E%21%2A%27%28%29"),
+        (
+            "\u{0}\u{1}\u{2}\u{3}\u{4}\u{5}\u{6}\u{7}\u{8}\u{9}\u{a}\u{b}\u{c}\u{d}\u{e}\u{f}\u{10}\u{11}\u{12}\u{13}\u{14}\u{15}\u{16}\u{17}\u{18}\u{19}\u{1a}\u{1b}\u{1c}\u{1d}\u{1e}\u{1f} !\"#$%&'()*+,-./0123456789:;<=>?",
+            "%00%01%02%03%04%05%06%07%08%09%0A%0B%0C%0D%0E%0F%10%11%12%13%14%15%16%17%18%19%1A%1B%1C%1D%1E%1F%20%21%22%23%24%25%26%27%28%29%2A%2B%2C-.%2F0123456789%3A%3B%3C%3D%3E%3F",
+        ),
+        (
+            "@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~\u{7f}",
+            "%40ABCDEFGHIJKLMNOPQRSTUVWXYZ%5B%5C%5D%5E_%60abcdefghijklmnopqrstuvwxyz%7B%7C%7D%7E%7F",
+        ),
+    ];
+
+    /// Stores hold files under these names: they never change.
+    #[test]
+    fn names_that_stores_know_stay_as_they_are() {
+        for (name, recorded) in RECORDED_NAMES {
+            assert_eq!(plain(name), recorded, "{name:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_of_a_path_has_only_plain_characters_and_says_its_name(name in "\\PC{0,20}|\\.{1,3}|[ -~]{0,20}") {
+            let part = plain(&name);
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-%".contains(c);
+            prop_assert!(part.chars().all(is_plain), "{part}");
+            prop_assert!(name.is_empty() || part.chars().any(|c| c != '.'), "{part}");
+            let bytes: Vec<u8> = percent_encoding::percent_decode_str(&part).collect();
+            prop_assert_eq!(bytes, name.into_bytes());
         }
     }
 

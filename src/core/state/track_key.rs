@@ -15,7 +15,10 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::{Created, Objects, plain};
-use crate::record::{EventId, TrackId};
+use crate::{
+    hex,
+    record::{EventId, TrackId},
+};
 
 /// Says which key it was, and nothing else of it.
 pub type Fingerprint = [u8; 8];
@@ -80,10 +83,7 @@ impl TrackKey {
     }
 
     /// The key in the store; `None` where none was made yet.
-    pub fn find(
-        objects: &dyn Objects,
-        (group, topic): (&str, &str),
-    ) -> anyhow::Result<Option<Self>> {
+    pub fn find(objects: &dyn Objects, group: &str, topic: &str) -> anyhow::Result<Option<Self>> {
         let path = Self::path(group, topic);
         let bytes = objects.read(&path)?;
         bytes.map(|bytes| Self::decode(&path, &bytes)).transpose()
@@ -92,10 +92,11 @@ impl TrackKey {
     /// The key in the store. Where none is, it is made of the secret that `begin` gives, unless `begin` refuses.
     pub fn settle(
         objects: &dyn Objects,
-        (group, topic): (&str, &str),
+        group: &str,
+        topic: &str,
         begin: impl FnOnce() -> anyhow::Result<String>,
     ) -> anyhow::Result<Self> {
-        if let Some(found) = Self::find(objects, (group, topic))? {
+        if let Some(found) = Self::find(objects, group, topic)? {
             return Ok(found);
         }
         let path = Self::path(group, topic);
@@ -107,7 +108,7 @@ impl TrackKey {
             Created::New => Self::of(&file.track_key),
             // Another instance was faster.
             Created::Exists => {
-                let found = Self::find(objects, (group, topic))?;
+                let found = Self::find(objects, group, topic)?;
                 found.ok_or_else(|| anyhow::anyhow!("{path} is said to be there and is not"))
             }
         }
@@ -118,6 +119,7 @@ impl TrackKey {
         format!("keys/v1/{}/{}/track-key.json", plain(group), plain(topic))
     }
 
+    /// What checkpoints say of the key.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
@@ -133,10 +135,12 @@ impl TrackKey {
         }
     }
 
+    /// The id as state holds it.
     pub fn track(&self, id: TrackId) -> TrackId {
         TrackId::from_hash(self.hash(Kind::Track, id.hash()))
     }
 
+    /// The id as state holds it.
     pub fn event(&self, id: EventId) -> EventId {
         EventId::from_hash(self.hash(Kind::Event, id.hash()))
     }
@@ -179,14 +183,6 @@ impl TrackKey {
     }
 }
 
-/// A fingerprint as text.
-pub fn hex(fingerprint: Fingerprint) -> String {
-    fingerprint
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::{
@@ -194,7 +190,8 @@ mod tests {
         *,
     };
 
-    const PLACE: (&str, &str) = ("group", "topic");
+    const GROUP: &str = "group";
+    const TOPIC: &str = "topic";
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
     fn other() -> String {
@@ -212,11 +209,11 @@ mod tests {
     #[test]
     fn a_key_is_made_once_and_all_instances_take_it() {
         let store = Memory::default();
-        let first = TrackKey::settle(&store, PLACE, fresh).unwrap();
-        let second = TrackKey::settle(&store, PLACE, || Ok(other())).unwrap();
+        let first = TrackKey::settle(&store, GROUP, TOPIC, fresh).unwrap();
+        let second = TrackKey::settle(&store, GROUP, TOPIC, || Ok(other())).unwrap();
         assert_eq!(first.fingerprint(), second.fingerprint());
         // Another group has a key of its own, and no checkpoint lies beside it.
-        let of_others = TrackKey::settle(&store, ("others", "topic"), || Ok(other())).unwrap();
+        let of_others = TrackKey::settle(&store, "others", TOPIC, || Ok(other())).unwrap();
         assert_ne!(first.fingerprint(), of_others.fingerprint());
         let is_apart = |path: &String| !path.starts_with("state/");
         assert!(store.checkpoints.borrow().keys().all(is_apart));
@@ -226,10 +223,10 @@ mod tests {
     fn who_is_slower_takes_the_key_of_the_faster() {
         let store = Memory::default();
         let faster = || {
-            TrackKey::settle(&store, PLACE, fresh)?;
+            TrackKey::settle(&store, GROUP, TOPIC, fresh)?;
             Ok(other())
         };
-        let slower = TrackKey::settle(&store, PLACE, faster).unwrap();
+        let slower = TrackKey::settle(&store, GROUP, TOPIC, faster).unwrap();
         let key = TrackKey::of(SECRET).unwrap();
         assert_eq!(slower.fingerprint(), key.fingerprint());
     }
@@ -238,8 +235,8 @@ mod tests {
     fn a_lost_answer_is_an_error_and_the_next_start_finds_the_key() {
         let store = Memory::default();
         store.luck.set(Luck::Silent);
-        TrackKey::settle(&store, PLACE, fresh).unwrap_err();
-        let found = TrackKey::settle(&store, PLACE, refuse).unwrap();
+        TrackKey::settle(&store, GROUP, TOPIC, fresh).unwrap_err();
+        let found = TrackKey::settle(&store, GROUP, TOPIC, refuse).unwrap();
         let key = TrackKey::of(SECRET).unwrap();
         assert_eq!(found.fingerprint(), key.fingerprint());
     }
@@ -247,7 +244,7 @@ mod tests {
     #[test]
     fn a_key_that_is_gone_is_not_made_anew_against_the_refusal() {
         let store = Memory::default();
-        let error = TrackKey::settle(&store, PLACE, refuse).unwrap_err();
+        let error = TrackKey::settle(&store, GROUP, TOPIC, refuse).unwrap_err();
         assert!(error.to_string().contains("there are checkpoints"));
         assert!(store.checkpoints.borrow().is_empty());
     }
@@ -258,7 +255,10 @@ mod tests {
             let store = Memory::default();
             let path = TrackKey::path("group", "topic");
             store.create(&path, content.as_bytes()).unwrap();
-            let error = format!("{:#}", TrackKey::settle(&store, PLACE, fresh).unwrap_err());
+            let error = format!(
+                "{:#}",
+                TrackKey::settle(&store, GROUP, TOPIC, fresh).unwrap_err()
+            );
             assert!(error.contains("track-key.json"), "{error}");
             assert!(!error.contains("short-secret"), "{error}");
         }

@@ -1,6 +1,6 @@
 //! What an evaluation found: `evaluation.json` for machines, `report.html` for people.
 //!
-//! Promises: text from outside (labels, file names) cannot break out of a page or a picture ([`text::Text`]).
+//! Promises: text from outside (labels, file names) cannot break out of a page or a picture (`text::Text`).
 
 mod document;
 mod html;

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use bytes::Bytes;
-use demograph_core::{facts::ModelFacts, hex::hex, record::Attribute};
+use demograph_core::{facts::ModelFacts, record::Attribute};
 use sha2::{Digest, Sha256};
 
 use super::{InferenceSettings, self_test::Case};
@@ -197,7 +197,7 @@ fn hash_of_all(nets: &[NetFile]) -> String {
 
 /// The SHA-256 of bytes, as manifests write it.
 pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    demograph_core::hex(Sha256::digest(bytes))
 }
 
 fn read_net(folder: &Path, net: Net, settings: &InferenceSettings) -> anyhow::Result<NetFile> {

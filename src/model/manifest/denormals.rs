@@ -1,4 +1,7 @@
 //! Denormal weights: numbers so small that they change nothing but can make a net ten times slower. Pure.
+//!
+//! ONNX Runtime's own option (`session.set_denormal_as_zero`) does not replace this: it takes effect in the first session
+//! of a process only, and only in the thread that opened it. Measured with 1.26 on the CPU with one thread a session.
 
 use bytes::Bytes;
 

@@ -56,7 +56,7 @@ impl Tables {
                 }
                 let bytes = sink::encode(&rows, &self.facts(edition)).context("encode Parquet")?;
                 let name =
-                    sink::part_name((&self.group, &self.topic), edition.partition, edition.seq);
+                    sink::part_name(&self.group, &self.topic, edition.partition, edition.seq);
                 let path = sink::part_path(table, &date, &name);
                 files.push(Written {
                     table,

@@ -199,7 +199,7 @@ impl Writer {
     fn refuse_to_count_again(&self, partition: i32) -> anyhow::Result<()> {
         let topic = self.tables.topic.as_str();
         let left = self.insist(|stores| {
-            let left = sink::remains(&self.stores.tables, (topic, partition))?;
+            let left = sink::remains(&self.stores.tables, topic, partition)?;
             // Another instance may have begun the chain just now.
             let folder = TopicFolder::new(&self.tables.group, topic).chain(partition);
             let is_begun = left.is_some() && !folder.own(stores.list(folder.path())?).is_empty();

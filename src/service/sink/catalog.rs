@@ -90,11 +90,7 @@ pub(super) fn checkpoints(footer: &Footer) -> impl Iterator<Item = String> {
 }
 
 /// Whether a daily file of the date holds the rows of a small file of that name.
-pub fn is_compacted(
-    store: &Store,
-    table: Table,
-    (date, small): (&str, &str),
-) -> anyhow::Result<bool> {
+pub fn is_compacted(store: &Store, table: Table, date: &str, small: &str) -> anyhow::Result<bool> {
     for file in store.files(&format!("daily/{}/date={date}", table.name()))? {
         let names = inputs(&footer(store, &file.path)?).with_context(|| file.path.clone())?;
         if names.contains(small) {
@@ -256,10 +252,10 @@ pub fn read(
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::{Array, Int64Array};
+    use arrow_array::Int64Array;
 
     use super::*;
-    use crate::sink::{day, encode};
+    use crate::sink::{day, encode, tables::columns::column};
 
     fn date() -> Date {
         "2026-03-01".parse().unwrap()
@@ -361,8 +357,7 @@ mod tests {
     fn votes(stores: &[&Store]) -> anyhow::Result<(i64, usize)> {
         let mut votes = 0;
         let (_, copies) = read(stores, Table::Cells, |batch| {
-            let parts = batch.column_by_name("parts").unwrap();
-            let parts = parts.as_any().downcast_ref::<Int64Array>().unwrap();
+            let parts: &Int64Array = column(batch, "parts")?;
             votes += parts.values().iter().sum::<i64>();
             Ok(())
         })?;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use arrow_array::{Array, RecordBatch, StringArray, TimestampMillisecondArray, new_null_array};
+use arrow_array::{RecordBatch, StringArray, TimestampMillisecondArray, new_null_array};
 use arrow_schema::SchemaRef;
 use arrow_select::interleave::interleave_record_batch;
 use demograph_core::record::{EventTime, SourceId};
@@ -20,6 +20,7 @@ use super::{
     Table,
     catalog::{INPUT_CHECKPOINTS, INPUT_NAMES},
     file::{Batches, CHECKPOINT, Encoder, Footer, batches},
+    tables::columns::column,
 };
 
 /// Rows that are written at once.
@@ -104,7 +105,7 @@ fn interleaved(
 
 fn made_of(names: &[&str], rows: u64) -> [(&'static str, String); 4] {
     let names = names.join("\n");
-    let hash = demograph_core::hex::hex(&Sha256::digest(names.as_bytes()));
+    let hash = demograph_core::hex(Sha256::digest(names.as_bytes()));
     [
         (INPUTS, names.lines().count().to_string()),
         (INPUTS_SHA256, hash),
@@ -208,13 +209,6 @@ impl Run {
     }
 }
 
-fn column<'a, T: 'static>(batch: &'a RecordBatch, name: &str) -> anyhow::Result<&'a T> {
-    batch
-        .column_by_name(name)
-        .and_then(|column| column.as_any().downcast_ref())
-        .with_context(|| format!("no column {name} of the table's type"))
-}
-
 /// The batch in today's columns: those that an older version did not write are NULL.
 fn fit(batch: &RecordBatch, schema: &SchemaRef) -> anyhow::Result<RecordBatch> {
     let columns = schema
@@ -314,7 +308,7 @@ pub(super) mod tests {
             text("gender"),
             number(3),
             Arc::new(rows.iter().map(|row| row.2).collect::<Int64Array>()),
-            crate::sink::cells::sums(rows.iter().map(|_| &[1, 2][..])),
+            crate::sink::tables::columns::lists(rows.iter().map(|_| &[1, 2][..])),
             text("tracks"),
             text("m@1"),
             text("p"),

@@ -15,12 +15,13 @@ pub fn open(config: &Config, stores: &Stores) -> anyhow::Result<(TrackKey, Strin
     if let Some(key) = configured(config)? {
         return Ok((key, "state.track_key".into()));
     }
-    let key = TrackKey::settle(stores, place(config), || {
+    let (group, topic) = place(config);
+    let key = TrackKey::settle(stores, group, topic, || {
         if config.state.on_other_track_key == OtherTrackKey::Stop {
             refuse_if_lost(config, stores)?;
         }
         let secret: [u8; 32] = rand::random();
-        Ok(secret.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(demograph_core::hex(secret))
     })
     .context("the track key")?;
     Ok((key, path(config, stores)))
@@ -35,7 +36,10 @@ pub fn inspect(config: &Config, stores: &Stores) -> anyhow::Result<String> {
     };
     let found = match from_config {
         Some(key) => Some(key),
-        None => TrackKey::find(stores, self::place(config))?,
+        None => {
+            let (group, topic) = self::place(config);
+            TrackKey::find(stores, group, topic)?
+        }
     };
     let is_cut = config.state.on_other_track_key == OtherTrackKey::Cut;
     let Some(key) = found else {

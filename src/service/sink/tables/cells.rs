@@ -8,7 +8,6 @@ use anyhow::Context;
 use arrow_array::{
     Array, ArrayRef, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
     TimestampMillisecondArray,
-    builder::{Int64Builder, ListBuilder},
 };
 use arrow_schema::{DataType, Field};
 use demograph_core::{
@@ -17,8 +16,12 @@ use demograph_core::{
     record::{Attribute, EventTime, SourceId},
 };
 
-use super::rows::{
-    Provenance, Table, batch, integer, integers, signed, sorted, text, texts, time, times,
+use super::{
+    columns::{
+        column, integer, integers, lists, partition, partitions, signed, sorted, text, texts, time,
+        times,
+    },
+    provenance::Provenance,
 };
 
 /// One row of the table.
@@ -49,45 +52,48 @@ pub(super) fn fields() -> Vec<Field> {
         text("unit"),
         text("model"),
         text("policy"),
-        Field::new("partition", DataType::Int32, false),
+        partition(),
     ]
 }
 
-/// One row a pane, attribute and cell with votes.
-pub(super) fn rows(panes: &[ReleasedPane], provenance: &Provenance) -> RecordBatch {
-    let mut rows: Vec<(&ReleasedPane, Attribute, u32, &Cell)> = Vec::new();
-    for pane in sorted(panes) {
-        for released in &pane.attributes {
-            let cells = released.evidence.iter();
-            rows.extend(cells.map(|(cell, votes)| (pane, released.attribute, cell, votes)));
-        }
-    }
-    let columns: Vec<ArrayRef> = vec![
-        texts(&rows, |row| row.0.source.as_str()),
-        times(&rows, |row| row.0.start),
-        times(&rows, |row| row.0.end),
-        texts(&rows, |row| row.1.name()),
-        Arc::new(rows.iter().map(|row| row.2 as i32).collect::<Int32Array>()),
-        integers(&rows, |row| signed(row.3.parts)),
-        sums(rows.iter().map(|row| row.3.sums.as_slice())),
-        texts(&rows, |row| row.0.unit.name()),
-        texts(&rows, |_| &provenance.terms.model),
-        texts(&rows, |_| &provenance.terms.policy),
-        Arc::new(
-            rows.iter()
-                .map(|row| row.0.partition)
-                .collect::<Int32Array>(),
-        ),
-    ];
-    batch(Table::Cells, columns)
+/// One cell with votes, of one pane and attribute.
+struct Counted<'a> {
+    pane: &'a ReleasedPane,
+    attribute: Attribute,
+    cell: u32,
+    votes: &'a Cell,
 }
 
-pub(super) fn sums<'a>(rows: impl Iterator<Item = &'a [u64]>) -> ArrayRef {
-    let mut lists = ListBuilder::new(Int64Builder::new()).with_field(integer("item"));
-    for sums in rows {
-        lists.append_value(sums.iter().map(|&sum| Some(signed(sum))));
+/// One row a pane, attribute and cell with votes, in the order of [`fields`].
+pub(super) fn columns(panes: &[ReleasedPane], provenance: &Provenance) -> Vec<ArrayRef> {
+    let mut rows: Vec<Counted<'_>> = Vec::new();
+    for pane in sorted(panes) {
+        for released in &pane.attributes {
+            rows.extend(released.evidence.iter().map(|(cell, votes)| Counted {
+                pane,
+                attribute: released.attribute,
+                cell,
+                votes,
+            }));
+        }
     }
-    Arc::new(lists.finish())
+    vec![
+        texts(&rows, |row| row.pane.source.as_str()),
+        times(&rows, |row| row.pane.start),
+        times(&rows, |row| row.pane.end),
+        texts(&rows, |row| row.attribute.name()),
+        Arc::new(
+            rows.iter()
+                .map(|row| row.cell as i32)
+                .collect::<Int32Array>(),
+        ),
+        integers(&rows, |row| signed(row.votes.parts)),
+        lists(rows.iter().map(|row| row.votes.sums.as_slice())),
+        texts(&rows, |row| row.pane.unit.name()),
+        texts(&rows, |_| &provenance.terms.model),
+        texts(&rows, |_| &provenance.terms.policy),
+        partitions(&rows, |row| row.pane.partition),
+    ]
 }
 
 impl CellRow {
@@ -129,11 +135,4 @@ fn read_sums(list: &ArrayRef) -> anyhow::Result<Vec<u64>> {
         .context("posterior_sums are no lists of integers")?;
     let sum = |&sum: &i64| u64::try_from(sum).context("a sum of posteriors below 0");
     sums.values().iter().map(sum).collect()
-}
-
-fn column<'a, T: Array + 'static>(batch: &'a RecordBatch, name: &str) -> anyhow::Result<&'a T> {
-    batch
-        .column_by_name(name)
-        .and_then(|column| column.as_any().downcast_ref())
-        .with_context(|| format!("no column {name} of the table's type: is this a file of cells?"))
 }

@@ -2,13 +2,16 @@
 
 use std::fmt::Write as _;
 
+use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
 use demograph_core::{
     facts::ModelFacts,
-    privacy::{Policy, PolicyRules, ReleasedAttribute},
-    record::{Position, SourceId},
+    privacy::{Cells, Policy, PolicyRules, ReleasedAttribute},
+    record::{Attribute, Position, SourceId},
+    state::Terms,
+    window::Accounting,
 };
 
-use super::*;
+use super::{columns::column, *};
 
 fn provenance() -> Provenance {
     let facts = ModelFacts {
@@ -47,32 +50,24 @@ fn pane(source: &str, cells: Cells) -> ReleasedPane {
     }
 }
 
-fn column<'a, T: 'static>(batch: &'a RecordBatch, name: &str) -> &'a T {
-    batch
-        .column_by_name(name)
-        .unwrap()
-        .as_any()
-        .downcast_ref()
-        .unwrap()
-}
-
 #[test]
 fn a_shown_attribute_has_a_row_for_each_category() {
     let cells = Cells::Shown {
         total: 20,
         counts: vec![Some(15), Some(5)],
     };
-    let batch = demographics(&[pane("b", cells.clone()), pane("a", cells)], &provenance());
+    let batch =
+        Table::Demographics.rows(&[pane("b", cells.clone()), pane("a", cells)], &provenance());
     assert_eq!(batch.num_rows(), 4);
-    let sources: &StringArray = column(&batch, "source");
+    let sources: &StringArray = column(&batch, "source").unwrap();
     assert_eq!(sources.value(0), "a");
-    let shares: &Float64Array = column(&batch, "share_naive");
+    let shares: &Float64Array = column(&batch, "share_naive").unwrap();
     assert_eq!(shares.value(0), 0.75);
 }
 
 #[test]
 fn a_suppressed_attribute_has_one_row_that_says_nothing_else() {
-    let batch = demographics(&[pane("a", Cells::Suppressed)], &provenance());
+    let batch = Table::Demographics.rows(&[pane("a", Cells::Suppressed)], &provenance());
     assert_eq!(batch.num_rows(), 1);
     for name in [
         "category",
@@ -88,14 +83,14 @@ fn a_suppressed_attribute_has_one_row_that_says_nothing_else() {
             "{name}"
         );
     }
-    let suppressed: &BooleanArray = column(&batch, "suppressed");
+    let suppressed: &BooleanArray = column(&batch, "suppressed").unwrap();
     assert!(suppressed.value(0));
 }
 
 #[test]
 fn the_windows_table_accounts_for_every_record() {
-    let batch = windows(&[pane("a", Cells::Suppressed)], &provenance());
-    let number = |name| column::<Int64Array>(&batch, name).value(0);
+    let batch = Table::Windows.rows(&[pane("a", Cells::Suppressed)], &provenance());
+    let number = |name| column::<Int64Array>(&batch, name).unwrap().value(0);
     assert_eq!(
         (number("faces"), number("late"), number("rejected")),
         (20, 1, 1)

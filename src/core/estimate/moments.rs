@@ -1,0 +1,170 @@
+//! What the faces of a window and of the calibration show: the moments from which shares are estimated.
+//!
+//! A face shows a vector g, one number a class (`statistic.rs`). In the window its mean is `shown`; over calibration
+//! faces of class k it is column k of `rates`. Whatever g is, shown = rates × shares, so shares = rates⁻¹ × shown without
+//! bias from a model that errs or is too sure of itself; g decides only how much noise there is.
+//!
+//! Each calibration face and each face of the window moves the solution by rates⁻¹ g over their number: so its
+//! covariance at any hypothetical shares is known, and the interval holds those that it does not rule out
+//! (`interval.rs`).
+
+use super::{
+    Calibration, CellVotes, Method,
+    linear::{Matrix, add, inverse, times},
+    possible::{Normal, normalised},
+    statistic::Statistic,
+};
+
+/// Of one vote; see [`Moments::covariance`].
+const VARIANCE_MIN: f64 = 1e-8;
+
+/// What the window and the calibration show.
+pub(super) struct Moments {
+    /// Votes in the window.
+    pub(super) votes: f64,
+    /// Calibration faces by class.
+    pub(super) faces: Vec<f64>,
+    /// g of each cell of the calibration, and how often each class falls into it.
+    pub(super) cells: Vec<CellMoment>,
+    pub(super) shown: Vec<f64>,
+    pub(super) rates: Matrix,
+    /// rates⁻¹ × shown: unbiased, may lie outside [0, 1].
+    pub(super) raw: Vec<f64>,
+    /// Of the influence among calibration faces of each class.
+    within: Vec<Matrix>,
+}
+
+/// One cell of the calibration.
+pub(super) struct CellMoment {
+    pub(super) cell: usize,
+    /// By true class.
+    pub(super) likelihood: Vec<f64>,
+    /// rates⁻¹ × g.
+    pub(super) influence: Vec<f64>,
+}
+
+/// What a cell of the calibration shows before the solution is known.
+struct Seen {
+    cell: usize,
+    likelihood: Vec<f64>,
+    g: Vec<f64>,
+}
+
+impl Moments {
+    pub(super) fn new(
+        calibration: &Calibration,
+        votes: &CellVotes,
+        method: Method,
+    ) -> Option<Self> {
+        let total: f64 = votes.counts.iter().sum();
+        if total <= 0.0 {
+            return None;
+        }
+        let statistic = Statistic::new(calibration, &votes.counts, method);
+        let faces: Vec<f64> = calibration.faces().iter().map(|&n| n as f64).collect();
+        let classes = faces.len();
+        let seen: Vec<Seen> = calibration
+            .cells
+            .iter()
+            .map(|row| {
+                let likelihood = row.faces.iter().zip(&faces).map(|(&n, m)| n as f64 / m);
+                Seen {
+                    cell: row.cell,
+                    likelihood: likelihood.collect(),
+                    g: statistic.of(row.cell),
+                }
+            })
+            .collect();
+        let (shown, rates) = match method {
+            Method::Pacc => (votes.mean_posterior()?, calibration.mean_posteriors()?),
+            Method::Acc | Method::Emq => (statistic.shown(&votes.counts), rates(&seen, classes)),
+        };
+        let inverse = inverse(&rates)?;
+        let cells = seen.into_iter().map(|seen| CellMoment {
+            cell: seen.cell,
+            likelihood: seen.likelihood,
+            influence: times(&inverse, &seen.g),
+        });
+        let mut moments = Self {
+            votes: total,
+            cells: cells.collect(),
+            raw: times(&inverse, &shown),
+            within: Vec::new(),
+            faces,
+            shown,
+            rates,
+        };
+        moments.within = (0..classes).map(|class| moments.within(class)).collect();
+        Some(moments)
+    }
+
+    /// The influence of a face on share k has the mean 1 in class k and 0 in the others.
+    fn within(&self, class: usize) -> Matrix {
+        let classes = self.faces.len();
+        let mut sum = vec![vec![0.0; classes]; classes];
+        let unbiased = self.faces[class] / (self.faces[class] - 1.0);
+        for cell in self
+            .cells
+            .iter()
+            .filter(|cell| cell.likelihood[class] > 0.0)
+        {
+            let mut gap = cell.influence.clone();
+            gap[class] -= 1.0;
+            for (row, a) in sum.iter_mut().zip(&gap) {
+                add(row, &gap, cell.likelihood[class] * unbiased * a);
+            }
+        }
+        sum
+    }
+
+    /// The most likely shares within [0, 1], were the raw ones normal: negative ones become 0, and what is known of
+    /// their errors corrects the rest.
+    pub(super) fn within_reach(&self) -> Vec<f64> {
+        if self.raw.iter().all(|&share| share >= 0.0) {
+            return self.raw.clone();
+        }
+        let start = normalised(&self.raw);
+        let covariance = self.covariance(&start);
+        let raw = Normal {
+            mean: &self.raw,
+            covariance: &covariance,
+        };
+        raw.most_likely(None).map_or(start, |best| best.shares)
+    }
+
+    /// Of the raw shares were the true ones those given, times the votes.
+    pub(super) fn covariance(&self, shares: &[f64]) -> Matrix {
+        let classes = shares.len();
+        let mut sum = vec![vec![0.0; classes]; classes];
+        for (class, within) in self.within.iter().enumerate() {
+            let weight = self.weight(class, shares) * self.votes;
+            sum.iter_mut()
+                .zip(within)
+                .for_each(|(row, within)| add(row, within, weight));
+        }
+        for (k, row) in sum.iter_mut().enumerate() {
+            for (l, entry) in row.iter_mut().enumerate() {
+                *entry -= shares[k] * shares[l];
+            }
+            // Of classes that are never confused nothing varies at a share of 0: the least keeps an inverse.
+            row[k] += shares[k] + VARIANCE_MIN;
+        }
+        sum
+    }
+
+    /// How much the variance within a class counts: faces of the window and of the calibration.
+    pub(super) fn weight(&self, class: usize, shares: &[f64]) -> f64 {
+        shares[class] / self.votes + shares[class] * shares[class] / self.faces[class]
+    }
+}
+
+/// The mean of g in each true class, from each cell's likelihoods and g.
+fn rates(seen: &[Seen], classes: usize) -> Matrix {
+    let mut rates = vec![vec![0.0; classes]; classes];
+    for cell in seen {
+        for (row, g) in rates.iter_mut().zip(&cell.g) {
+            add(row, &cell.likelihood, *g);
+        }
+    }
+    rates
+}

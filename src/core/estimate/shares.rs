@@ -1,0 +1,70 @@
+//! Shares with their 95 % intervals, from votes by cell.
+//!
+//! ACC takes the predicted label for what a face shows, PACC the posterior itself, whose mean is known exactly on both
+//! sides. The default, "emq", takes the score of the mixture likelihood at EMQ's shares: the choice with the least
+//! variance where the posteriors are right, and still unbiased where they are not.
+
+use super::{
+    Calibration, CellVotes, Method, interval::interval, moments::Moments, possible::with_share,
+    simplex::solve_rates,
+};
+
+/// An interval wider than this says nothing.
+const WIDTH_MAX: f64 = 0.5;
+
+/// The estimated share of one class.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Share {
+    pub share: f64,
+    /// The 95 % interval; holds the share.
+    pub low: f64,
+    pub high: f64,
+    /// So many faces, labelled without error, would tell the share as well.
+    pub effective_n: f64,
+}
+
+impl Share {
+    /// Whether the data say anything worth showing of the class.
+    pub fn is_sufficient(&self) -> bool {
+        self.high - self.low <= WIDTH_MAX
+    }
+}
+
+/// The shares of the classes from votes by cell; a vote may be spread over cells. `None` of no vote, or where the
+/// calibration cannot tell the classes apart. PACC needs to know the posteriors of the votes, the others only cells.
+pub fn estimate(
+    calibration: &Calibration,
+    votes: &CellVotes,
+    method: Method,
+) -> Option<Vec<Share>> {
+    from_moments(&Moments::new(calibration, votes, method)?, method)
+}
+
+/// The same from moments that are known.
+pub(super) fn from_moments(moments: &Moments, method: Method) -> Option<Vec<Share>> {
+    let shares = match method {
+        Method::Emq => moments.within_reach(),
+        Method::Acc | Method::Pacc => solve_rates(&moments.rates, &moments.shown)?,
+    };
+    let shares_of = (0..shares.len()).map(|k| share(moments, k, &shares));
+    Some(shares_of.collect())
+}
+
+/// Share k with its interval.
+fn share(moments: &Moments, k: usize, shares: &[f64]) -> Share {
+    let share = shares[k].clamp(0.0, 1.0);
+    let (low, high) = interval(moments, k, shares);
+    // A share of 0 or 1 has no binomial variance to compare with.
+    let inner = share.clamp(0.5 / moments.votes, 1.0 - 0.5 / moments.votes);
+    let variance = moments.covariance(&with_share(shares, k, inner))[k][k] / moments.votes;
+    Share {
+        share,
+        low: low.min(share),
+        high: high.max(share),
+        effective_n: inner * (1.0 - inner) / variance,
+    }
+}
+
+#[cfg(test)]
+#[path = "shares_tests.rs"]
+mod tests;

@@ -1,0 +1,123 @@
+//! The table `demographics`: what may be shown of each window, by attribute and category.
+
+use arrow_array::ArrayRef;
+use arrow_schema::Field;
+use demograph_core::{
+    estimate::Estimator,
+    privacy::{Cells, ReleasedPane, ShownShare, show_shares},
+    record::Attribute,
+};
+
+use super::{
+    columns::{
+        flag, flags, integer, known_counts, known_numbers, known_texts, number, partition,
+        partitions, sorted, text, texts, time, times,
+    },
+    provenance::Provenance,
+};
+
+pub(super) fn fields() -> Vec<Field> {
+    vec![
+        text("source"),
+        time("window_start"),
+        time("window_end"),
+        text("attribute"),
+        text("category").with_nullable(true),
+        integer("count").with_nullable(true),
+        integer("total").with_nullable(true),
+        number("share_naive"),
+        number("share"),
+        number("share_low"),
+        number("share_high"),
+        number("effective_n"),
+        number("shift_p"),
+        text("method").with_nullable(true),
+        text("calibration").with_nullable(true),
+        text("unit"),
+        flag("suppressed"),
+        text("model"),
+        text("policy"),
+        partition(),
+    ]
+}
+
+/// One row of the table.
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    pane: &'a ReleasedPane,
+    attribute: Attribute,
+    category: Option<&'a str>,
+    count: Option<u64>,
+    total: Option<u64>,
+    estimated: ShownShare,
+    shift_p: Option<f64>,
+    estimator: Option<Estimator<'a>>,
+}
+
+/// One row a pane, attribute and category, in the order of [`fields`]; a single row without a category where all is
+/// suppressed.
+pub(super) fn columns(panes: &[ReleasedPane], provenance: &Provenance) -> Vec<ArrayRef> {
+    let rows: Vec<Row<'_>> = sorted(panes)
+        .into_iter()
+        .filter(|pane| pane.accounting.faces > 0)
+        .flat_map(|pane| rows_of(pane, provenance))
+        .collect();
+    let naive = |row: &Row<'_>| Some(row.count? as f64 / row.total? as f64);
+    vec![
+        texts(&rows, |row| row.pane.source.as_str()),
+        times(&rows, |row| row.pane.start),
+        times(&rows, |row| row.pane.end),
+        texts(&rows, |row| row.attribute.name()),
+        known_texts(&rows, |row| row.category),
+        known_counts(&rows, |row| row.count),
+        known_counts(&rows, |row| row.total),
+        known_numbers(&rows, naive),
+        known_numbers(&rows, |row| row.estimated.share),
+        known_numbers(&rows, |row| row.estimated.low),
+        known_numbers(&rows, |row| row.estimated.high),
+        known_numbers(&rows, |row| row.estimated.effective_n),
+        known_numbers(&rows, |row| row.shift_p),
+        known_texts(&rows, |row| Some(row.estimator?.method.name())),
+        known_texts(&rows, |row| Some(row.estimator?.id)),
+        texts(&rows, |row| row.pane.unit.name()),
+        flags(&rows, |row| row.count.is_none()),
+        texts(&rows, |_| &provenance.terms.model),
+        texts(&rows, |_| &provenance.terms.policy),
+        partitions(&rows, |row| row.pane.partition),
+    ]
+}
+
+fn rows_of<'a>(pane: &'a ReleasedPane, provenance: &'a Provenance) -> Vec<Row<'a>> {
+    let k_cell = provenance.terms.thresholds(pane.unit).k_cell;
+    let mut rows = Vec::new();
+    for released in &pane.attributes {
+        let attribute = released.attribute;
+        let estimator = provenance.calibrations.estimator(&pane.source, attribute);
+        let nothing = Row {
+            pane,
+            attribute,
+            category: None,
+            count: None,
+            total: None,
+            estimated: ShownShare::default(),
+            shift_p: None,
+            estimator,
+        };
+        let Cells::Shown { total, counts } = &released.cells else {
+            rows.push(nothing);
+            continue;
+        };
+        let estimated = show_shares(&released.cells, &released.evidence, estimator, k_cell);
+        let labels = provenance.terms.categories.labels(attribute);
+        let categories = labels.iter().zip(counts).enumerate();
+        rows.extend(categories.map(|(place, (label, &count))| Row {
+            category: Some(label),
+            count,
+            total: Some(*total),
+            estimated: estimated.shares.get(place).copied().unwrap_or_default(),
+            shift_p: estimated.shift_p,
+            ..nothing
+        }));
+    }
+    rows
+}
