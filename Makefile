@@ -31,7 +31,7 @@ model: setup ## train, measure, write the cards: FAIRFACE="zip csv" UTKFACE="zip
 	@models/train/make-model
 
 test: setup-test ## all tests, against a real Kafka, Prometheus and DuckDB
-	$(CARGO) test --locked
+	$(CARGO) test --locked --workspace
 
 torture: setup-test ## kill, freeze, add instances and broker under load, count every record: SECONDS=240 SEED=7 REPORT=file
 	TORTURE_SECONDS=$(SECONDS) SEED=$(SEED) REPORT=$(REPORT) $(CARGO) test --locked --test it -- \
@@ -54,15 +54,15 @@ test-training: setup ## the training program from end to end, on composites; fet
 	$(or $(TRAIN_PYTHON),.setup/train-venv/bin/python) -m unittest discover -v -s models/train/tests
 
 check: setup-test ## formatting, lints, documentation, scripts; licences and sources of dependencies
-	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
 	$(CARGO) test --locked --quiet --test it dependencies
 	.setup/venv/bin/shellcheck .ci/run setup/rust setup/onnxruntime setup/onnxruntime-openvino setup/system-packages setup/test-tools \
 		setup/train-tools setup/bench-tools models/train/make-model
 
 bless: setup ## write the derived files in schemas/ anew after an intended change
-	DEMOGRAPH_BLESS=1 $(CARGO) test --locked --quiet --lib schema
+	DEMOGRAPH_BLESS=1 $(CARGO) test --locked --quiet --workspace --lib schema
 
 setup: ## what building and running need
 	@setup/rust

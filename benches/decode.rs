@@ -5,10 +5,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use demograph::{
+use demograph_core::record::Attributes;
+use demograph_model::{
     decode::{Limits, image},
-    infer::{Manifest, Preparer},
-    record::Attributes,
+    manifest::Manifest,
+    prepare::Preparer,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;

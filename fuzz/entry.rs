@@ -3,12 +3,14 @@
 //!
 //! Promises: no input panics; a decoder's panic that is caught still counts as one.
 
-use demograph::{
-    config::Config,
-    decode::{self, Admit, Limits, Reject},
+use demograph_core::{
+    privacy::Admit,
     record::{Attribute, Attributes, EventTime, Position, Record, SourceId},
+    reject::Reject,
     state,
 };
+use demograph_model::decode::{self, Limits};
+use demograph_service::config::Config;
 use sha2::{Digest, Sha256};
 
 /// 2026-01-01, the timestamp of every record.
@@ -75,7 +77,7 @@ pub fn event(bytes: &[u8]) -> Outcome {
 pub fn image(bytes: &[u8]) -> Outcome {
     let crop = decode::image(bytes, &LIMITS, all()).map(|crop| {
         let bytes = crop.width as usize * crop.height as usize * 3;
-        assert_eq!(demograph::infer::pixels(&crop).len(), bytes);
+        assert_eq!(demograph_model::prepare::pixels(&crop).len(), bytes);
         assert!(crop.width.max(crop.height) <= LIMITS.image_side_max);
     });
     outcome(crop)

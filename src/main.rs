@@ -1,9 +1,12 @@
 //! Parses the command line, sets up logging, runs the command, ends with its exit code.
 
+#![expect(unsafe_code, reason = "sets the environment before any thread runs")]
+mod cli;
+
 use std::process::ExitCode;
 
 use clap::Parser;
-use demograph::cli::Cli;
+use cli::Cli;
 
 fn main() -> ExitCode {
     // SAFETY: no other thread runs yet. Some builds of ONNX Runtime report home unless told not to.

@@ -3,12 +3,11 @@
 use std::{path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context, ensure};
-use demograph::{
-    config::{PrecisionChoice, Provider},
-    cores,
-    infer::{InferenceSettings, Model, ModelFiles, OnnxModel},
-    record::{Attribute, Crop},
+use demograph_core::record::{Attribute, Crop};
+use demograph_model::infer::{
+    InferenceSettings, Model, ModelFiles, OnnxModel, PrecisionChoice, Provider,
 };
+use demograph_service::cores;
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 

@@ -4,17 +4,18 @@ use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 
 use anyhow::Context;
 use crossbeam_channel::bounded;
-use demograph::{
-    config,
-    decode::Limits,
+use demograph_core::{
     estimate::Calibrations,
-    infer::StubModel,
-    metrics::Metrics,
-    pipeline::{Feed, Meaning, Numbered, Order, Sign, Worker},
     privacy::ReleasedPane,
     record::{EventTime, Position, Record},
+    state::{Chain, Commit, CommitStep, Shard, TableFile, Terms},
+};
+use demograph_model::{decode::Limits, infer::StubModel};
+use demograph_service::{
+    config,
+    metrics::Metrics,
+    pipeline::{Feed, Meaning, Numbered, Order, Sign, Worker},
     sink::{self, Provenance, Store, Stores, Table},
-    state::{Chain, Commit, Shard, Step, TableFile, Terms},
 };
 use serde_json::json;
 
@@ -241,6 +242,7 @@ impl Folder {
             stores: Stores {
                 tables: open(),
                 state: open(),
+                cells: None,
             },
             _folder: folder,
         }
@@ -248,7 +250,7 @@ impl Folder {
 
     /// Takes every step; returns the size of the state.
     fn carry_through(&self, (mut commit, bytes): (Commit, usize), chain: &mut Chain) -> usize {
-        while commit.step() != Step::Done {
+        while commit.step() != CommitStep::Done {
             commit
                 .advance(&self.stores)
                 .expect("nobody else writes here");

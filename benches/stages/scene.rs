@@ -3,15 +3,16 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
-use demograph::{
-    config,
+use demograph_core::{
     estimate::{CalibrationFile, Calibrations, Method},
-    infer::{Model, ModelFacts, StubModel},
+    facts::ModelFacts,
     privacy::{Policy, ReleasedPane},
     record::{AgePosterior, Estimate, EventTime, Position, Posterior, SourceId, TrackId},
-    state::{Applied, Shard, Start, Terms},
+    state::{Applied, Shard, Start, Terms, TrackKey},
     window::{Categories, Observation, Settings},
 };
+use demograph_model::infer::{Model, StubModel};
+use demograph_service::config;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 /// Faces that show the same person.
@@ -27,21 +28,21 @@ pub const SETTINGS: Settings = Settings {
     future_max: 60_000,
     drops_duplicates: false,
     sources_max: 10_000,
-    weighting: config::Weighting::People,
-    untracked: demograph::config::Untracked::Count,
+    weighting: demograph_core::window::Weighting::People,
+    untracked: demograph_core::window::Untracked::Count,
 };
 
 /// A policy that knows the sources of [`source`].
 pub fn policy(sources: usize) -> Policy {
-    let sources: Vec<config::Source> = (0..sources)
-        .map(|number| config::Source {
+    let sources: Vec<demograph_core::privacy::SourceRules> = (0..sources)
+        .map(|number| demograph_core::privacy::SourceRules {
             id: source(number),
-            attributes: demograph::record::Attribute::ALL.to_vec(),
+            attributes: demograph_core::record::Attribute::ALL.to_vec(),
             legal_basis: Some("a measurement".into()),
             calibration: None,
         })
         .collect();
-    Policy::new(&config::Policy::default(), &sources)
+    Policy::new(&demograph_core::privacy::PolicyRules::default(), &sources)
 }
 
 pub fn source(number: usize) -> String {
@@ -124,7 +125,8 @@ impl Scene {
 /// A partition of which nothing was read.
 pub fn begin(terms: &Arc<Terms>) -> Shard {
     let terms = (SETTINGS, terms.clone());
-    Shard::begin(0, Start::At(0), terms)
+    let key = TrackKey::of("no secret: the key of the benchmark").expect("it is long enough");
+    Shard::begin(0, Start::At(0), terms, &key)
 }
 
 /// As sharp as the shipped model's answers are: a head for each attribute, 101 ages.

@@ -66,13 +66,19 @@ validation part (1,200 faces) fitted the temperatures and the margins of the int
 shipped calibrations of shares were made on it, for bands that begin at 0, 20, 30, 40, 50, 60 and
 70 (`windows.age_bands`; with other bands shares of ages are counted, not corrected). The test
 parts chose nothing. UTKFace was only measured.
+On new faces the model may err a little more than the calibration says, and estimated shares may
+then be further from the truth than their intervals say. `demograph calibrate` makes one from faces
+of yours.
 """,
     False: """\
 FairFace has crowd workers' labels with ages in nine bands; UTKFace has estimates of an algorithm,
 checked by one annotator, with ages in years. UTKFace's parts are split by groups of
 near-duplicates. The validation parts (1,200 and 2,420 faces) fitted the temperatures and the
 margins of the intervals; the shipped calibrations of shares were made on UTKFace's, because they
-need ages in years. The test parts chose nothing. For cameras, calibrate on faces like theirs.
+need ages in years. The test parts chose nothing.
+On new faces the model may err a little more than the calibration says, and estimated shares may
+then be further from the truth than their intervals say. `demograph calibrate` makes one from faces
+of yours.
 """,
 }
 

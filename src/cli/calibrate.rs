@@ -3,23 +3,20 @@
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
+use demograph_core::{estimate::CalibrationFile, record::Attribute};
+use demograph_lab::calibrate::calibrate;
 
-use super::{
-    calibrations,
-    evaluate::{BandArgs, FaceArgs},
-};
-use crate::{
-    estimate::{Calibration, CalibrationFile},
-    record::Attribute,
-};
+use super::faces::{BandArgs, FaceArgs, answered};
+use demograph_service::wiring::calibrations;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  demograph calibrate --data faces.zip --labels faces.csv --split val
+  demograph calibrate --data faces.zip --labels faces.csv --split calibration
   demograph calibrate --data gate-cameras/ --labels gate.csv --out gate-calibration.json
 
-The faces must be new to the model: not trained on, not used to choose it. They should look like those of the cameras
+The faces must be new to the model: not trained on, not used to choose it. (The calibrations that ship were
+made on the faces that fitted the temperatures: see CARD.md.) They should look like those of the cameras
 whose shares will be estimated; their own shares do not matter. At least 10 faces a class, hundreds are better: the
 intervals say how much too few cost. An attribute without labels is left out. The file holds counts and sums only, no face.")]
 pub(super) struct CalibrateArgs {
@@ -37,20 +34,16 @@ pub(super) struct CalibrateArgs {
 
 pub(super) fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
     let bands = args.bands.age_bands;
-    let answered = args.faces.answer(args.split.as_deref(), &bands)?;
+    let opened = args.faces.inputs(args.split, &bands).open()?;
+    let answered = answered(&opened, 0)?;
     let mut attributes = BTreeMap::new();
     for attribute in Attribute::ALL {
-        let pairs = answered.pairs(attribute);
-        if pairs.is_empty() {
+        let Some((calibration, faces)) = calibrate(&answered, attribute)? else {
             println!("{attribute}: left out, since no face has both a label and an answer");
             continue;
-        }
-        let labels = answered.labels(attribute);
-        let calibration = Calibration::new(labels, pairs.iter().copied());
-        let calibration = calibration.with_context(|| attribute.to_string())?;
+        };
         println!(
-            "{attribute}: {} faces in {} cells",
-            pairs.len(),
+            "{attribute}: {faces} faces in {} cells",
             calibration.cells.len()
         );
         attributes.insert(attribute, calibration);
@@ -58,7 +51,7 @@ pub(super) fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
     if attributes.is_empty() {
         bail!("nothing to calibrate: the CSV needs a column age, age_band, gender or ethnicity");
     }
-    let in_folder = calibrations::in_model_folder(answered.precision);
+    let in_folder = calibrations::in_model_folder(answered.precision, None);
     let file = CalibrationFile::new(answered.model, bands, attributes);
     let out = args.out.unwrap_or_else(|| args.faces.model.join(in_folder));
     std::fs::write(&out, file.text()).with_context(|| format!("write {}", out.display()))?;

@@ -4,14 +4,15 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use demograph_core::{
+    event::{CropEvent, Event, Form},
+    record::EventTime,
+};
 use rand::{
     RngExt, SeedableRng,
     distr::{Distribution, weighted::WeightedIndex},
     rngs::StdRng,
 };
-
-use super::crop_event::{CropEvent, Format};
-use crate::{kafka, record::EventTime};
 
 /// People before a camera at a time.
 const CROWD: usize = 14;
@@ -104,7 +105,7 @@ impl Cameras {
     }
 
     /// The next event; the cameras take turns. `progress` goes from 0 to 1 while the mixes shift.
-    pub(super) fn next(&mut self, now: EventTime, progress: f64) -> anyhow::Result<kafka::Event> {
+    pub(super) fn next(&mut self, now: EventTime, progress: f64) -> anyhow::Result<Event> {
         let camera = (self.events % SCENES.len() as u64) as usize;
         self.events += 1;
         let person = self.appear(camera, progress)?;
@@ -123,7 +124,7 @@ impl Cameras {
         if self.rng.random_ratio(1, ONE_IN_BROKEN) {
             self.damage(&mut event);
         }
-        Ok(event.encode(Format::Binary))
+        Ok(event.encode(Form::Binary))
     }
 
     /// Somebody of the crowd, who leaves after some crops and is replaced by the mix of the moment.

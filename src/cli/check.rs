@@ -3,14 +3,15 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
-
-use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT, calibrations, memory, service};
-use crate::{
+use demograph_core::privacy::Policy;
+use demograph_model::infer::{Model, ModelFiles, OnnxModel};
+use demograph_service::{
     config::Config,
-    infer::{Model, ModelFiles, OnnxModel},
     kafka::{self, Admin},
-    privacy::Policy,
+    wiring::{self, calibrations, keys, memory},
 };
+
+use super::{EXIT_CODES, EXIT_ENVIRONMENT, read_config};
 
 /// How long the broker may take to say what the topic is set to.
 const SETTINGS_MAX: Duration = Duration::from_secs(5);
@@ -22,7 +23,7 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 
-    /// Check the file and the model only; ask no broker and touch no output.
+    /// Check the file and the model only, without broker and output.
     #[arg(long)]
     offline: bool,
 }
@@ -30,17 +31,14 @@ pub(super) struct CheckArgs {
 fn const_format() -> String {
     format!(
         "Example:\n  demograph check --config deploy/demograph.toml\n\n\
-         Prints the configuration in effect, secrets hidden, then one line for each thing that was checked.\n\n{EXIT_CODES}"
+         Prints the configuration in effect with secrets hidden, then one line for each check. Changes nothing.\n\n{EXIT_CODES}"
     )
 }
 
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let config = match Config::read(&args.config) {
+    let config = match read_config(&args.config) {
         Ok(config) => config,
-        Err(faults) => {
-            eprint!("error: {}: {faults}", args.config.display());
-            return Ok(ExitCode::from(EXIT_CONFIG));
-        }
+        Err(code) => return Ok(code),
     };
     print!("{}", config.redacted_toml());
     println!();
@@ -59,6 +57,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if !args.offline {
         checks.push(("kafka", kafka(&config)));
         checks.push(("output", output(&config)));
+        checks.push(("track key", track_key(&config)));
     }
     for (what, result) in &checks {
         match result {
@@ -66,7 +65,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             Err(error) => println!("FAULT  {what}: {error:#}"),
         }
     }
-    println!("{}", memory::line(&config, service::sessions(&config)));
+    println!("{}", memory::line(&config, wiring::sessions(&config)));
     let all_well = checks.iter().all(|(_, result)| result.is_ok());
     Ok(if all_well {
         ExitCode::SUCCESS
@@ -87,8 +86,12 @@ fn secrets(config: &Config) -> anyhow::Result<String> {
         .options
         .iter()
         .map(|(key, value)| ("output.options", key, value));
+    let key = config.state.track_key.iter();
+    let key = key.map(|value| ("state", "track_key", value));
     let missing: Vec<String> = properties
         .chain(options)
+        .map(|(section, key, value)| (section, key.as_str(), value))
+        .chain(key)
         .filter_map(|(section, key, value)| {
             Some(format!("{section}.\"{key}\": {}", value.resolve().err()?))
         })
@@ -100,7 +103,7 @@ fn secrets(config: &Config) -> anyhow::Result<String> {
 }
 
 fn model(config: &Config) -> anyhow::Result<String> {
-    let settings = service::inference_settings(config);
+    let settings = wiring::inference_settings(config);
     let files = ModelFiles::read(&config.model.dir, &settings)?;
     let model = OnnxModel::load(&files, &settings)?;
     for warning in model.warnings() {
@@ -118,12 +121,12 @@ fn model(config: &Config) -> anyhow::Result<String> {
         model.facts().id,
         engine.precision.name(),
         engine.library,
-        service::self_test(model.self_test())
+        model.self_test()
     ))
 }
 
 fn calibration(config: &Config) -> anyhow::Result<String> {
-    let files = ModelFiles::read(&config.model.dir, &service::inference_settings(config))?;
+    let files = ModelFiles::read(&config.model.dir, &wiring::inference_settings(config))?;
     let calibrations = calibrations::load(config, &files.facts, files.precision)?;
     Ok(match calibrations.id() {
         Some(id) => format!(
@@ -157,12 +160,25 @@ fn kafka(config: &Config) -> anyhow::Result<String> {
     ))
 }
 
+/// Whether the checkpoints fit the key of the hashes that they hold.
+fn track_key(config: &Config) -> anyhow::Result<String> {
+    keys::inspect(config, &wiring::open_stores(config)?)
+}
+
 fn output(config: &Config) -> anyhow::Result<String> {
-    let stores = service::open_stores(config)?;
+    let stores = wiring::open_stores(config)?;
     stores.tables.probe()?;
     stores.state.probe().context("state.url")?;
+    if let Some(cells) = &stores.cells {
+        cells.probe().context("output.cells_url")?;
+    }
+    if let Some(warning) = wiring::old_cells(config, &stores.tables)? {
+        println!("note   output: {warning}");
+    }
+    let cells = wiring::cells_place(config, &stores);
+    let cells = cells.map_or(String::new(), |place| format!(", exact cells in {place}"));
     Ok(format!(
-        "{} is writable; checkpoints, with exact counts, lie in {}",
+        "{} is writable; checkpoints, with exact counts, lie in {}{cells}",
         stores.tables.place(),
         stores.state.place()
     ))

@@ -7,22 +7,22 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
 use comfy_table::presets;
-use jiff::{
-    civil::{Date, Time},
-    tz::Offset,
-};
-
-use super::EXIT_CONFIG;
-use crate::{
-    config::{Config, Span},
-    record::EventTime,
+use demograph_core::{record::EventTime, span::Span, state::Created};
+use demograph_service::{
+    config::Config,
     sink::{
         Footer, Store, Table,
         catalog::{self, Copy, Day, Once, days, name},
         day,
     },
-    state::Created,
+    wiring,
 };
+use jiff::{
+    civil::{Date, Time},
+    tz::Offset,
+};
+
+use super::read_config;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -30,32 +30,35 @@ Examples:
   demograph compact --config my.toml --dry-run
   demograph compact --config my.toml
 
-Run it once a day. For each table and each UTC date that ended at least --older-than ago, the small files become
-daily/TABLE/date=D/TABLE-D.parquet under output.url, sorted by source and window_start. A daily file is never changed:
-a date that has one is left alone, and if small files have come since, that is an error which names them (exit code 1;
-the other dates are done all the same). So let --older-than be longer than the longest time that demograph may be
-stopped or behind.
+Run it once a day. It takes each table and each UTC date that ended at least --older-than ago. The small files of the date \
+are merged into daily/TABLE/date=D/TABLE-D.parquet, sorted by source and window_start. The daily file lies under output.url; \
+of the table cells under output.cells_url.
 
-The small files stay beside the daily ones: read either, never both. With --delete-compacted they go once they are in a
-daily file; then read daily/ for past dates and the small files for the last days. `demograph estimate` finds out by
-itself. Dates that ended longer than output.keep ago are deleted, small and daily files.
+A daily file never changes. If small files arrive after it was written, `compact` names them, goes on with the other dates \
+and exits with code 1. So choose --older-than longer than demograph may be stopped or behind.
 
-A small file that was copied under another name, or into the folder of another date, is an error that names it: its rows
+The small files stay beside the daily ones. Read one or the other, never both. With --delete-compacted, small files are \
+deleted once they are in a daily file. Then read daily/ for past dates and the small files for the last days: together \
+these cover every date exactly once. `demograph estimate` does so by itself.
+
+Dates that ended longer than output.keep ago are deleted, small and daily files.
+
+A small file that was copied under another name, or into the folder of another date, is an error that names it: its rows \
 would count twice.
 
-Memory: the compressed files of one day of one table, the daily file, and some 300 MB (576 files of 1.4 million
-rows: 283 MB).")]
+Memory: the compressed files of one day of one table, the daily file, and about 300 MB (measured: 283 MB for 576 files with \
+1.4 million rows).")]
 pub(super) struct CompactArgs {
-    /// The TOML file of `demograph run`; output.url and output.keep count here.
+    /// The TOML file of `demograph run`. Only its output section is used.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// How long ago a UTC date must have ended: 2d, 36h, ...
+    /// Take dates that ended at least this long ago: 2d, 36h.
     #[arg(long, value_name = "SPAN", default_value = "2d", value_parser = span)]
     older_than: Span,
-    /// Delete small files that are in a daily file.
+    /// Delete the small files whose rows are in a daily file.
     #[arg(long)]
     delete_compacted: bool,
-    /// Show what would be done, and do nothing.
+    /// Only show what would be done.
     #[arg(long)]
     dry_run: bool,
 }
@@ -66,7 +69,7 @@ fn span(text: &str) -> Result<Span, String> {
 
 /// What a date needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum DateAction {
     Wait,
     Merge,
     Compare,
@@ -82,14 +85,14 @@ struct Rules {
 }
 
 impl Rules {
-    fn step(self, date: Date, day: &Day) -> anyhow::Result<Step> {
+    fn step(self, date: Date, day: &Day) -> anyhow::Result<DateAction> {
         let end = date.tomorrow()?.to_datetime(Time::midnight());
         let age = self.now.0 - Offset::UTC.to_timestamp(end)?.as_millisecond();
         Ok(match self.keep {
-            Some(keep) if age >= keep.as_millis() => Step::Expire,
-            _ if age < self.older_than.as_millis() => Step::Wait,
-            _ if day.daily.is_empty() => Step::Merge,
-            _ => Step::Compare,
+            Some(keep) if age >= keep.as_millis() => DateAction::Expire,
+            _ if age < self.older_than.as_millis() => DateAction::Wait,
+            _ if day.daily.is_empty() => DateAction::Merge,
+            _ => DateAction::Compare,
         })
     }
 }
@@ -113,27 +116,30 @@ impl Done {
 }
 
 pub(super) fn run(args: &CompactArgs) -> anyhow::Result<ExitCode> {
-    let config = match Config::read(&args.config) {
+    let config = match read_config(&args.config) {
         Ok(config) => config,
-        Err(faults) => {
-            eprint!("error: {}: {faults}", args.config.display());
-            return Ok(ExitCode::from(EXIT_CONFIG));
-        }
+        Err(code) => return Ok(code),
     };
     let rules = Rules {
-        now: crate::clock::now(),
+        now: demograph_service::clock::now(),
         older_than: args.older_than,
         keep: config.output.keep,
     };
-    let store = Store::open(&config.output)?;
+    let tables = Store::open(&config.output).context("output.url")?;
+    let cells = match has_cells(&config) {
+        true => wiring::open_cells(&config)?,
+        false => None,
+    };
     let mut report = comfy_table::Table::new();
     report.load_style(presets::NOTHING);
     report.set_header(["table", "date", "small files", "rows", "deleted", ""]);
     let mut faults = Vec::new();
-    for table in Table::ALL {
-        for (date, day) in days(&store, table)? {
+    let everywhere = Table::ALL.map(|table| (table, &tables));
+    let apart = cells.iter().map(|store| (Table::Cells, store));
+    for (table, store) in everywhere.into_iter().chain(apart) {
+        for (date, day) in days(store, table)? {
             let one = One {
-                store: &store,
+                store,
                 table,
                 date,
                 day: &day,
@@ -160,6 +166,15 @@ pub(super) fn run(args: &CompactArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether exact cells may lie in a place of their own: they are written there, or were.
+fn has_cells(config: &Config) -> bool {
+    let output = &config.output;
+    let place = config.cells_place();
+    output.cells
+        || output.cells_url.is_some()
+        || !place.contains("://") && Store::may_be_there(&place)
+}
+
 /// One date of one table.
 struct One<'a> {
     store: &'a Store,
@@ -169,17 +184,19 @@ struct One<'a> {
 }
 
 impl One<'_> {
-    fn apply(&self, step: Step, args: &CompactArgs) -> anyhow::Result<Done> {
+    fn apply(&self, step: DateAction, args: &CompactArgs) -> anyhow::Result<Done> {
         match step {
-            Step::Wait => Ok(Done::new("too recent")),
-            Step::Merge if args.dry_run => Ok(Done::new("to be merged")),
-            Step::Expire if args.dry_run => Ok(Done::new("to be deleted: older than output.keep")),
-            Step::Expire => Ok(Done {
+            DateAction::Wait => Ok(Done::new("too recent")),
+            DateAction::Merge if args.dry_run => Ok(Done::new("to be merged")),
+            DateAction::Expire if args.dry_run => {
+                Ok(Done::new("to be deleted: older than output.keep"))
+            }
+            DateAction::Expire => Ok(Done {
                 deleted: self.delete(self.day.small.iter().chain(&self.day.daily))?,
                 ..Done::new("older than output.keep")
             }),
-            Step::Merge => self.merge(args),
-            Step::Compare => self.compare(args),
+            DateAction::Merge => self.merge(args),
+            DateAction::Compare => self.compare(args),
         }
     }
 
@@ -286,7 +303,7 @@ impl One<'_> {
                 .into(),
         };
         format!(
-            "{}, {}: {} of its small files came after its daily file was made, such as {}; their rows are missing there: \
+            "{}, {}: {} of its small files arrived after its daily file was made, such as {}. Their rows are missing in it: \
              {fix}; use a longer --older-than",
             self.table.name(),
             self.date,
@@ -332,11 +349,11 @@ mod tests {
             };
             rules.step(date, day).unwrap()
         };
-        assert_eq!(step("47h", &fresh), Step::Wait);
-        assert_eq!(step("48h", &fresh), Step::Merge);
-        assert_eq!(step("48h", &merged), Step::Compare);
-        assert_eq!(step("719h", &merged), Step::Compare);
-        assert_eq!(step("720h", &merged), Step::Expire);
-        assert_eq!(step("720h", &fresh), Step::Expire);
+        assert_eq!(step("47h", &fresh), DateAction::Wait);
+        assert_eq!(step("48h", &fresh), DateAction::Merge);
+        assert_eq!(step("48h", &merged), DateAction::Compare);
+        assert_eq!(step("719h", &merged), DateAction::Compare);
+        assert_eq!(step("720h", &merged), DateAction::Expire);
+        assert_eq!(step("720h", &fresh), DateAction::Expire);
     }
 }

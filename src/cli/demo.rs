@@ -10,20 +10,22 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
-
-use super::{
-    cameras::Cameras,
-    live,
-    pace::{Pace, pause},
-    service,
-};
-use crate::{
+use demograph_core::span::Span;
+use demograph_service::{
     clock,
     config::Config,
     kafka::{Admin, EmbeddedBroker, Producer},
     metrics::Metrics,
     shutdown::Shutdown,
     sink::Table,
+    snapshot::{Latest, Snapshot},
+    wiring,
+};
+
+use super::{
+    cameras::Cameras,
+    live,
+    pace::{Pace, pause},
 };
 
 /// The demo's configuration; the broker, the folder and the address are filled in.
@@ -87,7 +89,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         config.kafka.brokers = broker.bootstrap_servers();
     }
     let (metrics, shutdown) = (Metrics::new(), Shutdown::default());
-    let service = service::start(config.clone(), metrics.clone(), shutdown.clone())?;
+    let service = wiring::start(config.clone(), metrics.clone(), shutdown.clone())?;
     println!(
         "demograph demo: {} s, up to {} crops/s from 4 cameras; metrics at http://{}/metrics\n\
          Shares are corrected for the model's errors, with 95 % intervals; ~ marks a plain count. Categories with\n\
@@ -95,13 +97,14 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         args.seconds, args.rate, service.address
     );
     let pace = Pace::new(args.rate);
+    let latest = service.latest.clone();
     let show = {
-        let (metrics, shutdown) = (metrics.clone(), shutdown.clone());
-        let window = config.windows.rolling[0].to_string();
-        spawn("live", move || show(&metrics, &shutdown, (&window, pace)))?
+        let (latest, shutdown) = (latest.clone(), shutdown.clone());
+        let window = config.windows.rolling[0];
+        spawn("live", move || show(&latest, &shutdown, (window, pace)))?
     };
     let film = {
-        let (metrics, shutdown, kafka) = (metrics.clone(), shutdown.clone(), config.kafka.clone());
+        let kafka = config.kafka.clone();
         let cameras = Cameras::open(&args.crops, args.seed)?;
         let seconds = args.seconds;
         spawn("cameras", move || {
@@ -123,7 +126,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     if args.brokers.is_some() {
         Admin::connect(&config.kafka)?.delete_topic()?;
     }
-    print!("{}", summary(&metrics, &args, (sent, pace.seconds())));
+    print!("{}", summary(&latest.get(), &args, (sent, pace.seconds())));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -138,7 +141,8 @@ fn spawn<T: Send + 'static>(
 fn config(args: &DemoArgs) -> anyhow::Result<Config> {
     let mut config = Config::parse(CONFIG)?;
     config.output.url = args.out.display().to_string();
-    config.state.url = Some(beside(&args.out).display().to_string());
+    config.output.cells_url = Some(beside(&args.out, "-cells").display().to_string());
+    config.state.url = Some(beside(&args.out, "-state").display().to_string());
     config.model.dir.clone_from(&args.model);
     config.http.listen = free_address(&args.listen)?;
     if let Some(brokers) = &args.brokers {
@@ -160,10 +164,10 @@ fn free_address(listen: &str) -> anyhow::Result<String> {
     Ok(format!("{host}:0"))
 }
 
-/// Where the demo's checkpoints lie.
-fn beside(out: &Path) -> PathBuf {
+/// Where the demo's checkpoints and exact cells lie.
+fn beside(out: &Path, ending: &str) -> PathBuf {
     let mut name = out.file_name().unwrap_or_default().to_owned();
-    name.push("-state");
+    name.push(ending);
     out.with_file_name(name)
 }
 
@@ -173,12 +177,13 @@ fn prepare_folder(out: &Path) -> anyhow::Result<()> {
     let tables = Table::ALL.map(Table::name);
     let inside = tables.into_iter().chain(["state"]);
     let folders = inside.map(|name| out.join(name));
-    for folder in folders.chain([beside(out)]) {
+    let besides = ["-state", "-cells"].map(|ending| beside(out, ending));
+    for folder in folders.chain(besides) {
         match (folder.exists(), marker.exists()) {
             (true, true) => std::fs::remove_dir_all(&folder)
                 .with_context(|| format!("clear {}", folder.display()))?,
             (true, false) => bail!(
-                "{} is not of a demo: choose another folder with --out",
+                "{} was not made by `demograph demo`: choose another folder with --out",
                 folder.display()
             ),
             (false, _) => {}
@@ -228,34 +233,27 @@ impl Set {
     }
 
     fn read(&self) -> u64 {
-        self.metrics.sum("records_total") as u64
+        self.metrics.records_read()
     }
 }
 
-fn show(
-    metrics: &Metrics,
-    shutdown: &Shutdown,
-    (window, pace): (&str, Pace),
-) -> anyhow::Result<()> {
+fn show(latest: &Latest, shutdown: &Shutdown, (window, pace): (Span, Pace)) -> anyhow::Result<()> {
     let mut next = clock::now().plus(SHOW_EVERY_MILLIS);
     while !shutdown.is_requested() {
         pause(100);
         if clock::now() >= next {
             next = next.plus(SHOW_EVERY_MILLIS);
-            println!("{}", live::picture(metrics, window, pace.seconds()));
+            println!("{}", live::picture(&latest.get(), window, pace.seconds()));
         }
     }
     Ok(())
 }
 
-fn summary(metrics: &Metrics, args: &DemoArgs, (sent, seconds): (u64, f64)) -> String {
-    let read = metrics.sum("records_total");
+fn summary(last: &Snapshot, args: &DemoArgs, (sent, seconds): (u64, f64)) -> String {
+    let (counts, read) = (&last.counts, last.counts.read());
     let rows = |table: Table| {
-        let samples = metrics.samples("rows_written_total");
-        let found = samples
-            .iter()
-            .find(|sample| sample.label("table") == table.name());
-        found.map_or(0.0, |sample| sample.value)
+        let written = counts.written.get(table.name());
+        written.map_or(0, |written| written.rows)
     };
     let out = args.out.display();
     let program = std::env::args()
@@ -270,7 +268,7 @@ Done.
   rows written      {} in demographics, {} in windows, {} files
   files             {out}/demographics/date=*/*.parquet
                     {out}/windows/date=*/*.parquet
-                    {out}/cells/date=*/*.parquet, exact: see schemas/README.md
+                    {out}-cells/cells/date=*/*.parquet, exact: see schemas/README.md
 
 True shares over the whole time, with 95 % intervals:
   {program} estimate --tables {out}
@@ -282,10 +280,10 @@ Ask the tables (DuckDB):
         WHERE attribute = 'gender' AND NOT suppressed GROUP BY source, category)
   ORDER BY source, category;
 ",
-        read / seconds,
-        live::rejects(metrics),
+        read as f64 / seconds,
+        live::rejects(last),
         rows(Table::Demographics),
         rows(Table::Windows),
-        metrics.sum("files_written_total"),
+        counts.files(),
     )
 }

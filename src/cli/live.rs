@@ -1,77 +1,43 @@
-//! What the demo shows while it runs: the same values that a scrape of /metrics would see.
-
-use std::collections::BTreeMap;
+//! What the demo shows while it runs: the service's read model, whose values are those of /metrics.
 
 use comfy_table::{Table, presets};
-
-use crate::metrics::{Metrics, Sample, outcome};
-
-/// Shares by source and attribute, as text by category; hidden categories are left out.
-type Shares = BTreeMap<String, BTreeMap<String, Vec<(String, String)>>>;
+use demograph_core::{record::Attribute, span::Span};
+use demograph_service::{
+    metrics::outcome,
+    snapshot::{ShownCategory, ShownView, Snapshot},
+};
 
 /// One line of totals, and a table of the shares in the rolling window.
-pub(super) fn picture(metrics: &Metrics, window: &str, seconds: f64) -> String {
-    let mut shares: Shares = BTreeMap::new();
-    let estimates = [
-        "audience_share_ratio",
-        "audience_share_low_ratio",
-        "audience_share_high_ratio",
-    ]
-    .map(|name| metrics.samples(name));
-    let samples = metrics.samples("audience_share_naive_ratio");
-    for sample in samples
-        .iter()
-        .filter(|sample| sample.label("window") == window)
-    {
-        shares
-            .entry(sample.label("source").to_owned())
-            .or_default()
-            .entry(sample.label("attribute").to_owned())
-            .or_default()
-            .push((
-                sample.label("category").to_owned(),
-                in_words(sample, &estimates),
-            ));
-    }
-    if shares.is_empty() {
-        return format!("{}   (no pane has closed yet)", totals(metrics, seconds));
-    }
-    format!("\n{}\n{}", totals(metrics, seconds), table(shares, window))
-}
-
-/// The estimated share with its interval; where there is none, the counted one with a tilde.
-fn in_words(naive: &Sample, estimates: &[Vec<Sample>; 3]) -> String {
-    let [share, low, high] = estimates.each_ref().map(|samples| {
-        let same = samples.iter().find(|sample| sample.labels == naive.labels);
-        same.map(|sample| sample.value * 100.0)
+pub(super) fn picture(now: &Snapshot, window: Span, seconds: f64) -> String {
+    let views = now.audience.iter();
+    let rows = views.filter_map(|(source, views)| {
+        let view = views.get(&window)?;
+        let columns = [Attribute::Gender, Attribute::Age, Attribute::Ethnicity];
+        let cells = columns.map(|attribute| percentages(view, attribute));
+        let is_shown = cells.iter().any(|cell| !cell.is_empty());
+        is_shown.then(|| (source.as_str().to_owned(), cells))
     });
-    match (share, low, high) {
-        (Some(share), Some(low), Some(high)) => format!("{share:.0} [{low:.0}-{high:.0}]"),
-        _ => format!("~{:.0}", naive.value * 100.0),
+    let rows: Vec<(String, [String; 3])> = rows.collect();
+    if rows.is_empty() {
+        return format!("{}   (no pane has closed yet)", totals(now, seconds));
     }
+    format!("\n{}\n{}", totals(now, seconds), table(rows, window))
 }
 
-fn totals(metrics: &Metrics, seconds: f64) -> String {
-    let records = metrics.samples("records_total");
-    let count = |name: &str| {
-        let found = records
-            .iter()
-            .find(|sample| sample.label("outcome") == name);
-        found.map_or(0.0, |sample| sample.value)
-    };
-    let read: f64 = records.iter().map(|sample| sample.value).sum();
+fn totals(now: &Snapshot, seconds: f64) -> String {
+    let (counts, read) = (&now.counts, now.counts.read());
     format!(
         "{seconds:>4.0} s   {read} crops read ({:.0}/s)   {} faces   {} late   {} rejected   lag {}   {} files",
-        read / seconds.max(1.0),
-        count(outcome::FACE),
-        count(outcome::LATE),
-        count(outcome::REJECTED),
-        metrics.sum("partition_lag_records"),
-        metrics.sum("files_written_total"),
+        read as f64 / seconds.max(1.0),
+        counts.records(outcome::FACE),
+        counts.records(outcome::LATE),
+        counts.records(outcome::REJECTED),
+        now.lag.values().sum::<i64>(),
+        counts.files(),
     )
 }
 
-fn table(shares: Shares, window: &str) -> Table {
+fn table(rows: Vec<(String, [String; 3])>, window: Span) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header([
@@ -80,34 +46,48 @@ fn table(shares: Shares, window: &str) -> Table {
         "age %".into(),
         "ethnicity %".into(),
     ]);
-    for (source, mut attributes) in shares {
-        let mut cell = |name: &str| attributes.remove(name).map_or("-".into(), percentages);
-        let row = [source, cell("gender"), cell("age"), cell("ethnicity")];
-        table.add_row(row);
+    for (source, cells) in rows {
+        let cells = cells.map(|cell| if cell.is_empty() { "-".into() } else { cell });
+        table.add_row(std::iter::once(source).chain(cells));
     }
     table
 }
 
-fn percentages(mut categories: Vec<(String, String)>) -> String {
-    // Bands of age in their order; anything else keeps the order of its names.
-    categories.sort_by_key(|(name, _)| {
-        name.split(['-', '+'])
-            .next()
-            .and_then(|age| age.parse::<u32>().ok())
-    });
-    let shown = categories
+/// The categories that are shown, in the order of the model.
+fn percentages(view: &ShownView, attribute: Attribute) -> String {
+    let found = view
+        .attributes
         .iter()
-        .map(|(name, share)| format!("{name} {share}"));
-    shown.collect::<Vec<_>>().join("  ")
+        .find(|one| one.attribute == attribute);
+    let categories = found.map_or(&[][..], |found| &found.categories);
+    let shown: Vec<String> = categories.iter().filter_map(in_words).collect();
+    shown.join("  ")
+}
+
+/// The estimated share with its interval; where there is none, the counted one with a tilde.
+fn in_words(category: &ShownCategory) -> Option<String> {
+    let naive = category.share_naive?;
+    let percent = |share: f64| share * 100.0;
+    let shares = (
+        category.share.share,
+        category.share.low,
+        category.share.high,
+    );
+    let share = match shares {
+        (Some(share), Some(low), Some(high)) => {
+            let [share, low, high] = [share, low, high].map(percent);
+            format!("{share:.0} [{low:.0}-{high:.0}]")
+        }
+        _ => format!("~{:.0}", percent(naive)),
+    };
+    Some(format!("{} {share}", category.label))
 }
 
 /// The rejected records by reason, most frequent first.
-pub(super) fn rejects(metrics: &Metrics) -> String {
-    let mut reasons: Vec<Sample> = metrics.samples("rejected_records_total");
-    reasons.retain(|sample| sample.value > 0.0);
-    reasons.sort_by(|a, b| b.value.total_cmp(&a.value));
-    let shown = reasons
-        .iter()
-        .map(|sample| format!("{} {}", sample.label("reason"), sample.value));
+pub(super) fn rejects(now: &Snapshot) -> String {
+    let reasons = now.counts.rejected.iter();
+    let mut reasons: Vec<_> = reasons.filter(|(_, n)| **n > 0).collect();
+    reasons.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+    let shown = reasons.iter().map(|(reason, n)| format!("{reason} {n}"));
     shown.collect::<Vec<_>>().join(", ")
 }

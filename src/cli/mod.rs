@@ -1,31 +1,31 @@
 //! The command line: one module a subcommand, each with a help text that teaches by an example.
 
 mod calibrate;
-mod calibrations;
 mod cameras;
 mod check;
 mod compact;
-mod crop_event;
 mod demo;
 mod estimate;
 mod evaluate;
 mod experiment;
+mod faces;
 mod live;
-mod memory;
 mod model;
 mod pace;
 mod predict;
 mod publish;
-mod service;
 mod sheets;
 mod state;
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
+use demograph_service::{config::Config, metrics::Metrics, shutdown::Shutdown, wiring};
 use tracing_subscriber::filter::LevelFilter;
-
-use crate::{config::Config, metrics::Metrics, shutdown::Shutdown};
 
 /// The configuration has faults.
 const EXIT_CONFIG: u8 = 3;
@@ -37,8 +37,8 @@ Exit codes:
   0  done
   1  failed while running
   2  wrong usage
-  3  the configuration has faults
-  4  something that the configuration names is not there (model, broker, topic, output; `check` only)";
+  3  the configuration has errors
+  4  something that the configuration names is missing: model, broker, topic, output (`check` only)";
 
 /// Demographic trends of a population from streams of face crops: Kafka in, Parquet and Prometheus out.
 #[derive(Debug, Parser)]
@@ -58,25 +58,25 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run the service: consume face crops, write Parquet, serve /metrics.
     Run(RunArgs),
-    /// Check a configuration and everything it names, and print what is in effect.
+    /// Check a configuration and everything it names. Print the configuration in effect.
     Check(check::CheckArgs),
-    /// Send a folder of crops (or a CSV of them) to Kafka as face-crop events.
+    /// Send face crops from a folder or a CSV to Kafka, as face-crop events.
     Publish(publish::PublishArgs),
-    /// Show what the model says of single images.
+    /// Run the model on single images and print its answers.
     Predict(predict::PredictArgs),
-    /// Bring an ONNX model along: write a first manifest, check a model's folder.
+    /// Prepare your own ONNX model: write a first manifest, check a model folder.
     Model(model::ModelArgs),
-    /// Measure a model on labelled faces: a report for people, figures for machines.
+    /// Measure a model on labelled faces. Writes a report and its figures as JSON.
     Evaluate(evaluate::EvaluateArgs),
-    /// Learn from labelled faces how a model errs, for the estimates of true shares.
+    /// Measure a model's errors on labelled faces, to correct the estimated shares.
     Calibrate(calibrate::CalibrateArgs),
-    /// Estimate true shares of any days and sources from the tables.
+    /// Estimate true shares for any period and sources, from the tables.
     Estimate(estimate::EstimateArgs),
-    /// Look at the checkpoints, prove them against the tables, begin a partition again.
+    /// Inspect checkpoints, verify them against the tables, restart a partition.
     State(state::StateArgs),
-    /// Merge the small files of past days into one a day, and delete what is older than the config keeps.
+    /// Merge the small files of each past day into one. Delete days older than output.keep.
     Compact(compact::CompactArgs),
-    /// Measure how near estimated shares come to the truth.
+    /// Measure the errors of estimated shares and the coverage of their intervals.
     Experiment(experiment::ExperimentArgs),
 }
 
@@ -85,10 +85,13 @@ enum Command {
 Example:
   demograph run --config deploy/demograph.toml
 
-SIGTERM (or Ctrl-C) stops reading, writes a last checkpoint and ends; the next start goes on with the open panes
-(or they are closed and published: windows.on_stop). A second signal ends at once, and loses nothing either. /metrics, /healthz and /readyz are at http.listen.")]
+SIGTERM (or Ctrl-C) stops reading, writes a last checkpoint and exits. The next start resumes with the open panes; \
+windows.on_stop = \"close\" closes and publishes them instead. A second signal exits immediately; the next start resumes from \
+the last checkpoint.
+
+/metrics, /healthz and /readyz are served at http.listen.")]
 struct RunArgs {
-    /// The TOML file; deploy/demograph.toml explains every key.
+    /// The TOML file. deploy/demograph.toml explains every key.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
@@ -124,16 +127,20 @@ impl Cli {
 }
 
 fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    match Config::read(&args.config) {
-        Ok(config) => {
-            service::start(config, Metrics::new(), Shutdown::default())?.run()?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(faults) => {
-            eprint!("error: {}: {faults}", args.config.display());
-            Ok(ExitCode::from(EXIT_CONFIG))
-        }
-    }
+    let config = match read_config(&args.config) {
+        Ok(config) => config,
+        Err(code) => return Ok(code),
+    };
+    wiring::start(config, Metrics::new(), Shutdown::default())?.run()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration. Where it has faults, they are printed, and the exit code is returned.
+fn read_config(path: &Path) -> Result<Config, ExitCode> {
+    Config::read(path).map_err(|faults| {
+        eprint!("error: {}: {faults}", path.display());
+        ExitCode::from(EXIT_CONFIG)
+    })
 }
 
 #[cfg(test)]

@@ -8,12 +8,11 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-
-use super::{predict, service};
-use crate::{
-    config::Inference,
-    infer::{InferenceSettings, Model, ModelFiles, OnnxModel, describe, draft, sha256},
-    record::{Attribute, Estimate},
+use demograph_core::record::{Attribute, Estimate};
+use demograph_lab::{dataset, predict::predict};
+use demograph_model::{
+    infer::{Inference, InferenceSettings, Model, ModelFiles, OnnxModel, describe, sha256},
+    manifest::draft,
 };
 
 const CARD: &str = "# Model card\n\nWhat the model is for, what it was trained on, under which terms, and how it errs.\n";
@@ -32,19 +31,19 @@ pub(super) struct ModelArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Task {
-    /// Write a first manifest for an ONNX file into a new folder. Guesses are marked.
+    /// Write a first manifest for an ONNX file into a new folder. Marks what it guessed.
     New {
-        /// The ONNX file, all weights inside.
+        /// The ONNX file, with all weights inside.
         onnx: PathBuf,
-        /// The model's folder, which must not be there yet.
+        /// The folder to create. It must not exist yet.
         #[arg(long, value_name = "FOLDER")]
         out: PathBuf,
     },
-    /// Load a model's folder as the service does, and say all that is known. Exit code 1 where it does not load.
+    /// Load a model folder as the service does, and report everything found. Exits with 1 if it does not load.
     Check {
         /// The model's folder.
         folder: PathBuf,
-        /// Face crops: what does the model say of them?
+        /// Also run the model on the face crops in this folder, and summarise its answers.
         #[arg(long, value_name = "FOLDER")]
         faces: Option<PathBuf>,
     },
@@ -131,7 +130,7 @@ fn check(folder: &Path, faces: Option<PathBuf>) -> anyhow::Result<()> {
         "engine     {} on {}\nself-test  {}",
         model.engine().precision.name(),
         model.engine().library,
-        service::self_test(model.self_test())
+        model.self_test()
     );
     for warning in model.warnings() {
         println!("warning    {warning}");
@@ -141,12 +140,12 @@ fn check(folder: &Path, faces: Option<PathBuf>) -> anyhow::Result<()> {
 
 /// What the model says of the crops in a folder.
 fn answers(model: &mut OnnxModel, folder: &Path) -> anyhow::Result<()> {
-    let files = predict::expand(&[folder.to_path_buf()])?;
+    let files = dataset::expand(&[folder.to_path_buf()])?;
     ensure!(!files.is_empty(), "{} holds no image", folder.display());
     let mut estimates: Vec<Estimate> = Vec::new();
     let mut rejected: BTreeMap<&str, usize> = BTreeMap::new();
     for files in files.chunks(Inference::BATCH_MAX) {
-        for prediction in predict::predict(files, model, Attribute::ALL.into_iter().collect())? {
+        for prediction in predict(files, model, Attribute::ALL.into_iter().collect())? {
             match prediction.result {
                 Ok(estimate) => estimates.push(estimate),
                 Err(reason) => *rejected.entry(reason.name()).or_default() += 1,
@@ -179,7 +178,7 @@ fn answers(model: &mut OnnxModel, folder: &Path) -> anyhow::Result<()> {
             _ => estimate.ethnicity.as_ref(),
         });
         let winners: Vec<(&str, f32)> = posteriors
-            .map(|posterior| predict::winner(posterior, labels))
+            .filter_map(|posterior| posterior.winner(labels))
             .collect();
         if winners.is_empty() {
             continue;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::{clock, record::EventTime};
+use demograph_core::record::EventTime;
+use demograph_service::clock;
 
 /// A rate and when it began.
 #[derive(Debug, Clone, Copy)]

@@ -1,21 +1,23 @@
 //! `demograph predict`: what the model says of single images, through the very path of the service.
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Context;
 use comfy_table::{Table, presets};
-use serde_json::json;
-
-use super::crop_event::content_type;
-use crate::{
-    config::{Inference, PrecisionChoice, Provider},
-    decode::{self, Limits, Reject},
-    infer::{AgeInterval, InferenceSettings, Model, ModelFacts, ModelFiles, OnnxModel},
-    record::{AgePosterior, Attribute, Attributes, Crop, Estimate, Posterior},
+use demograph_core::{
+    facts::ModelFacts,
+    record::{AgePosterior, Attribute, Posterior},
 };
+use demograph_lab::{
+    dataset::expand,
+    predict::{Prediction, predict},
+};
+use demograph_model::{
+    infer::{
+        Inference, InferenceSettings, Model, ModelFiles, OnnxModel, PrecisionChoice, Provider,
+    },
+    manifest::AgeInterval,
+};
+use serde_json::json;
 
 /// Images given to the model at a time, as in the service.
 const BATCH: usize = Inference::BATCH_MAX;
@@ -70,15 +72,6 @@ fn provider(name: &str) -> Result<Provider, String> {
     }
 }
 
-/// The provider that computes so, where none is named.
-pub(super) fn provider_for(precision: PrecisionChoice) -> Provider {
-    match precision {
-        PrecisionChoice::Bf16 => Provider::Openvino,
-        PrecisionChoice::Fp16 => Provider::Tensorrt,
-        PrecisionChoice::Auto | PrecisionChoice::Fp32 | PrecisionChoice::Int8 => Provider::Cpu,
-    }
-}
-
 fn attribute(name: &str) -> Result<Attribute, String> {
     Attribute::ALL
         .into_iter()
@@ -86,19 +79,11 @@ fn attribute(name: &str) -> Result<Attribute, String> {
         .ok_or_else(|| "write age, gender or ethnicity".into())
 }
 
-/// One image and what came of it.
-pub(super) struct Prediction {
-    file: String,
-    pub result: Result<Estimate, Reject>,
-}
-
 pub(super) fn run(args: PredictArgs) -> anyhow::Result<ExitCode> {
     let files = expand(&args.images)?;
     let settings = InferenceSettings {
         precision: args.precision,
-        provider: args
-            .provider
-            .unwrap_or_else(|| provider_for(args.precision)),
+        provider: args.provider.unwrap_or_else(|| args.precision.provider()),
         ..Default::default()
     };
     let model_files = ModelFiles::read(&args.model, &settings)?;
@@ -144,84 +129,6 @@ impl Words<'_> {
     }
 }
 
-pub(super) fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let entries = std::fs::read_dir(path)
-            .with_context(|| format!("read the folder {}", path.display()))?;
-        let mut images = entries
-            .map(|entry| Ok(entry?.path()))
-            .collect::<std::io::Result<Vec<_>>>()?;
-        images.retain(|image| content_type(&image.to_string_lossy()).is_some());
-        images.sort();
-        files.extend(images);
-    }
-    Ok(files)
-}
-
-pub(super) fn predict(
-    files: &[PathBuf],
-    model: &mut impl Model,
-    attributes: Attributes,
-) -> anyhow::Result<Vec<Prediction>> {
-    let mut crops = Vec::new();
-    let mut decoded = Vec::new();
-    for file in files {
-        let result = open(file, attributes)?.map(|crop| crops.push(crop));
-        decoded.push((file.display().to_string(), result));
-    }
-    let mut answers = model.estimate(&crops)?.into_iter();
-    Ok(decoded
-        .into_iter()
-        .map(|(file, result)| Prediction {
-            file,
-            result: result.and_then(|()| {
-                let answer = answers.next().expect("the model gives one answer a crop");
-                answer.map_err(|_no_answer| Reject::NoAnswer)
-            }),
-        })
-        .collect())
-}
-
-fn open(file: &Path, attributes: Attributes) -> anyhow::Result<Result<Crop, Reject>> {
-    let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
-    Ok(crop(&bytes, attributes))
-}
-
-/// Decodes a file as the service does a payload.
-pub(super) fn crop(bytes: &[u8], attributes: Attributes) -> Result<Crop, Reject> {
-    let limits = limits();
-    if bytes.len() > limits.payload_bytes_max {
-        return Err(Reject::TooManyBytes);
-    }
-    decode::image(bytes, &limits, attributes)
-}
-
-/// The service's own defaults.
-pub(super) fn limits() -> Limits {
-    let limits = crate::config::Limits::default();
-    Limits {
-        payload_bytes_max: limits.payload_bytes_max,
-        image_side_min: limits.image_side_min,
-        image_side_max: limits.image_side_max,
-        future_max: 0,
-        past_max: i64::MAX,
-    }
-}
-
-pub(super) fn winner<'a>(posterior: &Posterior, labels: &'a [String]) -> (&'a str, f32) {
-    let best = posterior
-        .0
-        .iter()
-        .zip(labels)
-        .max_by(|a, b| a.0.total_cmp(b.0));
-    best.map_or(("", 0.0), |(&p, label)| (label, p))
-}
-
 fn to_table(predictions: &[Prediction], words: &Words<'_>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
@@ -252,7 +159,7 @@ fn to_table(predictions: &[Prediction], words: &Words<'_>) -> Table {
 
 fn shown(posterior: Option<&Posterior>, labels: &[String]) -> String {
     posterior.map_or("-".into(), |posterior| {
-        let (label, p) = winner(posterior, labels);
+        let (label, p) = posterior.winner(labels).unwrap_or_default();
         format!("{label} {:.0} %", p * 100.0)
     })
 }
@@ -284,8 +191,8 @@ fn to_json(prediction: &Prediction, words: &Words<'_>) -> serde_json::Value {
                 .zip(&posterior.0)
                 .map(|(label, &p)| (label.clone(), p.into()))
                 .collect();
-            line[name] =
-                json!({ "label": winner(posterior, labels).0, "probabilities": probabilities });
+            let (label, _) = posterior.winner(labels).unwrap_or_default();
+            line[name] = json!({ "label": label, "probabilities": probabilities });
         }
     }
     line

@@ -7,18 +7,16 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressStyle};
-
-use super::{
-    crop_event::{CropEvent, Format, content_type},
-    pace::Pace,
-};
-use crate::{
+use demograph_core::event::{self, CropEvent, Form, content_type};
+use demograph_lab::dataset::images;
+use demograph_service::{
     clock,
-    config::{self, LostData, Start, Text},
-    decode,
+    config::{self, LostData, StartOffset, Text},
     kafka::{Admin, Producer},
 };
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::pace::Pace;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -26,35 +24,37 @@ Examples:
   demograph publish tests/data/composites --source lobby --source cafe --one-crop-a-person --rate 50 --count 5000
   demograph publish crops.csv --brokers kafka:9093 -X security.protocol=SSL -X ssl.ca.location=ca.pem
 
-A CSV has a column `file` (relative to the CSV) and may have `source` and `trackid`; other columns are ignored.
-The source id is the record's key, so that one source stays in one partition.")]
+A CSV has a column `file` (a path relative to the CSV). It may have `source` and `trackid`; other columns are ignored. The \
+source id is the record's key, so that one source stays in one partition.")]
 pub(super) struct PublishArgs {
     /// A folder of JPEG, PNG and WebP crops, or a CSV that lists them.
     path: PathBuf,
-    /// Bootstrap servers, host:port, separated by commas.
+    /// Bootstrap servers: host:port, separated by commas.
     #[arg(long, default_value = "localhost:9092")]
     brokers: String,
+    /// The topic to send to.
     #[arg(long, default_value = "face-crops")]
     topic: String,
-    /// Create the topic with so many partitions if it is not there.
+    /// If the topic does not exist, create it with this many partitions.
     #[arg(long, value_name = "PARTITIONS")]
     create_topic: Option<i32>,
-    /// The source to publish as, where the CSV names none; several take turns.
+    /// The source id of crops whose CSV row names none. Repeat the option: several sources take turns.
     #[arg(long = "source", value_name = "ID", default_value = "camera-1")]
     sources: Vec<String>,
-    /// Events a second; 0 = as fast as the broker takes them.
+    /// Events per second. 0: as fast as the broker accepts them.
     #[arg(long, default_value_t = 0.0)]
     rate: f64,
-    /// How many events to send, beginning again with the first crop when they run out; by default each crop once.
+    /// Number of events. After the last crop it starts again with the first. Default: each crop once.
     #[arg(long)]
     count: Option<u64>,
-    /// Every event shows another person: crops without a `trackid` get one of their own. Faces without a track id cast no
-    /// vote (policy.untracked). Never for the frames of a video, where each would pass for a person.
+    /// Give each crop without a `trackid` a track id of its own, because faces without one cast no vote (policy.untracked).
+    /// Do not use it for the frames of a video: each frame would count as a person.
     #[arg(long)]
     one_crop_a_person: bool,
+    /// The form of the events (CloudEvents over Kafka).
     #[arg(long, value_enum, default_value_t = Format::Binary)]
     format: Format,
-    /// A librdkafka property; may be given several times.
+    /// A librdkafka property. Repeat the option for several.
     #[arg(short = 'X', value_name = "KEY=VALUE", value_parser = property)]
     properties: Vec<(String, String)>,
 }
@@ -100,7 +100,7 @@ pub(super) fn run(args: PublishArgs) -> anyhow::Result<ExitCode> {
             image: std::fs::read(&crop.path)
                 .with_context(|| format!("read {}", crop.path.display()))?,
         };
-        producer.send(&event.encode(args.format))?;
+        producer.send(&event.encode(args.format.into()))?;
         progress.inc(1);
     }
     producer.flush(Duration::from_secs(60))?;
@@ -119,11 +119,29 @@ pub(super) fn run(args: PublishArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// The two forms of CloudEvents over Kafka.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// The value is the image, the attributes are headers.
+    Binary,
+    /// The value is JSON with the image in base64.
+    Structured,
+}
+
+impl From<Format> for Form {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Binary => Self::Binary,
+            Format::Structured => Self::Structured,
+        }
+    }
+}
+
 /// Refuses what the service would reject.
 fn check_sources(sources: &[String], crops: &[Crop]) -> anyhow::Result<()> {
     let named = crops.iter().filter_map(|crop| crop.source.as_ref());
     for name in sources.iter().chain(named) {
-        if let Err(reason) = decode::source_id(name) {
+        if let Err(reason) = event::source_id(name) {
             bail!(
                 "the source {name:?} would be rejected as {}: a name has 1 to 256 bytes, holds no control character, \
                  and does not begin with __",
@@ -139,7 +157,7 @@ fn kafka_config(args: &PublishArgs) -> config::Kafka {
         brokers: args.brokers.clone(),
         topic: args.topic.clone(),
         group: String::new(),
-        start: Start::default(),
+        start: StartOffset::default(),
         on_lost_data: LostData::default(),
         properties: args
             .properties
@@ -171,21 +189,12 @@ fn list(path: &Path) -> anyhow::Result<Vec<Crop>> {
 }
 
 fn list_folder(folder: &Path) -> anyhow::Result<Vec<Crop>> {
-    let mut crops = Vec::new();
-    let entries = std::fs::read_dir(folder)
-        .with_context(|| format!("read the folder {}", folder.display()))?;
-    for entry in entries {
-        let path = entry?.path();
-        if content_type(&path.to_string_lossy()).is_some() {
-            crops.push(Crop {
-                path,
-                source: None,
-                track: None,
-            });
-        }
-    }
-    crops.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(crops)
+    let crop = |path| Crop {
+        path,
+        source: None,
+        track: None,
+    };
+    Ok(images(folder)?.into_iter().map(crop).collect())
 }
 
 fn list_csv(path: &Path) -> anyhow::Result<Vec<Crop>> {

@@ -6,14 +6,17 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail, ensure};
 use comfy_table::{Table as Shown, presets};
-
-use super::{EXIT_CONFIG, service};
-use crate::{
-    config::Config,
+use demograph_core::{
     record::EventTime,
-    sink::{self, Stores, Table, catalog},
-    state::{self, Header, Ledger, Objects, Saved},
+    state::{self, ChainFolder, Header, Ledger, Objects, Saved, TopicFolder},
 };
+use demograph_service::{
+    config::Config,
+    sink::{self, Stores, Table, catalog},
+    wiring,
+};
+
+use super::read_config;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -24,8 +27,8 @@ Examples:
   demograph state reset --config demograph.toml --partition 3 --offset 120000 --yes
   demograph state adopt --config demograph.toml --partition 3 --yes
 
-A partition's state is a chain of checkpoints under state/v1/GROUP/TOPIC/p=N. Counts of who was seen are not shown here;
-records are. ls, show and verify change nothing and may run beside the service.")]
+A partition's state is a chain of checkpoints under state/v1/GROUP/TOPIC/p=N. These commands show counts of records, never \
+counts by age, gender or ethnicity. ls, show and verify change nothing and may run beside the service.")]
 pub(super) struct StateArgs {
     #[command(subcommand)]
     question: Question,
@@ -33,40 +36,43 @@ pub(super) struct StateArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Question {
-    /// One line a partition: where it stands.
+    /// List the partitions, one line each: newest checkpoint, next offset, open panes.
     Ls(Place),
-    /// Everything about one checkpoint but who was seen.
+    /// Show one checkpoint: header, terms, ledger, sources.
     Show {
         #[command(flatten)]
         place: Place,
+        /// The number of the Kafka partition.
         #[arg(long)]
         partition: i32,
-        /// The number of the checkpoint; the newest by default.
+        /// The number of the checkpoint. Default: the newest.
         #[arg(long)]
         seq: Option<u64>,
     },
-    /// Check every chain: checksums, order, and that every record is accounted for exactly once in chain and tables.
+    /// Verify every chain: checksums, order, and that chain and tables hold every record exactly once.
     Verify(Place),
-    /// Begin a partition again at an offset. Its open panes and what waits in its outbox are given up.
+    /// Restart a partition at an offset. Discards its open panes and its unpublished rows.
     Reset {
         #[command(flatten)]
         place: Place,
+        /// The number of the Kafka partition.
         #[arg(long)]
         partition: i32,
-        /// The next offset to fold.
+        /// The offset of the next record to count.
         #[arg(long)]
         offset: i64,
         /// Confirm that unpublished data is discarded. Stop the service first.
         #[arg(long)]
         yes: bool,
     },
-    /// Begin a partition whose checkpoints were lost behind what the tables hold of it, so that nothing is counted twice.
+    /// Restart a partition whose checkpoints were lost, after the last record that the tables hold.
     Adopt {
         #[command(flatten)]
         place: Place,
+        /// The number of the Kafka partition.
         #[arg(long)]
         partition: i32,
-        /// Confirm that records which were in no file yet are lost. Stop the service first.
+        /// Confirm that records in no file yet are lost. Stop the service first.
         #[arg(long)]
         yes: bool,
     },
@@ -82,7 +88,7 @@ struct Place {
 /// A partition's chain in the store.
 struct Kept {
     partition: i32,
-    folder: String,
+    folder: ChainFolder,
 }
 
 /// A checkpoint that was read.
@@ -99,14 +105,11 @@ pub(super) fn run(args: StateArgs) -> anyhow::Result<ExitCode> {
     | Question::Show { place, .. }
     | Question::Reset { place, .. }
     | Question::Adopt { place, .. }) = &args.question;
-    let config = match Config::read(&place.config) {
+    let config = match read_config(&place.config) {
         Ok(config) => config,
-        Err(faults) => {
-            eprint!("error: {}: {faults}", place.config.display());
-            return Ok(ExitCode::from(EXIT_CONFIG));
-        }
+        Err(code) => return Ok(code),
     };
-    let stores = service::open_stores(&config)?;
+    let stores = wiring::open_stores(&config)?;
     match args.question {
         Question::Ls(_) => ls(&config, &stores),
         Question::Show { partition, seq, .. } => show(&config, &stores, (partition, seq)),
@@ -166,10 +169,10 @@ fn show(
         None => files.last().cloned(),
         Some(seq) => files
             .into_iter()
-            .find(|path| path.ends_with(&format!("/{seq:020}.ckpt"))),
+            .find(|path| kept.folder.seq(path) == Some(seq)),
     };
     let Some(path) = path else {
-        bail!("{} holds no such checkpoint", kept.folder);
+        bail!("{} holds no such checkpoint", kept.folder.path());
     };
     let Read {
         path,
@@ -179,12 +182,13 @@ fn show(
     } = read(stores, path)?;
     let ledger = saved.ledger;
     println!(
-        "{path}, {} bytes, written {}\ntopic id {}, cluster {}\nmodel {}, policy {}\n\
+        "{path}, {} bytes, written {}\ntopic id {}, cluster {}\ntrack key with the fingerprint {}\nmodel {}, policy {}\n\
          offsets {}..{}: {} skipped, {} published, {} waiting in {} released panes{}, {} in {} open panes",
         bytes.len(),
         stamp(header.written),
         saved.log.topic().unwrap_or_else(|| "-".into()),
         saved.log.cluster.as_deref().unwrap_or("-"),
+        saved.track_key.map_or("-".into(), state::hex),
         saved.terms.model,
         saved.terms.policy,
         ledger.first_offset,
@@ -327,33 +331,42 @@ fn rows_of(
     Ok(Some(found))
 }
 
+fn topic(config: &Config) -> TopicFolder {
+    TopicFolder::new(&config.kafka.group, &config.kafka.topic)
+}
+
 fn chain(config: &Config, partition: i32) -> Kept {
     Kept {
         partition,
-        folder: state::folder(&config.kafka.group, &config.kafka.topic, partition),
+        folder: topic(config).chain(partition),
     }
 }
 
 /// The partitions that have a chain.
 fn chains(config: &Config, stores: &Stores) -> anyhow::Result<Vec<Kept>> {
-    let topic = state::topic_folder(&config.kafka.group, &config.kafka.topic);
+    let topic = topic(config);
     let mut kept: Vec<Kept> = stores
         .state
-        .folders(&topic)?
+        .folders(topic.path())?
         .iter()
-        .filter_map(|folder| folder.rsplit_once("/p=")?.1.parse().ok())
+        .filter_map(|folder| topic.partition(folder))
         .map(|partition| chain(config, partition))
         .collect();
     kept.sort_by_key(|kept| kept.partition);
     if kept.is_empty() {
-        println!("no checkpoint under {topic} in {}", stores.state.place());
+        println!(
+            "no checkpoint under {} in {}",
+            topic.path(),
+            stores.state.place()
+        );
     }
     Ok(kept)
 }
 
 fn files(stores: &Stores, kept: &Kept) -> anyhow::Result<Vec<String>> {
-    let listed = stores.list(&kept.folder)?;
-    Ok(listed.into_iter().map(|file| file.path).collect())
+    let listed = stores.list(kept.folder.path())?;
+    let own = kept.folder.own(listed);
+    Ok(own.into_iter().map(|file| file.path).collect())
 }
 
 fn read(stores: &Stores, path: String) -> anyhow::Result<Read> {

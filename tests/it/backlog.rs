@@ -1,6 +1,6 @@
 //! A backlog is not silence: faces that wait behind another source's are counted in their own panes.
 
-use demograph::kafka::Event;
+use demograph_core::event::Event;
 
 use super::world::{Broker, Service, duckdb, repository};
 

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use demograph::kafka::Event;
+use demograph_core::{event::Event, record::TrackId};
 
 use super::world::{Broker, LOBBY_AND_CAFE, Service, composites, duckdb};
 
@@ -45,6 +45,37 @@ fn hits(haystack: &[u8]) -> Vec<String> {
             .any(|window| window == form.as_bytes())
     };
     MARKERS.into_iter().flat_map(forms).filter(holds).collect()
+}
+
+/// The names of all tracks that go in, as they are hashed.
+fn tracks() -> impl Iterator<Item = String> {
+    let names = (0..CROPS.div_ceil(3)).map(|n| format!("{}-{n}", MARKERS[2]));
+    names.flat_map(|name| ["lobby", "cafe"].map(|source| format!("{source}\0{name}")))
+}
+
+/// The forms of a track's hash without a key: as bytes of either order, as a checkpoint writes numbers, as text.
+fn unkeyed(track: &str) -> Vec<Vec<u8>> {
+    let hash = TrackId::of(track.as_bytes()).hash();
+    vec![
+        hash.to_le_bytes().to_vec(),
+        hash.to_be_bytes().to_vec(),
+        postcard::to_stdvec(&hash).unwrap(),
+        hash.to_string().into_bytes(),
+        format!("{hash:016x}").into_bytes(),
+        format!("{:016x}", hash.swap_bytes()).into_bytes(),
+    ]
+}
+
+/// How many tracks are found by their hash without a key.
+fn found_unkeyed(haystack: &[u8], tracks: impl Iterator<Item = String>) -> usize {
+    let holds = |form: &Vec<u8>| {
+        haystack
+            .windows(form.len())
+            .any(|window| window == form.as_slice())
+    };
+    tracks
+        .filter(|track| unkeyed(track).iter().any(holds))
+        .count()
 }
 
 /// The JPEG with a comment after its first marker and bytes after its last one.
@@ -146,27 +177,27 @@ fn no_byte_of_a_face_and_no_track_id_leaves_the_service() {
     assert_eq!(hits(finished.stderr.as_bytes()), [""; 0]);
     assert_eq!(hits(finished.stdout.as_bytes()), [""; 0]);
 
-    let written = files(&out);
-    for ending in ["parquet", "ckpt"] {
+    let written = files(folder.path());
+    for ending in ["parquet", "ckpt", "json"] {
         let some = written
             .iter()
             .any(|path| path.extension().is_some_and(|own| own == ending));
         assert!(some, "no {ending} in {written:?}");
     }
+    the_key_is_in_its_file_only(&written, &finished.stderr);
     for path in written {
         assert_eq!(hits(path.display().to_string().as_bytes()), [""; 0]);
-        assert_eq!(
-            hits(&std::fs::read(&path).unwrap()),
-            [""; 0],
-            "{}",
-            path.display()
-        );
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!(hits(&bytes), [""; 0], "{}", path.display());
+        let unkeyed = found_unkeyed(&bytes, tracks());
+        assert_eq!(unkeyed, 0, "{}", path.display());
     }
     // The tables are compressed: what a reader sees.
     for table in ["demographics", "windows", "cells"] {
+        let place = if table == "cells" { "out-cells" } else { "out" };
         let rows = duckdb(&format!(
             "SELECT r::VARCHAR AS r FROM read_parquet('{}/{table}/*/*.parquet') AS r",
-            out.display()
+            folder.path().join(place).display()
         ));
         assert!(!rows.is_empty(), "{table}");
         assert_eq!(
@@ -174,6 +205,29 @@ fn no_byte_of_a_face_and_no_track_id_leaves_the_service() {
             [""; 0],
             "{table}"
         );
+    }
+}
+
+/// The positive control: each form of each hash is found among other bytes, and only where it is.
+#[test]
+fn a_hash_without_a_key_is_found_in_each_form() {
+    for form in tracks().flat_map(|track| unkeyed(&track)) {
+        let leak = [b"DGCKPT", form.as_slice(), b"\0\0"].concat();
+        assert_eq!(found_unkeyed(&leak, tracks()), 1, "{form:?}");
+    }
+    assert_eq!(found_unkeyed(b"DGCKPT\0\0", tracks()), 0);
+}
+
+fn the_key_is_in_its_file_only(written: &[PathBuf], log: &str) {
+    let holds_key = |path: &&PathBuf| path.ends_with("track-key.json");
+    let file = written.iter().find(holds_key).unwrap();
+    let file: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let key = file["track_key"].as_str().unwrap();
+    assert!(key.len() >= 64 && !log.contains(key));
+    for path in written.iter().filter(|path| !holds_key(path)) {
+        let bytes = std::fs::read(path).unwrap();
+        let holds = bytes.windows(key.len()).any(|part| part == key.as_bytes());
+        assert!(!holds, "{}", path.display());
     }
 }
 

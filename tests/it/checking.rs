@@ -43,7 +43,7 @@ fn a_mistyped_topic_is_not_created_and_settings_that_lose_crops_are_named() {
     );
     let mistyped = named(&broker.address, "face-corps");
     for _ in 0..2 {
-        fails(&check(&mistyped, folder, ""), "is not there: create it");
+        fails(&check(&mistyped, folder, ""), "does not exist: create it");
     }
     let topic = broker.topic("compacted", 2);
     let said = check(&topic, folder, "");

@@ -80,7 +80,9 @@ fn a_restart_goes_on_with_open_panes_and_views_and_other_terms_split_rows() {
     service.stop();
 
     // Another policy takes over what is open.
-    let second = first.replace("[output]", "[policy]\nname = \"second\"\n[output]");
+    let second = first
+        .replace("[output]", "[policy]\nname = \"second\"\n[output]")
+        .replace("test: composites", "another basis: composites");
     let mut service = Service::start(&second);
     service.await_ready();
     publish(&topic, &crops, &[]).finish(60);
@@ -92,6 +94,7 @@ fn a_restart_goes_on_with_open_panes_and_views_and_other_terms_split_rows() {
         });
     service.stop();
     terms_do_not_mix(&out);
+    each_file_states_the_legal_basis_of_its_rows(&out);
     the_tools_tell_good_from_bad(&file, &out);
 }
 
@@ -124,6 +127,38 @@ fn terms_do_not_mix(out: &Path) {
             .iter()
             .any(|row| row["policy"] == "default" && row["closed_by"] == "change"),
         "nothing was open at the change, so nothing is shown: {panes:?}"
+    );
+}
+
+/// Also a file that the second policy's process wrote of panes that were counted under the first.
+fn each_file_states_the_legal_basis_of_its_rows(out: &Path) {
+    let stated = duckdb(&format!(
+        "PIVOT (SELECT file_name, decode(key) AS key, decode(value) AS value
+                FROM parquet_kv_metadata('{}/*/*/*.parquet'))
+         ON key IN ('demograph.policy', 'demograph.legal_basis') USING first(value) GROUP BY file_name",
+        out.display()
+    ));
+    let bases = |policy: &str| -> Vec<&str> {
+        let of_policy = |row: &&serde_json::Value| {
+            let id = row["demograph.policy"].as_str().unwrap();
+            id.starts_with(&format!("{policy}@"))
+        };
+        let mut bases: Vec<&str> = stated
+            .iter()
+            .filter(of_policy)
+            .map(|row| row["demograph.legal_basis"].as_str().unwrap())
+            .collect();
+        bases.sort_unstable();
+        bases.dedup();
+        bases
+    };
+    assert_eq!(
+        bases("default"),
+        ["lobby: test: composites, no natural person"]
+    );
+    assert_eq!(
+        bases("second"),
+        ["lobby: another basis: composites, no natural person"]
     );
 }
 

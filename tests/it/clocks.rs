@@ -1,7 +1,7 @@
 //! Clocks that are wrong, through the whole program: what they say is rejected, nothing else is harmed, and the metrics
 //! name the source.
 
-use demograph::kafka::Event;
+use demograph_core::event::Event;
 use jiff::{Timestamp, ToSpan};
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use demograph::kafka::Event;
+use demograph_core::event::Event;
 use serde_json::Value;
 
 use super::world::{

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use demograph::config::Config;
+use demograph_service::config::Config;
 use serde_json::Value;
 
 fn read(path: &str) -> String {
@@ -97,7 +97,7 @@ fn the_example_event_follows_its_schema() {
 #[test]
 fn the_tables_page_explains_every_column() {
     let page = read("schemas/README.md");
-    for table in demograph::sink::Table::ALL {
+    for table in demograph_service::sink::Table::ALL {
         for field in table.schema().fields() {
             assert!(
                 page.contains(&format!("`{}`", field.name())),

@@ -5,9 +5,9 @@ mod entry;
 
 use std::collections::BTreeMap;
 
-use crate::tools;
-
 use entry::Outcome;
+
+use crate::tools;
 
 type Entry = fn(&[u8]) -> Outcome;
 

@@ -34,7 +34,9 @@ fn rows_carry_shares_with_intervals_and_any_grouping_can_be_estimated_again() {
     service.await_metric("demograph_records_total", 2_000.0, 300);
     service.stop();
     rows_are_consistent(&out);
+    assert!(!out.join("cells").exists(), "exact cells lie apart");
     cells_hold_every_vote(&out);
+    cells_in_the_old_place_are_read_too(&out);
     estimates_add_up_to_what_the_cells_hold(&out);
 }
 
@@ -56,13 +58,47 @@ fn rows_are_consistent(out: &Path) {
 fn cells_hold_every_vote(out: &Path) {
     let wrong = duckdb(&format!(
         "WITH cells AS (SELECT source, attribute, sum(parts) AS votes
-           FROM read_parquet('{0}/cells/*/*.parquet') GROUP BY ALL),
+           FROM read_parquet('{0}-cells/cells/*/*.parquet') GROUP BY ALL),
          panes AS (SELECT source, sum(votes) AS votes FROM read_parquet('{0}/windows/*/*.parquet') GROUP BY ALL)
          SELECT count(*) AS groups, count(*) FILTER (cells.votes <> panes.votes * 720720) AS wrong FROM cells JOIN panes USING (source)",
         out.display()
     ));
     // Three attributes of the lobby, two of the cafe.
     assert_eq!(wrong, [json!({ "groups": 5, "wrong": 0 })]);
+}
+
+/// Half of the files where an earlier version wrote them, one of them in both places.
+fn cells_in_the_old_place_are_read_too(out: &Path) {
+    let apart = out.with_file_name("out-cells");
+    let csv = |place: &[&str]| {
+        let mut command = demograph(&["--log", "warn", "estimate", "--format", "csv"]);
+        command.args(place);
+        let said = Process::start("demograph estimate", command).finish(60);
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        (said.stdout, said.stderr)
+    };
+    let [tables, cells] = [out, &apart].map(|place| place.display().to_string());
+    let (all, said) = csv(&["--tables", &tables]);
+    assert!(!said.contains("among the tables"), "{said}");
+    assert_eq!(csv(&["--cells", &cells]).0, all);
+    let mut moved = 0;
+    for date in std::fs::read_dir(apart.join("cells")).unwrap() {
+        let date = date.unwrap().path();
+        let old = out.join("cells").join(date.file_name().unwrap());
+        std::fs::create_dir_all(&old).unwrap();
+        for (n, file) in std::fs::read_dir(&date).unwrap().enumerate() {
+            let file = file.unwrap().path();
+            std::fs::copy(&file, old.join(file.file_name().unwrap())).unwrap();
+            if n % 2 == 1 {
+                std::fs::remove_file(file).unwrap();
+            }
+            moved += 1;
+        }
+    }
+    assert!(moved > 1, "there are files of both kinds");
+    let (again, said) = csv(&["--tables", &tables]);
+    assert_eq!(again, all);
+    assert!(said.contains("among the tables"), "{said}");
 }
 
 fn estimates_add_up_to_what_the_cells_hold(out: &Path) {

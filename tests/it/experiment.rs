@@ -63,6 +63,8 @@ fn on_composites_corrected_shares_beat_counting_and_intervals_hold() {
         "",
         "--tvd-draws",
         "20",
+        "--track-draws",
+        "3",
     ];
     let said = run(
         "experiment",
@@ -80,6 +82,15 @@ fn on_composites_corrected_shares_beat_counting_and_intervals_hold() {
             bias("tracks") < bias("detections") / 4.0,
             "{head}: {figures}"
         );
+        let vote = |way: &str| {
+            let tracks = figures["tracks"].as_array().unwrap();
+            let found = tracks
+                .iter()
+                .find(|row| row["crops"] == "10" && row["way"] == way);
+            found.unwrap()["tvd_points"].as_f64().unwrap()
+        };
+        assert!(vote("spread") < vote("product") / 1.5, "{head}: {figures}");
+        assert!(vote("spread") < vote("divided") / 1.2, "{head}: {figures}");
         for coverage in figures["coverage"].as_array().unwrap() {
             let held = coverage["by_class"].as_object().unwrap().values();
             let held: Vec<f64> = held.map(|share| share.as_f64().unwrap()).collect();

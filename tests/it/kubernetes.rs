@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use demograph::config::Config;
+use demograph_service::config::Config;
 use serde_json::Value;
 
 use crate::tools::{self, root};

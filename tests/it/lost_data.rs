@@ -1,6 +1,6 @@
 //! Records that are gone when their turn comes: the program stops, or counts the gap, as the config says.
 
-use demograph::kafka::Event;
+use demograph_core::event::Event;
 
 use super::world::{Broker, Finished, Process, Service, Topic, demograph, duckdb, launch, metric};
 

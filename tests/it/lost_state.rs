@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use demograph_core::event::Event;
+
 use super::world::{
     Broker, Finished, Process, Service, Topic, composites, counted, crops_csv, demograph, publish,
 };
@@ -64,4 +66,55 @@ fn a_partition_whose_rows_are_in_the_tables_does_not_begin_anew() {
     assert_eq!(counted(&out), 2 * CROPS as i64);
     let verified = command(&config, &["state", "verify"]);
     assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+}
+
+/// Where the small files of closed days are gone, the daily file alone knows what was counted.
+#[test]
+fn a_partition_whose_rows_are_in_a_daily_file_alone_does_not_begin_anew() {
+    let topic = Broker::shared().topic("lost-state-daily", 1);
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let config =
+        Service::config(&topic, &out, SOURCE).replace("on_stop", "past_max = \"36500d\"\non_stop");
+    let image = std::fs::read(&composites()[0]).unwrap();
+    topic.send((0..CROPS).map(|n| Event {
+        key: "lobby".into(),
+        headers: vec![
+            (
+                "ce_time".into(),
+                format!("2020-01-01T12:00:{:02}Z", n % 60).into(),
+            ),
+            ("ce_trackid".into(), n.to_string().into()),
+        ],
+        payload: image.clone(),
+    }));
+    run_until(&config, CROPS);
+    // Its first checkpoint follows the one that published.
+    let mut service = Service::start(&config);
+    service.await_metric("demograph_checkpoints_total", 1.0, 60);
+    service.stop();
+    for arguments in [&["compact"][..], &["compact", "--delete-compacted"]] {
+        let compacted = command(&config, arguments);
+        assert_eq!(compacted.code, Some(0), "{}", compacted.stderr);
+    }
+    let parts = |table: &str| {
+        let day = out.join(table).join("windows/date=2020-01-01");
+        std::fs::read_dir(day).map_or(0, |files| files.count())
+    };
+    assert_eq!((parts(""), parts("daily")), (0, 1));
+
+    std::fs::rename(out.join("state"), folder.path().join("lost")).unwrap();
+    let refused = command(&config, &["run"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    for part in ["counted twice", "state adopt", "daily/windows"] {
+        assert!(refused.stderr.contains(part), "{}", refused.stderr);
+    }
+    let adopted = command(&config, &["state", "adopt", "--partition", "0", "--yes"]);
+    assert_eq!(adopted.code, Some(0), "{}", adopted.stderr);
+    assert!(adopted.stdout.contains("offset 60"), "{}", adopted.stdout);
+    // Nothing is read again.
+    let mut service = Service::start(&config);
+    service.await_metric("demograph_checkpoints_total", 1.0, 60);
+    service.stop();
+    assert_eq!((parts(""), parts("daily")), (0, 1));
 }

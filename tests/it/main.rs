@@ -38,5 +38,6 @@ mod simulation;
 mod store_faults;
 mod tools;
 mod torture;
+mod track_key;
 mod transactions;
 mod world;

@@ -5,8 +5,8 @@ use std::{net::TcpStream, path::Path};
 use serde_json::json;
 
 use super::world::{
-    Broker, Process, Service, command, composites, crops_csv, free_port, publish, pyarrow_totals,
-    setup,
+    Broker, Process, Service, command, composites, crops_csv, demograph, free_port, publish,
+    pyarrow_totals, setup,
 };
 
 const CROPS: usize = 120;
@@ -78,5 +78,53 @@ aws_secret_access_key = {{ env = \"S3_SECRET\" }}
     assert_eq!(
         records("faces") + records("late") + records("rejected"),
         CROPS as u64
+    );
+}
+
+/// Names are encoded in paths, by this program and by the store: a checkpoint is found again under the name that it got.
+#[test]
+fn a_group_whose_name_a_path_encodes_goes_on_behind_a_restart() {
+    let (_s3, address) = s3();
+    ureq::put(format!("http://{address}/tables"))
+        .send_empty()
+        .expect("the bucket is created");
+    let topic = Broker::shared().topic("bucket-names", 1);
+    let folder = tempfile::tempdir().unwrap();
+    let more = format!("[[source]]\nid = \"lobby\"\n{}", s3_options(&address));
+    let plain = Service::config(&topic, Path::new("s3://tables/a b"), &more);
+    let group = format!("group = \"{}\"", topic.name);
+    assert!(plain.contains(&group));
+    let named = format!("group = \"team/süd:a b%20c+d-{}\"", topic.name);
+    let config = plain.replace(&group, &named);
+    let crops = composites().into_iter().take(CROPS);
+    let crops = crops.map(|file| (file, "lobby".to_owned(), String::new()));
+    let csv = crops_csv(folder.path(), crops);
+    for _ in 0..2 {
+        let published = publish(&topic, &csv, &[]).finish(60);
+        assert_eq!(published.code, Some(0), "{}", published.stderr);
+        let mut service = Service::start(&config);
+        // Its own counter: after the restart the first part is not read again.
+        service.await_metric("demograph_records_total", CROPS as f64, 60);
+        service.stop();
+    }
+    let place =
+        format!("s3://name:word@tables/a%20b/windows?scheme=http&endpoint_override={address}");
+    let totals = pyarrow_totals(&place);
+    let records = |key: &str| totals[0][key].as_u64().unwrap();
+    assert_eq!(
+        records("faces") + records("late") + records("rejected"),
+        2 * CROPS as u64
+    );
+    let file = folder.path().join("demograph.toml");
+    std::fs::write(&file, &config).unwrap();
+    let mut verify = demograph(&["state", "verify", "--config"]);
+    verify.arg(&file);
+    let verified = Process::start("demograph state verify", verify).finish(60);
+    assert_eq!(verified.code, Some(0), "{}", verified.stdout);
+    assert_eq!(
+        verified.stdout.matches("ok     partition").count(),
+        1,
+        "{}",
+        verified.stdout
     );
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use demograph::metrics::{Metrics, put};
+use demograph_service::metrics::{Metrics, put};
 use serde_json::{Value, json};
 
 use crate::{

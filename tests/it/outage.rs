@@ -1,7 +1,7 @@
 //! The broker goes away for a while: the service stays up, catches up, and is exact; what it could not hear is not
 //! silence.
 
-use demograph::kafka::Event;
+use demograph_core::event::Event;
 
 use super::{
     torture::{self, Faces, QUICK_GROUP, clock, sources},

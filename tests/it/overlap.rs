@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use demograph::kafka::Event;
+use demograph_core::event::Event;
 
 use super::{
     object_store::{s3, s3_options},

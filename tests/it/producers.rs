@@ -2,7 +2,7 @@
 //! rejected under its camera.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use demograph::kafka::Event;
+use demograph_core::event::Event;
 use serde_json::{Value, json};
 
 use super::world::{Broker, Service, duckdb, repository};

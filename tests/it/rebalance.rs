@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use demograph::kafka::Event;
+use demograph_core::event::Event;
 
 use super::world::{Broker, Service, crops_csv, duckdb, publish, repository};
 

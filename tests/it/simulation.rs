@@ -7,20 +7,19 @@ mod store;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use demograph::{
-    decode::Reject,
-    infer::{Model, StubModel},
+use demograph_core::{
     privacy::{Cells, ReleasedPane},
     record::{Attribute, EventTime},
+    reject::Reject,
     state::{
-        Applied, Chain, Checkpoint, Commit, Found, Halt, Saved, Shard, Start, Step, TableFile,
-        Terms, publish,
+        Applied, Chain, Checkpoint, Commit, CommitStep, Found, Halt, Saved, Shard, Start,
+        TableFile, Terms, TrackKey, publish,
     },
     window::{Categories, Observation, Settings},
 };
-use rand::{RngExt, SeedableRng, rngs::StdRng};
-
+use demograph_model::infer::{Model, StubModel};
 use log::{PARTITIONS, Totals};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use store::{Luck, Memory};
 
 const PANE: i64 = 10_000;
@@ -31,9 +30,14 @@ const SETTINGS: Settings = Settings {
     future_max: 60_000,
     drops_duplicates: false,
     sources_max: 50,
-    weighting: demograph::config::Weighting::People,
-    untracked: demograph::config::Untracked::Count,
+    weighting: demograph_core::window::Weighting::People,
+    untracked: demograph_core::window::Untracked::Count,
 };
+/// All owners have one key.
+fn key() -> TrackKey {
+    TrackKey::of("no secret: the key of the simulation").unwrap()
+}
+
 /// The most actions before the calm.
 const ACTIONS: usize = 1_500;
 
@@ -231,16 +235,16 @@ impl World {
         let result = commit.advance(&self.store);
         self.store.luck.take();
         match result {
-            Ok(Step::Done) => owner.chain.advance(&commit),
+            Ok(CommitStep::Done) => owner.chain.advance(&commit),
             Ok(step) => {
                 self.sometimes.read_back +=
-                    u64::from(before == Step::ReadBack && step == Step::HeadCheck);
+                    u64::from(before == CommitStep::ReadBack && step == CommitStep::HeadCheck);
                 owner.commit = Some(commit);
             }
             Err(Halt::Store(_)) => owner.commit = Some(commit),
-            Err(Halt::Deposed) => {
+            Err(Halt::Fenced) => {
                 match before {
-                    Step::HeadCheck => self.sometimes.failed_the_head_check += 1,
+                    CommitStep::HeadCheck => self.sometimes.failed_the_head_check += 1,
                     _ => self.sometimes.lost_the_create += 1,
                 }
                 return None;
@@ -271,7 +275,7 @@ impl World {
             };
             return Owner {
                 chain,
-                shard: Shard::begin(partition, start, (settings, terms)),
+                shard: Shard::begin(partition, start, (settings, terms), &key()),
                 commit: None,
             };
         }
@@ -311,13 +315,13 @@ impl World {
         if saved.terms == **terms {
             return Some(saved);
         }
-        let cut = Shard::settle(partition, saved.clone(), settings, EventTime(0));
+        let cut = Shard::settle(partition, saved.clone(), (settings, &key()), EventTime(0));
         if cut.publication.is_some() {
             self.sometimes.settled += 1;
             let mut commit = commit(chain, cut);
             while !matches!(
                 commit.advance(&self.store),
-                Ok(Step::Done) | Err(Halt::Deposed)
+                Ok(CommitStep::Done) | Err(Halt::Fenced)
             ) {}
             return None;
         }
@@ -352,7 +356,7 @@ impl World {
         owner.shard.end();
         let checkpoint = owner.shard.checkpoint(EventTime(0), true);
         let mut commit = commit(&owner.chain, checkpoint);
-        while commit.advance(&self.store).unwrap() != Step::Done {}
+        while commit.advance(&self.store).unwrap() != CommitStep::Done {}
     }
 }
 

@@ -193,7 +193,7 @@ impl<'a> Run<'a> {
             seconds,
             injections,
             started: self.fleet.started(),
-            deposed: self.fleet.said("another instance owns the partition"),
+            fenced: self.fleet.said("another instance owns the partition"),
             lost_partitions: self.fleet.said("kind=\"lost\""),
             verified: self.verify(),
             exits: std::mem::take(&mut self.fleet.exits),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use demograph::kafka::Event;
+use demograph_core::event::Event;
 use rdkafka::{
     ClientConfig,
     producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _},

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use anyhow::ensure;
-
-use super::{By, lines::time};
-use crate::{
-    config::Span,
+use demograph_core::{
     estimate::CellCounts,
     record::{Attribute, EventTime, SourceId},
-    sink::CellRow,
+    span::Span,
 };
+use demograph_service::sink::CellRow;
+
+use super::{By, lines::time};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 const WEEK: i64 = 7 * DAY;

@@ -2,14 +2,14 @@
 
 use anyhow::bail;
 use comfy_table::presets;
-
-use super::groups::{Group, Votes};
-use crate::{
-    cli::sheets,
+use demograph_core::{
     estimate::Calibrations,
     privacy::{Cells, ShownShare, ShownShares, Thresholds, show_shares, suppress},
     record::{Attribute, EventTime},
 };
+
+use super::groups::{Group, Votes};
+use crate::cli::sheets;
 
 /// One category of a group.
 pub(super) struct Line {

@@ -11,15 +11,15 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::ensure;
 use clap::ValueEnum;
-
-use self::rows::Choice;
-use super::calibrations;
-use crate::{
-    config::Span,
+use demograph_core::{
     estimate::{Calibrations, Method},
     privacy::Thresholds,
     record::EventTime,
+    span::Span,
 };
+use demograph_service::wiring::calibrations;
+
+use self::rows::Choice;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -29,39 +29,43 @@ Examples:
   demograph estimate --tables out --from 2026-03-02 --to 2026-03-09 --every 7d
   demograph estimate --tables s3://bucket/prefix --calibration gate-calibration.json --method pacc
 
-Reads the table `cells`, which `demograph run` writes where the config says output.cells = true: daily files of
-`demograph compact`, and the small files that are in none of them, so that each row counts once. A copied file is left
-out, with a warning. Votes of all panes in a group are added, which is exact, and then estimated: so a day is one
-estimate, not a mean of panes. Groups begin at whole multiples of --every in UTC; weeks (7d, 14d, ...) begin on Mondays.
+Input: the table `cells`. `demograph run` writes it if output.cells = true, to output.cells_url (default: out-cells beside \
+out). Daily files of `demograph compact` are read, and the small files that are in none of them, so each row counts once. \
+Copied files are left out, with a warning.
 
-Cells of several models do not add up: choose one with --model, or its days with --from and --to.
+Method: the votes of all panes in a group are added, then the shares are estimated once. So a day is one estimate, not a mean \
+of panes. Groups begin at whole multiples of --every in UTC. Weeks (7d, 14d) begin on Mondays. Cells of different models \
+cannot be added: choose one model with --model, or its days with --from and --to.
 
-The output is as sensitive as the table `cells`. Thresholds apply to the votes of a group, as --k-total and --k-cell say.
-The policy of `demograph run` is not known here, nor whether a vote is a person's track or one of many crops of the same
-person (unit), and groups that overlap can be subtracted from one another. Show it only to those who may see exact counts.
+Privacy: the output is as sensitive as the table `cells`. Show it only to readers who may see exact counts. --k-total and \
+--k-cell apply to the votes of a group. This command knows neither the policy of `demograph run` nor the unit of a vote \
+(a person's track, or one of many crops). Overlapping groups can be subtracted from one another.
 
-In a CSV a name that begins with = + - @ or a control character gets a ' in front, so that no spreadsheet runs it.")]
+CSV: a name that begins with = + - @ or a control character gets a ' in front, so that no spreadsheet runs it.")]
 pub(super) struct EstimateArgs {
-    /// What output.url names: a folder, or s3://bucket/prefix (its options from the environment).
+    /// The place in output.url: a folder, or s3://bucket/prefix with its options in the environment.
+    #[arg(long, value_name = "URL", required_unless_present = "cells")]
+    tables: Option<String>,
+    /// The place in output.cells_url. Default: --tables with -cells at its end.
     #[arg(long, value_name = "URL")]
-    tables: String,
-    /// How the model errs; its model must be the one that made the cells.
+    cells: Option<String>,
+    /// The calibration. It must be of the model that made the cells.
     #[arg(
         long,
         value_name = "FILE",
         default_value = "models/fairface-small/calibration.int8.json"
     )]
     calibration: PathBuf,
-    /// Panes of so long a time go together: 1h, 1d, 7d, ... in UTC, weeks from Monday; all of them by default.
+    /// The length of a group: 1h, 1d, 7d. Default: one group for all panes.
     #[arg(long, value_name = "SPAN", value_parser = span)]
     every: Option<Span>,
-    /// One estimate a source, or one for all sources together.
+    /// One estimate for each source, or one for all sources together.
     #[arg(long, value_enum, default_value_t = By::Source)]
     by: By,
-    /// Only this source; may be given several times.
+    /// Only this source. Repeat the option for several.
     #[arg(long = "source", value_name = "ID")]
     sources: Vec<String>,
-    /// Only cells of this model, as the column `model` names it.
+    /// Only cells of this model: a value of the column `model`.
     #[arg(long, value_name = "ID")]
     model: Option<String>,
     /// Only panes that begin at this time or later: 2026-03-01 (midnight in UTC), or 2026-03-01T09:00:00Z.
@@ -70,15 +74,16 @@ pub(super) struct EstimateArgs {
     /// Only panes that begin before this time.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<EventTime>,
-    /// emq, acc or pacc.
+    /// The estimator: emq, acc or pacc.
     #[arg(long, default_value = "emq", value_parser = method)]
     method: Method,
-    /// A group with fewer votes shows nothing.
+    /// Suppress groups with fewer votes.
     #[arg(long, default_value_t = 10, value_name = "N")]
     k_total: u64,
-    /// A category with fewer votes is hidden, and others with it so that it cannot be computed.
+    /// Hide categories with fewer votes, and others so that these cannot be computed.
     #[arg(long, default_value_t = 5, value_name = "N")]
     k_cell: u64,
+    /// The form of the output.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
@@ -137,7 +142,11 @@ pub(super) fn run(args: EstimateArgs) -> anyhow::Result<ExitCode> {
         from: args.from.unwrap_or(EventTime::MIN),
         to: args.to.unwrap_or(EventTime::MAX),
     };
-    let rows = rows::read(&args.tables, &choice)?;
+    let places = rows::Places {
+        tables: args.tables,
+        cells: args.cells,
+    };
+    let rows = rows::read(&places, &choice)?;
     rows::of_one_model(&rows, &file.model, &args.calibration)?;
     let groups = groups::grouped(&rows, args.every, args.by)?;
     let calibrations = Calibrations::new(args.method, Some(file), []);

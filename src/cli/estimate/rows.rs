@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use anyhow::{bail, ensure};
-
-use crate::{
-    config::Output,
-    record::EventTime,
+use anyhow::{Context, bail, ensure};
+use demograph_core::record::EventTime;
+use demograph_service::{
+    config,
     sink::{CellRow, Store, Table, catalog},
 };
 
@@ -28,14 +27,57 @@ impl Choice {
     }
 }
 
+/// Where the table may lie.
+pub(super) struct Places {
+    /// The place of the other tables, where an earlier version wrote it.
+    pub tables: Option<String>,
+    /// The place of its own; by default beside the other tables.
+    pub cells: Option<String>,
+}
+
+impl Places {
+    /// The stores that may hold files of the table.
+    fn open(&self) -> anyhow::Result<Vec<Store>> {
+        let beside = self.tables.as_deref().map(config::cells_beside);
+        let beside = beside.filter(|place| Store::may_be_there(place));
+        let own = self.cells.clone().or(beside);
+        let mut stores = Vec::new();
+        if let Some(url) = &own {
+            stores
+                .push(open(url).context("the place of the table `cells`: --cells names another")?);
+        }
+        let is_own = |url: &str| {
+            own.as_deref()
+                .is_some_and(|own| config::is_same_place(own, url))
+        };
+        let Some(tables) = self.tables.as_deref().filter(|url| !is_own(url)) else {
+            return Ok(stores);
+        };
+        let old = open(tables)?;
+        if !catalog::days(&old, Table::Cells)?.is_empty() {
+            tracing::warn!(
+                place = old.place(),
+                "exact cells lie among the tables, where an earlier version wrote them: they are read too, and whoever may \
+                 read the tables can read them"
+            );
+            stores.push(old);
+        }
+        Ok(stores)
+    }
+}
+
+fn open(url: &str) -> anyhow::Result<Store> {
+    Store::open_at(url, &BTreeMap::new())
+}
+
 /// The rows of the table that are asked for, each once.
-pub(super) fn read(url: &str, choice: &Choice) -> anyhow::Result<Vec<CellRow>> {
-    let store = Store::open(&Output {
-        url: url.to_owned(),
-        ..Output::default()
-    })?;
+pub(super) fn read(places: &Places, choice: &Choice) -> anyhow::Result<Vec<CellRow>> {
+    let stores = places.open()?;
+    let named = [&places.cells, &places.tables].map(Option::as_deref);
+    let url = named.into_iter().flatten().next().unwrap_or_default();
+    let stores: Vec<&Store> = stores.iter().collect();
     let (mut rows, mut all) = (Vec::new(), 0);
-    let (files, copies) = catalog::read(&store, Table::Cells, |batch| {
+    let (files, copies) = catalog::read(&stores, Table::Cells, |batch| {
         let read = CellRow::read(batch)?;
         all += read.len();
         rows.extend(read.into_iter().filter(|row| choice.takes(row)));
@@ -50,7 +92,8 @@ pub(super) fn read(url: &str, choice: &Choice) -> anyhow::Result<Vec<CellRow>> {
     }
     ensure!(
         files > 0,
-        "{url} has no table `cells`: set output.cells = true in the config of `demograph run`"
+        "{url} has no table `cells`, nor has the place beside it: set output.cells = true in the config of `demograph \
+         run`, and name what its output.cells_url names with --cells"
     );
     ensure!(
         !rows.is_empty(),
@@ -97,8 +140,9 @@ pub(super) fn of_one_model(
 
 #[cfg(test)]
 pub(super) mod tests {
+    use demograph_core::record::{Attribute, SourceId};
+
     use super::*;
-    use crate::record::{Attribute, SourceId};
 
     /// Two votes of a minute.
     pub fn row(source: &str, minute: i64, cell: u32) -> CellRow {

@@ -1,9 +1,7 @@
 //! The few figures that a person wants to see first, in the terminal.
 
 use comfy_table::{Table, presets};
-
-use super::document::Document;
-use crate::{cli::service::self_test, evaluate::Figures};
+use demograph_lab::{evaluate::Figures, report::Document};
 
 pub(super) fn table(document: &Document) -> Table {
     let mut table = Table::new();
@@ -49,7 +47,7 @@ pub(super) fn table(document: &Document) -> Table {
             document.engine.library
         ),
     ]);
-    table.add_row(["self-test", &self_test(&document.self_test.facts)]);
+    table.add_row(["self-test", &document.self_test.facts.to_string()]);
     table
 }
 

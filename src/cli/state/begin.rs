@@ -2,12 +2,11 @@
 //! the tables hold.
 
 use anyhow::{Context, bail};
-
-use crate::{
+use demograph_core::state::{Chain, CommitStep, Ledger, Saved, Terms};
+use demograph_service::{
     clock,
     config::Config,
     sink::{self, Remains, Stores},
-    state::{Chain, Ledger, Saved, Step, Terms},
 };
 
 /// Begins a partition again at an offset.
@@ -106,6 +105,7 @@ fn write(
     let saved = Saved {
         // Whatever topic is read next is the one that it goes on with.
         log: Default::default(),
+        track_key: None,
         terms,
         ledger: Ledger::beginning(offset),
         sources: Default::default(),
@@ -113,7 +113,7 @@ fn write(
         publish: false,
     };
     let mut commit = chain.commit(&saved.encode(), false, clock::now());
-    while commit.advance(stores)? != Step::Done {}
+    while commit.advance(stores)? != CommitStep::Done {}
     println!("done: checkpoint {}", commit.seq());
     Ok(())
 }

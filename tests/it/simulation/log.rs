@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use demograph::{
-    config,
-    decode::{self, Limits, Reject},
-    infer::{Model, StubModel},
+use demograph_core::{
     privacy::Policy,
     record::{Attribute, EventTime, Position, Record},
+    reject::Reject,
     window::{Categories, Evidence, Observation, Tally},
+};
+use demograph_model::{
+    decode::{self, Limits},
+    infer::{Model, StubModel},
 };
 use rand::{RngExt, rngs::StdRng};
 
@@ -59,12 +61,12 @@ pub fn logs(rng: &mut StdRng, policy: &Policy, categories: &Categories) -> Vec<V
 
 /// Nothing is hidden here (a config could not say so): disclosure control has tests of its own.
 pub fn policy() -> Policy {
-    let rules = config::Policy {
+    let rules = demograph_core::privacy::PolicyRules {
         k_total: 0,
         k_cell: 0,
         ..Default::default()
     };
-    let source = |n: i32| config::Source {
+    let source = |n: i32| demograph_core::privacy::SourceRules {
         id: format!("cam-{n}"),
         attributes: vec![Attribute::Gender],
         legal_basis: None,

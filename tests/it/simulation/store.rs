@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use demograph::{
+use demograph_core::{
     record::EventTime,
     state::{Created, Listed, Objects},
 };
@@ -68,6 +68,18 @@ impl Objects for Memory {
             .collect())
     }
 
+    fn list_after(&self, folder: &str, path: &str) -> anyhow::Result<Vec<Listed>> {
+        let mut listed = self.list(folder)?;
+        listed.retain(|file| file.path.as_str() > path);
+        Ok(listed)
+    }
+
+    fn list_first(&self, folder: &str, at_most: usize) -> anyhow::Result<Vec<Listed>> {
+        let mut listed = self.list(folder)?;
+        listed.truncate(at_most);
+        Ok(listed)
+    }
+
     fn delete(&self, path: &str) -> anyhow::Result<()> {
         self.checkpoints.borrow_mut().remove(path);
         Ok(())
@@ -82,7 +94,7 @@ impl Objects for Memory {
         let Some(bytes) = tables.get(path) else {
             return Ok(None);
         };
-        let (mark, _): (String, Vec<demograph::privacy::ReleasedPane>) =
+        let (mark, _): (String, Vec<demograph_core::privacy::ReleasedPane>) =
             postcard::from_bytes(bytes)?;
         Ok(Some(mark))
     }

@@ -10,10 +10,8 @@ use std::{
     time::Duration,
 };
 
-use demograph::{
-    config::Text,
-    kafka::{Event, Producer},
-};
+use demograph_core::event::Event;
+use demograph_service::{config::Text, kafka::Producer};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::clock;

@@ -13,7 +13,7 @@ pub struct Report {
     pub exits: Vec<Exit>,
     pub started: usize,
     /// Times that an instance found its next checkpoint written by another one.
-    pub deposed: usize,
+    pub fenced: usize,
     /// Times that an instance learned of losing its partitions after the fact.
     pub lost_partitions: usize,
     /// What `demograph state verify` says at the end.
@@ -52,7 +52,7 @@ impl fmt::Display for Report {
             "| instances that ended by themselves | {} |",
             self.exits.len()
         )?;
-        writeln!(f, "| instances deposed by another one | {} |", self.deposed)?;
+        writeln!(f, "| instances fenced by another one | {} |", self.fenced)?;
         writeln!(
             f,
             "| assignments lost without notice | {} |",

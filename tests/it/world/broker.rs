@@ -13,9 +13,10 @@ use std::{
     },
 };
 
-use demograph::{
-    config::{self, LostData, Start},
-    kafka::{Admin, Event, Producer},
+use demograph_core::event::Event;
+use demograph_service::{
+    config::{self, LostData, StartOffset},
+    kafka::{Admin, Producer},
 };
 
 use super::{Process, command, repository, setup};
@@ -133,7 +134,7 @@ impl Topic {
             brokers: self.brokers.clone(),
             topic: self.name.clone(),
             group: self.name.clone(),
-            start: Start::Earliest,
+            start: StartOffset::Earliest,
             on_lost_data: LostData::Stop,
             properties: BTreeMap::new(),
         }

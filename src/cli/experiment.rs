@@ -1,0 +1,173 @@
+//! `demograph experiment`: how near estimated shares come to the truth, and how often their intervals hold it.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context;
+use comfy_table::{Table, presets};
+use demograph_lab::{
+    experiment::{self, CoverageFigures, Report, Settings},
+    measure::VIEWS,
+};
+
+use super::faces::{BandArgs, FaceArgs, answered};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  demograph experiment --data faces.zip --labels faces.csv --out experiment
+  demograph experiment --data tests/data/composites --labels tests/data/composites/labels.csv --out small \\
+      --calibration-split '' --population-split '' --tvd-draws 20 --coverage-draws 20 --track-draws 5
+
+Errors: windows of 1,000 faces with shares drawn from Dirichlet(1) are taken from the population split, by class; the
+calibration is that of the calibration split (emq_fair_calibration: a sample of the population of the same size, so what is
+left is chance alone). Coverage: every draw resamples both a calibration set, with the class
+sizes of the calibration split, and windows from the population split; the truth is the population's share. Widths are
+compared with a parametric bootstrap of the same estimator. An empty split stands for all rows: the faces then judge
+themselves, and errors look smaller than they are. Dwell: in windows of 1,000 people of the
+population, those of one class are seen ten times, the others once, everybody in views of the face (as it is, mirrored,
+cut, lit differently) that begin with any one; the bias is how much its share grows over the same people seen once, for
+the class where it grows most. Other views, no dwell: everybody is seen once, those of the class in any view, the others
+as they are; what other light does to a share. Tracks: in windows of 1,000 tracks every person is seen in 1, 3, 10 or 30
+such views, or only those of the rarest class 30 times; ways to make one vote of a track, each corrected by a calibration of
+single crops: spread over the crops' cells (as the service does), their product, the mean of their logarithms, the product
+divided by the prior for every crop but one. Writes experiment.json, experiment.svg (errors by method) and
+shares.svg (estimated against true).")]
+pub(super) struct ExperimentArgs {
+    #[command(flatten)]
+    faces: FaceArgs,
+    #[command(flatten)]
+    bands: BandArgs,
+    /// The split that calibrates.
+    #[arg(long, default_value = "val")]
+    calibration_split: String,
+    /// The split that is the population.
+    #[arg(long, default_value = "test")]
+    population_split: String,
+    /// Where the results go; made if it is not there.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Draws of shares.
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    tvd_draws: u32,
+    /// Draws of calibration set and windows.
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    coverage_draws: u32,
+    /// Draws of calibration set and windows for the ways in which a track can vote.
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    track_draws: u32,
+    /// What the draws begin with.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+pub(super) fn run(args: ExperimentArgs) -> anyhow::Result<ExitCode> {
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("make the folder {}", args.out.display()))?;
+    let bands = &args.bands.age_bands;
+    let open = |split: &str| {
+        let named = (!split.is_empty()).then(|| split.to_owned());
+        args.faces.inputs(named, bands).open()
+    };
+    let calibration = answered(&open(&args.calibration_split)?, 0)?;
+    let population = open(&args.population_split)?;
+    let views = (0..VIEWS).map(|view| answered(&population, view));
+    let views = views.collect::<anyhow::Result<Vec<_>>>()?;
+    let settings = Settings {
+        splits: [args.calibration_split, args.population_split],
+        tvd_draws: args.tvd_draws,
+        coverage_draws: args.coverage_draws,
+        track_draws: args.track_draws,
+        seed: args.seed,
+    };
+    let report = experiment::run(&calibration, &views, &settings)?;
+    for (name, text) in [
+        ("experiment.json", report.json()?),
+        ("experiment.svg", experiment::bars(&report)),
+        ("shares.svg", experiment::scatter(&report)),
+    ] {
+        let path = args.out.join(name);
+        std::fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+    }
+    println!("{}", table(&report));
+    println!("{}", tracks(&report));
+    println!(
+        "experiment.json, experiment.svg and shares.svg are in {}",
+        args.out.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(report: &Report) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_header([
+        "head",
+        "mean TVD, points",
+        "coverage by faces (least, most)",
+        "width / bootstrap",
+        "dwell bias, points",
+        "ms",
+    ]);
+    for (name, head) in &report.heads {
+        let lines = |line: &dyn Fn(&CoverageFigures) -> String| {
+            head.coverage
+                .iter()
+                .map(line)
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        let errors = head
+            .tvd_points
+            .iter()
+            .map(|(name, tvd)| format!("{name} {tvd:.2}"));
+        table.add_row([
+                (*name).to_owned(),
+                errors.collect::<Vec<_>>().join("\n"),
+                lines(&|c| {
+                    let least = c.by_class.values().copied().fold(1.0, f64::min);
+                    let most = c.by_class.values().copied().fold(0.0, f64::max);
+                    format!("{}: {least:.3}, {most:.3}", c.faces)
+                }),
+                lines(&|c| format!("{:.3}", c.width_ratio)),
+                format!(
+                    "tracks {:.2} ± {:.2}\ncrops {:.2}\ncrops, naive {:.2}\nother views, no dwell {:.2}",
+                    head.dwell_bias_points.tracks,
+                    head.dwell_bias_points.tracks_standard_error,
+                    head.dwell_bias_points.detections,
+                    head.dwell_bias_points.naive_detections,
+                    head.dwell_bias_points.views
+                ),
+                format!("{:.3}", head.seconds_per_estimate * 1e3),
+            ]);
+    }
+    table
+}
+
+/// The ways in which a track can vote.
+fn tracks(report: &Report) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_header([
+        "head",
+        "crops a track",
+        "vote",
+        "TVD, points",
+        "counted, TVD",
+        "coverage (least, mean)",
+        "rarest found",
+    ]);
+    for (head, figures) in &report.heads {
+        for row in &figures.tracks {
+            table.add_row([
+                (*head).to_owned(),
+                row.crops.clone(),
+                row.way.to_owned(),
+                format!("{:.2}", row.tvd_points),
+                format!("{:.2}", row.naive_tvd_points),
+                format!("{:.3}, {:.3}", row.coverage_least, row.coverage_mean),
+                format!("{:.2}", row.rarest_found),
+            ]);
+        }
+    }
+    table
+}

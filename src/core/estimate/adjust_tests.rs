@@ -1,0 +1,177 @@
+//! What an interval promises, on populations whose true shares are known.
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use super::*;
+use crate::estimate::{CellCounts, CellVotes, Crops, Grid, naive, quantise, shift_p};
+
+/// Cells of a made-up model: faces of class k fall into them by a softmax around k that errs often.
+struct World {
+    classes: usize,
+    rng: StdRng,
+    /// How far the features of the classes lie apart.
+    apart: f32,
+}
+
+impl World {
+    fn new(classes: usize, seed: u64) -> Self {
+        let rng = StdRng::seed_from_u64(seed);
+        Self {
+            classes,
+            rng,
+            apart: 1.6,
+        }
+    }
+
+    /// Too sure of itself by 1.5, as models are.
+    fn posterior(&mut self, class: usize) -> Vec<f32> {
+        let mut noise = || (0..12).map(|_| self.rng.random::<f32>()).sum::<f32>() - 6.0;
+        let mut weights: Vec<f32> = (0..self.classes).map(|_| noise()).collect();
+        weights[class] += self.apart;
+        weights.iter_mut().for_each(|x| *x = (*x * 1.6 * 1.5).exp());
+        let sum: f32 = weights.iter().sum();
+        weights.iter().map(|x| x / sum).collect()
+    }
+
+    fn calibration(&mut self, faces: &[usize]) -> Calibration {
+        let labels: Vec<String> = (0..self.classes).map(|k| k.to_string()).collect();
+        let truths = faces.iter().enumerate().flat_map(|(k, &n)| vec![k; n]);
+        let known: Vec<(usize, Vec<f32>)> = truths.map(|k| (k, self.posterior(k))).collect();
+        Calibration::new(&labels, known.iter().map(|(k, p)| (*k, p.as_slice()))).unwrap()
+    }
+
+    fn window(&mut self, shares: &[f64], faces: usize) -> CellVotes {
+        let grid = Grid::new(self.classes).unwrap();
+        let mut counts = CellCounts::default();
+        for _ in 0..faces {
+            let mut left = self.rng.random::<f64>();
+            let class = shares.iter().position(|share| {
+                left -= share;
+                left < 0.0
+            });
+            let posterior = self.posterior(class.unwrap_or(self.classes - 1));
+            vote(&mut counts, grid, &posterior);
+        }
+        counts.dense(grid).unwrap()
+    }
+}
+
+fn vote(counts: &mut CellCounts, grid: Grid, posterior: &[f32]) {
+    let mut one = Crops::default();
+    one.add(&quantise(posterior));
+    counts.vote(&[(grid.cell(posterior) as u32, one)].into());
+}
+
+const TRUTH: [f64; 4] = [0.6, 0.25, 0.1, 0.05];
+
+#[test]
+fn intervals_hold_the_truth_as_often_as_they_say() {
+    let mut world = World::new(4, 7);
+    for (faces, method) in [(50, Method::Emq), (1000, Method::Emq), (1000, Method::Pacc)] {
+        let draws = 300;
+        let mut held = [0; 4];
+        for _ in 0..draws {
+            let calibration = world.calibration(&[250, 120, 90, 60]);
+            let counts = world.window(&TRUTH, faces);
+            let shares = estimate(&calibration, &counts, method).unwrap();
+            for (k, share) in shares.iter().enumerate() {
+                held[k] += u32::from(share.low <= TRUTH[k] && TRUTH[k] <= share.high);
+            }
+        }
+        for held in held {
+            let coverage = f64::from(held) / f64::from(draws);
+            // 95 % and three standard errors of 300 draws.
+            assert!(
+                (0.912..=0.988).contains(&coverage),
+                "{faces} faces, {method:?}: {coverage}"
+            );
+        }
+    }
+}
+
+#[test]
+fn corrected_shares_are_nearer_the_truth_than_counting() {
+    let mut world = World::new(4, 8);
+    let calibration = world.calibration(&[600, 600, 600, 600]);
+    let counts = world.window(&TRUTH, 5000);
+    let shares = estimate(&calibration, &counts, Method::Emq).unwrap();
+    let tvd = |shares: &[f64]| -> f64 {
+        let gaps = shares.iter().zip(&TRUTH).map(|(a, b)| (a - b).abs());
+        gaps.sum::<f64>() / 2.0
+    };
+    let corrected: Vec<f64> = shares.iter().map(|share| share.share).collect();
+    let counted = naive(calibration.grid(), &counts.counts).unwrap();
+    assert!(tvd(&corrected) < 0.03, "{corrected:?}");
+    assert!(
+        tvd(&corrected) * 2.0 < tvd(&counted),
+        "{corrected:?} {counted:?}"
+    );
+}
+
+#[test]
+fn shares_sum_to_one_and_lie_in_their_intervals_at_the_edges_too() {
+    let mut world = World::new(4, 9);
+    let calibration = world.calibration(&[100, 100, 100, 100]);
+    for shares in [[1.0, 0.0, 0.0, 0.0], [0.0, 0.5, 0.0, 0.5]] {
+        for faces in [1, 3, 40, 400] {
+            let counts = world.window(&shares, faces);
+            for method in Method::ALL {
+                let found = estimate(&calibration, &counts, method).unwrap();
+                let sum: f64 = found.iter().map(|share| share.share).sum();
+                assert!((sum - 1.0).abs() < 1e-9, "{found:?}");
+                for share in found {
+                    assert!(0.0 <= share.low && share.low <= share.share, "{share:?}");
+                    assert!(share.share <= share.high && share.high <= 1.0, "{share:?}");
+                    assert!(share.effective_n > 0.0 && share.effective_n.is_finite());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_face_and_a_blind_model_give_nothing_and_few_faces_are_insufficient() {
+    let mut world = World::new(2, 10);
+    let calibration = world.calibration(&[100, 100]);
+    let none = CellVotes::new(calibration.grid());
+    assert_eq!(estimate(&calibration, &none, Method::Emq), None);
+    let counts = world.window(&[0.5, 0.5], 4);
+    let shares = estimate(&calibration, &counts, Method::Emq).unwrap();
+    assert!(!shares[0].is_sufficient(), "{shares:?}");
+    let blind = Calibration::new(
+        &calibration.labels,
+        (0..100).map(|n| (n % 2, &[0.7f32, 0.3][..])),
+    );
+    assert_eq!(estimate(&blind.unwrap(), &counts, Method::Acc), None);
+}
+
+#[test]
+fn the_shift_test_stays_calm_when_only_shares_change_and_sees_other_faces() {
+    let mut world = World::new(4, 11);
+    let mut p = Vec::new();
+    for _ in 0..200 {
+        let calibration = world.calibration(&[250, 120, 90, 60]);
+        p.push(shift_p(&calibration, &world.window(&TRUTH, 1000)).unwrap());
+    }
+    let below = |limit: f64| p.iter().filter(|p| **p < limit).count() as f64 / p.len() as f64;
+    assert!(below(0.05) <= 0.10, "{}", below(0.05));
+    assert!((0.35..=0.65).contains(&below(0.5)), "{}", below(0.5));
+
+    let calibration = world.calibration(&[250, 120, 90, 60]);
+    world.apart = 0.8;
+    let blurred = shift_p(&calibration, &world.window(&TRUTH, 1000)).unwrap();
+    assert!(blurred < 0.01, "{blurred}");
+    assert_eq!(shift_p(&calibration, &world.window(&TRUTH, 5)), None);
+}
+
+#[test]
+fn no_interval_is_empty_however_far_off_the_answers_are() {
+    let mut world = World::new(4, 11);
+    let calibration = world.calibration(&[250, 120, 90, 60]);
+    let mut counts = CellVotes::new(calibration.grid());
+    // Surer of one class than any faces of the calibration were.
+    counts.counts[calibration.grid().cell(&[0.999, 0.0006, 0.0003, 0.0001])] = 5000.0;
+    for share in estimate(&calibration, &counts, Method::Emq).unwrap() {
+        assert!(share.high - share.low > 1e-3, "{share:?}");
+    }
+}

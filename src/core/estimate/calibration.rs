@@ -1,0 +1,254 @@
+//! How faces of each true class fall into cells: integer counts from labelled faces, and what follows from them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Grid, counts::quantise, linear::Matrix};
+
+/// Prior strength: the model's posterior counts as this many labelled faces of a cell. Chosen on a validation
+/// split among 3, 10, 30 and 100 (docs/adr/0007).
+const PRIOR_STRENGTH: f64 = 30.0;
+/// The least faces a class: fewer do not tell how it varies.
+const FACES_MIN: u64 = 10;
+
+/// One cell that calibration faces fell into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CellRow {
+    pub cell: usize,
+    /// Faces by true class.
+    pub faces: Vec<u64>,
+    /// The sum of their posteriors, in steps of 1/65535.
+    pub evidence: Vec<u64>,
+}
+
+/// The calibration of one attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    pub labels: Vec<String>,
+    /// In ascending order of cells.
+    pub cells: Vec<CellRow>,
+    /// By true class: the sum of its faces' posteriors, in steps of 1/65535.
+    #[serde(default)]
+    pub posteriors: Vec<Vec<u64>>,
+}
+
+/// Why a calibration cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CalibrationError {
+    #[error("{0} labels: an attribute has at least 2")]
+    Labels(usize),
+    #[error(
+        "cell {0} is beyond the grid, out of order, or has not one number a label: the file is damaged, calibrate again"
+    )]
+    Cell(usize),
+    #[error(
+        "posteriors: not one sum a true class and answer, or not those of the cells: the file is damaged or of an \
+         older version, calibrate again"
+    )]
+    Posteriors,
+    #[error(
+        "{label:?} has {faces} calibration faces: label at least 10 of them, or leave the attribute out"
+    )]
+    TooFew { label: String, faces: u64 },
+}
+
+impl Calibration {
+    /// From labelled faces: the place of the true label, and the model's posterior.
+    pub fn new<'a>(
+        labels: &[String],
+        faces: impl Iterator<Item = (usize, &'a [f32])>,
+    ) -> Result<Self, CalibrationError> {
+        let grid = Grid::new(labels.len()).ok_or(CalibrationError::Labels(labels.len()))?;
+        let empty = |cell| CellRow {
+            cell,
+            faces: vec![0; labels.len()],
+            evidence: vec![0; labels.len()],
+        };
+        let mut cells: Vec<CellRow> = (0..grid.cells()).map(empty).collect();
+        let mut posteriors = vec![vec![0; labels.len()]; labels.len()];
+        for (truth, posterior) in faces {
+            let row = &mut cells[grid.cell(posterior)];
+            row.faces[truth] += 1;
+            let sums = row.evidence.iter_mut().zip(&mut posteriors[truth]);
+            for ((in_cell, in_class), p) in sums.zip(quantise(posterior)) {
+                *in_cell += u64::from(p);
+                *in_class += u64::from(p);
+            }
+        }
+        cells.retain(|row| row.faces.iter().any(|&n| n > 0));
+        let calibration = Self {
+            labels: labels.to_vec(),
+            cells,
+            posteriors,
+        };
+        calibration.check()?;
+        Ok(calibration)
+    }
+
+    /// Whether the numbers fit each other; a file may hold anything.
+    pub fn check(&self) -> Result<(), CalibrationError> {
+        let classes = self.labels.len();
+        let grid = Grid::new(classes).ok_or(CalibrationError::Labels(classes))?;
+        for (place, row) in self.cells.iter().enumerate() {
+            let ascending = place == 0 || self.cells[place - 1].cell < row.cell;
+            let shape = row.faces.len() == classes && row.evidence.len() == classes;
+            if !ascending || !shape || row.cell >= grid.cells() {
+                return Err(CalibrationError::Cell(row.cell));
+            }
+        }
+        if !self.posteriors_fit_the_cells() {
+            return Err(CalibrationError::Posteriors);
+        }
+        for (label, faces) in self.labels.iter().zip(self.faces()) {
+            if faces < FACES_MIN {
+                let label = label.clone();
+                return Err(CalibrationError::TooFew { label, faces });
+            }
+        }
+        Ok(())
+    }
+
+    fn posteriors_fit_the_cells(&self) -> bool {
+        let classes = self.labels.len();
+        let by_class: Vec<&[u64]> = self.posteriors.iter().map(Vec::as_slice).collect();
+        let by_cell: Vec<&[u64]> = self.cells.iter().map(|row| &row.evidence[..]).collect();
+        by_class.len() == classes
+            && by_class.iter().all(|sums| sums.len() == classes)
+            && (0..classes).all(|answer| summed(&by_class, answer) == summed(&by_cell, answer))
+    }
+
+    pub fn grid(&self) -> Grid {
+        Grid::new(self.labels.len()).expect("check() saw at least 2 labels")
+    }
+
+    /// Calibration faces by true class.
+    pub fn faces(&self) -> Vec<u64> {
+        let mut faces = vec![0; self.labels.len()];
+        for row in &self.cells {
+            faces
+                .iter_mut()
+                .zip(&row.faces)
+                .for_each(|(sum, n)| *sum += n);
+        }
+        faces
+    }
+
+    /// The shares of the calibration faces.
+    pub fn prior(&self) -> Vec<f64> {
+        let faces = self.faces();
+        let total: u64 = faces.iter().sum();
+        faces.iter().map(|&n| n as f64 / total as f64).collect()
+    }
+
+    /// What the model says of faces of each true class, on average: a column a class. `None` where it said nothing.
+    pub(super) fn mean_posteriors(&self) -> Option<Matrix> {
+        let totals: Vec<u64> = self
+            .posteriors
+            .iter()
+            .map(|sums| sums.iter().sum())
+            .collect();
+        let row = |answer: usize| -> Vec<f64> {
+            let columns = self.posteriors.iter().zip(&totals);
+            columns
+                .map(|(sums, &total)| sums[answer] as f64 / total as f64)
+                .collect()
+        };
+        let is_known = totals.iter().all(|&total| total > 0);
+        is_known.then(|| (0..self.labels.len()).map(row).collect())
+    }
+
+    /// What the model says of faces in a cell, on average.
+    pub(super) fn mean_posterior(&self, cell: usize) -> Vec<f64> {
+        let Some(row) = self.row(cell) else {
+            return self.grid().centre(cell);
+        };
+        let sum: u64 = row.evidence.iter().sum();
+        if sum == 0 {
+            return self.grid().centre(cell);
+        }
+        // A posterior may round to 0, and no face is impossible.
+        let floor = 1e-6;
+        let mean = row.evidence.iter().map(|&e| e as f64 / sum as f64);
+        mean.map(|p| (p + floor) / (1.0 + floor * row.evidence.len() as f64))
+            .collect()
+    }
+
+    /// The posterior of a cell at the calibration's shares: the labels of its faces, drawn towards the model's word.
+    pub(super) fn posterior(&self, cell: usize) -> Vec<f64> {
+        let own = self.mean_posterior(cell);
+        let Some(row) = self.row(cell) else {
+            return own;
+        };
+        let total: u64 = row.faces.iter().sum();
+        let blend = |(&n, own): (&u64, f64)| {
+            (n as f64 + PRIOR_STRENGTH * own) / (total as f64 + PRIOR_STRENGTH)
+        };
+        row.faces.iter().zip(own).map(blend).collect()
+    }
+
+    fn row(&self, cell: usize) -> Option<&CellRow> {
+        let place = self
+            .cells
+            .binary_search_by_key(&cell, |row| row.cell)
+            .ok()?;
+        Some(&self.cells[place])
+    }
+}
+
+/// Wide, since a damaged file may hold anything.
+fn summed(rows: &[&[u64]], answer: usize) -> u128 {
+    rows.iter().map(|row| u128::from(row[answer])).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels() -> Vec<String> {
+        vec!["a".into(), "b".into()]
+    }
+
+    #[test]
+    fn too_few_faces_of_a_class_are_refused_by_name() {
+        let sure = [0.9f32, 0.1];
+        let faces = (0..30).map(|n| (usize::from(n == 0), &sure[..]));
+        let error = Calibration::new(&labels(), faces).unwrap_err();
+        assert!(error.to_string().contains("\"b\" has 1"), "{error}");
+    }
+
+    #[test]
+    fn the_order_of_the_faces_changes_nothing_and_the_file_is_read_back() {
+        let faces: Vec<(usize, [f32; 2])> = (0..60)
+            .map(|n| (n % 2, [n as f32 / 60.0, 1.0 - n as f32 / 60.0]))
+            .collect();
+        let made = |faces: &mut dyn Iterator<Item = &(usize, [f32; 2])>| {
+            Calibration::new(&labels(), faces.map(|(k, p)| (*k, &p[..]))).unwrap()
+        };
+        let forth = made(&mut faces.iter());
+        assert_eq!(forth, made(&mut faces.iter().rev()));
+        let text = serde_json::to_string(&forth).unwrap();
+        assert_eq!(serde_json::from_str::<Calibration>(&text).unwrap(), forth);
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused() {
+        let mut calibration = Calibration {
+            labels: labels(),
+            cells: vec![CellRow {
+                cell: 3,
+                faces: vec![20, 20],
+                evidence: vec![1, 1],
+            }],
+            posteriors: vec![vec![1, 0], vec![0, 1]],
+        };
+        assert_eq!(calibration.check(), Ok(()));
+        for posteriors in [vec![], vec![vec![1, 1]], vec![vec![1, 0], vec![1, 0]]] {
+            let mut other = calibration.clone();
+            other.posteriors = posteriors;
+            assert_eq!(other.check(), Err(CalibrationError::Posteriors));
+        }
+        calibration.cells[0].cell = 54;
+        assert_eq!(calibration.check(), Err(CalibrationError::Cell(54)));
+    }
+}

@@ -1,0 +1,43 @@
+//! True shares of a population from what a fallible model says of its faces: quantification under prior shift.
+//!
+//! Counting predicted labels ([`naive`]) is biased, and more faces do not help. What the model says of a face is kept
+//! as one of few integer [`cells`](Grid), beside the sum of the posteriors in each; a [`Calibration`] tells how faces of
+//! each true class fall into these cells, and what the model says of them on average;
+//! [`estimate`] solves for the shares which explain the cells, with 95 % intervals that hold both the window's
+//! sampling error and the calibration's, and [`shift_p`] says whether any shares explain them.
+//!
+//! Promises: pure; the same cells and calibration give the same bits; cells merge by addition, exactly. Nothing here
+//! knows of privacy: what may be published is decided elsewhere, before.
+//!
+//! Sources: Forman, "Quantifying counts and costs via classification" (2008): ACC. Bella et al., "Quantification via
+//! probability estimators" (2010): PACC. Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to
+//! new a priori probabilities" (2002): EMQ. Wilson (1927), and the profile likelihood ratio (Wilks 1938):
+//! the interval. Rao and Scott (1981): the test's two moments.
+
+mod adjust;
+mod beside;
+mod calibration;
+mod cells;
+mod counts;
+mod em;
+mod file;
+mod interval;
+mod linear;
+mod registry;
+mod shift;
+mod simplex;
+mod wilson;
+
+pub use adjust::{Method, Share, estimate};
+pub use calibration::{Calibration, CalibrationError, CellRow};
+pub use cells::Grid;
+pub use counts::{Cell, CellCounts, CellVotes, Crops, QUANTA, quantise};
+pub use em::{emq, emq_cells, naive};
+pub use file::CalibrationFile;
+pub use registry::{Calibrations, Estimated, Estimator};
+pub use shift::shift_p;
+pub use simplex::solve_rates;
+pub use wilson::Rate;
+
+#[cfg(test)]
+mod oracle_tests;

@@ -1,0 +1,178 @@
+//! Face-crop events as producers write them: CloudEvents over Kafka, contract in schemas/README.md.
+
+use std::fmt;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Map, Value};
+
+use super::names::{CONTENT_TYPE, EVENT_TYPE, Name, SPEC_VERSION, STRUCTURED};
+use crate::record::EventTime;
+
+/// The two forms of CloudEvents over Kafka.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The value is the image, the attributes are headers.
+    Binary,
+    /// The value is JSON with the image in base64.
+    Structured,
+}
+
+/// One event as Kafka carries it. It holds a face, so it is not `Clone`, and its `Debug` shows sizes only.
+#[derive(Default)]
+pub struct Event {
+    /// The source id: all events of a source go to one partition.
+    pub key: String,
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub payload: Vec<u8>,
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Event({} headers, {} bytes)",
+            self.headers.len(),
+            self.payload.len()
+        )
+    }
+}
+
+/// One face crop, as a camera's detector knows it. Not `Clone`, not `Debug`: it holds a face.
+pub struct CropEvent {
+    pub id: String,
+    pub source: String,
+    pub time: EventTime,
+    pub track: Option<String>,
+    pub content_type: &'static str,
+    pub image: Vec<u8>,
+}
+
+impl CropEvent {
+    pub fn encode(self, form: Form) -> Event {
+        match form {
+            Form::Binary => self.binary(),
+            Form::Structured => self.structured(),
+        }
+    }
+
+    fn binary(self) -> Event {
+        let attributes = [
+            (Name::SpecVersion, SPEC_VERSION.to_owned()),
+            (Name::Type, EVENT_TYPE.to_owned()),
+            (Name::Id, self.id),
+            (Name::Source, self.source.clone()),
+            (Name::Time, rfc3339(self.time)),
+        ];
+        let track = self.track.map(|track| (Name::TrackId, track));
+        let mut headers: Vec<(String, Vec<u8>)> = attributes
+            .into_iter()
+            .chain(track)
+            .map(|(name, value)| (name.header(), value.into_bytes()))
+            .collect();
+        headers.push((CONTENT_TYPE.to_owned(), self.content_type.into()));
+        Event {
+            key: self.source,
+            headers,
+            payload: self.image,
+        }
+    }
+
+    fn structured(self) -> Event {
+        let attributes = [
+            (Name::SpecVersion, SPEC_VERSION.to_owned()),
+            (Name::Type, EVENT_TYPE.to_owned()),
+            (Name::Id, self.id),
+            (Name::Source, self.source.clone()),
+            (Name::Time, rfc3339(self.time)),
+            (Name::DataContentType, self.content_type.to_owned()),
+            (Name::DataBase64, BASE64_STANDARD.encode(&self.image)),
+        ];
+        let track = self.track.map(|track| (Name::TrackId, track));
+        let event: Value = attributes
+            .into_iter()
+            .chain(track)
+            .map(|(name, value)| (name.as_str().to_owned(), value.into()))
+            .collect::<Map<String, Value>>()
+            .into();
+        let content_type = format!("{STRUCTURED}; charset=UTF-8").into_bytes();
+        Event {
+            key: self.source,
+            headers: vec![(CONTENT_TYPE.to_owned(), content_type)],
+            payload: event.to_string().into_bytes(),
+        }
+    }
+}
+
+/// By the name's ending; the receiver looks at the bytes anyway.
+pub fn content_type(name: &str) -> Option<&'static str> {
+    let ending = name.rsplit_once('.')?.1.to_lowercase();
+    match ending.as_str() {
+        "jpg" | "jpeg" => Some("image/jpeg"),
+        "png" => Some("image/png"),
+        "webp" => Some("image/webp"),
+        _ => None,
+    }
+}
+
+fn rfc3339(time: EventTime) -> String {
+    jiff::Timestamp::from_millisecond(time.0)
+        .unwrap_or_default()
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event,
+        golden::repository,
+        record::{Position, Record},
+    };
+
+    fn event() -> CropEvent {
+        let file = repository("tests/data/composites/white-female-25-34-a.jpg");
+        CropEvent {
+            id: "1".into(),
+            source: "lobby".into(),
+            time: EventTime(1_772_357_412_250),
+            track: Some("412".into()),
+            content_type: "image/jpeg",
+            image: std::fs::read(file).unwrap(),
+        }
+    }
+
+    #[test]
+    fn what_is_published_in_either_form_is_read_as_it_was_meant() {
+        for form in [Form::Binary, Form::Structured] {
+            let published = event().encode(form);
+            let record = Record {
+                position: Position {
+                    partition: 0,
+                    offset: 0,
+                },
+                timestamp: Some(EventTime(1_772_357_413_000)),
+                received: EventTime(1_772_357_413_000),
+                key: None,
+                headers: published
+                    .headers
+                    .into_iter()
+                    .map(|(name, value)| (name, Some(value)))
+                    .collect(),
+                payload: published.payload,
+            };
+            let read = event::open(&record, 512 * 1024);
+            assert_eq!(read.kind, Ok(()));
+            assert_eq!(read.source.unwrap().as_str(), "lobby");
+            assert_eq!(read.time, Ok(EventTime(1_772_357_412_250)));
+            assert_eq!(read.track, Ok(Some("412".to_owned())));
+            assert_eq!(*read.image.unwrap(), event().image);
+        }
+    }
+
+    #[test]
+    fn an_event_prints_no_byte_of_its_face() {
+        let published = event().encode(Form::Binary);
+        let expected = format!("Event(7 headers, {} bytes)", published.payload.len());
+        assert_eq!(format!("{published:?}"), expected);
+    }
+}

@@ -1,0 +1,28 @@
+//! What demograph computes, without any IO: no clock, no file, no network, no thread.
+//!
+//! ```text
+//! event ─▶ … ─▶ window ─▶ privacy ─▶ state
+//!                pane      released   checkpoint
+//!                             └─▶ views
+//! ```
+//! `record` is the vocabulary of all crates; `estimate` corrects shares for the model's error.
+
+#![forbid(unsafe_code)]
+
+pub mod checked;
+pub mod facts;
+pub mod hex;
+pub mod record;
+pub mod reject;
+pub mod span;
+pub mod winner;
+
+pub mod estimate;
+pub mod event;
+pub mod privacy;
+pub mod state;
+pub mod views;
+pub mod window;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod golden;

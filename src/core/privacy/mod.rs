@@ -1,0 +1,18 @@
+//! What may be estimated (policy) and what may be shown (disclosure control). Pure.
+//!
+//! Promises: ethnicity only where the policy names it with a legal basis; nothing leaves
+//! a pane but through [`release()`], once.
+
+#[cfg(test)]
+mod attack;
+mod disclosure;
+mod policy;
+mod release;
+mod rules;
+mod shares;
+
+pub use disclosure::{Cells, Thresholds, suppress};
+pub use policy::{Admit, Policy};
+pub use release::{ReleasedAttribute, ReleasedPane, release};
+pub use rules::{PolicyRules, SourceRules, UnknownSources};
+pub use shares::{ShownShare, ShownShares, show_shares};

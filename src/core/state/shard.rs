@@ -1,0 +1,294 @@
+//! One Kafka partition: its open panes, its outbox, its place in the log.
+
+use std::sync::Arc;
+
+use super::{
+    LogIdentity, Terms, TrackKey,
+    checkpoint::{self, Ledger, Saved},
+    wire,
+};
+use crate::{
+    privacy::{ReleasedPane, release},
+    record::{EventTime, SourceId},
+    window::{ClosedPane, Note, Observation, Outcome, PartitionWindows, Settings},
+};
+
+/// When the state is written down, and when an outbox becomes files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cadence {
+    /// Milliseconds between checkpoints.
+    pub checkpoint: i64,
+    /// Milliseconds that the oldest row waits for its publication.
+    pub publish: i64,
+    /// Rows that make a publication due at once.
+    pub rows_max: usize,
+    /// Bytes of the outbox that make a publication due at once: every checkpoint holds the whole outbox again.
+    pub outbox_max: usize,
+}
+
+/// Where a partition begins: anew at an offset, or with what was saved.
+#[derive(Debug, Clone)]
+pub enum Start {
+    At(i64),
+    Resumed(Box<Saved>),
+}
+
+impl Start {
+    /// The first offset to fold.
+    pub fn next_offset(&self) -> i64 {
+        match self {
+            Self::At(offset) => *offset,
+            Self::Resumed(saved) => saved.ledger.next_offset,
+        }
+    }
+}
+
+/// The state of one partition.
+#[derive(Debug)]
+pub struct Shard {
+    partition: i32,
+    log: LogIdentity,
+    /// No id goes into the windows without it.
+    key: TrackKey,
+    terms: Arc<Terms>,
+    windows: PartitionWindows,
+    ledger: Ledger,
+    /// Released panes that are in no file yet.
+    outbox: Vec<ReleasedPane>,
+    /// How many rows these make.
+    rows: usize,
+    /// How many bytes of a checkpoint these take.
+    bytes: usize,
+    /// None before the first, which is due at once: it fixes where the partition begins.
+    last_checkpoint: Option<EventTime>,
+    /// Whether anything happened since the last checkpoint.
+    is_changed: bool,
+}
+
+/// What became of a record, and the panes that it closed.
+#[derive(Debug, PartialEq)]
+pub enum Applied {
+    /// It was part of the state already.
+    Replayed,
+    Counted(Outcome, Vec<ReleasedPane>),
+}
+
+/// The state at a moment, to be written down.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    pub partition: i32,
+    pub terms: Arc<Terms>,
+    /// Everything before this offset was folded.
+    pub next_offset: i64,
+    /// The state's bytes, a [`Saved`].
+    pub saved: Vec<u8>,
+    /// The outbox, if it is to be published with this checkpoint.
+    pub publication: Option<Vec<ReleasedPane>>,
+}
+
+impl Shard {
+    /// A partition of which nothing was read yet, or one that goes on. What was saved must be of the same terms and of no
+    /// other key (see [`Shard::settle`]).
+    pub fn begin(
+        partition: i32,
+        start: Start,
+        (settings, terms): (Settings, Arc<Terms>),
+        key: &TrackKey,
+    ) -> Self {
+        let mut log = LogIdentity::default();
+        let (sources, ledger, outbox) = match start {
+            Start::At(offset) => (Default::default(), Ledger::beginning(offset), Vec::new()),
+            Start::Resumed(saved) => {
+                assert_eq!(
+                    key.check(saved.track_key),
+                    Ok(()),
+                    "the caller has checked the track key"
+                );
+                let saved = saved.keyed(key);
+                log = saved.log.clone();
+                let ledger = saved.ledger_after();
+                let outbox = if saved.publish {
+                    Vec::new()
+                } else {
+                    saved.outbox
+                };
+                (saved.sources, ledger, outbox)
+            }
+        };
+        Self {
+            partition,
+            log,
+            key: key.clone(),
+            terms,
+            windows: PartitionWindows::resume(partition, settings, sources),
+            ledger,
+            rows: outbox.iter().map(ReleasedPane::rows).sum(),
+            bytes: outbox.iter().map(wire::pane_bytes).sum(),
+            outbox,
+            last_checkpoint: None,
+            is_changed: true,
+        }
+    }
+
+    /// Learns which log it reads, as far as its checkpoints did not say.
+    pub fn learn(&mut self, log: &LogIdentity) {
+        self.log = std::mem::take(&mut self.log).or(log.clone());
+    }
+
+    /// Ends what was counted on other terms, or with another key: its open panes are cut and put into the outbox, which
+    /// the returned checkpoint publishes, still on the old terms.
+    pub fn settle(
+        partition: i32,
+        mut saved: Saved,
+        (settings, key): (&Settings, &TrackKey),
+        now: EventTime,
+    ) -> Checkpoint {
+        let terms = Arc::new(saved.terms.clone());
+        let settings = terms.settings(settings);
+        // None of its tracks is asked for again: the panes that hold them end here.
+        saved.track_key = Some(key.fingerprint());
+        let start = Start::Resumed(Box::new(saved));
+        let mut shard = Self::begin(partition, start, (settings, terms), key);
+        let cut = shard.windows.cut();
+        shard.put_out(cut);
+        shard.checkpoint(now, true)
+    }
+
+    /// Folds one record, in offset order.
+    pub fn apply(&mut self, mut observation: Observation) -> Applied {
+        let position = observation.position;
+        let Ok(skipped) = u64::try_from(position.offset - self.ledger.next_offset) else {
+            return Applied::Replayed;
+        };
+        self.ledger.skipped += skipped;
+        self.ledger.next_offset = position.next_offset();
+        self.is_changed = true;
+        observation.track = observation.track.map(|id| self.key.track(id));
+        observation.id = observation.id.map(|id| self.key.event(id));
+        let (outcome, closed) = self.windows.observe(observation);
+        Applied::Counted(outcome, self.put_out(closed))
+    }
+
+    /// Everything before this offset was read, though not all of it were records. Returns how many were not.
+    pub fn reach(&mut self, next_offset: i64) -> u64 {
+        let skipped = u64::try_from(next_offset - self.ledger.next_offset).unwrap_or(0);
+        if skipped > 0 {
+            self.ledger.skipped += skipped;
+            self.ledger.next_offset = next_offset;
+            self.is_changed = true;
+        }
+        skipped
+    }
+
+    /// Closes panes of silent sources. Only when the whole log was read: a backlog is not silence.
+    pub fn close_idle(&mut self, now: EventTime) -> Vec<ReleasedPane> {
+        let closed = self.windows.close_idle(now);
+        self.put_out(closed)
+    }
+
+    /// Closes every pane: nothing more is expected.
+    pub fn end(&mut self) -> Vec<ReleasedPane> {
+        let closed = self.windows.end();
+        self.put_out(closed)
+    }
+
+    /// The state, if it is time to write it down.
+    pub fn checkpoint_if_due(&mut self, now: EventTime, cadence: Cadence) -> Option<Checkpoint> {
+        let is_published = self.waits_since(now).is_some_and(|since| {
+            self.rows >= cadence.rows_max
+                || self.bytes >= cadence.outbox_max
+                || since.plus(cadence.publish) <= now
+        });
+        let is_old = self
+            .last_checkpoint
+            .is_none_or(|last| last.plus(cadence.checkpoint) <= now);
+        let is_due = is_published || (self.is_changed && is_old);
+        is_due.then(|| self.checkpoint(now, is_published))
+    }
+
+    /// Since when the oldest row of the outbox waits. A time from the future is another machine's clock, or this one was
+    /// set back: then the wait begins again.
+    fn waits_since(&mut self, now: EventTime) -> Option<EventTime> {
+        let since = self.ledger.waiting_since.filter(|&since| since <= now);
+        self.ledger.waiting_since = (!self.outbox.is_empty()).then(|| since.unwrap_or(now));
+        self.ledger.waiting_since
+    }
+
+    /// Since when the oldest row waits that no publication holds.
+    pub fn waiting_since(&self) -> Option<EventTime> {
+        self.ledger.waiting_since
+    }
+
+    /// The state as it is. `publish` takes the outbox out of it.
+    pub fn checkpoint(&mut self, now: EventTime, publish: bool) -> Checkpoint {
+        let publish = self.waits_since(now).is_some() && publish;
+        let saved = wire::write(checkpoint::Parts {
+            log: &self.log,
+            track_key: Some(self.key.fingerprint()),
+            terms: &self.terms,
+            ledger: &self.ledger,
+            sources: self.windows.sources(),
+            outbox: &self.outbox,
+            publish,
+        });
+        self.last_checkpoint = Some(now);
+        self.is_changed = false;
+        let publication = publish.then(|| {
+            self.ledger.waiting_since = None;
+            self.rows = 0;
+            self.bytes = 0;
+            self.ledger.published += checkpoint::records(&self.outbox);
+            std::mem::take(&mut self.outbox)
+        });
+        Checkpoint {
+            partition: self.partition,
+            terms: self.terms.clone(),
+            next_offset: self.ledger.next_offset,
+            saved,
+            publication,
+        }
+    }
+
+    /// Whether anything happened that no checkpoint holds.
+    pub fn is_changed(&self) -> bool {
+        self.is_changed
+    }
+
+    pub fn next_offset(&self) -> i64 {
+        self.ledger.next_offset
+    }
+
+    pub fn skipped(&self) -> u64 {
+        self.ledger.skipped
+    }
+
+    /// What was noticed of records since the last call.
+    pub fn take_notes(&mut self) -> Vec<(SourceId, Note)> {
+        self.windows.take_notes()
+    }
+
+    pub fn windows(&self) -> &PartitionWindows {
+        &self.windows
+    }
+
+    fn put_out(&mut self, closed: Vec<ClosedPane>) -> Vec<ReleasedPane> {
+        self.is_changed |= !closed.is_empty();
+        let released: Vec<_> = closed
+            .into_iter()
+            .map(|pane| {
+                let thresholds = self.terms.thresholds(pane.people_unit());
+                release(pane, thresholds)
+            })
+            .collect();
+        self.rows += released.iter().map(ReleasedPane::rows).sum::<usize>();
+        self.bytes += released.iter().map(wire::pane_bytes).sum::<usize>();
+        self.outbox.extend(released.iter().cloned());
+        released
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+mod changes;

@@ -1,0 +1,107 @@
+//! What rows mean: which model, which policy, which categories and windows. Rows of different terms never mix.
+
+use crate::{
+    facts::ModelFacts,
+    privacy::{Policy, PolicyRules, Thresholds},
+    record::SourceId,
+    window::{Categories, Settings, Unit, Weighting},
+};
+
+/// The length of a pane, in milliseconds, where nothing was counted yet.
+const NO_PANE: i64 = 10_000;
+
+/// The terms on which faces are counted and released.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Terms {
+    pub model: String,
+    /// The policy's id, which changes with anything that it says.
+    pub policy: String,
+    pub rules: PolicyRules,
+    /// The sources whose ethnicity was estimated, with the reason that the operator gave. Nothing where they were not
+    /// kept: in checkpoints of version 1.
+    pub legal_bases: Option<Vec<(SourceId, String)>>,
+    pub categories: Categories,
+    /// The length of a pane in milliseconds.
+    pub pane: i64,
+    pub weighting: Weighting,
+}
+
+impl Terms {
+    pub fn new(
+        model: &str,
+        policy: &Policy,
+        (categories, settings): (Categories, &Settings),
+    ) -> Self {
+        Self {
+            model: model.to_owned(),
+            policy: policy.id.clone(),
+            rules: policy.rules().clone(),
+            legal_bases: Some(policy.legal_bases().to_vec()),
+            categories,
+            pane: settings.pane,
+            weighting: settings.weighting,
+        }
+    }
+
+    /// Those of a partition that counted nothing yet. They are nobody's, so that the first start takes its own.
+    pub fn none() -> Self {
+        let nothing = ModelFacts {
+            id: String::new(),
+            has_age: false,
+            gender: Vec::new(),
+            ethnicity: Vec::new(),
+        };
+        Self {
+            model: String::new(),
+            policy: String::new(),
+            rules: PolicyRules::default(),
+            legal_bases: Some(Vec::new()),
+            categories: Categories::new(&[0], &nothing),
+            pane: NO_PANE,
+            weighting: Weighting::People,
+        }
+    }
+
+    /// The least number of people that may be shown.
+    pub fn thresholds(&self, unit: Unit) -> Thresholds {
+        Thresholds::of(&self.rules, unit)
+    }
+
+    /// Why ethnicity was estimated, a line a source.
+    pub fn legal_basis(&self) -> String {
+        let Some(bases) = &self.legal_bases else {
+            return format!("as the policy {} stated it", self.policy);
+        };
+        let bases = bases.iter();
+        let lines = bases.map(|(source, basis)| format!("{source}: {basis}"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The settings with which panes of these terms are cut.
+    pub(super) fn settings(&self, settings: &Settings) -> Settings {
+        Settings {
+            pane: self.pane,
+            weighting: self.weighting,
+            untracked: self.rules.untracked,
+            ..*settings
+        }
+    }
+}
+
+#[cfg(any(test, feature = "testing"))]
+impl Terms {
+    /// Those of a model under a policy, with panes of ten seconds and one band of ages, for tests.
+    pub fn example(facts: &crate::facts::ModelFacts, policy: &Policy) -> Self {
+        let settings = Settings {
+            pane: 10_000,
+            lateness_max: 0,
+            idle_after: 0,
+            future_max: 60_000,
+            drops_duplicates: false,
+            sources_max: 1,
+            weighting: Weighting::People,
+            untracked: policy.rules().untracked,
+        };
+        Self::new(&facts.id, policy, (Categories::new(&[0], facts), &settings))
+    }
+}

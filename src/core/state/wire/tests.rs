@@ -1,0 +1,118 @@
+//! Recorded files of each version: what they say, and that it reads back.
+
+use super::super::{Header, Saved, TrackKey, checkpoint};
+use crate::{
+    golden::repository,
+    privacy::UnknownSources,
+    record::{Attribute, EventTime, SourceId, TrackId},
+    reject::Reject,
+    window::{ClosedBy, Untracked},
+};
+
+fn recorded(version: u16) -> (Header, Saved) {
+    let path = repository(&format!("tests/data/checkpoints/v{version}.ckpt"));
+    checkpoint::decode(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// What was folded when the files were recorded: partition 3 from offset 100; four tracks of two crops each and a late face
+/// in the pane of 0 s of the source `lobby`, which was released; a face and a reject of each of the 16 reasons of version 1
+/// in the pane of 10 s; one track of the source `yard`, in an open pane; a face without a track after a gap of two offsets.
+fn is_what_was_recorded((header, saved): &(Header, Saved)) {
+    assert_eq!((header.seq, header.writer), (4, 11));
+    assert_eq!(header.parent, Some([7; 32]));
+    assert!(saved.is_conserved());
+    let terms = &saved.terms;
+    assert_eq!((terms.model.as_str(), terms.pane), ("m@1", 10_000));
+    assert!(terms.policy.starts_with("recorded@"));
+    assert_eq!((terms.rules.k_total, terms.rules.k_cell), (3, 2));
+    assert_eq!(terms.rules.unknown_sources, UnknownSources::Deny);
+    // As version 1 did, which had no such key.
+    assert_eq!(terms.rules.untracked, Untracked::Count);
+    assert_eq!(terms.categories.labels(Attribute::Age), ["0-17", "18+"]);
+    assert_eq!(
+        (saved.ledger.first_offset, saved.ledger.next_offset),
+        (100, 130)
+    );
+    assert_eq!(saved.ledger.skipped, 2);
+    let [pane] = saved.outbox.as_slice() else {
+        panic!("one pane was released");
+    };
+    assert_eq!(
+        (pane.source.as_str(), pane.by),
+        ("lobby", ClosedBy::Watermark)
+    );
+    assert_eq!((pane.accounting.faces, pane.tracks, pane.votes), (8, 4, 4));
+    assert_eq!(pane.attributes.len(), 2);
+    let lobby = &saved.sources.0[&SourceId::new("lobby")];
+    let open = &lobby.open[&EventTime(10_000)].accounting;
+    assert_eq!((open.faces, open.late, open.rejected()), (1, 1, 16));
+    let reasons: Vec<Reject> = open
+        .rejected_by_reason()
+        .map(|(reason, _)| reason)
+        .collect();
+    assert_eq!(
+        (reasons[0], reasons[15]),
+        (Reject::Empty, Reject::DecoderPanic)
+    );
+    assert!(!reasons.contains(&Reject::NoAnswer) && !reasons.contains(&Reject::TooFewPixels));
+    let yard = &saved.sources.0[&SourceId::new("yard")];
+    assert_eq!(yard.open[&EventTime(0)].tracks.len(), 1);
+}
+
+#[test]
+fn a_checkpoint_of_the_version_before_reads_as_it_was() {
+    is_what_was_recorded(&recorded(1));
+}
+
+/// Fails where a change elsewhere changed the layout of what is written: see the comment of `wire`.
+#[test]
+fn a_checkpoint_of_this_version_reads_as_it_was() {
+    let (header, saved) = recorded(1);
+    let mut saved = saved.keyed(&TrackKey::example());
+    assert_eq!(saved.terms.legal_bases, None, "version 1 did not keep them");
+    saved.terms.legal_bases = Some(vec![(SourceId::new("lobby"), "consent".into())]);
+    if std::env::var_os("DEMOGRAPH_BLESS").is_some() {
+        let (bytes, _) = checkpoint::encode(&header, &saved.encode());
+        std::fs::write(repository("tests/data/checkpoints/v2.ckpt"), bytes).unwrap();
+    }
+    let again = recorded(2);
+    is_what_was_recorded(&again);
+    assert_eq!(again.1, saved);
+}
+
+#[test]
+fn what_is_written_today_has_no_hash_of_the_version_before() {
+    let ids = |saved: &Saved| -> Vec<TrackId> {
+        let open = saved.sources.0[&SourceId::new("yard")].open.values();
+        open.flat_map(|pane| pane.tracks.keys().copied()).collect()
+    };
+    let (before, today) = (ids(&recorded(1).1), ids(&recorded(2).1));
+    assert_eq!((before.len(), today.len()), (1, 1));
+    assert_eq!(TrackKey::example().track(before[0]), today[0]);
+    let bytes = recorded(2).1.encode();
+    let number = postcard::to_stdvec(&before[0]).unwrap();
+    assert!(!bytes.windows(number.len()).any(|part| part == number));
+}
+
+#[test]
+fn what_is_written_reads_back_and_a_longer_or_shorter_one_does_not() {
+    let (_, saved) = recorded(1);
+    let bytes = saved.encode();
+    assert_eq!(Saved::decode(&bytes).unwrap(), saved);
+    Saved::decode(&bytes[..bytes.len() - 1]).unwrap_err();
+    Saved::decode(&[bytes.as_slice(), &[0]].concat()).unwrap_err();
+}
+
+#[test]
+fn a_reason_that_this_program_does_not_know_is_no_guess() {
+    let (_, saved) = recorded(1);
+    let bytes = saved.encode();
+    let name = b"decoder_panic";
+    let at = bytes
+        .windows(name.len())
+        .position(|window| window == name)
+        .unwrap();
+    let mut other = bytes.clone();
+    other[at] = b'x';
+    Saved::decode(&other).unwrap_err();
+}

@@ -1,0 +1,346 @@
+//! Version 2, the one that is written. Reasons for rejection stand by name, and a policy's rules as the JSON that the
+//! config would hold, so that neither a new reason nor a new key changes the layout.
+//!
+//! To add a field: as long as no release wrote version 2, put it here and give it a value for version 1 in `v1`. After a
+//! release, copy this file to `v3`, and let this one become version 3 as `v1` becomes version 2.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Parts, Unknown};
+use crate::{
+    privacy::{ReleasedAttribute, ReleasedPane},
+    record::{EventId, EventTime, SourceId, TrackId},
+    reject::Reject,
+    state::{self, checkpoint},
+    window::{self, Categories, ClosedBy, OpenPane, SourceWindows, Tally, Track, Unit, Weighting},
+};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Saved<'a> {
+    pub log: Log<'a>,
+    pub track_key: Option<state::Fingerprint>,
+    pub terms: Terms<'a>,
+    pub ledger: Ledger,
+    pub sources: Vec<(SourceId, Source<'a>)>,
+    pub outbox: Vec<Released<'a>>,
+    pub publish: bool,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Log<'a> {
+    pub topic_id: Option<[u8; 16]>,
+    pub cluster: Option<Cow<'a, str>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Terms<'a> {
+    pub model: Cow<'a, str>,
+    pub policy: Cow<'a, str>,
+    /// JSON.
+    pub rules: String,
+    pub legal_bases: Option<Cow<'a, [(SourceId, String)]>>,
+    pub categories: Cow<'a, Categories>,
+    pub pane: i64,
+    pub weighting: Cow<'a, str>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Ledger {
+    pub first_offset: i64,
+    pub next_offset: i64,
+    pub skipped: u64,
+    pub published: u64,
+    pub waiting_since: Option<EventTime>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Source<'a> {
+    pub mark: EventTime,
+    pub newest: EventTime,
+    pub heard: EventTime,
+    pub open: Vec<(EventTime, Pane<'a>)>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Pane<'a> {
+    pub accounting: Accounting<'a>,
+    pub faces: Cow<'a, Tally>,
+    pub faces_voted: u64,
+    pub untracked_voted: u64,
+    pub tracks: Cow<'a, HashMap<TrackId, Track>>,
+    pub touched: EventTime,
+    pub ids: Cow<'a, HashSet<EventId>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Accounting<'a> {
+    pub faces: u64,
+    pub late: u64,
+    /// Reasons that occurred, and how often.
+    pub rejected: Vec<(Cow<'a, str>, u64)>,
+    pub first_offset: i64,
+    pub next_offset: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Released<'a> {
+    pub source: SourceId,
+    pub partition: i32,
+    pub start: EventTime,
+    pub end: EventTime,
+    pub by: ClosedBy,
+    pub accounting: Accounting<'a>,
+    pub tracks: u64,
+    pub votes: u64,
+    pub unit: Unit,
+    pub attributes: Cow<'a, [ReleasedAttribute]>,
+}
+
+impl<'a> From<Parts<'a>> for Saved<'a> {
+    fn from(parts: Parts<'a>) -> Self {
+        let sources = parts.sources.0.iter();
+        Self {
+            log: parts.log.into(),
+            track_key: parts.track_key,
+            terms: parts.terms.into(),
+            ledger: (*parts.ledger).into(),
+            sources: sources
+                .map(|(id, source)| (id.clone(), source.into()))
+                .collect(),
+            outbox: parts.outbox.iter().map(Into::into).collect(),
+            publish: parts.publish,
+        }
+    }
+}
+
+impl TryFrom<Saved<'_>> for checkpoint::Saved {
+    type Error = Unknown;
+
+    fn try_from(saved: Saved<'_>) -> Result<Self, Unknown> {
+        let sources = saved.sources.into_iter();
+        let sources = sources.map(|(id, source)| Ok((id, source.try_into()?)));
+        let outbox = saved.outbox.into_iter().map(TryInto::try_into);
+        Ok(Self {
+            log: saved.log.into(),
+            track_key: saved.track_key,
+            terms: saved.terms.try_into()?,
+            ledger: saved.ledger.into(),
+            sources: window::Sources(sources.collect::<Result<_, Unknown>>()?),
+            outbox: outbox.collect::<Result<_, Unknown>>()?,
+            publish: saved.publish,
+        })
+    }
+}
+
+impl<'a> From<&'a state::LogIdentity> for Log<'a> {
+    fn from(log: &'a state::LogIdentity) -> Self {
+        Self {
+            topic_id: log.topic_id,
+            cluster: log.cluster.as_deref().map(Cow::Borrowed),
+        }
+    }
+}
+
+impl From<Log<'_>> for state::LogIdentity {
+    fn from(log: Log<'_>) -> Self {
+        Self {
+            topic_id: log.topic_id,
+            cluster: log.cluster.map(Cow::into_owned),
+        }
+    }
+}
+
+impl<'a> From<&'a state::Terms> for Terms<'a> {
+    fn from(terms: &'a state::Terms) -> Self {
+        let weighting = match terms.weighting {
+            Weighting::People => "people",
+            Weighting::Dwell => "dwell",
+        };
+        Self {
+            model: (&terms.model).into(),
+            policy: (&terms.policy).into(),
+            rules: serde_json::to_string(&terms.rules).expect("a policy is plain data"),
+            legal_bases: terms.legal_bases.as_deref().map(Cow::Borrowed),
+            categories: Cow::Borrowed(&terms.categories),
+            pane: terms.pane,
+            weighting: weighting.into(),
+        }
+    }
+}
+
+impl TryFrom<Terms<'_>> for state::Terms {
+    type Error = Unknown;
+
+    fn try_from(terms: Terms<'_>) -> Result<Self, Unknown> {
+        let weighting = match &*terms.weighting {
+            "people" => Weighting::People,
+            "dwell" => Weighting::Dwell,
+            _ => return Err(Unknown),
+        };
+        Ok(Self {
+            model: terms.model.into_owned(),
+            policy: terms.policy.into_owned(),
+            rules: serde_json::from_str(&terms.rules).map_err(|_| Unknown)?,
+            legal_bases: terms.legal_bases.map(Cow::into_owned),
+            categories: terms.categories.into_owned(),
+            pane: terms.pane,
+            weighting,
+        })
+    }
+}
+
+impl From<state::Ledger> for Ledger {
+    fn from(ledger: state::Ledger) -> Self {
+        Self {
+            first_offset: ledger.first_offset,
+            next_offset: ledger.next_offset,
+            skipped: ledger.skipped,
+            published: ledger.published,
+            waiting_since: ledger.waiting_since,
+        }
+    }
+}
+
+impl From<Ledger> for state::Ledger {
+    fn from(ledger: Ledger) -> Self {
+        Self {
+            first_offset: ledger.first_offset,
+            next_offset: ledger.next_offset,
+            skipped: ledger.skipped,
+            published: ledger.published,
+            waiting_since: ledger.waiting_since,
+        }
+    }
+}
+
+impl<'a> From<&'a SourceWindows> for Source<'a> {
+    fn from(source: &'a SourceWindows) -> Self {
+        let open = source.open.iter();
+        Self {
+            mark: source.mark,
+            newest: source.newest,
+            heard: source.heard,
+            open: open.map(|(&start, pane)| (start, pane.into())).collect(),
+        }
+    }
+}
+
+impl TryFrom<Source<'_>> for SourceWindows {
+    type Error = Unknown;
+
+    fn try_from(source: Source<'_>) -> Result<Self, Unknown> {
+        let open = source.open.into_iter();
+        let open = open.map(|(start, pane)| Ok((start, pane.try_into()?)));
+        Ok(Self {
+            mark: source.mark,
+            newest: source.newest,
+            heard: source.heard,
+            open: open.collect::<Result<_, Unknown>>()?,
+        })
+    }
+}
+
+impl<'a> From<&'a OpenPane> for Pane<'a> {
+    fn from(pane: &'a OpenPane) -> Self {
+        Self {
+            accounting: (&pane.accounting).into(),
+            faces: Cow::Borrowed(&pane.faces),
+            faces_voted: pane.faces_voted,
+            untracked_voted: pane.untracked_voted,
+            tracks: Cow::Borrowed(&pane.tracks),
+            touched: pane.touched,
+            ids: Cow::Borrowed(&pane.ids),
+        }
+    }
+}
+
+impl TryFrom<Pane<'_>> for OpenPane {
+    type Error = Unknown;
+
+    fn try_from(pane: Pane<'_>) -> Result<Self, Unknown> {
+        Ok(Self {
+            accounting: pane.accounting.try_into()?,
+            faces: pane.faces.into_owned(),
+            faces_voted: pane.faces_voted,
+            untracked_voted: pane.untracked_voted,
+            tracks: pane.tracks.into_owned(),
+            touched: pane.touched,
+            ids: pane.ids.into_owned(),
+        })
+    }
+}
+
+impl<'a> From<&'a window::Accounting> for Accounting<'a> {
+    fn from(accounting: &'a window::Accounting) -> Self {
+        let rejected = accounting.rejected_by_reason();
+        Self {
+            faces: accounting.faces,
+            late: accounting.late,
+            rejected: rejected
+                .map(|(reason, records)| (reason.name().into(), records))
+                .collect(),
+            first_offset: accounting.first_offset,
+            next_offset: accounting.next_offset,
+        }
+    }
+}
+
+impl TryFrom<Accounting<'_>> for window::Accounting {
+    type Error = Unknown;
+
+    fn try_from(wire: Accounting<'_>) -> Result<Self, Unknown> {
+        let mut accounting = Self {
+            faces: wire.faces,
+            late: wire.late,
+            first_offset: wire.first_offset,
+            next_offset: wire.next_offset,
+            ..Self::default()
+        };
+        for (name, records) in wire.rejected {
+            let reason = Reject::named(&name).ok_or(Unknown)?;
+            accounting.rejected[reason as usize] += records;
+        }
+        Ok(accounting)
+    }
+}
+
+impl<'a> From<&'a ReleasedPane> for Released<'a> {
+    fn from(pane: &'a ReleasedPane) -> Self {
+        Self {
+            source: pane.source.clone(),
+            partition: pane.partition,
+            start: pane.start,
+            end: pane.end,
+            by: pane.by,
+            accounting: (&pane.accounting).into(),
+            tracks: pane.tracks,
+            votes: pane.votes,
+            unit: pane.unit,
+            attributes: Cow::Borrowed(&pane.attributes),
+        }
+    }
+}
+
+impl TryFrom<Released<'_>> for ReleasedPane {
+    type Error = Unknown;
+
+    fn try_from(pane: Released<'_>) -> Result<Self, Unknown> {
+        Ok(Self {
+            source: pane.source,
+            partition: pane.partition,
+            start: pane.start,
+            end: pane.end,
+            by: pane.by,
+            accounting: pane.accounting.try_into()?,
+            tracks: pane.tracks,
+            votes: pane.votes,
+            unit: pane.unit,
+            attributes: pane.attributes.into_owned(),
+        })
+    }
+}

@@ -1,0 +1,223 @@
+//! Rolling views: sums of released panes over the last minute, five minutes, hour. What was hidden in a pane
+//! stays hidden in the sum; `coverage` says how much that is.
+
+mod ring;
+mod view;
+
+pub use view::{Shares, View};
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use ring::Ring;
+
+use crate::{
+    privacy::ReleasedPane,
+    record::{EventTime, SourceId},
+    span::Span,
+};
+
+/// The rolling views of all sources.
+#[derive(Debug)]
+pub struct Rolling {
+    spans: Vec<Span>,
+    series_max: usize,
+    own: HashSet<SourceId>,
+    rings: HashMap<SourceId, Vec<Ring>>,
+    /// Whose views are not as they were when they were last asked for.
+    changed: BTreeSet<SourceId>,
+}
+
+impl Rolling {
+    pub fn new(spans: &[Span], series_max: usize) -> Self {
+        Self {
+            spans: spans.to_vec(),
+            series_max,
+            own: HashSet::new(),
+            rings: HashMap::new(),
+            changed: BTreeSet::new(),
+        }
+    }
+
+    /// Adds a pane; [`Rolling::changed`] then shows it.
+    pub fn add(&mut self, pane: ReleasedPane, now: EventTime) {
+        let key = self.series(&pane.source);
+        let rings = self.rings.entry(key.clone()).or_insert_with(|| {
+            let ring = |&span| Ring::new(span, now);
+            self.spans.iter().map(ring).collect()
+        });
+        for ring in rings {
+            ring.add(&pane, now);
+        }
+        self.changed.insert(key);
+    }
+
+    /// Empties the windows whose source has been silent for longer than they are. Where no place is left, sources without
+    /// a pane give theirs up; they are returned.
+    pub fn expire(&mut self, now: EventTime) -> Vec<SourceId> {
+        for (source, rings) in &mut self.rings {
+            for ring in rings {
+                if ring.expire(now) {
+                    self.changed.insert(source.clone());
+                }
+            }
+        }
+        if self.own.len() < self.series_max {
+            return Vec::new();
+        }
+        let Self { rings, own, .. } = self;
+        let is_over = |rings: &Vec<Ring>| rings.iter().all(Ring::is_empty);
+        let given_up = own.extract_if(|source| rings.get(source).is_some_and(is_over));
+        let given_up: Vec<SourceId> = given_up.collect();
+        given_up
+            .iter()
+            .for_each(|source| drop(rings.remove(source)));
+        given_up
+    }
+
+    /// Takes out the panes of a partition that somebody else goes on with. Sources with no pane left are forgotten.
+    pub fn forget(&mut self, partition: i32) {
+        let Self {
+            rings,
+            changed,
+            own,
+            ..
+        } = self;
+        rings.retain(|source, rings| {
+            for ring in rings.iter_mut() {
+                if ring.forget(partition) {
+                    changed.insert(source.clone());
+                }
+            }
+            !rings.iter().all(Ring::is_empty)
+        });
+        own.retain(|source| rings.contains_key(source));
+    }
+
+    /// The views that are not as they were at the last call. Those of a source that was forgotten are empty.
+    pub fn changed(&mut self) -> Vec<View> {
+        let changed = std::mem::take(&mut self.changed);
+        let views = changed
+            .iter()
+            .flat_map(|source| match self.rings.get(source) {
+                Some(rings) => rings.iter().map(|ring| ring.view(source)).collect(),
+                None => self.empty(source),
+            });
+        views.collect()
+    }
+
+    fn empty(&self, source: &SourceId) -> Vec<View> {
+        let ring = |&span| Ring::new(span, EventTime::MIN).view(source);
+        self.spans.iter().map(ring).collect()
+    }
+
+    /// Whether the source shares its series with others.
+    pub fn is_folded(&self, source: &SourceId) -> bool {
+        !self.own.contains(source)
+    }
+
+    /// The name of the series that the source has, or shares; it takes a place for itself while there is one.
+    pub fn series(&mut self, source: &SourceId) -> SourceId {
+        if self.own.contains(source) {
+            source.clone()
+        } else if self.own.len() < self.series_max {
+            self.own.insert(source.clone());
+            source.clone()
+        } else {
+            SourceId::new(SourceId::OTHER)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ring::tests::pane as released, *};
+    use crate::{estimate::CellCounts, privacy::Cells, record::Attribute};
+
+    /// A pane of a minute in which `women` and `men` were seen.
+    fn pane(minute: i64, women: usize, men: usize) -> ReleasedPane {
+        released(minute, 0, &[vec![0.9; women], vec![0.2; men]].concat())
+    }
+
+    #[test]
+    fn a_view_holds_the_cells_of_its_panes_that_show_their_total_and_of_no_other() {
+        let mut rolling = Rolling::new(&[Span::seconds(120)], 10);
+        let mut votes = |pane: ReleasedPane| {
+            let now = pane.end;
+            rolling.add(pane, now);
+            let view = rolling.changed().remove(0);
+            view.shares(Attribute::Gender).evidence.votes()
+        };
+        assert_eq!(votes(pane(0, 20, 10)), 30.0);
+        // Too few people: suppressed, and so out of the estimate.
+        assert_eq!(votes(pane(1, 2, 1)), 30.0);
+        // The first minute has left the window.
+        assert_eq!(votes(pane(2, 8, 8)), 16.0);
+        rolling.expire(EventTime(3 * 60_000 + 120_000));
+        let emptied = rolling.changed().remove(0);
+        assert_eq!(
+            emptied.shares(Attribute::Gender).evidence,
+            CellCounts::default()
+        );
+    }
+
+    #[test]
+    fn a_source_that_is_silent_gives_its_place_to_another_when_none_is_left() {
+        let mut rolling = Rolling::new(&[Span::seconds(120)], 1);
+        let (cam, other) = (SourceId::new("cam"), SourceId::new("other"));
+        rolling.add(pane(0, 20, 10), EventTime(60_000));
+        assert_eq!(rolling.series(&other).as_str(), SourceId::OTHER);
+        assert_eq!(rolling.expire(EventTime(179_999)), []);
+        assert_eq!(rolling.expire(EventTime(180_000)), [cam]);
+        let emptied = rolling.changed().remove(0);
+        assert_eq!((emptied.source.as_str(), emptied.panes), ("cam", 0));
+        assert_eq!(rolling.series(&other), other);
+    }
+
+    #[test]
+    fn a_share_is_of_the_panes_that_showed_the_category() {
+        let mut rolling = Rolling::new(&[Span::seconds(600)], 10);
+        let panes = [pane(0, 20, 20), pane(1, 40, 1), pane(2, 20, 20)];
+        let shown = |pane: &ReleasedPane| match &pane.attributes[0].cells {
+            Cells::Shown { counts, .. } => counts.iter().flatten().count(),
+            Cells::Suppressed => 0,
+        };
+        assert_eq!(
+            panes.each_ref().map(shown),
+            [2, 0, 2],
+            "one pane hides them"
+        );
+        for pane in panes {
+            let now = pane.end;
+            rolling.add(pane, now);
+        }
+        let shares = rolling.changed().remove(0).shares(Attribute::Gender);
+        assert_eq!((shares.total, shares.count(0)), (121, Some(40)));
+        assert_eq!(
+            [0, 1].map(|category| shares.share(category)),
+            [Some(0.5); 2]
+        );
+    }
+
+    #[test]
+    fn a_partition_that_went_away_takes_its_panes_along_and_leaves_the_others() {
+        let mut rolling = Rolling::new(&[Span::seconds(120)], 10);
+        let elsewhere = ReleasedPane {
+            partition: 1,
+            ..pane(1, 8, 8)
+        };
+        rolling.add(pane(1, 20, 10), EventTime(0));
+        let alone = rolling.changed();
+        rolling.add(elsewhere, EventTime(0));
+        assert_ne!(rolling.changed(), alone);
+        rolling.forget(1);
+        assert_eq!(rolling.changed(), alone);
+        assert!(rolling.changed().is_empty(), "nothing happened since");
+        rolling.forget(0);
+        let nobody = rolling.changed().remove(0);
+        assert_eq!((nobody.panes, nobody.faces), (0, 0));
+        assert!(
+            rolling.is_folded(&SourceId::new("cam")),
+            "its place is free"
+        );
+    }
+}

@@ -1,0 +1,353 @@
+//! One rolling window of one source: the sum of the panes in it, and each of them to be taken out again as the window
+//! moves on. Those wait as bytes, a fifth of the memory: an hour is many panes, and each has many cells.
+
+use std::{collections::BTreeMap, mem};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Shares, View};
+use crate::{
+    estimate::CellCounts,
+    privacy::{Cells, ReleasedAttribute, ReleasedPane},
+    record::{Attribute, EventTime, SourceId},
+    span::Span,
+    window::Unit,
+};
+
+/// The starts, from the newest back, for which more panes are expected, of sources that share a series.
+const OPEN_STARTS: i64 = 3;
+
+/// The sums of the panes that start together, and the sum of those.
+#[derive(Debug)]
+pub(super) struct Ring {
+    span: Span,
+    starts: BTreeMap<(EventTime, i32), Kept>,
+    whole: Sums,
+    /// What starts before it is packed.
+    settled: EventTime,
+    /// When the last pane came in, by the wall clock.
+    touched: EventTime,
+}
+
+/// The panes that start together.
+#[derive(Debug)]
+enum Kept {
+    Open(Box<Sums>),
+    /// As postcard writes them: small numbers in few bytes.
+    Packed(Box<[u8]>),
+}
+
+/// Panes added up; what was added can be taken out again.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+struct Sums {
+    panes: usize,
+    faces: u64,
+    /// Panes whose votes are detections.
+    detections: usize,
+    attributes: [Sum; 3],
+}
+
+/// One attribute of panes added up.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+struct Sum {
+    panes: usize,
+    votes: u64,
+    total: u64,
+    categories: Vec<Category>,
+    evidence: CellCounts,
+}
+
+/// One category in the panes that showed it.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+struct Category {
+    panes: usize,
+    votes: u64,
+    /// The totals of these panes: what `votes` is a part of.
+    total: u64,
+}
+
+impl Ring {
+    pub fn new(span: Span, touched: EventTime) -> Self {
+        Self {
+            span,
+            starts: BTreeMap::new(),
+            whole: Sums::default(),
+            settled: EventTime::MIN,
+            touched,
+        }
+    }
+
+    /// Adds a pane. One that starts further in the future than the window is long comes from a clock that was wrong:
+    /// it would push out all that follows, and is left out.
+    pub fn add(&mut self, pane: &ReleasedPane, now: EventTime) {
+        if pane.start > now.plus(self.span.as_millis()) {
+            return;
+        }
+        self.touched = now;
+        let own = self.starts.entry((pane.start, pane.partition));
+        own.or_default().add(pane);
+        self.whole.add(pane);
+        self.settle(pane);
+        // Panes are of one length, so the last to start is the last to end.
+        let length = pane.end.0 - pane.start.0;
+        let newest = self.starts.last_key_value().map(|(&(start, _), _)| start);
+        let begin = newest.map_or(EventTime::MIN, |start| {
+            start.plus(length).minus(self.span.as_millis())
+        });
+        while let Some(oldest) = self.starts.first_entry()
+            && oldest.key().0 < begin
+        {
+            self.whole.subtract(&oldest.remove().into_sums());
+        }
+    }
+
+    /// Packs what the new pane leaves behind, and the pane if it came late.
+    fn settle(&mut self, pane: &ReleasedPane) {
+        let from = self.settled.min(pane.start);
+        let open = OPEN_STARTS * (pane.end.0 - pane.start.0);
+        self.settled = self.settled.max(pane.end.minus(open));
+        let settled = (from, i32::MIN)..(self.settled, i32::MIN);
+        self.starts
+            .range_mut(settled)
+            .for_each(|(_, kept)| kept.pack());
+    }
+
+    /// Takes out a partition's panes, and says whether there were any.
+    pub fn forget(&mut self, partition: i32) -> bool {
+        let gone = self.starts.extract_if(.., |key, _| key.1 == partition);
+        let gone: Vec<Sums> = gone.map(|(_, kept)| kept.into_sums()).collect();
+        gone.iter().for_each(|sums| self.whole.subtract(sums));
+        !gone.is_empty()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.whole.panes == 0
+    }
+
+    /// Empties it if nothing has come for longer than it is, and says whether that took anything out.
+    pub fn expire(&mut self, now: EventTime) -> bool {
+        let is_over = self.touched.plus(self.span.as_millis()) <= now;
+        let expires = is_over && !self.is_empty();
+        if expires {
+            *self = Self::new(self.span, self.touched);
+        }
+        expires
+    }
+
+    pub fn view(&self, source: &SourceId) -> View {
+        let sums = &self.whole;
+        let known = Attribute::ALL
+            .into_iter()
+            .zip(&sums.attributes)
+            .filter(|(_, sum)| sum.panes > 0);
+        View {
+            unit: if sums.detections > 0 {
+                Unit::Detections
+            } else {
+                Unit::Tracks
+            },
+            source: source.clone(),
+            window: self.span,
+            panes: sums.panes,
+            faces: sums.faces,
+            attributes: known
+                .map(|(attribute, sum)| (attribute, sum.shares()))
+                .collect(),
+        }
+    }
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self::Open(Box::default())
+    }
+}
+
+impl Kept {
+    fn add(&mut self, pane: &ReleasedPane) {
+        let mut sums = mem::take(self).into_sums();
+        sums.add(pane);
+        *self = Self::Open(Box::new(sums));
+    }
+
+    fn pack(&mut self) {
+        if let Self::Open(sums) = self {
+            let bytes = postcard::to_stdvec(&**sums).expect("numbers in lists can be written");
+            *self = Self::Packed(bytes.into_boxed_slice());
+        }
+    }
+
+    fn into_sums(self) -> Sums {
+        match self {
+            Self::Open(sums) => *sums,
+            Self::Packed(bytes) => postcard::from_bytes(&bytes).expect("what `pack` wrote"),
+        }
+    }
+}
+
+impl Sums {
+    fn add(&mut self, pane: &ReleasedPane) {
+        self.panes += 1;
+        self.faces += pane.accounting.faces;
+        self.detections += usize::from(pane.unit == Unit::Detections);
+        for released in &pane.attributes {
+            self.attributes[released.attribute as usize].add(pane.votes, released);
+        }
+    }
+
+    fn subtract(&mut self, added: &Self) {
+        self.panes -= added.panes;
+        self.faces -= added.faces;
+        self.detections -= added.detections;
+        for (sum, added) in self.attributes.iter_mut().zip(&added.attributes) {
+            sum.subtract(added);
+        }
+    }
+}
+
+impl Sum {
+    fn add(&mut self, votes: u64, released: &ReleasedAttribute) {
+        self.panes += 1;
+        self.votes += votes;
+        let Cells::Shown { total, counts } = &released.cells else {
+            return;
+        };
+        self.total += total;
+        self.evidence.merge(&released.evidence);
+        let length = self.categories.len().max(counts.len());
+        self.categories.resize(length, Category::default());
+        for (sum, count) in self.categories.iter_mut().zip(counts) {
+            if let Some(count) = count {
+                sum.panes += 1;
+                sum.votes += count;
+                sum.total += total;
+            }
+        }
+    }
+
+    fn subtract(&mut self, added: &Self) {
+        self.panes -= added.panes;
+        self.votes -= added.votes;
+        self.total -= added.total;
+        self.evidence.remove(&added.evidence);
+        for (sum, added) in self.categories.iter_mut().zip(&added.categories) {
+            sum.panes -= added.panes;
+            sum.votes -= added.votes;
+            sum.total -= added.total;
+        }
+    }
+
+    fn shares(&self) -> Shares {
+        let shown = |category: &Category| (category.panes > 0).then_some(category.votes);
+        Shares {
+            total: self.total,
+            votes: self.votes,
+            counts: self.categories.iter().map(shown).collect(),
+            totals: self.categories.iter().map(|one| one.total).collect(),
+            evidence: self.evidence.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        privacy::{PolicyRules, Thresholds, release},
+        window::{ClosedBy, ClosedPane, Evidence, Tally},
+    };
+
+    const MINUTE: i64 = 60_000;
+    const SPAN: i64 = 6 * MINUTE;
+    /// After all panes of these tests.
+    const NOW: EventTime = EventTime(60 * MINUTE);
+
+    /// A pane of a minute with such faces, each given by the probability of its first gender.
+    pub fn pane(minute: i64, partition: i32, women: &[f32]) -> ReleasedPane {
+        let mut tally = Tally::default();
+        for &p in women {
+            let mut evidence = Evidence::default();
+            evidence.set(Attribute::Gender, &[p, 1.0 - p]);
+            tally.vote(&evidence);
+        }
+        let votes = women.len() as u64;
+        let closed = ClosedPane {
+            source: SourceId::new("cam"),
+            partition,
+            start: EventTime(minute * MINUTE),
+            end: EventTime((minute + 1) * MINUTE),
+            by: ClosedBy::Watermark,
+            accounting: Default::default(),
+            tracks: votes,
+            votes,
+            unit: Unit::Tracks,
+            tally,
+            people: None,
+        };
+        release(
+            closed,
+            Thresholds::of(&PolicyRules::default(), Unit::Tracks),
+        )
+    }
+
+    fn panes() -> impl Strategy<Value = Vec<ReleasedPane>> {
+        let women = prop::collection::vec(0.0f32..1.0, 0..40);
+        let pane = (0i64..15, 0i32..3, women)
+            .prop_map(|(minute, partition, women)| pane(minute, partition, &women));
+        prop::collection::vec(pane, 1..40)
+    }
+
+    /// What somebody sees, in one order.
+    fn shown(view: &View) -> (usize, u64, u64, [Option<u64>; 2], CellCounts) {
+        let Shares {
+            total,
+            votes,
+            evidence,
+            ..
+        } = view.shares(Attribute::Gender);
+        let counts = [0, 1].map(|category| view.shares(Attribute::Gender).count(category));
+        (view.panes, total, votes, counts, evidence)
+    }
+
+    #[test]
+    fn a_pane_from_the_future_pushes_nothing_out() {
+        let mut ring = Ring::new(Span::seconds(360), EventTime(0));
+        let now = EventTime(10 * MINUTE);
+        let source = SourceId::new("cam");
+        ring.add(&pane(9, 0, &[0.9; 20]), now);
+        let view = ring.view(&source);
+        ring.add(&pane(9 + 365 * 24 * 60, 0, &[0.9; 20]), now);
+        assert_eq!(ring.view(&source), view);
+    }
+
+    proptest! {
+        #[test]
+        fn a_view_is_the_sum_of_the_panes_in_the_window_however_late_they_come(panes in panes()) {
+            let mut ring = Ring::new(Span::seconds(SPAN as u64 / 1000), EventTime(0));
+            panes.iter().for_each(|pane| ring.add(pane, NOW));
+            ring.forget(2);
+            // A pane that left the window because of a partition that was forgotten later is gone all the same.
+            let newest = panes.iter().map(|pane| pane.end).max().unwrap();
+            let mut expected = Ring::new(Span::seconds(u32::MAX.into()), EventTime(0));
+            let is_in = |pane: &&ReleasedPane| pane.partition != 2 && pane.start >= newest.minus(SPAN);
+            panes.iter().filter(is_in).for_each(|pane| expected.whole.add(pane));
+            let source = SourceId::new("cam");
+            prop_assert_eq!(shown(&ring.view(&source)), shown(&expected.view(&source)));
+        }
+
+        #[test]
+        fn only_the_last_starts_are_not_packed(panes in panes()) {
+            let mut ring = Ring::new(Span::seconds(SPAN as u64 / 1000), EventTime(0));
+            for pane in &panes {
+                ring.add(pane, NOW);
+                let newest = ring.starts.last_key_value().unwrap().0.0;
+                for (&(start, _), kept) in &ring.starts {
+                    let is_open = start.0 > newest.0 - OPEN_STARTS * MINUTE;
+                    prop_assert_eq!(matches!(kept, Kept::Open(_)), is_open);
+                }
+            }
+        }
+    }
+}

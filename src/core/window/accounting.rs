@@ -1,0 +1,77 @@
+//! What became of the records that a pane stands for: exact totals, no attribute.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{record::Position, reject::Reject};
+
+/// Totals of a pane. Every record is counted in exactly one of faces, late and rejected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accounting {
+    pub faces: u64,
+    pub late: u64,
+    /// In the order of [`Reject::ALL`].
+    pub(crate) rejected: [u64; Reject::ALL.len()],
+    /// The offsets that contributed lie in `first_offset..next_offset`.
+    pub first_offset: i64,
+    pub next_offset: i64,
+}
+
+impl Default for Accounting {
+    fn default() -> Self {
+        Self {
+            faces: 0,
+            late: 0,
+            rejected: [0; Reject::ALL.len()],
+            first_offset: i64::MAX,
+            next_offset: i64::MIN,
+        }
+    }
+}
+
+impl Accounting {
+    /// So many faces, and nothing else.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn of_faces(faces: u64) -> Self {
+        Self {
+            faces,
+            ..Self::default()
+        }
+    }
+
+    pub fn records(&self) -> u64 {
+        self.faces + self.late + self.rejected()
+    }
+
+    pub fn rejected(&self) -> u64 {
+        self.rejected.iter().sum()
+    }
+
+    /// The reasons that occurred.
+    pub fn rejected_by_reason(&self) -> impl Iterator<Item = (Reject, u64)> {
+        Reject::ALL
+            .into_iter()
+            .zip(self.rejected)
+            .filter(|&(_, n)| n > 0)
+    }
+
+    pub fn reject(&mut self, reason: Reject) {
+        self.rejected[reason as usize] += 1;
+    }
+
+    pub fn cover(&mut self, position: Position) {
+        self.first_offset = self.first_offset.min(position.offset);
+        self.next_offset = self.next_offset.max(position.next_offset());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_place_of_its_own() {
+        for (place, reason) in Reject::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, place);
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The panes of one source in one partition, and its mark.
+//!
+//! Marks are times, and panes are views of them: a mark means the same whatever the length of the panes. Promises: a
+//! mark never lies beyond the newest face that was accepted, so a face that is not older than the one before it is
+//! never late; a record that is late or rejected moves no mark.
+
+use std::collections::BTreeMap;
+
+use super::{Evidence, Note, Observation, Settings, pane::OpenPane};
+use crate::{
+    record::{EventId, EventTime},
+    reject::Reject,
+};
+
+/// Panes that a rejected record may open beside others; a backlog of rejects would open one for each pane's length.
+const REJECT_PANES_MAX: usize = 256;
+/// Event ids that are kept of one source, however long its panes are.
+const IDS_MAX: usize = 50_000;
+
+/// Cameras have clocks of their own, so each source has a mark of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SourceWindows {
+    /// Panes that end here or earlier are closed for good; what belongs to them is late. The newest event time less
+    /// the allowed lateness, and further where the source fell silent.
+    pub(crate) mark: EventTime,
+    pub(crate) open: BTreeMap<EventTime, OpenPane>,
+    /// The newest event time of a face that was accepted; the earliest time before the first.
+    pub(crate) newest: EventTime,
+    /// When that face was received, by the wall clock.
+    pub(crate) heard: EventTime,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Face,
+    Late,
+    Rejected(Reject),
+}
+
+impl SourceWindows {
+    pub(super) fn new() -> Self {
+        Self {
+            mark: EventTime::MIN,
+            open: BTreeMap::new(),
+            newest: EventTime::MIN,
+            heard: EventTime::MIN,
+        }
+    }
+
+    /// What version 1 saved, without its newest face, had one where its newest pane with faces begins, or later, and at its mark.
+    pub(super) fn resume(&mut self) {
+        if self.newest > EventTime::MIN {
+            return;
+        }
+        let mut with_faces = self
+            .open
+            .iter()
+            .filter(|(_, pane)| !pane.is_without_faces());
+        let newest = with_faces.next_back().map(|(&start, _)| start);
+        self.newest = self.mark.max(newest.unwrap_or(EventTime::MIN));
+        let touched = self.open.values().map(|pane| pane.touched);
+        self.heard = touched.max().unwrap_or(EventTime::MIN);
+    }
+
+    pub(super) fn open_panes(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The event time up to which panes are closed.
+    pub(super) fn mark(&self) -> EventTime {
+        self.mark
+    }
+
+    /// Whether it may be forgotten: nothing is open, and its newest face is older than this time.
+    pub(super) fn is_over(&self, before: EventTime) -> bool {
+        self.open.is_empty() && self.newest < before
+    }
+
+    /// Records in the open panes.
+    pub(super) fn records(&self) -> u64 {
+        self.open.values().map(OpenPane::records).sum()
+    }
+
+    /// Counts a record in the pane of its time; in the oldest open one if that is closed already.
+    pub(super) fn observe(
+        &mut self,
+        observation: &Observation,
+        settings: &Settings,
+    ) -> (Outcome, Option<Note>) {
+        self.pull_back(observation, settings);
+        let (outcome, note) = match &observation.outcome {
+            Err(reason) => (self.reject(observation, *reason, settings), None),
+            Ok(_) if self.is_duplicate(observation, settings) => {
+                (self.reject(observation, Reject::Duplicate, settings), None)
+            }
+            Ok(evidence) => self.face((observation, evidence), settings),
+        };
+        assert!(
+            self.mark <= self.newest,
+            "a mark lies beyond the newest face"
+        );
+        (outcome, note)
+    }
+
+    /// A mark beyond all times that could be accepted now comes from a clock that was wrong: it begins anew.
+    fn pull_back(&mut self, observation: &Observation, settings: &Settings) {
+        let latest = observation.received.plus(settings.future_max);
+        if self.mark > latest.max(observation.time) {
+            self.mark = observation.time.minus(settings.lateness_max);
+        }
+        if self.newest > latest.max(observation.time) {
+            self.newest = self.mark.max(observation.time);
+            self.heard = observation.received;
+        }
+    }
+
+    fn face(
+        &mut self,
+        (observation, evidence): (&Observation, &Evidence),
+        settings: &Settings,
+    ) -> (Outcome, Option<Note>) {
+        let own = settings.pane_start(observation.time);
+        let is_late = own.plus(settings.pane) <= self.mark;
+        let start = match is_late {
+            true => settings.pane_start(self.mark),
+            false => own,
+        };
+        let remembered = self.remembered(settings);
+        let pane = self.open.entry(start).or_default();
+        let id = observation.id.filter(|_| settings.drops_duplicates);
+        let is_full = id.is_some() && remembered >= IDS_MAX;
+        if !is_full {
+            pane.remember(id);
+        }
+        if is_late {
+            pane.late(observation);
+            return (Outcome::Late, None);
+        }
+        let note = pane.face((observation, evidence), settings);
+        if observation.time >= self.newest {
+            self.newest = observation.time;
+            self.heard = observation.received;
+        }
+        let mark = observation.time.minus(settings.lateness_max);
+        self.mark = self.mark.max(mark);
+        (Outcome::Face, note.or(is_full.then_some(Note::TooManyIds)))
+    }
+
+    fn reject(
+        &mut self,
+        observation: &Observation,
+        reason: Reject,
+        settings: &Settings,
+    ) -> Outcome {
+        let start = self.place_of_reject(observation.time, settings);
+        let pane = self.open.entry(start).or_default();
+        pane.reject(observation, reason);
+        Outcome::Rejected(reason)
+    }
+
+    /// The pane of its time, if that is open or may be opened; else one that is near.
+    fn place_of_reject(&self, time: EventTime, settings: &Settings) -> EventTime {
+        let start = settings.pane_start(time.max(self.mark));
+        if self.open.len() < REJECT_PANES_MAX || self.open.contains_key(&start) {
+            return start;
+        }
+        let before = self.open.range(..start).next_back();
+        let nearest = before.or_else(|| self.open.first_key_value());
+        nearest.map_or(start, |(&start, _)| start)
+    }
+
+    fn is_duplicate(&self, observation: &Observation, settings: &Settings) -> bool {
+        let is_known = |id: EventId| self.open.values().any(|pane| pane.remembers(id));
+        settings.drops_duplicates && observation.id.is_some_and(is_known)
+    }
+
+    fn remembered(&self, settings: &Settings) -> usize {
+        match settings.drops_duplicates {
+            true => self.open.values().map(OpenPane::ids).sum(),
+            false => 0,
+        }
+    }
+
+    /// Takes out the panes that the mark has passed.
+    pub(super) fn close_passed(&mut self, settings: &Settings) -> Vec<(EventTime, OpenPane)> {
+        let mut passed = Vec::new();
+        while let Some(entry) = self.open.first_entry() {
+            if entry.key().plus(settings.pane) > self.mark {
+                break;
+            }
+            passed.push(entry.remove_entry());
+        }
+        passed
+    }
+
+    /// Takes out the panes that nothing has touched for long and that have passed: by the source's own clock, as far as
+    /// it is known (its newest event time, and the time that went by since); by ours, where they hold no face.
+    pub(super) fn close_idle(
+        &mut self,
+        now: EventTime,
+        settings: &Settings,
+    ) -> Vec<(EventTime, OpenPane)> {
+        let own_clock = match self.newest {
+            EventTime::MIN => now,
+            newest => newest.plus(now.0.saturating_sub(self.heard.0)),
+        };
+        let end = |start: EventTime| start.plus(settings.pane);
+        let is_idle = |pane: &OpenPane| pane.touched.plus(settings.idle_after) <= now;
+        let has_passed = |start, clock| end(start).plus(settings.lateness_max) <= clock;
+        let last = self
+            .open
+            .iter()
+            .rev()
+            .find(|&(&start, pane)| is_idle(pane) && has_passed(start, own_clock));
+        self.pass(last.map(|(&start, _)| end(start)));
+        let mark = self.mark;
+        // What nobody could have seen yet was opened by a clock that was wrong.
+        let beyond = now.plus(settings.future_max);
+        let is_done = |start, pane: &OpenPane| {
+            end(start) <= mark
+                || is_idle(pane)
+                    && (has_passed(start, own_clock)
+                        || pane.is_without_faces() && has_passed(start, now)
+                        || start > beyond)
+        };
+        self.open
+            .extract_if(.., |&start, pane| is_done(start, pane))
+            .collect()
+    }
+
+    /// Takes out every pane.
+    pub(super) fn close_all(&mut self, settings: &Settings) -> Vec<(EventTime, OpenPane)> {
+        let last = self.open.last_key_value();
+        self.pass(last.map(|(start, _)| start.plus(settings.pane)));
+        self.cut()
+    }
+
+    /// Takes out every pane without closing any: what comes later may begin them again.
+    pub(super) fn cut(&mut self) -> Vec<(EventTime, OpenPane)> {
+        std::mem::take(&mut self.open).into_iter().collect()
+    }
+
+    /// Panes up to here are closed. The mark does not go beyond the newest face: what comes for the rest of its pane
+    /// begins another row.
+    fn pass(&mut self, end: Option<EventTime>) {
+        let end = end.unwrap_or(EventTime::MIN);
+        self.mark = self.mark.max(end.min(self.newest));
+    }
+}

@@ -1,0 +1,171 @@
+//! The graph of a net as the session tells it, held against the manifest.
+
+use anyhow::{Context, bail, ensure};
+use ort::{
+    session::Session,
+    value::{Outlet, TensorElementType, ValueType},
+};
+
+use crate::manifest::{Head, Input, Layout, Net, draft};
+
+/// What the manifest does not say of the graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Graph {
+    /// The size of the batch, if the graph fixes it.
+    pub batch: Option<usize>,
+    pub input: InputNumbers,
+}
+
+/// In what numbers the graph takes images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InputNumbers {
+    F32,
+    F16,
+    /// The levels of the pixels as they are: the graph normalises them itself.
+    U8,
+}
+
+/// Compares the graph with the manifest.
+pub(super) fn check(session: &Session, net: &Net) -> anyhow::Result<Graph> {
+    let input = session
+        .inputs()
+        .iter()
+        .find(|input| input.name() == net.input.name)
+        .with_context(|| {
+            format!(
+                "input.name = {:?}, but the inputs are {:?}",
+                net.input.name,
+                names(session.inputs())
+            )
+        })?;
+    ensure!(
+        session.inputs().len() == 1,
+        "the net has several inputs: {:?}; one image is supported",
+        names(session.inputs())
+    );
+    let (kind, dimensions) =
+        tensor(input.dtype()).with_context(|| format!("input {:?}", net.input.name))?;
+    let numbers = match kind {
+        TensorElementType::Float32 => InputNumbers::F32,
+        TensorElementType::Float16 => InputNumbers::F16,
+        TensorElementType::Uint8 => InputNumbers::U8,
+        other => bail!(
+            "input {:?} takes {other:?}; 32-bit and 16-bit floats and bytes are supported",
+            net.input.name
+        ),
+    };
+    let expected = shape(&net.input, 1);
+    let fits = dimensions.len() == 4
+        && dimensions
+            .iter()
+            .zip(expected)
+            .skip(1)
+            .all(|(&is, should)| is < 0 || is == should);
+    ensure!(
+        fits,
+        "input {:?} has the shape {dimensions:?}, the manifest says {expected:?} (batch aside): correct input.layout, \
+         input.width or input.height",
+        net.input.name
+    );
+    for head in &net.heads {
+        check_output(session, head)?;
+    }
+    Ok(Graph {
+        batch: usize::try_from(dimensions[0]).ok().filter(|&size| size > 0),
+        input: numbers,
+    })
+}
+
+fn check_output(session: &Session, head: &Head) -> anyhow::Result<()> {
+    let (attribute, name) = (head.attribute, &head.output);
+    let output = session
+        .outputs()
+        .iter()
+        .find(|output| output.name() == name)
+        .with_context(|| {
+            format!(
+                "head {attribute}: output = {name:?}, but the outputs are {:?}",
+                names(session.outputs())
+            )
+        })?;
+    let (kind, shape) =
+        tensor(output.dtype()).with_context(|| format!("head {attribute}: output {name:?}"))?;
+    ensure!(
+        matches!(
+            kind,
+            TensorElementType::Float32 | TensorElementType::Float16
+        ),
+        "head {attribute}: output {name:?} holds {kind:?}; 32-bit and 16-bit floats are supported"
+    );
+    let lengths: Option<Vec<usize>> = shape
+        .iter()
+        .skip(1)
+        .map(|&length| usize::try_from(length).ok())
+        .collect();
+    match lengths {
+        Some(lengths) => check_width(head, lengths.iter().product()),
+        // The first run tells.
+        None => Ok(()),
+    }
+}
+
+/// What the graph says of its inputs and outputs.
+pub(super) fn describe(session: &Session) -> anyhow::Result<draft::Graph> {
+    let outlets = |outlets: &[Outlet]| -> anyhow::Result<Vec<draft::Outlet>> {
+        let described = outlets.iter().map(|outlet| {
+            let name = outlet.name().to_owned();
+            let (kind, shape) = tensor(outlet.dtype()).with_context(|| format!("{name:?}"))?;
+            Ok(draft::Outlet {
+                name,
+                shape,
+                is_bytes: kind == TensorElementType::Uint8,
+            })
+        });
+        described.collect()
+    };
+    Ok(draft::Graph {
+        inputs: outlets(session.inputs())?,
+        outputs: outlets(session.outputs())?,
+    })
+}
+
+/// Whether a row of so many numbers has those of the head.
+pub(super) fn check_width(head: &Head, width: usize) -> anyhow::Result<()> {
+    let (attribute, name, numbers) = (head.attribute, &head.output, head.numbers());
+    match head.first {
+        None if width == 1 && head.labels.len() == 2 && numbers == 2 => bail!(
+            "head {attribute}: output {name:?} gives one number a crop for two labels: if it is the probability of the second, \
+             write kind = \"sigmoid\""
+        ),
+        None => ensure!(
+            width == numbers,
+            "head {attribute}: output {name:?} gives {width} numbers a crop, the manifest names {numbers}; where the \
+             output holds those of several heads, say where each begins: first = 0"
+        ),
+        Some(first) => ensure!(
+            first + numbers <= width,
+            "head {attribute}: output {name:?} gives {width} numbers a crop, and the head's are {numbers} from first = {first}"
+        ),
+    }
+    Ok(())
+}
+
+/// The shape of a batch of images.
+pub(super) fn shape(input: &Input, batch: usize) -> [i64; 4] {
+    let (width, height) = (i64::from(input.width), i64::from(input.height));
+    match input.layout {
+        Layout::Nchw => [batch as i64, 3, height, width],
+        Layout::Nhwc => [batch as i64, height, width, 3],
+    }
+}
+
+fn names(outlets: &[Outlet]) -> Vec<&str> {
+    outlets.iter().map(Outlet::name).collect()
+}
+
+fn tensor(value: &ValueType) -> anyhow::Result<(TensorElementType, Vec<i64>)> {
+    match value {
+        ValueType::Tensor { ty, shape, .. } => Ok((*ty, shape.to_vec())),
+        other => bail!("is {other:?}; tensors are supported"),
+    }
+}

@@ -1,0 +1,403 @@
+//! One ONNX session: made as the manifest says, fed with batches of sizes that it has met before.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    slice,
+};
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use demograph_core::record::{Attributes, Crop, Estimate};
+use half::f16;
+use ort::{
+    session::{OutputSelector, RunOptions, SessionInputValue},
+    value::{DynValue, Tensor, TensorElementType, TensorRef, ValueType},
+};
+
+use super::{
+    Answer, InferenceSettings, NetFile, NoAnswer,
+    graph::{self, Graph, InputNumbers, check_width, shape},
+    heads::Reader,
+    session::Opened,
+    trial,
+};
+use crate::{
+    manifest::{Input, Net},
+    prepare::Preparer,
+};
+
+/// On a processor, batches up to this size are run as they are: padding 5 crops to 8 computes 3 for nothing.
+const UNPADDED_MAX: usize = 32;
+
+/// A loaded net.
+pub(super) struct LoadedNet {
+    net: Net,
+    onnx: Bytes,
+    settings: InferenceSettings,
+    opened: Opened,
+    graph: Graph,
+    heads: Vec<Reader>,
+    preparer: Preparer,
+    /// Room for the largest batch, used again and again.
+    batch: Tensor<f32>,
+    /// The batch sizes that were warmed up, ascending: each new size would cost time.
+    sizes: Vec<usize>,
+    scales_by_batch: bool,
+    warnings: Vec<String>,
+}
+
+/// A head's output: a row a crop, and what pads the batch.
+struct Output {
+    numbers: Vec<f32>,
+    width: usize,
+}
+
+impl LoadedNet {
+    /// Makes the session, compares it with the manifest, warms it up, and tries it.
+    pub(super) fn load(file: &NetFile, settings: &InferenceSettings) -> anyhow::Result<Self> {
+        let NetFile {
+            net,
+            onnx,
+            scales_by_batch,
+        } = file;
+        let opened = Opened::new(onnx, settings).with_context(|| net.file.clone())?;
+        let graph = graph::check(&opened.session, net)
+            .with_context(|| format!("{}: the manifest does not fit", net.file))?;
+        let sizes = sizes(graph.batch, settings);
+        let preparer = Preparer::new(&prepared(&net.input, graph.input));
+        let mut loaded = Self {
+            heads: net.heads.iter().map(Reader::new).collect(),
+            batch: opened.memory(largest(&sizes) * preparer.numbers())?,
+            preparer,
+            net: net.clone(),
+            onnx: onnx.clone(),
+            settings: settings.clone(),
+            opened,
+            graph,
+            sizes,
+            scales_by_batch: *scales_by_batch,
+            warnings: Vec::new(),
+        };
+        loaded
+            .warm_up()
+            .with_context(|| format!("{}: the first run", net.file))?;
+        loaded.try_noise()?;
+        Ok(loaded)
+    }
+
+    /// What looks like a mistake in the manifest.
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// A new session in place of one that may be broken for good, for example after a GPU ran out of memory.
+    pub(super) fn reopen(&mut self) -> anyhow::Result<()> {
+        self.opened = Opened::new(&self.onnx, &self.settings)?;
+        let numbers = largest(&self.sizes) * self.preparer.numbers();
+        self.batch = self.opened.memory(numbers)?;
+        Ok(())
+    }
+
+    /// Adds to the answers what this net says of the crops.
+    pub(super) fn estimate(
+        &mut self,
+        crops: &[Crop],
+        answers: &mut [Answer],
+    ) -> anyhow::Result<()> {
+        let batch_max = largest(&self.sizes);
+        for (crops, answers) in crops.chunks(batch_max).zip(answers.chunks_mut(batch_max)) {
+            self.estimate_batch(crops, answers)
+                .with_context(|| self.net.file.clone())?;
+        }
+        Ok(())
+    }
+
+    fn estimate_batch(&mut self, crops: &[Crop], answers: &mut [Answer]) -> anyhow::Result<()> {
+        let allowed = crops
+            .iter()
+            .fold(Attributes::NONE, |all, crop| all.union(crop.attributes));
+        let wanted: Vec<usize> = (0..self.heads.len())
+            .filter(|&head| allowed.contains(self.heads[head].attribute()))
+            .collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let outputs = self.outputs(crops, answers, &wanted)?;
+        self.read((&wanted, &outputs), crops, answers);
+        Ok(())
+    }
+
+    /// Adds to the answers what the outputs of the wanted heads say.
+    fn read(
+        &self,
+        (wanted, outputs): (&[usize], &[Output]),
+        crops: &[Crop],
+        answers: &mut [Answer],
+    ) {
+        for (&head, output) in wanted.iter().zip(outputs) {
+            let reader = &self.heads[head];
+            let rows = output.numbers.chunks(output.width);
+            for ((crop, answer), row) in crops.iter().zip(answers.iter_mut()).zip(rows) {
+                if crop.attributes.contains(reader.attribute())
+                    && let Ok(estimate) = answer
+                    && let Err(no_answer) = reader.read(row, estimate)
+                {
+                    *answer = Err(no_answer);
+                }
+            }
+        }
+    }
+
+    /// Prepares the crops and runs them. A crop that cannot be prepared has no answer.
+    fn outputs(
+        &mut self,
+        crops: &[Crop],
+        answers: &mut [Answer],
+        wanted: &[usize],
+    ) -> anyhow::Result<Vec<Output>> {
+        let size = self.padded(crops.len());
+        let len = self.preparer.numbers();
+        let (_, batch) = self.batch.extract_tensor_mut();
+        let batch = &mut batch[..size * len];
+        for ((crop, answer), place) in crops.iter().zip(answers).zip(batch.chunks_mut(len)) {
+            let preparer = &mut self.preparer;
+            // Its buffers are written before they are read, so that a panic leaves nothing behind.
+            if catch_unwind(AssertUnwindSafe(|| preparer.write(crop, place))).is_err() {
+                place.fill(0.0);
+                *answer = Err(NoAnswer);
+            }
+        }
+        // An earlier batch's faces are not computed again.
+        batch[crops.len() * len..].fill(0.0);
+        self.run(size, wanted)
+    }
+
+    /// The smallest warm size that holds so many.
+    fn padded(&self, crops: usize) -> usize {
+        let fits = self.sizes.iter().find(|&&size| size >= crops);
+        *fits.expect("crops come in chunks of the largest size")
+    }
+
+    /// The largest size first, so that memory is taken once.
+    fn warm_up(&mut self) -> anyhow::Result<()> {
+        let all: Vec<usize> = (0..self.heads.len()).collect();
+        self.batch.extract_tensor_mut().1.fill(0.0);
+        for size in self.sizes.clone().into_iter().rev() {
+            let run = self.run(size, &all);
+            if let Err(error) = run {
+                let takes_one = size > 1 && self.run(1, &all).is_ok();
+                return Err(match takes_one {
+                    true => error.context(format!(
+                        "a batch of 1 runs and one of {size} does not, though the input says otherwise: export the net with \
+                         a free batch dimension in input and outputs, or fix the batch to 1"
+                    )),
+                    false => error,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Noise, alone and together.
+    fn try_noise(&mut self) -> anyhow::Result<()> {
+        let crops = trial::crops(&self.net);
+        let all: Vec<usize> = (0..self.heads.len()).collect();
+        let mut alone = vec![Ok(Estimate::default()); crops.len()];
+        let mut rows = vec![Vec::new(); self.heads.len()];
+        for (crop, answer) in crops.iter().zip(&mut alone) {
+            let (crop, answer) = (slice::from_ref(crop), slice::from_mut(answer));
+            let outputs = self.outputs(crop, answer, &all)?;
+            self.read((&all, &outputs), crop, answer);
+            for (rows, output) in rows.iter_mut().zip(outputs) {
+                rows.push(output.numbers[..output.width].to_vec());
+            }
+        }
+        let mut together = vec![Ok(Estimate::default()); crops.len()];
+        self.estimate(&crops, &mut together)?;
+        let net = (self.net.file.as_str(), self.scales_by_batch);
+        trial::compare(net, &together, &alone)?;
+        let warnings = self.net.heads.iter().zip(&rows).flat_map(|(head, rows)| {
+            let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
+            trial::warnings(head, &rows)
+        });
+        self.warnings = warnings.collect();
+        if self.graph.input == InputNumbers::U8
+            && self.net.input != prepared(&self.net.input, InputNumbers::U8)
+        {
+            self.warnings.push(format!(
+                "input {:?}: the graph takes bytes, so mean and std are not used",
+                self.net.input.name
+            ));
+        }
+        Ok(())
+    }
+
+    /// One run of what lies in the batch; the output of each wanted head.
+    fn run(&mut self, size: usize, wanted: &[usize]) -> anyhow::Result<Vec<Output>> {
+        let heads = &self.net.heads;
+        let names: Vec<&str> = wanted
+            .iter()
+            .map(|&head| heads[head].output.as_str())
+            .collect();
+        // Heads may share an output, which is asked for once.
+        let mut asked = names.clone();
+        asked.sort_unstable();
+        asked.dedup();
+        let selector = asked
+            .iter()
+            .fold(OutputSelector::no_default(), |selector, name| {
+                selector.with(*name)
+            });
+        let options = RunOptions::new()?.with_outputs(selector);
+        let (_, batch) = self.batch.extract_tensor();
+        let batch = &batch[..size * self.preparer.numbers()];
+        let input = input(shape(&self.net.input, size), batch, self.graph.input)?;
+        let session = &mut self.opened.session;
+        let inputs = ort::inputs![self.net.input.name.as_str() => input];
+        let outputs = session.run_with_options(inputs, &options)?;
+        let mut read = Vec::with_capacity(wanted.len());
+        for (&head, name) in wanted.iter().zip(names) {
+            let output =
+                output(&outputs[name], size).with_context(|| format!("output {name:?}"))?;
+            check_width(&heads[head], output.width)?;
+            read.push(output);
+        }
+        Ok(read)
+    }
+}
+
+/// As the crops are prepared: a graph that takes bytes has the pixels' own levels.
+fn prepared(input: &Input, numbers: InputNumbers) -> Input {
+    match numbers {
+        InputNumbers::F32 | InputNumbers::F16 => input.clone(),
+        InputNumbers::U8 => Input {
+            mean: [0.0; 3],
+            std: [1.0; 3],
+            ..input.clone()
+        },
+    }
+}
+
+/// The batch in the numbers that the graph takes.
+fn input(
+    shape: [i64; 4],
+    batch: &[f32],
+    numbers: InputNumbers,
+) -> anyhow::Result<SessionInputValue<'_>> {
+    Ok(match numbers {
+        InputNumbers::F32 => TensorRef::from_array_view((shape, batch))?.into(),
+        InputNumbers::F16 => {
+            let halves: Vec<f16> = batch.iter().map(|&number| f16::from_f32(number)).collect();
+            Tensor::from_array((shape, halves))?.into()
+        }
+        InputNumbers::U8 => {
+            let levels: Vec<u8> = batch.iter().map(|level| level.round() as u8).collect();
+            Tensor::from_array((shape, levels))?.into()
+        }
+    })
+}
+
+/// An output as rows, if it has one a crop.
+fn output(value: &DynValue, size: usize) -> anyhow::Result<Output> {
+    let is_half = matches!(
+        value.dtype(),
+        ValueType::Tensor {
+            ty: TensorElementType::Float16,
+            ..
+        }
+    );
+    let (shape, numbers) = match is_half {
+        true => {
+            let (shape, halves) = value.try_extract_tensor::<f16>()?;
+            (shape, halves.iter().map(|half| half.to_f32()).collect())
+        }
+        false => {
+            let (shape, numbers) = value.try_extract_tensor::<f32>()?;
+            (shape, numbers.to_vec())
+        }
+    };
+    ensure!(
+        shape.first().is_some_and(|&rows| rows == size as i64) || (size == 1 && shape.is_empty()),
+        "has the shape {shape:?} for a batch of {size}: its first dimension must be the batch, so that each crop has a row \
+         of its own. Export the net with outputs of [batch, classes]"
+    );
+    Ok(Output {
+        width: numbers.len() / size,
+        numbers,
+    })
+}
+
+/// The sizes that batches are run in, ascending. Only the one that the graph takes, if it fixes it. On a GPU each size
+/// costs time and memory to prepare, so those are few: the powers of two, and the largest. On a processor a new size
+/// costs nothing (OpenVINO: 5 ms, once), so small batches have their own.
+fn sizes(fixed: Option<usize>, settings: &InferenceSettings) -> Vec<usize> {
+    if let Some(size) = fixed {
+        return vec![size];
+    }
+    let unpadded_max = match settings.provider.is_on_processor() {
+        true => UNPADDED_MAX,
+        false => 1,
+    };
+    let largest = settings.batch_max;
+    (1..=largest)
+        .filter(|&size| size <= unpadded_max || size.is_power_of_two() || size == largest)
+        .collect()
+}
+
+fn largest(sizes: &[usize]) -> usize {
+    *sizes.last().expect("there is at least one size")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustix::time::{ClockId, clock_gettime};
+
+    use super::*;
+    use crate::infer::{ModelFiles, PrecisionChoice, Provider, session::has_vnni};
+
+    /// What the shipped model's warm-up takes at best: inference without preparation.
+    fn cpu_time(precision: PrecisionChoice) -> Duration {
+        let settings = InferenceSettings {
+            provider: Provider::Cpu,
+            precision,
+            ..Default::default()
+        };
+        let folder = demograph_core::golden::repository("models/research-small");
+        let files = ModelFiles::read(&folder, &settings).unwrap();
+        let mut net = LoadedNet::load(&files.nets[0], &settings).unwrap();
+        let now = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
+        let rounds = (0..4).map(|_| {
+            let began = now();
+            net.warm_up().unwrap();
+            now() - began
+        });
+        rounds.min().unwrap()
+    }
+
+    #[test]
+    fn int8_pays_off_where_the_processor_multiplies_bytes() {
+        let [fp32, int8] = [PrecisionChoice::Fp32, PrecisionChoice::Int8].map(cpu_time);
+        let times = fp32.div_duration_f64(int8);
+        // Measured: 2.7 with VNNI (Zen 4), 1.1 without (Zen 3).
+        let least = if has_vnni() { 1.7 } else { 0.8 };
+        assert!(times > least, "int8 is {times:.2} times as fast as fp32");
+    }
+
+    #[test]
+    fn a_processor_runs_small_batches_as_they_are_and_a_gpu_pads_them() {
+        let of = |fixed, provider, batch_max| {
+            let settings = InferenceSettings {
+                provider,
+                batch_max,
+                ..Default::default()
+            };
+            sizes(fixed, &settings)
+        };
+        assert_eq!(of(None, Provider::Openvino, 6), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(of(None, Provider::Cpu, 100)[30..], [31, 32, 64, 100]);
+        assert_eq!(of(None, Provider::Cuda, 6), [1, 2, 4, 6]);
+        assert_eq!(of(Some(4), Provider::Cpu, 8), [4]);
+    }
+}

@@ -1,0 +1,12 @@
+//! From the bytes of a face crop to an estimate: images decoded, tensors prepared, ONNX Runtime asked.
+//!
+//! ```text
+//! decode ─▶ prepare ─▶ infer
+//!  Crop      tensor     Estimate
+//! ```
+//! `manifest` says what a model folder holds.
+
+pub mod decode;
+pub mod infer;
+pub mod manifest;
+pub mod prepare;

@@ -1,0 +1,188 @@
+//! Contradictions between values that a schema cannot see.
+
+use std::{collections::BTreeSet, net::SocketAddr};
+
+use demograph_core::{
+    checked::Fault,
+    privacy::SourceRules,
+    record::{Attribute, SourceId},
+    span::Span,
+};
+
+use super::{Config, Text, properties};
+
+/// Far above what fills a batch of a stream that deserves a GPU.
+const BATCH_WAIT_LIMIT: Span = Span::seconds(1);
+
+pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
+    let mut faults = properties::faults(config);
+    faults.extend(inference(config));
+    faults.extend(windows(config));
+    faults.extend(policy(config));
+    faults.extend(state(config));
+    faults.extend(sources(&config.sources));
+    faults.extend(output(config));
+    faults.extend(http(config));
+    faults.extend(limits(config));
+    faults
+}
+
+fn limits(config: &Config) -> Option<Fault> {
+    let (min, max) = (config.limits.image_side_min, config.limits.image_side_max);
+    (min > max).then(|| {
+        let fix = format!("no image could be accepted: at most limits.image_side_max, {max}");
+        Fault::new("limits.image_side_min", min, fix)
+    })
+}
+
+fn inference(config: &Config) -> Option<Fault> {
+    let wait = config.inference.batch_wait_max;
+    let fix = "a stop or a rebalance may wait this long: write at most 1s; 0s does not wait";
+    (wait > BATCH_WAIT_LIMIT).then(|| Fault::new("inference.batch_wait_max", wait, fix))
+}
+
+fn windows(config: &Config) -> Vec<Fault> {
+    let windows = &config.windows;
+    let pane = windows.pane.as_millis();
+    let mut faults = Vec::new();
+    if !(1_000..=86_400_000).contains(&pane) || 86_400_000 % pane.max(1) != 0 {
+        faults.push(Fault::new(
+            "windows.pane",
+            windows.pane,
+            "a day must be a whole number of panes, each from 1s to 24h: write 10s, 1m, 15m or 1h",
+        ));
+    } else {
+        let odd = |span: &&Span| span.as_millis() == 0 || span.as_millis() % pane != 0;
+        faults.extend(windows.rolling.iter().filter(odd).map(|span| {
+            let fix = format!(
+                "a rolling view is a sum of panes: write a multiple of {}",
+                windows.pane
+            );
+            Fault::new("windows.rolling", span, fix)
+        }));
+    }
+    if windows.past_max < windows.lateness_max {
+        faults.push(Fault::new(
+            "windows.past_max",
+            windows.past_max,
+            format!(
+                "faces that lateness_max allows would be rejected: write {} or more",
+                windows.lateness_max
+            ),
+        ));
+    }
+    let bands = &windows.age_bands;
+    if bands.first() != Some(&0) || bands.windows(2).any(|pair| pair[0] >= pair[1]) {
+        faults.push(Fault::new(
+            "windows.age_bands",
+            format!("{bands:?}"),
+            "begin with 0 and go up, such as [0, 18, 25, 35, 45, 55, 65]",
+        ));
+    } else if !config.policy.minors_detail && bands.get(1).is_some_and(|&age| age < 18) {
+        faults.push(Fault::new(
+            "windows.age_bands",
+            format!("{bands:?}"),
+            "divides the years below 18: let the second band begin at 18 or later, or set policy.minors_detail = true",
+        ));
+    }
+    faults
+}
+
+/// Else a total that is shown could itself be a small count.
+fn policy(config: &Config) -> Option<Fault> {
+    let (k_total, k_cell) = (config.policy.k_total, config.policy.k_cell);
+    let fix = format!("must be at least policy.k_cell: write {k_cell} or more");
+    (k_total < k_cell).then(|| Fault::new("policy.k_total", k_total, fix))
+}
+
+/// A restart reads the panes of the rolling views from old checkpoints; a secret does not stand in the config.
+fn state(config: &Config) -> Vec<Fault> {
+    let longest = config
+        .windows
+        .rolling
+        .iter()
+        .max_by_key(|span| span.as_millis());
+    let keep_for = config.state.keep_for;
+    let too_short = longest.filter(|span| keep_for.as_millis() < span.as_millis());
+    let too_short = too_short.map(|span| {
+        let fix =
+            format!("a restart reads the rolling views from old checkpoints: write {span} or more");
+        Fault::new("state.keep_for", keep_for, fix)
+    });
+    let track_key = config.state.track_key.as_ref();
+    let plain_key = track_key.and_then(Text::plain).map(|_| {
+        let fix = "every reader of this file would have the key: write { file = \"/run/secrets/track-key\" } or { env = \"NAME\" }";
+        Fault::new("state.track_key", "(not shown)", fix)
+    });
+    too_short.into_iter().chain(plain_key).collect()
+}
+
+fn sources(sources: &[SourceRules]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (index, source) in sources.iter().enumerate() {
+        if !seen.insert(&source.id) {
+            faults.push(Fault::new(
+                &format!("source[{index}].id"),
+                format!("{:?}", source.id),
+                "stands twice: give each source one entry",
+            ));
+        }
+        if SourceId::is_reserved(&source.id) {
+            faults.push(Fault::new(
+                &format!("source[{index}].id"),
+                format!("{:?}", source.id),
+                "names that begin with __ are demograph's own: choose another",
+            ));
+        }
+        if source.id.trim() != source.id || source.id.chars().any(char::is_control) {
+            faults.push(Fault::new(
+                &format!("source[{index}].id"),
+                format!("{:?}", source.id),
+                "no event can have this name: remove control characters and spaces at its ends",
+            ));
+        }
+        let basis = source.legal_basis.as_deref().unwrap_or_default().trim();
+        if source.attributes.contains(&Attribute::Ethnicity) && basis.is_empty() {
+            faults.push(Fault::new(
+                &format!("source[{index}].legal_basis"),
+                "",
+                format!(
+                    "source {:?} names ethnicity, a special category of personal data: write the legal basis, or remove it from attributes",
+                    source.id
+                ),
+            ));
+        }
+    }
+    faults
+}
+
+fn output(config: &Config) -> Vec<Fault> {
+    let day = Span::seconds(24 * 60 * 60);
+    let short = config.output.keep.filter(|keep| *keep < day);
+    let fault = |keep| {
+        Fault::new(
+            "output.keep",
+            keep,
+            "files of a day that just ended would be deleted: write 1d or more, or leave it out to keep them for ever",
+        )
+    };
+    short.map(fault).into_iter().collect()
+}
+
+fn http(config: &Config) -> Vec<Fault> {
+    let http = &config.http;
+    match http.listen.parse::<SocketAddr>() {
+        Err(_) => vec![Fault::new(
+            "http.listen",
+            format!("{:?}", http.listen),
+            "write an IP address and a port, such as 127.0.0.1:9464",
+        )],
+        Ok(address) if !address.ip().is_loopback() && !http.insecure_listen => vec![Fault::new(
+            "http.listen",
+            format!("{:?}", http.listen),
+            "others can read this address, and the endpoint has neither TLS nor a password: bind to 127.0.0.1, or set http.insecure_listen = true behind a proxy or a network policy",
+        )],
+        Ok(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,207 @@
+//! `/metrics`, `/healthz`, `/readyz`, and the signals that end the program: on a thread and a runtime
+//! of their own, so that they answer when the data plane is busy.
+//!
+//! Promises: what others do to the address costs a bounded number of connections, each for a bounded time.
+
+mod connections;
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use anyhow::Context;
+use axum::{
+    Router,
+    extract::{RawQuery, State},
+    http::{StatusCode, header},
+    response::{Html, IntoResponse},
+    routing::get,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+};
+
+use connections::Connections;
+
+use crate::{clock, metrics::Metrics, shutdown::Shutdown};
+
+/// Without a sign of life from the poll loop for so long, `/healthz` fails.
+const SILENCE_MAX_MILLIS: i64 = 60_000;
+
+/// What the probes tell. Cloning shares it.
+#[derive(Debug, Clone, Default)]
+pub struct Health(Arc<Signs>);
+
+#[derive(Debug, Default)]
+struct Signs {
+    is_ready: AtomicBool,
+    last_beat: AtomicI64,
+}
+
+impl Health {
+    /// The poll loop went round.
+    pub fn beat(&self) {
+        self.0.last_beat.store(clock::now().0, Ordering::Relaxed);
+    }
+
+    /// The model is loaded, the group has given this instance partitions, and they are read.
+    pub fn set_ready(&self, is_ready: bool) {
+        self.0.is_ready.store(is_ready, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.0.is_ready.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        let beat = self.0.last_beat.load(Ordering::Relaxed);
+        beat == 0 || clock::now().0 - beat < SILENCE_MAX_MILLIS
+    }
+}
+
+/// The control thread's parts.
+pub struct Control {
+    pub metrics: Metrics,
+    pub health: Health,
+    pub shutdown: Shutdown,
+    /// How long draining may take after a signal.
+    pub drain_max: Duration,
+}
+
+/// The endpoint while it answers.
+pub struct Endpoint {
+    /// The bound address.
+    pub address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Endpoint {
+    /// Ends it: connections are closed, and its thread is joined.
+    pub fn end(self) -> anyhow::Result<()> {
+        // It may have ended by itself, which it has logged.
+        let _ended = self.stop.send(());
+        self.thread
+            .join()
+            .map_err(|_| anyhow::anyhow!("the control thread panicked"))
+    }
+}
+
+/// Binds the address and answers on a thread of its own until [`Endpoint::end`].
+pub fn serve(listen: &str, control: Control) -> anyhow::Result<Endpoint> {
+    let listener = TcpListener::bind(listen).with_context(|| {
+        format!("http.listen = {listen:?}: cannot listen; is another demograph running?")
+    })?;
+    listener
+        .set_nonblocking(true)
+        .context("prepare the HTTP socket")?;
+    let address = listener.local_addr().context("read the HTTP address")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the control runtime")?;
+    let (stop, stopped) = oneshot::channel();
+    let body = async move {
+        tokio::select! {
+            ended = answer(listener, control) => ended,
+            _ = stopped => Ok(()),
+        }
+    };
+    let thread = std::thread::Builder::new()
+        .name("control".into())
+        .spawn(move || {
+            if let Err(error) = runtime.block_on(body) {
+                tracing::error!(error = format!("{error:#}"), "the HTTP endpoint ended");
+            }
+        })
+        .context("start the control thread")?;
+    Ok(Endpoint {
+        address,
+        stop,
+        thread,
+    })
+}
+
+async fn answer(listener: TcpListener, control: Control) -> anyhow::Result<()> {
+    tokio::spawn(stop_on_signals(control.shutdown.clone(), control.drain_max));
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let routes = Router::new()
+        .route("/", get(index))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .with_state(Arc::new(control));
+    axum::serve(Connections::of(listener), routes).await?;
+    Ok(())
+}
+
+async fn index() -> Html<&'static str> {
+    Html(
+        "<title>demograph</title><h1>demograph</h1><p><a href=/metrics>/metrics</a> <a href=/healthz>/healthz</a> <a href=/readyz>/readyz</a>",
+    )
+}
+
+/// `?name[]=demograph_records_total&name[]=…` asks for these alone, as with other exporters.
+async fn metrics(
+    State(control): State<Arc<Control>>,
+    RawQuery(query): RawQuery,
+) -> impl IntoResponse {
+    let query = query.unwrap_or_default();
+    let names: Vec<String> = url::form_urlencoded::parse(query.as_bytes())
+        .filter(|(key, _)| key == "name[]")
+        .map(|(_, name)| name.into_owned())
+        .collect();
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+        control.metrics.render(&names),
+    )
+}
+
+async fn healthz(State(control): State<Arc<Control>>) -> impl IntoResponse {
+    match control.health.is_alive() {
+        true => (StatusCode::OK, "ok\n"),
+        false => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the poll loop has been silent for a minute\n",
+        ),
+    }
+}
+
+async fn readyz(State(control): State<Arc<Control>>) -> impl IntoResponse {
+    match control.health.is_ready() {
+        true => (StatusCode::OK, "ready\n"),
+        false => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no partitions, or one that has waited for a minute to be read\n",
+        ),
+    }
+}
+
+/// The first SIGTERM or SIGINT drains; a second one, or a drain that takes too long, ends at once.
+async fn stop_on_signals(shutdown: Shutdown, drain_max: Duration) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        tracing::error!("signals cannot be watched");
+        return;
+    };
+    tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
+    tracing::info!("asked to stop: draining; a second signal ends at once");
+    shutdown.request();
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = tokio::time::sleep(drain_max) => {
+            tracing::error!(?drain_max, "draining took longer than limits.drain_max; what is not durable is read again at the next start");
+        }
+    }
+    std::process::exit(1);
+}

@@ -1,0 +1,16 @@
+//! The stream processor: face crops from Kafka to Parquet and Prometheus, joined in `pipeline`.
+
+pub mod config;
+
+pub mod http;
+pub mod kafka;
+pub mod metrics;
+pub mod pipeline;
+pub mod sink;
+pub mod snapshot;
+
+pub mod clock;
+pub mod cores;
+mod crash;
+pub mod shutdown;
+pub mod wiring;

@@ -1,0 +1,91 @@
+//! The series of who was seen. The gauges come from released panes only.
+
+use prometheus::{GaugeVec, IntCounter};
+
+use super::declare::{Declared, add, counter, float_gauges};
+
+/// Gauges of the rolling views.
+#[derive(Clone)]
+pub struct Audience {
+    pub votes: GaugeVec,
+    pub share_naive: GaugeVec,
+    pub share: GaugeVec,
+    pub share_low: GaugeVec,
+    pub share_high: GaugeVec,
+    pub effective_n: GaugeVec,
+    pub shift_p: GaugeVec,
+    pub faces: GaugeVec,
+    pub coverage: GaugeVec,
+    pub untracked: IntCounter,
+}
+
+const CATEGORY: &[&str] = &["source", "attribute", "category", "window"];
+const ATTRIBUTE: &[&str] = &["source", "attribute", "window"];
+
+impl Audience {
+    pub(super) fn declare(to: &mut Declared) -> Self {
+        let untracked = counter(
+            "untracked_faces_total",
+            "Faces without a track id. With policy.untracked = \"ignore\" they cast no vote.",
+        );
+        let untracked = add(to, untracked);
+        let mut gauges = |name, help, labels| add(to, float_gauges(name, help, labels));
+        Self {
+            votes: gauges(
+                "audience_votes",
+                "Votes for a category in the released panes of the window. A vote is a track, or a detection where detections vote.",
+                CATEGORY,
+            ),
+            share_naive: gauges(
+                "audience_share_naive_ratio",
+                "Counted share of the category in the panes that show it, with the model's errors.",
+                CATEGORY,
+            ),
+            share: gauges(
+                "audience_share_ratio",
+                "Estimated true share of the category, corrected for the model's errors. Absent if the data are insufficient.",
+                CATEGORY,
+            ),
+            share_low: gauges(
+                "audience_share_low_ratio",
+                "Lower end of the 95 % interval of the share.",
+                CATEGORY,
+            ),
+            share_high: gauges(
+                "audience_share_high_ratio",
+                "Upper end of the 95 % interval of the share.",
+                CATEGORY,
+            ),
+            effective_n: gauges(
+                "audience_effective_n",
+                "Effective sample size: this many error-free labels would give the same precision.",
+                CATEGORY,
+            ),
+            shift_p: gauges(
+                "audience_shift_p_value",
+                "p-value of the shift test. Small: the model's errors are no longer those of the calibration.",
+                ATTRIBUTE,
+            ),
+            faces: gauges(
+                "audience_faces",
+                "Faces in all panes of the window, suppressed or not.",
+                &["source", "window"],
+            ),
+            coverage: gauges(
+                "audience_coverage_ratio",
+                "Part of the window's votes that is shown, not suppressed.",
+                ATTRIBUTE,
+            ),
+            untracked,
+        }
+    }
+}
+
+/// Sets a series, or removes it: what is hidden or unknown has none, rather than a zero.
+pub fn put(gauge: &GaugeVec, labels: &[&str], value: Option<f64>) {
+    match value {
+        Some(value) => gauge.with_label_values(labels).set(value),
+        // Removing what was never shown is an error of no interest.
+        None => drop(gauge.remove_label_values(labels)),
+    }
+}

@@ -1,0 +1,246 @@
+//! Which partitions are this instance's and how far each one is, and what the writer says of them. Pure.
+//!
+//! Promises: every assignment has a ticket, and an answer counts only for the assignment that asked for it; an answer
+//! that comes while another one is awaited is kept; a partition that is assigned and not read is seen to wait.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use demograph_core::record::EventTime;
+
+use super::write::Ack;
+
+/// The number of an assignment.
+pub type Ticket = u64;
+
+/// The partitions that the group has assigned.
+#[derive(Debug, Default)]
+pub(super) struct Assignment {
+    last_ticket: Ticket,
+    /// Asked for: the writer looks where they begin.
+    asked: BTreeMap<Ticket, BTreeSet<i32>>,
+    /// Begun, by partition.
+    begun: BTreeMap<i32, Ticket>,
+    /// Nothing was heard of them yet, neither a record nor the end of the log.
+    unread: BTreeMap<i32, EventTime>,
+}
+
+impl Assignment {
+    /// The group has assigned these partitions. The ticket stands for them until the writer answers.
+    pub(super) fn expect(&mut self, partitions: &[i32], now: EventTime) -> Ticket {
+        self.last_ticket += 1;
+        let partitions = partitions.iter().copied();
+        self.unread
+            .extend(partitions.clone().map(|partition| (partition, now)));
+        self.asked.insert(self.last_ticket, partitions.collect());
+        self.last_ticket
+    }
+
+    /// The writer has answered: which of the ticket's partitions are to be begun. `None` if all of them are gone, or
+    /// were assigned anew, which is another ticket.
+    pub(super) fn begin(&mut self, ticket: Ticket) -> Option<BTreeSet<i32>> {
+        let partitions = self.asked.remove(&ticket)?;
+        self.begun
+            .extend(partitions.iter().map(|&partition| (partition, ticket)));
+        Some(partitions)
+    }
+
+    /// Something was heard of the partition.
+    pub(super) fn heard_of(&mut self, partition: i32) {
+        self.unread.remove(&partition);
+    }
+
+    /// Whether the partition is read under this ticket.
+    pub(super) fn holds(&self, partition: i32, ticket: Ticket) -> bool {
+        self.begun.get(&partition) == Some(&ticket)
+    }
+
+    /// The partitions go away. Returns those that were begun.
+    pub(super) fn release(&mut self, partitions: &[i32]) -> Vec<i32> {
+        self.asked.retain(|_, asked| {
+            let before = asked.len();
+            asked.retain(|partition| !partitions.contains(partition));
+            // Nothing is left of what was asked for, and an answer is of no interest.
+            asked.len() == before || !asked.is_empty()
+        });
+        for partition in partitions {
+            self.unread.remove(partition);
+        }
+        let mut gone = partitions.to_vec();
+        gone.retain(|partition| self.begun.remove(partition).is_some());
+        gone
+    }
+
+    /// The partitions that are begun.
+    pub(super) fn begun(&self) -> Vec<i32> {
+        self.begun.keys().copied().collect()
+    }
+
+    /// How many partitions are assigned of which nothing was heard yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.unread.len()
+    }
+
+    /// Those of them that have waited for so long.
+    pub(super) fn waiting_for(&self, now: EventTime, millis: i64) -> Vec<i32> {
+        let long = self
+            .unread
+            .iter()
+            .filter(|(_, since)| since.plus(millis) <= now);
+        long.map(|(&partition, _)| partition).collect()
+    }
+}
+
+/// What is heard from the writer until everything that was sent is durable.
+#[derive(Debug, Default)]
+pub(super) struct Drain {
+    /// The next offset of each partition that is durable.
+    pub durable: BTreeMap<i32, i64>,
+    /// Answers that have nothing to do with it: for later, in their order.
+    pub later: VecDeque<Ack>,
+}
+
+impl Drain {
+    /// Takes what the writer says; true when everything is durable.
+    pub(super) fn hear(&mut self, ack: Ack) -> bool {
+        match ack {
+            Ack::Drained => return true,
+            Ack::Durable {
+                partition,
+                next_offset,
+            } => drop(self.durable.insert(partition, next_offset)),
+            Ack::Recovered { .. } | Ack::Fenced { .. } => self.later.push_back(ack),
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: EventTime = EventTime(0);
+
+    fn begun(assignment: &mut Assignment, ticket: Ticket) -> Vec<i32> {
+        let partitions = assignment.begin(ticket);
+        partitions.into_iter().flatten().collect()
+    }
+
+    #[test]
+    fn an_answer_counts_only_for_the_assignment_that_asked() {
+        let mut assignment = Assignment::default();
+        let first = assignment.expect(&[0, 1], NOW);
+        assert_eq!(assignment.release(&[0]), Vec::<i32>::new());
+        // Somebody else had it meanwhile and wrote: the first answer says where it stood before.
+        let second = assignment.expect(&[0], NOW);
+        assert_eq!(begun(&mut assignment, first), [1]);
+        assert!(!assignment.holds(0, first));
+        assert_eq!(begun(&mut assignment, second), [0]);
+        assert!(assignment.holds(0, second) && !assignment.holds(0, first));
+    }
+
+    #[test]
+    fn an_answer_whose_partitions_are_gone_begins_nothing() {
+        let mut assignment = Assignment::default();
+        let gone = assignment.expect(&[0], NOW);
+        assignment.release(&[0]);
+        assert_eq!(assignment.begin(gone), None);
+        // An assignment of no partition is one all the same, and wants an answer.
+        let empty = assignment.expect(&[], NOW);
+        assignment.release(&[0]);
+        assert_eq!(assignment.begin(empty), Some(BTreeSet::new()));
+        assert_eq!(assignment.begin(empty), None);
+    }
+
+    #[test]
+    fn a_partition_waits_until_something_is_heard_of_it() {
+        let mut assignment = Assignment::default();
+        let ticket = assignment.expect(&[0, 1], NOW);
+        assert_eq!(assignment.waiting_for(EventTime(60_000), 60_000), [0, 1]);
+        assignment.begin(ticket);
+        // Begun is not read: its leader may be away.
+        assert_eq!(assignment.waiting(), 2);
+        assignment.heard_of(0);
+        assert_eq!(assignment.waiting_for(EventTime(60_000), 60_000), [1]);
+        assert!(assignment.waiting_for(EventTime(59_999), 60_000).is_empty());
+        assignment.release(&[1]);
+        assert_eq!(assignment.waiting(), 0);
+    }
+
+    #[test]
+    fn what_is_said_while_a_partition_drains_is_kept_for_later() {
+        let mut drain = Drain::default();
+        let fenced = Ack::Fenced {
+            partition: 2,
+            ticket: 1,
+        };
+        let recovered = Ack::Recovered {
+            ticket: 2,
+            recovered: vec![],
+        };
+        let durable = Ack::Durable {
+            partition: 0,
+            next_offset: 7,
+        };
+        for ack in [fenced, durable, recovered] {
+            assert!(!drain.hear(ack));
+        }
+        assert!(drain.hear(Ack::Drained));
+        assert_eq!(drain.durable, BTreeMap::from([(0, 7)]));
+        assert!(matches!(
+            drain.later.make_contiguous(),
+            [
+                Ack::Fenced { partition: 2, .. },
+                Ack::Recovered { ticket: 2, .. }
+            ]
+        ));
+    }
+
+    /// One thing that happens.
+    #[derive(Debug, Clone)]
+    enum Event {
+        Assigned(i32),
+        Revoked(i32),
+        /// The writer answers the oldest question that is open.
+        Answered,
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            (0..4).prop_map(Event::Assigned),
+            (0..4).prop_map(Event::Revoked),
+            Just(Event::Answered),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn once_every_question_is_answered_what_is_assigned_is_begun_by_its_last_ticket(
+            events in prop::collection::vec(event(), 0..40)
+        ) {
+            let mut assignment = Assignment::default();
+            let (mut questions, mut assigned) = (VecDeque::new(), BTreeMap::new());
+            for event in events {
+                match event {
+                    Event::Assigned(partition) if !assigned.contains_key(&partition) => {
+                        let ticket = assignment.expect(&[partition], NOW);
+                        assigned.insert(partition, ticket);
+                        questions.push_back(ticket);
+                    }
+                    Event::Assigned(_) => {}
+                    Event::Revoked(partition) => {
+                        assignment.release(&[partition]);
+                        assigned.remove(&partition);
+                    }
+                    Event::Answered => drop(questions.pop_front().map(|ticket| assignment.begin(ticket))),
+                }
+            }
+            for ticket in questions {
+                assignment.begin(ticket);
+            }
+            prop_assert_eq!(&assignment.begun, &assigned);
+            prop_assert_eq!(assignment.waiting(), assigned.len());
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Rolling views as series of /metrics and as the read model: the same values in both.
+
+use std::sync::Arc;
+
+use demograph_core::{
+    privacy::{ShownShare, ShownShares, show_shares},
+    record::{Attribute, SourceId},
+    span::Span,
+    views::{Shares, View},
+};
+
+use super::Meaning;
+use crate::{
+    metrics::{Metrics, put},
+    snapshot::{Audience, ShownAttribute, ShownCategory, ShownView},
+};
+
+/// Shows one view. What is hidden has no series, rather than a zero.
+pub(super) fn show(
+    view: &View,
+    meaning: &Meaning,
+    (metrics, audience): (&Metrics, &mut Arc<Audience>),
+) {
+    // Before the lock: no scrape waits for an estimate.
+    let attributes = Attribute::ALL.map(|attribute| shown(view, meaning, attribute));
+    let shown = ShownView {
+        faces: view.faces,
+        attributes: attributes.into(),
+    };
+    let is_there = view.panes > 0;
+    set_series((&view.source, view.window), (&shown, is_there), metrics);
+    let audience = Arc::make_mut(audience);
+    let views = audience.entry(view.source.clone()).or_default();
+    match is_there {
+        true => drop(views.insert(view.window, shown)),
+        false => drop(views.remove(&view.window)),
+    }
+    if views.is_empty() {
+        audience.remove(&view.source);
+    }
+}
+
+/// What may be said of one attribute.
+fn shown(view: &View, meaning: &Meaning, attribute: Attribute) -> ShownAttribute {
+    let shares = view.shares(attribute);
+    let estimated = estimate(view, &shares, (meaning, attribute));
+    let labels = meaning.terms.categories.labels(attribute);
+    let category = |(category, label): (usize, &String)| ShownCategory {
+        label: label.clone(),
+        votes: shares.count(category),
+        share_naive: shares.share(category),
+        share: estimated.shares.get(category).copied().unwrap_or_default(),
+    };
+    ShownAttribute {
+        attribute,
+        coverage: shares.coverage(),
+        shift_p: estimated.shift_p,
+        categories: labels.iter().enumerate().map(category).collect(),
+    }
+}
+
+fn set_series(
+    (source, window): (&SourceId, Span),
+    (shown, is_there): (&ShownView, bool),
+    metrics: &Metrics,
+) {
+    let _whole = metrics.change_together();
+    let audience = &metrics.audience;
+    let (source, window) = (source.as_str(), window.to_string());
+    let faces = is_there.then_some(shown.faces as f64);
+    put(&audience.faces, &[source, &window], faces);
+    for attribute in &shown.attributes {
+        let name = attribute.attribute.name();
+        let labels = [source, name, &window];
+        put(&audience.coverage, &labels, attribute.coverage);
+        put(&audience.shift_p, &labels, attribute.shift_p);
+        for category in &attribute.categories {
+            let labels = [source, name, &category.label, &window];
+            let votes = category.votes.map(|votes| votes as f64);
+            put(&audience.votes, &labels, votes);
+            put(&audience.share_naive, &labels, category.share_naive);
+            let ShownShare {
+                share,
+                low,
+                high,
+                effective_n,
+            } = category.share;
+            put(&audience.share, &labels, share);
+            put(&audience.share_low, &labels, low);
+            put(&audience.share_high, &labels, high);
+            put(&audience.effective_n, &labels, effective_n);
+        }
+    }
+}
+
+fn estimate(
+    view: &View,
+    shares: &Shares,
+    (meaning, attribute): (&Meaning, Attribute),
+) -> ShownShares {
+    let estimator = meaning.calibrations.estimator(&view.source, attribute);
+    let k_cell = meaning.terms.thresholds(view.unit).k_cell;
+    show_shares(&shares.cells(), &shares.evidence, estimator, k_cell)
+}

@@ -1,0 +1,417 @@
+//! The fold: observations in the order of reading, one shard a partition, released panes out.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+use crossbeam_channel::{Receiver, Sender};
+use demograph_core::{
+    privacy::{Cells, ReleasedPane},
+    record::{EventTime, SourceId},
+    reject::Reject,
+    state::{Applied, Cadence, Checkpoint, Shard, TrackKey},
+    views::Rolling,
+    window::{Note, Observation, Outcome, Settings, Untracked},
+};
+
+use super::{
+    Meaning, audience,
+    feed::{Beginning, Feed, Numbered, Order, Tick},
+    sources::{Seen, Watch},
+    write::Task,
+};
+use crate::{
+    clock,
+    http::Health,
+    metrics::{Metrics, SOURCE_SERIES_LIMIT, outcome, put, stage},
+    snapshot::{Audience, Counts, Latest, Probes, Snapshot},
+};
+
+/// The fold's parts.
+pub(super) struct Fold {
+    pub input: Receiver<Vec<Numbered<Observation>>>,
+    pub output: Sender<Task>,
+    /// One for each feed that is under way: the reader puts it in, the fold takes it out.
+    pub under_way: Receiver<()>,
+    pub settings: Settings,
+    pub cadence: Cadence,
+    pub views: Rolling,
+    pub meaning: Meaning,
+    pub track_key: TrackKey,
+    pub metrics: Metrics,
+    pub shards: BTreeMap<i32, Shard>,
+    /// Where each source was seen, to check the keying contract.
+    pub seen: HashMap<SourceId, BTreeSet<i32>>,
+    pub watch: Watch,
+    /// Sources whose faces without a track id were warned of.
+    pub untracked: HashSet<SourceId>,
+    pub shown: Shown,
+}
+
+/// What is shown to readers inside of the program.
+#[derive(Default)]
+pub(super) struct Shown {
+    pub latest: Latest,
+    pub health: Health,
+    pub audience: Arc<Audience>,
+    /// By partition, as of the last tick.
+    pub lag: BTreeMap<i32, i64>,
+}
+
+/// The writer has ended; its own error says why.
+struct WriterGone;
+
+impl Fold {
+    /// Folds until the input ends.
+    pub(super) fn run(mut self) -> anyhow::Result<()> {
+        let mut order = Order::default();
+        while let Ok(items) = self.input.recv() {
+            let timer = self
+                .metrics
+                .stage_seconds
+                .with_label_values(&[stage::FOLD])
+                .start_timer();
+            items.into_iter().for_each(|item| order.put(item));
+            while let Some(feed) = order.take() {
+                // Before each feed the reader has put one in.
+                let _room = self.under_way.try_recv();
+                if let Err(WriterGone) = self.take(feed) {
+                    return Ok(());
+                }
+            }
+            timer.observe_duration();
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, feed: Feed<Observation>) -> Result<(), WriterGone> {
+        match feed {
+            Feed::Data(observation) => self.apply(observation),
+            Feed::Reached {
+                partition,
+                next_offset,
+            } => {
+                self.reach(partition, next_offset);
+                Ok(())
+            }
+            Feed::Tick(tick) => self.tick(&tick),
+            Feed::Assigned(beginnings) => {
+                for beginning in beginnings {
+                    self.begin(beginning);
+                }
+                Ok(())
+            }
+            Feed::Revoked(partitions) => {
+                for partition in partitions {
+                    self.give_up(partition)?;
+                }
+                self.show_changes();
+                self.take_snapshot(clock::now());
+                self.send(Task::Drained)
+            }
+            Feed::Ended(partitions) => {
+                for partition in partitions {
+                    self.end(partition)?;
+                }
+                self.show_changes();
+                self.take_snapshot(clock::now());
+                self.send(Task::Drained)
+            }
+            Feed::Lost(partitions) => {
+                for partition in partitions {
+                    self.forget(partition);
+                }
+                self.show_changes();
+                self.take_snapshot(clock::now());
+                self.send(Task::Drained)
+            }
+        }
+    }
+
+    /// Takes up a partition where it was left.
+    fn begin(&mut self, beginning: Beginning) {
+        let now = clock::now();
+        let terms = (self.settings, self.meaning.terms.clone());
+        let (partition, start) = (beginning.partition, beginning.start);
+        let mut shard = Shard::begin(partition, start, terms, &self.track_key);
+        shard.learn(&beginning.log);
+        self.shards.insert(partition, shard);
+        for pane in beginning.history {
+            self.views.add(pane, now);
+        }
+    }
+
+    fn apply(&mut self, observation: Observation) -> Result<(), WriterGone> {
+        let partition = observation.position.partition;
+        let seen = Seen::from(&observation);
+        let (source, now) = (seen.source.clone(), seen.received);
+        let is_tracked = observation.track.is_some();
+        // A partition that was given up belongs to somebody else, who reads the record again.
+        let Some(shard) = self.shards.get_mut(&partition) else {
+            return Ok(());
+        };
+        let skipped = shard.skipped();
+        let applied = shard.apply(observation);
+        let skipped = shard.skipped() - skipped;
+        self.metrics.skipped_offsets.inc_by(skipped);
+        let notes = shard.take_notes();
+        let Applied::Counted(outcome, released) = applied else {
+            self.metrics
+                .records
+                .with_label_values(&[outcome::REPLAYED])
+                .inc();
+            return Ok(());
+        };
+        if !released.is_empty() {
+            self.watermark(partition, &source);
+        }
+        self.count(outcome);
+        for (source, note) in notes {
+            match note {
+                Note::Forgotten => self.forget_source(&source),
+                note => self.watch.note(&source, note),
+            }
+        }
+        if outcome == Outcome::Face && !is_tracked {
+            self.count_untracked(&source);
+        }
+        if has_place(&source, outcome) {
+            let series = self.views.series(&source);
+            let shard = self.shards.get(&partition);
+            let mark = shard
+                .filter(|_| outcome == Outcome::Late)
+                .and_then(|shard| shard.windows().closed_until(&source));
+            self.watch.record(&seen, outcome, (series, mark));
+            self.check_keying(&source, partition);
+        }
+        self.take_in(released, now);
+        self.checkpoint_if_due(partition, now)
+    }
+
+    /// What lies before the end and was no record is a mark of a transaction, or was compacted.
+    fn reach(&mut self, partition: i32, next_offset: i64) {
+        if let Some(shard) = self.shards.get_mut(&partition) {
+            let skipped = shard.reach(next_offset);
+            self.metrics.skipped_offsets.inc_by(skipped);
+        }
+    }
+
+    fn tick(&mut self, tick: &Tick) -> Result<(), WriterGone> {
+        for partition in self.shards.keys().copied().collect::<Vec<_>>() {
+            if let Some(&until) = tick.silent.get(&partition) {
+                let shard = self.shards.get_mut(&partition).expect("it was just listed");
+                let released = shard.close_idle(until);
+                for source in released
+                    .iter()
+                    .map(|pane| pane.source.clone())
+                    .collect::<BTreeSet<_>>()
+                {
+                    self.watermark(partition, &source);
+                }
+                self.take_in(released, tick.now);
+            }
+            self.checkpoint_if_due(partition, tick.now)?;
+        }
+        self.watch.tick(&tick.ends);
+        for source in self.views.expire(tick.now) {
+            self.forget_source(&source);
+        }
+        self.show_changes();
+        self.measure(tick);
+        self.take_snapshot(tick.now);
+        Ok(())
+    }
+
+    /// The partition goes to somebody else, who goes on with its open panes.
+    fn give_up(&mut self, partition: i32) -> Result<(), WriterGone> {
+        match self.forget(partition) {
+            Some(mut shard) if shard.is_changed() => {
+                self.send(Task::Write(shard.checkpoint(clock::now(), false)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The stream has ended: nothing stays open, and everything is published.
+    fn end(&mut self, partition: i32) -> Result<(), WriterGone> {
+        let Some(mut shard) = self.shards.remove(&partition) else {
+            return Ok(());
+        };
+        let now = clock::now();
+        let released = shard.end();
+        self.take_in(released, now);
+        self.send(Task::Write(shard.checkpoint(now, true)))
+    }
+
+    /// The partition is somebody else's, and so are its lag and its sources' series.
+    fn forget(&mut self, partition: i32) -> Option<Shard> {
+        // Where no tick came yet there is no series to remove.
+        let lag = &self.metrics.partition_lag;
+        drop(lag.remove_label_values(&[&partition.to_string()]));
+        self.shown.lag.remove(&partition);
+        self.views.forget(partition);
+        let shard = self.shards.remove(&partition)?;
+        for (source, ..) in shard.windows().sources().iter() {
+            self.forget_source(source);
+        }
+        Some(shard)
+    }
+
+    fn forget_source(&mut self, source: &SourceId) {
+        put(&self.metrics.source_watermark, &[source.as_str()], None);
+        self.seen.remove(source);
+        self.untracked.remove(source);
+        self.watch.forget(source);
+    }
+
+    fn checkpoint_if_due(&mut self, partition: i32, now: EventTime) -> Result<(), WriterGone> {
+        let shard = self.shards.get_mut(&partition);
+        let checkpoint: Option<Checkpoint> =
+            shard.and_then(|shard| shard.checkpoint_if_due(now, self.cadence));
+        checkpoint.map_or(Ok(()), |checkpoint| self.send(Task::Write(checkpoint)))
+    }
+
+    fn send(&self, task: Task) -> Result<(), WriterGone> {
+        let _blocked = self.metrics.blocked(stage::FOLD);
+        self.output.send(task).map_err(|_| WriterGone)
+    }
+
+    /// Shows the views of released panes in /metrics: at every tick, because an estimate costs more than a pane.
+    fn show_changes(&mut self) {
+        for view in self.views.changed() {
+            let places = (&self.metrics, &mut self.shown.audience);
+            audience::show(&view, &self.meaning, places);
+        }
+    }
+
+    /// What readers inside of the program see until the next one.
+    fn take_snapshot(&self, at: EventTime) {
+        self.shown.latest.put(Snapshot {
+            at,
+            audience: self.shown.audience.clone(),
+            counts: Counts::of(&self.metrics),
+            lag: self.shown.lag.clone(),
+            probes: Probes::of(&self.shown.health),
+        });
+    }
+
+    /// Takes released panes into the views: after disclosure control, never before.
+    fn take_in(&mut self, released: Vec<ReleasedPane>, now: EventTime) {
+        for pane in released {
+            self.metrics
+                .closed_panes
+                .with_label_values(&[pane.by.name()])
+                .inc();
+            for attribute in &pane.attributes {
+                if attribute.cells == Cells::Suppressed {
+                    self.metrics
+                        .suppressed_panes
+                        .with_label_values(&[attribute.attribute.name()])
+                        .inc();
+                }
+            }
+            if pane.source.as_str() == SourceId::UNKNOWN {
+                continue;
+            }
+            let source = pane.source.clone();
+            self.views.add(pane, now);
+            self.watch.show(&self.views.series(&source));
+            if self.views.is_folded(&source) {
+                self.metrics
+                    .limit_hits
+                    .with_label_values(&[SOURCE_SERIES_LIMIT])
+                    .inc();
+            }
+        }
+    }
+
+    fn count(&self, outcome: Outcome) {
+        let label = match outcome {
+            Outcome::Face => outcome::FACE,
+            Outcome::Late => outcome::LATE,
+            Outcome::Rejected(reason) => {
+                self.metrics
+                    .rejected_records
+                    .with_label_values(&[reason.name()])
+                    .inc();
+                outcome::REJECTED
+            }
+        };
+        self.metrics.records.with_label_values(&[label]).inc();
+    }
+
+    /// One person may be many such faces, so by default they cast no vote.
+    fn count_untracked(&mut self, source: &SourceId) {
+        self.metrics.audience.untracked.inc();
+        if self.settings.untracked == Untracked::Ignore && self.untracked.insert(source.clone()) {
+            tracing::warn!(%source, "faces without a track id cast no vote: let the producer send ce_trackid, or set policy.untracked = \"count\"");
+        }
+    }
+
+    /// The key is the source, so a source lives in one partition. Elsewhere its rows still add up, but small
+    /// counts are judged apart, so more is hidden than need be.
+    fn check_keying(&mut self, source: &SourceId, partition: i32) {
+        let seen = self.seen.get(source);
+        if seen.is_some_and(|seen| seen.contains(&partition)) {
+            return;
+        }
+        let seen = self.seen.entry(source.clone()).or_default();
+        seen.insert(partition);
+        if seen.len() > 1 {
+            tracing::warn!(%source, partitions = ?seen, "a source arrives in more than one partition: use its id as the key of its records");
+            self.metrics.partition_conflicts.inc();
+        }
+    }
+
+    fn watermark(&self, partition: i32, source: &SourceId) {
+        let until = self
+            .shards
+            .get(&partition)
+            .and_then(|shard| shard.windows().closed_until(source));
+        if let Some(until) = until
+            && !self.views.is_folded(source)
+        {
+            let gauge = self
+                .metrics
+                .source_watermark
+                .with_label_values(&[source.as_str()]);
+            gauge.set(until.0 as f64 / 1_000.0);
+        }
+    }
+
+    fn measure(&mut self, tick: &Tick) {
+        let open: usize = self
+            .shards
+            .values()
+            .map(|shard| shard.windows().sources().open_panes())
+            .sum();
+        self.metrics.open_panes.set(open as i64);
+        let waiting = self.shards.values().filter_map(Shard::waiting_since);
+        let oldest = waiting.map(|since| tick.now.0 - since.0).max();
+        self.metrics
+            .oldest_unpublished
+            .set(oldest.unwrap_or(0) / 1_000);
+        for (partition, shard) in &self.shards {
+            let Some(end) = tick.ends.get(partition) else {
+                continue;
+            };
+            let lag = (end - shard.next_offset()).max(0);
+            self.metrics
+                .partition_lag
+                .with_label_values(&[&partition.to_string()])
+                .set(lag);
+            self.shown.lag.insert(*partition, lag);
+        }
+    }
+}
+
+/// Whether the record's source has a place of its own in the state. What has none is remembered nowhere else either:
+/// there may be any number of such names.
+fn has_place(source: &SourceId, outcome: Outcome) -> bool {
+    let is_beyond = outcome == Outcome::Rejected(Reject::TooManySources);
+    source.as_str() != SourceId::UNKNOWN && !is_beyond
+}
+
+#[cfg(test)]
+mod tests;

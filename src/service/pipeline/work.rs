@@ -1,0 +1,200 @@
+//! The workers: decode and infer, each with a session of its own. Batches are pulled: the next one is whatever is there
+//! when the model is free, and nothing that is there waits. Only a batch that is not full may wait for more, where the
+//! config says so, and no signal waits with it.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, after, select};
+use demograph_core::{
+    record::{Crop, EventTime, Record},
+    reject::Reject,
+    window::{Evidence, Observation},
+};
+use demograph_model::{
+    decode::{Decoded, Limits, decode},
+    infer::{Answer, Model},
+};
+
+use super::{
+    Meaning,
+    feed::{Feed, Numbered},
+    watch::Sign,
+};
+use crate::{
+    clock, cores,
+    metrics::{Metrics, stage},
+};
+
+/// One worker's parts.
+pub struct Worker {
+    pub model: Box<dyn Model>,
+    pub batch_max: usize,
+    /// How long a batch that is not full waits for more.
+    pub batch_wait_max: Duration,
+    /// The core that the thread keeps to.
+    pub core: Option<usize>,
+    pub limits: Limits,
+    pub meaning: Meaning,
+    pub input: Receiver<Numbered<Record>>,
+    pub output: Sender<Vec<Numbered<Observation>>>,
+    /// Shows for how long a batch is held.
+    pub sign: Sign,
+    pub metrics: Metrics,
+}
+
+impl Worker {
+    /// Works until the input ends.
+    pub fn run(mut self) -> anyhow::Result<()> {
+        if let Some(core) = self.core {
+            cores::keep_to(core);
+        }
+        while let Ok(first) = self.input.recv() {
+            let deadline = (!self.batch_wait_max.is_zero()).then(|| after(self.batch_wait_max));
+            let batch = pull(first, &self.input, (self.batch_max, deadline));
+            self.sign.turn();
+            let observed = self.observe(batch)?;
+            self.sign.turn();
+            let blocked = self.metrics.blocked(stage::INFER);
+            let sent = self.output.send(observed);
+            drop(blocked);
+            if sent.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn observe(
+        &mut self,
+        batch: Vec<Numbered<Record>>,
+    ) -> anyhow::Result<Vec<Numbered<Observation>>> {
+        let mut crops = Vec::with_capacity(batch.len());
+        let mut sent = Vec::with_capacity(batch.len());
+        let timer = self
+            .metrics
+            .stage_seconds
+            .with_label_values(&[stage::DECODE])
+            .start_timer();
+        let mut observed: Vec<_> = batch
+            .into_iter()
+            .map(|item| Numbered {
+                number: item.number,
+                feed: self.decode(item.feed, (&mut crops, &mut sent)),
+            })
+            .collect();
+        timer.observe_duration();
+        let mut answers = self.infer(crops)?.into_iter();
+        self.show_latency(&sent);
+        let categories = &self.meaning.terms.categories;
+        for item in &mut observed {
+            if let Feed::Data(observation) = &mut item.feed
+                && observation.outcome.is_ok()
+            {
+                let answer = answers.next().expect("the model gives one answer a crop");
+                observation.outcome = answer
+                    .map(|estimate| categories.evidence(&estimate))
+                    .map_err(|_no_answer| Reject::NoAnswer);
+            }
+        }
+        Ok(observed)
+    }
+
+    /// Puts the crop aside for the batch, and when it was sent; its evidence follows.
+    fn decode(
+        &self,
+        feed: Feed<Record>,
+        (crops, sent): (&mut Vec<Crop>, &mut Vec<EventTime>),
+    ) -> Feed<Observation> {
+        match feed {
+            Feed::Data(record) => {
+                let decoded = decode(&record, &self.limits, self.meaning.policy.as_ref());
+                if decoded.crop.is_ok() {
+                    sent.push(record.timestamp.unwrap_or(record.received));
+                }
+                Feed::Data(observation(decoded, record.received, crops))
+            }
+            Feed::Reached {
+                partition,
+                next_offset,
+            } => Feed::Reached {
+                partition,
+                next_offset,
+            },
+            Feed::Tick(tick) => Feed::Tick(tick),
+            Feed::Assigned(starts) => Feed::Assigned(starts),
+            Feed::Revoked(partitions) => Feed::Revoked(partitions),
+            Feed::Ended(partitions) => Feed::Ended(partitions),
+            Feed::Lost(partitions) => Feed::Lost(partitions),
+        }
+    }
+
+    /// The clock of whoever stamped the record may run ahead of this one: then it took no time.
+    fn show_latency(&self, sent: &[EventTime]) {
+        let now = clock::now();
+        for sent in sent {
+            let millis = now.0.saturating_sub(sent.0).max(0);
+            self.metrics.event_to_estimate.observe(millis as f64 / 1e3);
+        }
+    }
+
+    /// The crops end here.
+    fn infer(&mut self, crops: Vec<Crop>) -> anyhow::Result<Vec<Answer>> {
+        if crops.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.metrics.batch_crops.observe(crops.len() as f64);
+        let timer = self
+            .metrics
+            .stage_seconds
+            .with_label_values(&[stage::INFER])
+            .start_timer();
+        let answers = self.model.estimate(&crops)?;
+        timer.observe_duration();
+        Ok(answers)
+    }
+}
+
+/// The first item and what else is there, up to a batch; then what comes before the deadline, unless a signal is
+/// among what was taken.
+fn pull<T>(
+    first: Numbered<T>,
+    input: &Receiver<Numbered<T>>,
+    (batch_max, deadline): (usize, Option<Receiver<Instant>>),
+) -> Vec<Numbered<T>> {
+    let is_data = |item: &Numbered<T>| matches!(item.feed, Feed::Data(_));
+    let mut deadline = deadline.filter(|_| is_data(&first));
+    let mut batch = vec![first];
+    while batch.len() < batch_max {
+        let next = match (input.try_recv(), &deadline) {
+            (Ok(next), _) => Some(next),
+            (Err(_), None) => None,
+            (Err(_), Some(deadline)) => select! {
+                recv(input) -> next => next.ok(),
+                recv(deadline) -> _ => None,
+            },
+        };
+        let Some(next) = next else { break };
+        deadline = deadline.filter(|_| is_data(&next));
+        batch.push(next);
+    }
+    batch
+}
+
+fn observation(decoded: Decoded, received: EventTime, crops: &mut Vec<Crop>) -> Observation {
+    Observation {
+        position: decoded.position,
+        received,
+        source: decoded.source,
+        time: decoded.time,
+        stated: decoded.stated,
+        id: decoded.id,
+        track: decoded.track,
+        outcome: decoded.crop.map(|crop| {
+            crops.push(crop);
+            Evidence::default()
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

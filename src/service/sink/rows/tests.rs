@@ -1,0 +1,142 @@
+//! Examples of rows, and the published schema.
+
+use std::fmt::Write as _;
+
+use demograph_core::{
+    facts::ModelFacts,
+    privacy::{Policy, PolicyRules, ReleasedAttribute},
+    record::{Position, SourceId},
+};
+
+use super::*;
+
+fn provenance() -> Provenance {
+    let facts = ModelFacts {
+        id: "model@1".into(),
+        has_age: false,
+        gender: vec!["female".into(), "male".into()],
+        ethnicity: vec![],
+    };
+    let policy = Policy::new(&PolicyRules::default(), &[]);
+    Provenance {
+        terms: Arc::new(Terms::example(&facts, &policy)),
+        calibrations: Arc::default(),
+    }
+}
+
+fn pane(source: &str, cells: Cells) -> ReleasedPane {
+    let mut accounting = Accounting::of_faces(20);
+    accounting.late = 1;
+    accounting.reject(demograph_core::reject::Reject::Truncated);
+    accounting.cover(Position {
+        partition: 1,
+        offset: 7,
+    });
+    ReleasedPane {
+        source: SourceId::new(source),
+        partition: 1,
+        accounting,
+        tracks: 20,
+        votes: 20,
+        attributes: vec![ReleasedAttribute {
+            attribute: Attribute::Gender,
+            cells,
+            evidence: Default::default(),
+        }],
+        ..ReleasedPane::empty(0, 10_000)
+    }
+}
+
+fn column<'a, T: 'static>(batch: &'a RecordBatch, name: &str) -> &'a T {
+    batch
+        .column_by_name(name)
+        .unwrap()
+        .as_any()
+        .downcast_ref()
+        .unwrap()
+}
+
+#[test]
+fn a_shown_attribute_has_a_row_for_each_category() {
+    let cells = Cells::Shown {
+        total: 20,
+        counts: vec![Some(15), Some(5)],
+    };
+    let batch = demographics(&[pane("b", cells.clone()), pane("a", cells)], &provenance());
+    assert_eq!(batch.num_rows(), 4);
+    let sources: &StringArray = column(&batch, "source");
+    assert_eq!(sources.value(0), "a");
+    let shares: &Float64Array = column(&batch, "share_naive");
+    assert_eq!(shares.value(0), 0.75);
+}
+
+#[test]
+fn a_suppressed_attribute_has_one_row_that_says_nothing_else() {
+    let batch = demographics(&[pane("a", Cells::Suppressed)], &provenance());
+    assert_eq!(batch.num_rows(), 1);
+    for name in [
+        "category",
+        "count",
+        "total",
+        "share_naive",
+        "share",
+        "method",
+    ] {
+        assert_eq!(
+            batch.column_by_name(name).unwrap().null_count(),
+            1,
+            "{name}"
+        );
+    }
+    let suppressed: &BooleanArray = column(&batch, "suppressed");
+    assert!(suppressed.value(0));
+}
+
+#[test]
+fn the_windows_table_accounts_for_every_record() {
+    let batch = windows(&[pane("a", Cells::Suppressed)], &provenance());
+    let number = |name| column::<Int64Array>(&batch, name).value(0);
+    assert_eq!(
+        (number("faces"), number("late"), number("rejected")),
+        (20, 1, 1)
+    );
+    assert_eq!((number("first_offset"), number("next_offset")), (7, 8));
+}
+
+#[test]
+fn the_published_schemas_are_those_of_the_rows() {
+    for table in Table::ALL {
+        let schema = table.schema();
+        let mut published = String::new();
+        for field in schema.fields() {
+            let null = if field.is_nullable() {
+                "null"
+            } else {
+                "not null"
+            };
+            writeln!(published, "{}: {} {null}", field.name(), field.data_type()).unwrap();
+        }
+        demograph_core::golden::equals(
+            &format!("schemas/{}.v1.arrow.txt", table.name()),
+            &published,
+        );
+    }
+}
+
+#[test]
+fn cells_are_read_back_from_a_file_of_a_day_as_they_were_counted() {
+    let mut counted = pane("a", Cells::Suppressed);
+    let mut votes = demograph_core::estimate::CellCounts::default();
+    votes.add(3, 720_720, &[600_000, 120_720]);
+    votes.add(7, 360_360, &[0, 360_360]);
+    counted.attributes[0].evidence = votes.clone();
+    let part = crate::sink::encode(&Table::Cells.rows(&[counted], &provenance()), &[]);
+    let day = crate::sink::day::merge(Table::Cells, vec![("part".into(), part.unwrap())]);
+    let mut found = demograph_core::estimate::CellCounts::default();
+    for batch in crate::sink::decode(day.unwrap().bytes).unwrap() {
+        for row in crate::sink::CellRow::read(&batch).unwrap() {
+            found.add(row.cell, row.parts, &row.posterior_sums);
+        }
+    }
+    assert_eq!(found, votes);
+}
