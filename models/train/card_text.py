@@ -18,7 +18,7 @@ EfficientNet-Lite0, begun from ImageNet weights and fitted to FairFace alone; ho
 | its second teacher and its own earlier stage | EfficientNet-Lite0 as above, then FairFace | Apache-2.0, CC BY 4.0 |
 | faces and labels | FairFace, Kärkkäinen and Joo, WACV 2021: 40,000 of its training part, aligned by five points and scaled to 128 pixels | CC BY 4.0 |
 
-No other face, label or weight had a part in it, in particular none of UTKFace and no network that
+No other face or label was trained on, in particular none of UTKFace, and no weight came from a network that
 was trained to recognise people. Pass the model on with this attribution.
 """,
     False: """\
@@ -65,14 +65,21 @@ right. The distribution over years is smooth by construction; within a band it i
 validation part (1,200 faces) fitted the temperatures and the margins of the intervals, and the
 shipped calibrations of shares were made on it, for bands that begin at 0, 20, 30, 40, 50, 60 and
 70 (`windows.age_bands`; with other bands shares of ages are counted, not corrected). The test
-parts chose nothing. UTKFace was only measured.
+parts chose nothing. UTKFace was not trained on. Its validation part chose one thing: the rule by which
+the margins of the age intervals spread a band's ages over its years. The margins themselves are FairFace's.
+On new faces the model may err a little more than the calibration says, and estimated shares may
+then be further from the truth than their intervals say. `demograph calibrate` makes one from faces
+of yours.
 """,
     False: """\
 FairFace has crowd workers' labels with ages in nine bands; UTKFace has estimates of an algorithm,
 checked by one annotator, with ages in years. UTKFace's parts are split by groups of
 near-duplicates. The validation parts (1,200 and 2,420 faces) fitted the temperatures and the
 margins of the intervals; the shipped calibrations of shares were made on UTKFace's, because they
-need ages in years. The test parts chose nothing. For cameras, calibrate on faces like theirs.
+need ages in years. The test parts chose nothing.
+On new faces the model may err a little more than the calibration says, and estimated shares may
+then be further from the truth than their intervals say. `demograph calibrate` makes one from faces
+of yours.
 """,
 }
 

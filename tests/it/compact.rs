@@ -72,7 +72,8 @@ fn compact(config: &Path, arguments: &[&str]) -> Finished {
 fn estimate(out: &Path) -> Finished {
     let mut estimate = demograph(&["estimate", "--by", "all", "--format", "csv", "--tables"]);
     let said = Process::start("demograph estimate", {
-        estimate.arg(out);
+        estimate.arg(out).arg("--calibration");
+        estimate.arg(repository("models/research-small/calibration.int8.json"));
         estimate
     })
     .finish(60);
@@ -224,7 +225,9 @@ fn copies_are_named_and_count_once(config: &Path, out: &Path, estimated: &str) {
     std::fs::rename(&aside, &daily).unwrap();
     let moved = cells.join("cells/date=2001-01-01/part-moved.parquet");
     std::fs::rename(&copy, &moved).unwrap();
-    let mut command = demograph(&["estimate", "--tables"]);
+    let mut command = demograph(&["estimate", "--calibration"]);
+    command.arg(repository("models/research-small/calibration.int8.json"));
+    command.arg("--tables");
     let said = Process::start("demograph estimate", {
         command.arg(out);
         command

@@ -103,7 +103,10 @@ fn cells_in_the_old_place_are_read_too(out: &Path) {
 
 fn estimates_add_up_to_what_the_cells_hold(out: &Path) {
     let estimate = |more: &[&str]| {
-        let mut command = demograph(&["--log", "warn", "estimate", "--format", "csv", "--tables"]);
+        let mut command = demograph(&["--log", "warn", "estimate", "--format", "csv"]);
+        command.arg("--calibration");
+        command.arg(repository("models/research-small/calibration.int8.json"));
+        command.arg("--tables");
         command.arg(out).args(more);
         let said = Process::start("demograph estimate", command).finish(60);
         assert_eq!(said.code, Some(0), "{}", said.stderr);
