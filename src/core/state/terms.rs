@@ -13,20 +13,25 @@ const NO_PANE: i64 = 10_000;
 /// The terms on which faces are counted and released.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Terms {
+    /// Name and hash of the model.
     pub model: String,
     /// The policy's id, which changes with anything that it says.
     pub policy: String,
+    /// The policy's rules.
     pub rules: PolicyRules,
     /// The sources whose ethnicity was estimated, with the reason that the operator gave. Nothing where they were not
     /// kept: in checkpoints of version 1.
     pub legal_bases: Option<Vec<(SourceId, String)>>,
+    /// The labels of each attribute.
     pub categories: Categories,
     /// The length of a pane in milliseconds.
     pub pane: i64,
+    /// Whether people vote, or crops.
     pub weighting: Weighting,
 }
 
 impl Terms {
+    /// The terms of a model, a policy and the settings of the windows.
     pub fn new(
         model: &str,
         policy: &Policy,
