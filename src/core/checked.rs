@@ -12,10 +12,12 @@ pub struct Fault {
     pub field: String,
     /// What stands there; empty where nothing does.
     pub value: String,
+    /// What to write instead.
     pub fix: String,
 }
 
 impl Fault {
+    /// The fault of this field.
     pub fn new(field: &str, value: impl fmt::Display, fix: impl Into<String>) -> Self {
         Self {
             field: field.into(),
@@ -39,6 +41,7 @@ impl fmt::Display for Fault {
 pub struct Faults(pub Vec<Fault>);
 
 impl Faults {
+    /// A single fault.
     pub fn one(fault: Fault) -> Self {
         Self(vec![fault])
     }

@@ -7,13 +7,16 @@ use crate::record::Attribute;
 pub struct ModelFacts {
     /// `name@` and the first 12 digits of the hash over its files: goes into every row.
     pub id: String,
+    /// Whether the model estimates ages.
     pub has_age: bool,
     /// Empty where the model has no such head.
     pub gender: Vec<String>,
+    /// Empty where the model has no such head.
     pub ethnicity: Vec<String>,
 }
 
 impl ModelFacts {
+    /// Whether the model estimates the attribute.
     pub fn has(&self, attribute: Attribute) -> bool {
         match attribute {
             Attribute::Age => self.has_age,

@@ -11,7 +11,9 @@ use sha2::{Digest, Sha256};
 /// Where a record lies in the topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
+    /// The Kafka partition.
     pub partition: i32,
+    /// Its offset in the partition.
     pub offset: i64,
 }
 
@@ -33,6 +35,7 @@ impl SourceId {
     /// Where the sources go that have no series of their own.
     pub const OTHER: &'static str = "__other__";
 
+    /// A source of this name. Names of events are checked first (`event::source_id`).
     pub fn new(name: &str) -> Self {
         Self(name.into())
     }
@@ -42,10 +45,12 @@ impl SourceId {
         name.starts_with("__")
     }
 
+    /// The source [`SourceId::UNKNOWN`].
     pub fn unknown() -> Self {
         Self::new(Self::UNKNOWN)
     }
 
+    /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -64,13 +69,17 @@ impl fmt::Display for SourceId {
 pub struct EventTime(pub i64);
 
 impl EventTime {
+    /// Before every face.
     pub const MIN: Self = Self(i64::MIN);
+    /// After every face.
     pub const MAX: Self = Self(i64::MAX);
 
+    /// So many milliseconds later, at most [`EventTime::MAX`].
     pub fn plus(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
     }
 
+    /// So many milliseconds earlier, at least [`EventTime::MIN`].
     pub fn minus(self, millis: i64) -> Self {
         Self(self.0.saturating_sub(millis))
     }
@@ -82,14 +91,17 @@ impl EventTime {
 pub struct TrackId(u64);
 
 impl TrackId {
+    /// The hash of a name.
     pub fn of(name: &[u8]) -> Self {
         Self(hash_prefix(name))
     }
 
+    /// The id with this hash: one that was keyed, or was read from a checkpoint.
     pub fn from_hash(hash: u64) -> Self {
         Self(hash)
     }
 
+    /// The hash.
     pub fn hash(self) -> u64 {
         self.0
     }
@@ -100,14 +112,17 @@ impl TrackId {
 pub struct EventId(u64);
 
 impl EventId {
+    /// The hash of a name.
     pub fn of(name: &[u8]) -> Self {
         Self(hash_prefix(name))
     }
 
+    /// The id with this hash: one that was keyed, or was read from a checkpoint.
     pub fn from_hash(hash: u64) -> Self {
         Self(hash)
     }
 
+    /// The hash.
     pub fn hash(self) -> u64 {
         self.0
     }
@@ -135,14 +150,17 @@ impl fmt::Debug for EventId {
 
 /// One record as the log holds it. Its payload is a face: never printed.
 pub struct Record {
+    /// Where it lies in the topic.
     pub position: Position,
     /// The broker's or the producer's stamp.
     pub timestamp: Option<EventTime>,
     /// The wall clock when the record was polled; the last resort for a record that has no other time.
     pub received: EventTime,
+    /// The key; of an event without `ce_source` it names the source.
     pub key: Option<Vec<u8>>,
     /// Kafka knows values that are null, which are not the same as empty ones.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// The value: the image, or JSON with the image in it.
     pub payload: Vec<u8>,
 }
 
@@ -172,6 +190,10 @@ impl fmt::Debug for Record {
     schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
+#[expect(
+    missing_docs,
+    reason = "the names say it, and a sentence would go into the schema of the config"
+)]
 pub enum Attribute {
     Age,
     Gender,
@@ -179,8 +201,10 @@ pub enum Attribute {
 }
 
 impl Attribute {
+    /// All attributes, in the order of rows.
     pub const ALL: [Self; 3] = [Self::Age, Self::Gender, Self::Ethnicity];
 
+    /// The name in tables, metrics and the config.
     pub fn name(self) -> &'static str {
         match self {
             Self::Age => "age",
@@ -201,20 +225,25 @@ impl fmt::Display for Attribute {
 pub struct Attributes(u8);
 
 impl Attributes {
+    /// No attribute.
     pub const NONE: Self = Self(0);
 
+    /// Whether the attribute is in the set.
     pub fn contains(self, attribute: Attribute) -> bool {
         self.0 & Self::bit(attribute) != 0
     }
 
+    /// The set with this attribute too.
     pub fn with(self, attribute: Attribute) -> Self {
         Self(self.0 | Self::bit(attribute))
     }
 
+    /// What is in one of the two sets.
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
+    /// The attributes of the set, in the order of [`Attribute::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Attribute> {
         Attribute::ALL
             .into_iter()
@@ -235,9 +264,13 @@ impl FromIterator<Attribute> for Attributes {
 /// The pixels of one face in three planes, as the decoder left them: the colour planes of a JPEG often have fewer
 /// samples than it has pixels. Not `Clone`, not `Serialize`, and its `Debug` shows the size only.
 pub struct Crop {
+    /// In pixels.
     pub width: u32,
+    /// In pixels.
     pub height: u32,
+    /// What the planes say.
     pub colour_space: ColourSpace,
+    /// Where each plane lies in `samples`.
     pub planes: [Plane; 3],
     /// Of all planes, and behind them [`Crop::MARGIN`] bytes, so that a reader may load more than it uses.
     pub samples: Vec<u8>,
@@ -248,6 +281,7 @@ pub struct Crop {
 /// What the three planes of a crop say, as 0..=255.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColourSpace {
+    /// Red, green and blue.
     Rgb,
     /// JPEG's (JFIF, ITU-T T.871, 2011): luma, and blue and red less luma, around 128.
     YCbCr,
@@ -275,6 +309,7 @@ impl ColourSpace {
 /// Where one plane lies in a crop's samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plane {
+    /// The place of its first sample.
     pub start: usize,
     /// Samples from one row to the next.
     pub stride: usize,
@@ -283,6 +318,7 @@ pub struct Plane {
 }
 
 impl Crop {
+    /// How many bytes lie behind the last sample.
     pub const MARGIN: usize = 16;
 
     /// From RGB, rows from the top, 3 bytes a pixel.
@@ -325,6 +361,7 @@ pub struct Posterior(pub Vec<f32>);
 pub struct AgePosterior {
     /// The age in years of every class; one entry for a regression.
     pub ages: Arc<[f32]>,
+    /// The probability of every class; they sum to 1.
     pub probabilities: Vec<f32>,
 }
 
@@ -367,8 +404,11 @@ impl AgePosterior {
 /// What the model says of one face; `None` where the model has no such head or the policy does not allow it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Estimate {
+    /// The age.
     pub age: Option<AgePosterior>,
+    /// The gender.
     pub gender: Option<Posterior>,
+    /// The ethnicity.
     pub ethnicity: Option<Posterior>,
 }
 

@@ -47,6 +47,7 @@ pub enum Reject {
 }
 
 impl Reject {
+    /// All reasons.
     pub const ALL: [Self; 20] = [
         Self::Empty,
         Self::MalformedEvent,
@@ -75,6 +76,7 @@ impl Reject {
         Self::ALL.into_iter().find(|reason| reason.name() == name)
     }
 
+    /// The name in metrics and tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Empty => "empty",

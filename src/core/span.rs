@@ -11,14 +11,17 @@ use serde::{Deserialize, Serialize, Serializer};
 pub struct Span(pub Duration);
 
 impl Span {
+    /// So many milliseconds.
     pub const fn millis(millis: u64) -> Self {
         Self(Duration::from_millis(millis))
     }
 
+    /// So many seconds.
     pub const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
 
+    /// In milliseconds, as event times are.
     pub fn as_millis(self) -> i64 {
         i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX)
     }

@@ -14,6 +14,7 @@ const FACES_MIN: u64 = 10;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CellRow {
+    /// The cell (see [`Grid`]).
     pub cell: usize,
     /// Faces by true class.
     pub faces: Vec<u64>,
@@ -25,6 +26,7 @@ pub struct CellRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
+    /// The classes, in the order of the model.
     pub labels: Vec<String>,
     /// In ascending order of cells.
     pub cells: Vec<CellRow>,
@@ -36,21 +38,30 @@ pub struct Calibration {
 /// Why a calibration cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CalibrationError {
+    /// So many labels are too few.
     #[error("{0} labels: an attribute has at least 2")]
     Labels(usize),
+    /// The numbers of this cell do not fit.
     #[error(
         "cell {0} is beyond the grid, out of order, or has not one number a label: the file is damaged, calibrate again"
     )]
     Cell(usize),
+    /// The sums of the posteriors do not fit.
     #[error(
         "posteriors: not one sum a true class and answer, or not those of the cells: the file is damaged or of an \
          older version, calibrate again"
     )]
     Posteriors,
+    /// A class has too few faces to tell how the model errs on it.
     #[error(
         "{label:?} has {faces} calibration faces: label at least 10 of them, or leave the attribute out"
     )]
-    TooFew { label: String, faces: u64 },
+    TooFew {
+        /// The class.
+        label: String,
+        /// How many faces it has.
+        faces: u64,
+    },
 }
 
 impl Calibration {
@@ -118,6 +129,7 @@ impl Calibration {
             && (0..classes).all(|answer| summed(&by_class, answer) == summed(&by_cell, answer))
     }
 
+    /// The cells of its classes.
     pub fn grid(&self) -> Grid {
         Grid::new(self.labels.len()).expect("check() saw at least 2 labels")
     }

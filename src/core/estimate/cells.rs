@@ -28,6 +28,7 @@ impl Grid {
         (classes >= 2).then_some(Self { classes })
     }
 
+    /// How many classes there are.
     pub fn classes(self) -> usize {
         self.classes
     }

@@ -53,6 +53,7 @@ impl Crops {
 /// The votes in one cell. Both numbers are in parts of 1/720720 of a vote, and so good for 25 million million votes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Cell {
+    /// Votes.
     pub parts: u64,
     /// The sum of the posteriors by class: what each vote says, times its parts. Together about `parts`.
     pub sums: Vec<u64>,
@@ -98,6 +99,7 @@ impl CellCounts {
         all.for_each(|(sum, more)| *sum += more);
     }
 
+    /// Adds the votes of another window.
     pub fn merge(&mut self, other: &Self) {
         for (cell, more) in other.iter() {
             self.add(cell, more.parts, &more.sums);

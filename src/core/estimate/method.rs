@@ -18,8 +18,10 @@ pub enum Method {
 }
 
 impl Method {
+    /// All methods.
     pub const ALL: [Self; 3] = [Self::Emq, Self::Acc, Self::Pacc];
 
+    /// The name in tables and the config.
     pub fn name(self) -> &'static str {
         match self {
             Self::Emq => "emq",

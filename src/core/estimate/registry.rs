@@ -30,7 +30,9 @@ pub struct Calibrations {
 /// How the shares of one attribute of one source are estimated.
 #[derive(Debug, Clone, Copy)]
 pub struct Estimator<'a> {
+    /// How shares are estimated.
     pub method: Method,
+    /// How the model errs.
     pub calibration: &'a Calibration,
     /// The id of the calibration's file.
     pub id: &'a str,

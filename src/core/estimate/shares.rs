@@ -15,11 +15,13 @@ const WIDTH_MAX: f64 = 0.5;
 /// The estimated share of one class.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Share {
+    /// The estimate.
     pub share: f64,
     /// The 95 % interval; holds the share.
     pub low: f64,
+    /// Its upper end.
     pub high: f64,
-    /// So many faces, labelled without error, would tell the share as well.
+    /// Effective sample size: this many error-free labels would give the same precision.
     pub effective_n: f64,
 }
 

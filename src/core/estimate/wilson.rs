@@ -8,9 +8,13 @@ const Z: f64 = 1.959_963_984_540_054;
 /// Hits out of n, with the 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Rate {
+    /// Of how many.
     pub n: usize,
+    /// Hits divided by `n`.
     pub share: f64,
+    /// The lower end of the 95 % interval.
     pub low: f64,
+    /// Its upper end.
     pub high: f64,
 }
 

@@ -14,18 +14,26 @@ pub const STRUCTURED: &str = "application/cloudevents+json";
 /// An attribute of the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Name {
+    /// The version of CloudEvents.
     SpecVersion,
+    /// The type of the event.
     Type,
+    /// The id of the event.
     Id,
+    /// The camera.
     Source,
+    /// When the face was seen.
     Time,
+    /// The track of the face.
     TrackId,
+    /// The type of the image.
     DataContentType,
     /// The image itself, in structured mode only.
     DataBase64,
 }
 
 impl Name {
+    /// All attributes that are read.
     pub const ALL: [Self; 8] = [
         Self::SpecVersion,
         Self::Type,

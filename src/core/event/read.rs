@@ -27,11 +27,15 @@ const SOURCE_BYTES_MAX: usize = 256;
 pub struct Envelope<'a> {
     /// Whether it is an event of ours at all: its form, its version, its type.
     pub kind: Result<(), Reject>,
+    /// The camera: what the event states, else the key.
     pub source: Result<SourceId, Reject>,
+    /// When the face was seen: what the event states, else the timestamp of the record.
     pub time: Result<EventTime, Reject>,
+    /// The id of the event; `None` where it has none.
     pub id: Result<Option<String>, Reject>,
     /// `None`: nobody is tracked.
     pub track: Result<Option<String>, Reject>,
+    /// The bytes of the image.
     pub image: Result<Cow<'a, [u8]>, Reject>,
 }
 

@@ -22,7 +22,9 @@ pub enum Form {
 pub struct Event {
     /// The source id: all events of a source go to one partition.
     pub key: String,
+    /// Names and values.
     pub headers: Vec<(String, Vec<u8>)>,
+    /// The value: the image, or JSON with the image in it.
     pub payload: Vec<u8>,
 }
 
@@ -39,15 +41,22 @@ impl fmt::Debug for Event {
 
 /// One face crop, as a camera's detector knows it. Not `Clone`, not `Debug`: it holds a face.
 pub struct CropEvent {
+    /// Names the event: a second one with the same id is a duplicate.
     pub id: String,
+    /// The id of the camera.
     pub source: String,
+    /// When the face was seen.
     pub time: EventTime,
+    /// The track of the face, as the tracker names it.
     pub track: Option<String>,
+    /// The type of the image.
     pub content_type: &'static str,
+    /// The bytes of the image.
     pub image: Vec<u8>,
 }
 
 impl CropEvent {
+    /// The event in this form.
     pub fn encode(self, form: Form) -> Event {
         match form {
             Form::Binary => self.binary(),

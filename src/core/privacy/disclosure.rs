@@ -20,7 +20,9 @@ pub enum Cells {
     Suppressed,
     /// The total, and the counts of the categories; `None` is hidden.
     Shown {
+        /// All votes, the hidden ones among them.
         total: u64,
+        /// The votes of each category; nothing where they are hidden.
         counts: Vec<Option<u64>>,
     },
 }

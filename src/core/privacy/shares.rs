@@ -21,7 +21,9 @@ pub struct ShownShares {
 pub struct ShownShare {
     /// `None` too where the interval is so wide that the data do not say.
     pub share: Option<f64>,
+    /// The lower end of the 95 % interval.
     pub low: Option<f64>,
+    /// Its upper end.
     pub high: Option<f64>,
     /// `None` too where another category is hidden.
     pub effective_n: Option<f64>,

@@ -24,6 +24,7 @@ pub type Hash = [u8; HASH_BYTES];
 /// A checkpoint's place in its chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
+    /// Its number: one above that of the checkpoint before.
     pub seq: u64,
     /// The checkpoint before; none before the first.
     pub parent: Option<Hash>,
@@ -42,8 +43,11 @@ pub struct Saved {
     pub log: LogIdentity,
     /// By which key its ids are hashed; none in what older programs wrote.
     pub track_key: Option<Fingerprint>,
+    /// The terms on which its faces were counted.
     pub terms: Terms,
+    /// Where its records went.
     pub ledger: Ledger,
+    /// The open panes of each source.
     pub sources: Sources,
     /// Released panes that are in no file yet.
     pub outbox: Vec<ReleasedPane>,
@@ -67,6 +71,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// The ledger of a partition that begins at this offset.
     pub fn beginning(offset: i64) -> Self {
         Self {
             first_offset: offset,
@@ -81,15 +86,19 @@ impl Ledger {
 /// Why bytes are no checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Damage {
+    /// The bytes do not begin as a checkpoint does.
     #[error("it is no checkpoint")]
     Foreign,
+    /// A version of the format that is too new.
     #[error(
         "its format is version {0}, and this program reads up to version {newest}: a newer program wrote it",
         newest = wire::VERSION
     )]
     Version(u16),
+    /// The checksum does not fit the content.
     #[error("its checksum does not fit its content")]
     Checksum,
+    /// The checksum fits, but the content does not decode.
     #[error("its content does not decode")]
     Content,
 }

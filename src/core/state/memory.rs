@@ -12,6 +12,7 @@ use crate::record::EventTime;
 /// What the store does with the next request to create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Luck {
+    /// Done and answered.
     #[default]
     Good,
     /// Done, but the answer is lost.
@@ -25,15 +26,20 @@ pub enum Luck {
 /// A store in memory.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
+    /// By path.
     pub checkpoints: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// By path.
     pub tables: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// For the next request to create.
     pub luck: Cell<Luck>,
+    /// So far.
     pub asked: Cell<Asked>,
 }
 
 /// What a store was asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Asked {
+    /// Of every kind.
     pub requests: usize,
     /// Names that lists gave.
     pub names: usize,

@@ -13,13 +13,16 @@ const NO_PANE: i64 = 10_000;
 /// The terms on which faces are counted and released.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Terms {
+    /// Name and hash of the model.
     pub model: String,
     /// The policy's id, which changes with anything that it says.
     pub policy: String,
+    /// The policy's rules.
     pub rules: PolicyRules,
     /// The sources whose ethnicity was estimated, with the reason that the operator gave. Nothing where they were not
     /// kept: in checkpoints of version 1.
     pub legal_bases: Option<Vec<(SourceId, String)>>,
+    /// The labels of each attribute.
     pub categories: Categories,
     /// The length of a pane in milliseconds.
     pub pane: i64,
@@ -27,10 +30,12 @@ pub struct Terms {
     pub people_min: u64,
     /// The longest window in milliseconds.
     pub window_max: i64,
+    /// Whether people vote, or crops.
     pub weighting: Weighting,
 }
 
 impl Terms {
+    /// The terms of a model, a policy and the settings of the windows.
     pub fn new(
         model: &str,
         policy: &Policy,
