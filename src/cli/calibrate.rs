@@ -52,7 +52,8 @@ pub(super) fn run(args: CalibrateArgs) -> anyhow::Result<ExitCode> {
     if attributes.is_empty() {
         bail!("nothing to calibrate: the CSV needs a column age, age_band, gender or ethnicity");
     }
-    let in_folder = calibrations::in_model_folder(answered.precision, None);
+    let in_folder =
+        calibrations::in_model_folder(answered.precision, args.faces.ethnicity.as_deref());
     let file = CalibrationFile::new(answered.model, bands, attributes);
     let out = args.out.unwrap_or_else(|| args.faces.model.join(in_folder));
     std::fs::write(&out, file.text()).with_context(|| format!("write {}", out.display()))?;

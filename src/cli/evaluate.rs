@@ -22,29 +22,30 @@ Examples:
       --age-bands 0,18,25,35,45,55,65
   demograph evaluate --data faces.zip --labels faces.csv --split test --map F=female --map M=male --out report
 
-The CSV has a column `file` (a path in --data; for a ZIP the name without folders will do) and any of `age` (years),
-`age_band` (a name such as 20-29, where the age itself is not known), `gender`, `ethnicity`, `split` and
-`label_conflict` (1 where copies of a picture carry different labels: figures are then also given without these).
-Other columns are ignored. A face counts in each figure for which it has a label.
+Columns of the CSV: `file` (a path in --data; in a ZIP the name without folders is enough), and any of `age` (years), \
+`age_band` (such as 20-29), `gender`, `ethnicity`, `split`, `label_conflict`. label_conflict = 1 marks copies of a picture \
+with different labels: figures are then also given without them. Other columns are ignored. A face counts in each figure \
+for which it has a label.
 
-Writes evaluation.json for machines and report.html for people (one file, no scripts, nothing loaded from elsewhere).
+Writes evaluation.json for programs and report.html for people: one file, without scripts, nothing loaded from elsewhere. \
 The predicted age band is the most probable one, as windows count it, not the band of the expected age.
-Crops per second are those of this run: decoding and inference, one session a core; give the machine nothing else to do
-and use a release build before you quote them.")]
+
+Crops per second are those of this run: decoding and inference, one session for each core. Before you quote them, use a \
+release build on an idle machine.")]
 pub(super) struct EvaluateArgs {
     #[command(flatten)]
     faces: FaceArgs,
     /// Only rows with this value in the column `split`.
     #[arg(long)]
     split: Option<String>,
-    /// Where evaluation.json and report.html go; made if it is not there.
+    /// The folder for evaluation.json and report.html. It is created if it does not exist.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// The first age of every band.
     #[arg(long, value_delimiter = ',', default_value = AGE_BANDS, value_name = "AGES")]
     age_bands: Vec<u32>,
-    /// Put the pictures themselves into the report, predicted beside true. For composites, or for people who have
-    /// agreed to be shown to whoever gets the report: a photograph is personal data, and most data sets forbid it.
+    /// Put the pictures into the report, with predicted and true labels. Only for composites, or for people who agreed to be
+    /// shown to the readers of the report: a photograph is personal data, and most data sets forbid it.
     #[arg(long)]
     contact_sheet: bool,
 }

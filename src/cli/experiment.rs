@@ -16,22 +16,27 @@ use super::faces::{BandArgs, FaceArgs, answered};
 Examples:
   demograph experiment --data faces.zip --labels faces.csv --out experiment
   demograph experiment --data tests/data/composites --labels tests/data/composites/labels.csv --out small \\
-      --calibration-split '' --population-split '' --tvd-draws 20 --coverage-draws 20 --track-draws 5
+      --age-bands 0,18,25,35,45,55,65 --calibration-split '' --population-split '' --tvd-draws 20 \\
+      --coverage-draws 20 --track-draws 5
 
-Errors: windows of 1,000 faces with shares drawn from Dirichlet(1) are taken from the population split, by class; the
-calibration is that of the calibration split (emq_fair_calibration: a sample of the population of the same size, so what is
-left is chance alone). Coverage: every draw resamples both a calibration set, with the class
-sizes of the calibration split, and windows from the population split; the truth is the population's share. Widths are
-compared with a parametric bootstrap of the same estimator. An empty split stands for all rows: the faces then judge
-themselves, and errors look smaller than they are. Dwell: in windows of 1,000 people of the
-population, those of one class are seen ten times, the others once, everybody in views of the face (as it is, mirrored,
-cut, lit differently) that begin with any one; the bias is how much its share grows over the same people seen once, for
-the class where it grows most. Other views, no dwell: everybody is seen once, those of the class in any view, the others
-as they are; what other light does to a share. Tracks: in windows of 1,000 tracks every person is seen in 1, 3, 10 or 30
-such views, or only those of the rarest class 30 times; ways to make one vote of a track, each corrected by a calibration of
-single crops: spread over the crops' cells (as the service does), their product, the mean of their logarithms, the product
-divided by the prior for every crop but one. Writes experiment.json, experiment.svg (errors by method) and
-shares.svg (estimated against true).")]
+Writes experiment.json, experiment.svg (errors by method) and shares.svg (estimated against true). An empty split stands \
+for all rows: the faces then judge themselves, and errors look smaller than they are.
+
+Errors: windows of 1,000 faces from the population split, with shares drawn from Dirichlet(1). The calibration is that of the \
+calibration split. emq_fair_calibration uses a sample of the population of the same size instead: what remains is chance.
+
+Coverage: every draw resamples a calibration set, with the class sizes of the calibration split, and windows from the \
+population split. The truth is the population's share. Widths are compared with a parametric bootstrap of the same \
+estimator.
+
+Dwell: windows of 1,000 people. Those of one class are seen ten times, the others once, in views of the face: as it is, \
+mirrored, cut, lit differently. The bias is how much the share of the class grows over the same people seen once; the \
+largest over the classes is shown. Views: everybody is seen once, those of the class in any view, the others as they are. \
+This is what other light does to a share.
+
+Tracks: windows of 1,000 tracks of 1, 3, 10 or 30 views, or 30 for the rarest class only. Ways to make one vote of a track: \
+spread over the cells of its crops (as the service does), the product, the mean of the logarithms, the product divided by \
+the prior for every crop but one. Each is corrected by a calibration of single crops.")]
 pub(super) struct ExperimentArgs {
     #[command(flatten)]
     faces: FaceArgs,
@@ -43,7 +48,7 @@ pub(super) struct ExperimentArgs {
     /// The split that is the population.
     #[arg(long, default_value = "test")]
     population_split: String,
-    /// Where the results go; made if it is not there.
+    /// The folder for the results. It is created if it does not exist.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Draws of shares.
@@ -55,7 +60,7 @@ pub(super) struct ExperimentArgs {
     /// Draws of calibration set and windows for the ways in which a track can vote.
     #[arg(long, default_value_t = 200, value_name = "N")]
     track_draws: u32,
-    /// What the draws begin with.
+    /// The seed of the draws.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }

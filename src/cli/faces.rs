@@ -15,22 +15,25 @@ pub(super) struct FaceArgs {
     /// The model's folder.
     #[arg(long, default_value = "models/fairface-small", value_name = "DIR")]
     pub model: PathBuf,
+    /// Coarser categories of ethnicity that the manifest names, such as five. Default: all that the model tells apart.
+    #[arg(long, value_name = "GROUPS")]
+    pub ethnicity: Option<String>,
     /// The faces: a folder, or a ZIP.
     #[arg(long, value_name = "DIR|ZIP")]
     data: PathBuf,
     /// Their labels.
     #[arg(long, value_name = "CSV")]
     labels: PathBuf,
-    /// A label of the CSV and what the model calls it; nothing after the = leaves these faces out of the figure.
+    /// Translate a label of the CSV to the model's. Nothing after the = leaves its faces out of the figure.
     #[arg(long = "map", value_name = "OTHER=LABEL", value_parser = renaming)]
     maps: Vec<(String, String)>,
-    /// So many faces only, spread evenly over the rows.
+    /// Use only this many faces, spread evenly over the rows.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Which of the model's files runs; auto is int8 on the CPU where there is one.
+    /// The precision, and with it the model's file that runs. auto: int8 if the model has it, else fp32.
     #[arg(long, value_parser = precision, default_value = "auto", value_name = "auto|fp32|bf16|int8")]
     precision: PrecisionChoice,
-    /// Threads that decode and infer, each with a session of its own; 0 = one a core.
+    /// The number of threads that decode and infer, each with a session of its own. 0: one for each core.
     #[arg(long, default_value_t = 0, value_name = "N")]
     sessions: usize,
 }
@@ -38,11 +41,11 @@ pub(super) struct FaceArgs {
 /// How calibrated ages are grouped.
 #[derive(Debug, clap::Args)]
 pub(super) struct BandArgs {
-    /// The first age of every band, as in the config's windows.age_bands.
+    /// The first age of each band. Must be those of windows.age_bands in the config.
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "0,18,25,35,45,55,65",
+        default_value = "0,20,30,40,50,60,70",
         value_name = "AGES"
     )]
     pub age_bands: Vec<u32>,
@@ -61,6 +64,7 @@ impl FaceArgs {
             data: self.data.clone(),
             labels: self.labels.clone(),
             maps: self.maps.clone(),
+            ethnicity: self.ethnicity.clone(),
             limit: self.limit,
             precision: self.precision,
             sessions: self.sessions,

@@ -28,10 +28,11 @@ Examples:
   demograph predict tests/data/composites/white-female-25-34-a.jpg
   demograph predict --json --attributes age,gender crops/ | jq -r '.file + \" \" + .gender.label'
 
-A folder stands for the JPEG, PNG and WebP files in it. Images that cannot be used are reported with the reason
-for rejection; the exit code is then 1. An age reads 31 (24-39) where the model's manifest says how to make intervals
-that hold the age nine times in ten (or how often it says), else 31 ± 5 with the spread of its guess. No policy applies here: these are your own files, so all attributes are
-shown unless --attributes names some.")]
+A folder stands for the JPEG, PNG and WebP files in it. Images that cannot be used are printed with the reason for \
+rejection, and the exit code is 1.
+
+Ages print with a prediction interval if the manifest defines one (31 (24-39)), else with the standard deviation (31 ± 5). \
+No policy applies: these are your own files. --attributes chooses what is shown.")]
 pub(super) struct PredictArgs {
     /// Face crops, or folders of them.
     #[arg(required = true, value_name = "IMAGE")]
@@ -39,16 +40,19 @@ pub(super) struct PredictArgs {
     /// The model's folder.
     #[arg(long, default_value = "models/fairface-small")]
     model: PathBuf,
-    /// Which of the model's files runs; auto is int8 on the CPU where there is one.
+    /// The precision, and with it the model's file that runs. auto: int8 if the model has it, else fp32.
     #[arg(long, value_parser = precision, default_value = "auto", value_name = "auto|fp32|bf16|int8")]
     precision: PrecisionChoice,
-    /// Where it runs: cpu, openvino or auto (the faster of the two). By default cpu, and openvino for bf16.
+    /// The execution provider: cpu, openvino, or auto (the faster of the two). Default: cpu, and openvino for bf16.
     #[arg(long, value_parser = provider, value_name = "cpu|openvino|auto")]
     provider: Option<Provider>,
-    /// One JSON object a line instead of a table.
+    /// Print one JSON object a line instead of a table.
     #[arg(long)]
     json: bool,
-    /// What to estimate.
+    /// Coarser categories of ethnicity that the manifest names, such as five. Default: all that the model tells apart.
+    #[arg(long, value_name = "GROUPS")]
+    ethnicity: Option<String>,
+    /// The attributes to estimate.
     #[arg(long, value_delimiter = ',', value_parser = attribute, default_value = "age,gender,ethnicity")]
     attributes: Vec<Attribute>,
 }
@@ -84,6 +88,7 @@ pub(super) fn run(args: PredictArgs) -> anyhow::Result<ExitCode> {
     let settings = InferenceSettings {
         precision: args.precision,
         provider: args.provider.unwrap_or_else(|| args.precision.provider()),
+        ethnicity: args.ethnicity.clone(),
         ..Default::default()
     };
     let model_files = ModelFiles::read(&args.model, &settings)?;

@@ -4,11 +4,13 @@ use serde_json::Value;
 
 use super::world::{Finished, Process, demograph, repository};
 
-const FACES: [&str; 4] = [
+const FACES: [&str; 6] = [
     "--data",
     "tests/data/composites",
     "--labels",
     "tests/data/composites/labels.csv",
+    "--age-bands",
+    "0,18,25,35,45,55,65",
 ];
 
 fn run(subcommand: &str, more: &[&str]) -> Finished {

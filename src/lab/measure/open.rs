@@ -36,6 +36,8 @@ pub struct Inputs {
     /// So many faces only, spread evenly over the rows.
     pub limit: Option<usize>,
     pub precision: PrecisionChoice,
+    /// Coarser categories of ethnicity that the manifest names.
+    pub ethnicity: Option<String>,
     /// Threads that decode and infer, each with a session of its own; 0 = one a core.
     pub sessions: usize,
     /// Only rows with this value in the column `split`.
@@ -68,6 +70,7 @@ impl Inputs {
         let settings = InferenceSettings {
             precision: self.precision,
             provider: self.precision.provider(),
+            ethnicity: self.ethnicity.clone(),
             ..Default::default()
         };
         let files = ModelFiles::read(&self.model, &settings)?;
