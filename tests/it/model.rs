@@ -37,7 +37,7 @@ fn a_drafted_folder_loads_and_nothing_is_overwritten() {
         let checked = model(&["check", text(&folder)]);
         assert_eq!(checked.code, Some(0), "{name}: {}", checked.stderr);
         assert!(
-            checked.stdout.contains("warning    self_test"),
+            checked.stdout.contains("warning    no self_test"),
             "{}",
             checked.stdout
         );
