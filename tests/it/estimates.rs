@@ -72,6 +72,8 @@ fn cells_in_the_old_place_are_read_too(out: &Path) {
     let apart = out.with_file_name("out-cells");
     let csv = |place: &[&str]| {
         let mut command = demograph(&["--log", "warn", "estimate", "--format", "csv"]);
+        command.arg("--calibration");
+        command.arg(repository("models/research-small/calibration.int8.json"));
         command.args(place);
         let said = Process::start("demograph estimate", command).finish(60);
         assert_eq!(said.code, Some(0), "{}", said.stderr);
