@@ -6,7 +6,7 @@ use anyhow::Context;
 use crossbeam_channel::bounded;
 use demograph_core::{
     estimate::Calibrations,
-    privacy::ReleasedPane,
+    privacy::ReleasedWindow,
     record::{EventTime, Position, Record},
     state::{Chain, Commit, CommitStep, Shard, TableFile, Terms},
 };
@@ -295,7 +295,7 @@ pub fn rows() -> anyhow::Result<()> {
 
 fn write(
     row: &str,
-    (table, panes): (Table, &[ReleasedPane]),
+    (table, panes): (Table, &[ReleasedWindow]),
     provenance: &Provenance,
 ) -> anyhow::Result<()> {
     let count = table.rows(panes, provenance).num_rows();

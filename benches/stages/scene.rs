@@ -6,7 +6,7 @@ use anyhow::Context;
 use demograph_core::{
     estimate::{CalibrationFile, Calibrations, Method},
     facts::ModelFacts,
-    privacy::{Policy, ReleasedPane},
+    privacy::{Policy, ReleasedWindow},
     record::{AgePosterior, Estimate, EventTime, Position, Posterior, SourceId, TrackId},
     state::{Applied, Shard, Start, Terms, TrackKey},
     window::{Categories, Observation, Settings},
@@ -116,7 +116,7 @@ impl Scene {
     }
 
     /// The panes that this scene leaves when all is folded.
-    pub fn released(self, terms: &Arc<Terms>) -> Vec<ReleasedPane> {
+    pub fn released(self, terms: &Arc<Terms>) -> Vec<ReleasedWindow> {
         let mut shard = begin(terms);
         let mut released = Vec::new();
         for observation in self.observations(terms) {

@@ -8,7 +8,7 @@ mod tables;
 use std::sync::Arc;
 
 use demograph_core::{
-    privacy::ReleasedPane,
+    privacy::ReleasedWindow,
     record::EventTime,
     reject::Reject,
     state::{
@@ -402,7 +402,7 @@ fn commit(chain: &Chain, checkpoint: Checkpoint) -> Commit {
 }
 
 /// The one table: the panes themselves.
-fn table(partition: i32, seq: u64, (mark, panes): (&str, &[ReleasedPane])) -> TableFile {
+fn table(partition: i32, seq: u64, (mark, panes): (&str, &[ReleasedWindow])) -> TableFile {
     TableFile {
         path: format!("panes/p{partition}-{seq:020}"),
         bytes: [mark.as_bytes(), b" ", &postcard::to_stdvec(panes).unwrap()].concat(),

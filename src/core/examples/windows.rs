@@ -6,7 +6,7 @@
 
 use demograph_core::{
     facts::ModelFacts,
-    privacy::{Cells, Policy, PolicyRules, ReleasedPane},
+    privacy::{Cells, Policy, PolicyRules, ReleasedWindow},
     record::{
         AgePosterior, Attribute, Estimate, EventTime, Position, Posterior, SourceId, TrackId,
     },
@@ -104,7 +104,7 @@ fn people(an_hour: i64, hours: i64) -> Vec<Person> {
     }
 }
 
-fn released(people: &[Person], people_min: u64) -> Vec<ReleasedPane> {
+fn released(people: &[Person], people_min: u64) -> Vec<ReleasedWindow> {
     let mut shard = folded(people, people_min);
     let last = people.last().map_or(BEGIN, |person| person.at);
     // An hour later, and then all that would wait longer.
@@ -192,7 +192,7 @@ fn estimate([age, gender, ethnicity]: [usize; 3], random: &mut StdRng) -> Estima
 }
 
 /// Counts that are shown of a window; `None` where all is suppressed.
-fn counts(window: &ReleasedPane, attribute: Attribute) -> Option<&[Option<u64>]> {
+fn counts(window: &ReleasedWindow, attribute: Attribute) -> Option<&[Option<u64>]> {
     let mut released = window.attributes.iter();
     match &released.find(|one| one.attribute == attribute)?.cells {
         Cells::Shown { counts, .. } => Some(counts),
@@ -200,8 +200,8 @@ fn counts(window: &ReleasedPane, attribute: Attribute) -> Option<&[Option<u64>]>
     }
 }
 
-fn row(people: &[Person], released: &[ReleasedPane]) -> String {
-    let windows: Vec<&ReleasedPane> = released.iter().filter(|one| one.votes > 0).collect();
+fn row(people: &[Person], released: &[ReleasedWindow]) -> String {
+    let windows: Vec<&ReleasedWindow> = released.iter().filter(|one| one.votes > 0).collect();
     let votes: u64 = windows.iter().map(|window| window.votes).sum();
     let part = |attribute| {
         let shown = windows
@@ -236,7 +236,7 @@ fn row(people: &[Person], released: &[ReleasedPane]) -> String {
 }
 
 /// Half the sum of the differences between the shares of what is shown and of the people, in points.
-fn error_of_ages(people: &[Person], windows: &[&ReleasedPane]) -> Option<f64> {
+fn error_of_ages(people: &[Person], windows: &[&ReleasedWindow]) -> Option<f64> {
     let mut shown = [0u64; AGE_STARTS.len()];
     for counts in windows
         .iter()

@@ -18,6 +18,6 @@ mod shares;
 
 pub use disclosure::{Cells, Thresholds, suppress};
 pub use policy::{Admit, Policy};
-pub use release::{ReleasedAttribute, ReleasedPane, release};
+pub use release::{ReleasedAttribute, ReleasedWindow, release};
 pub use rules::{PolicyRules, SourceRules, UnknownSources};
 pub use shares::{ShownShare, ShownShares, show_shares};

@@ -6,12 +6,12 @@ use super::{Cells, Thresholds, disclosure::suppress_by};
 use crate::{
     estimate::CellCounts,
     record::{Attribute, EventTime, SourceId},
-    window::{Accounting, ClosedBy, ClosedPane, Unit},
+    window::{Accounting, ClosedBy, ClosedWindow, Unit},
 };
 
 /// What may be published of a window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ReleasedPane {
+pub struct ReleasedWindow {
     pub source: SourceId,
     pub partition: i32,
     pub start: EventTime,
@@ -26,7 +26,7 @@ pub struct ReleasedPane {
     pub attributes: Vec<ReleasedAttribute>,
 }
 
-impl ReleasedPane {
+impl ReleasedWindow {
     /// Its rows in the longest table that is always written: one a category, and at least one an attribute.
     pub fn rows(&self) -> usize {
         let rows = self
@@ -56,8 +56,8 @@ pub struct ReleasedAttribute {
     pub evidence: CellCounts,
 }
 
-/// Applies disclosure control: the thresholds are those of [`ClosedPane::people_unit`]. The exact counts of the window end here; its cells go on, under seal.
-pub fn release(pane: ClosedPane, thresholds: Thresholds) -> ReleasedPane {
+/// Applies disclosure control: the thresholds are those of [`ClosedWindow::people_unit`]. The exact counts of the window end here; its cells go on, under seal.
+pub fn release(pane: ClosedWindow, thresholds: Thresholds) -> ReleasedWindow {
     let attributes = Attribute::ALL
         .into_iter()
         .filter(|&attribute| !pane.tally.counts(attribute).is_empty())
@@ -71,7 +71,7 @@ pub fn release(pane: ClosedPane, thresholds: Thresholds) -> ReleasedPane {
             evidence: pane.tally.cells(attribute).clone(),
         })
         .collect();
-    ReleasedPane {
+    ReleasedWindow {
         source: pane.source,
         partition: pane.partition,
         start: pane.start,
@@ -86,7 +86,7 @@ pub fn release(pane: ClosedPane, thresholds: Thresholds) -> ReleasedPane {
 }
 
 #[cfg(any(test, feature = "testing"))]
-impl ReleasedPane {
+impl ReleasedWindow {
     /// A pane of the source `cam` in which nobody was seen, for tests.
     pub fn empty(start: i64, end: i64) -> Self {
         Self {
@@ -115,7 +115,7 @@ mod tests {
     };
 
     /// A pane of twenty crops as the default policy releases it, each of the track that `track` says.
-    fn released(track: impl Fn(usize) -> Option<usize>, weighting: Weighting) -> ReleasedPane {
+    fn released(track: impl Fn(usize) -> Option<usize>, weighting: Weighting) -> ReleasedWindow {
         let rules = PolicyRules::default();
         let settings = Settings {
             pane: 10_000,
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_pane_belongs_to_the_utc_date_of_its_start() {
-        let date = |start| ReleasedPane::empty(start, start + 1).date();
+        let date = |start| ReleasedWindow::empty(start, start + 1).date();
         assert_eq!(date(0), "1970-01-01");
         assert_eq!(date(1_767_225_599_999), "2025-12-31");
         assert_eq!(date(1_767_225_600_000), "2026-01-01");

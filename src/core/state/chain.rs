@@ -8,7 +8,7 @@ use super::{
     ChainFolder, Terms, TopicFolder,
     checkpoint::{self, Damage, Hash, Header, Saved},
 };
-use crate::{privacy::ReleasedPane, record::EventTime};
+use crate::{privacy::ReleasedWindow, record::EventTime};
 
 /// The store that checkpoints and tables go to.
 pub trait Objects {
@@ -238,7 +238,7 @@ impl Chain {
         &self,
         objects: &dyn Objects,
         (terms, since): (&Terms, EventTime),
-    ) -> Result<Vec<ReleasedPane>, Halt> {
+    ) -> Result<Vec<ReleasedWindow>, Halt> {
         let mut panes = Vec::new();
         let mut next = self.head.and_then(|head| head.last_publication);
         while let Some(seq) = next {

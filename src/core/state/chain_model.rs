@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     facts::ModelFacts,
-    privacy::{Policy, PolicyRules, ReleasedPane},
+    privacy::{Policy, PolicyRules, ReleasedWindow},
     record::{EventTime, Position, SourceId},
     window::{Evidence, Growth, Observation, Settings, Untracked, Weighting},
 };
@@ -78,7 +78,7 @@ fn face(offset: i64) -> Observation {
 }
 
 /// The one table file of a checkpoint: whose it is, and how many records its rows stand for.
-fn table(commit: &Commit, outbox: &[ReleasedPane]) -> TableFile {
+fn table(commit: &Commit, outbox: &[ReleasedWindow]) -> TableFile {
     TableFile {
         path: format!("windows/{}", commit.seq()),
         bytes: format!("{} {}", commit.mark(), checkpoint::records(outbox)).into_bytes(),

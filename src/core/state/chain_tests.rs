@@ -5,9 +5,9 @@ use super::{
     memory::{Asked, Luck, Memory},
     *,
 };
-use crate::{privacy::ReleasedPane, record::EventTime};
+use crate::{privacy::ReleasedWindow, record::EventTime};
 
-fn saved(outbox: Vec<ReleasedPane>, publish: bool) -> Saved {
+fn saved(outbox: Vec<ReleasedWindow>, publish: bool) -> Saved {
     Saved {
         log: Default::default(),
         track_key: None,
@@ -122,7 +122,7 @@ fn old_checkpoints_go_but_not_the_head_and_not_what_is_young() {
 fn history_is_what_the_publications_held() {
     let store = Memory::default();
     let mut chain = Chain::new(PLACE, 0, 1);
-    let pane = |minute: i64| ReleasedPane::empty(minute * 60_000, (minute + 1) * 60_000);
+    let pane = |minute: i64| ReleasedWindow::empty(minute * 60_000, (minute + 1) * 60_000);
     for minute in 0..6 {
         // Every second checkpoint publishes the panes of two minutes.
         let publish = minute % 2 == 1;

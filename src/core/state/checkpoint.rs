@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{Fingerprint, LogIdentity, Terms, TrackKey, wire};
-use crate::{privacy::ReleasedPane, record::EventTime, window::Sources};
+use crate::{privacy::ReleasedWindow, record::EventTime, window::Sources};
 
 const MAGIC: &[u8; 6] = b"DGCKPT";
 const HASH_BYTES: usize = 32;
@@ -50,7 +50,7 @@ pub struct Saved {
     /// The open panes of each source.
     pub sources: Sources,
     /// Released panes that are in no file yet.
-    pub outbox: Vec<ReleasedPane>,
+    pub outbox: Vec<ReleasedWindow>,
     /// Whether the outbox is published under this checkpoint's number.
     pub publish: bool,
 }
@@ -123,7 +123,7 @@ impl Saved {
 
     /// The dates of the panes in the outbox.
     pub fn dates(&self) -> BTreeSet<String> {
-        self.outbox.iter().map(ReleasedPane::date).collect()
+        self.outbox.iter().map(ReleasedWindow::date).collect()
     }
 
     /// The same with keyed hashes, where they had no key yet. The key must be that of the chain ([`TrackKey::check`]).
@@ -169,7 +169,7 @@ impl Saved {
 }
 
 /// Records that panes stand for.
-pub(super) fn records(panes: &[ReleasedPane]) -> u64 {
+pub(super) fn records(panes: &[ReleasedWindow]) -> u64 {
     panes.iter().map(|pane| pane.accounting.records()).sum()
 }
 
@@ -180,7 +180,7 @@ pub(super) struct Parts<'a> {
     pub terms: &'a Terms,
     pub ledger: &'a Ledger,
     pub sources: &'a Sources,
-    pub outbox: &'a [ReleasedPane],
+    pub outbox: &'a [ReleasedWindow],
     pub publish: bool,
 }
 

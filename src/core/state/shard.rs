@@ -8,9 +8,9 @@ use super::{
     wire,
 };
 use crate::{
-    privacy::{ReleasedPane, release},
+    privacy::{ReleasedWindow, release},
     record::{EventTime, SourceId},
-    window::{ClosedPane, ClosedPanes, Note, Observation, Outcome, PartitionWindows, Settings},
+    window::{ClosedWindow, ClosedPanes, Note, Observation, Outcome, PartitionWindows, Settings},
 };
 
 /// When the state is written down, and when an outbox becomes files.
@@ -54,7 +54,7 @@ pub struct Shard {
     windows: PartitionWindows,
     ledger: Ledger,
     /// Released windows that are in no file yet.
-    outbox: Vec<ReleasedPane>,
+    outbox: Vec<ReleasedWindow>,
     /// How many rows these make.
     rows: usize,
     /// How many bytes of a checkpoint these take.
@@ -70,7 +70,7 @@ pub struct Shard {
 pub enum Applied {
     /// It was part of the state already.
     Replayed,
-    Counted(Outcome, Vec<ReleasedPane>),
+    Counted(Outcome, Vec<ReleasedWindow>),
 }
 
 /// The state at a moment, to be written down.
@@ -83,7 +83,7 @@ pub struct Checkpoint {
     /// The state's bytes, a [`Saved`].
     pub saved: Vec<u8>,
     /// The outbox, if it is to be published with this checkpoint.
-    pub publication: Option<Vec<ReleasedPane>>,
+    pub publication: Option<Vec<ReleasedWindow>>,
 }
 
 impl Shard {
@@ -122,8 +122,8 @@ impl Shard {
             terms,
             windows: PartitionWindows::resume(partition, settings, sources),
             ledger,
-            rows: outbox.iter().map(ReleasedPane::rows).sum(),
-            bytes: outbox.iter().map(wire::pane_bytes).sum(),
+            rows: outbox.iter().map(ReleasedWindow::rows).sum(),
+            bytes: outbox.iter().map(wire::window_bytes).sum(),
             outbox,
             last_checkpoint: None,
             is_changed: true,
@@ -181,7 +181,7 @@ impl Shard {
     }
 
     /// Closes panes of silent sources, and ends windows whose time has passed. Only when the whole log was read: a backlog is not silence.
-    pub fn close_idle(&mut self, now: EventTime) -> Vec<ReleasedPane> {
+    pub fn close_idle(&mut self, now: EventTime) -> Vec<ReleasedWindow> {
         let open = self.windows.sources().open_panes();
         let closed = self.windows.close_idle(now);
         // Panes may only have gone into windows that grow on.
@@ -190,7 +190,7 @@ impl Shard {
     }
 
     /// Ends every window: nothing more is expected.
-    pub fn end(&mut self) -> Vec<ReleasedPane> {
+    pub fn end(&mut self) -> Vec<ReleasedWindow> {
         let closed = self.windows.end();
         self.put_out(closed)
     }
@@ -279,7 +279,7 @@ impl Shard {
         &self.windows
     }
 
-    fn put_out(&mut self, closed: Vec<ClosedPane>) -> Vec<ReleasedPane> {
+    fn put_out(&mut self, closed: Vec<ClosedWindow>) -> Vec<ReleasedWindow> {
         self.is_changed |= !closed.is_empty();
         let released: Vec<_> = closed
             .into_iter()
@@ -288,8 +288,8 @@ impl Shard {
                 release(pane, thresholds)
             })
             .collect();
-        self.rows += released.iter().map(ReleasedPane::rows).sum::<usize>();
-        self.bytes += released.iter().map(wire::pane_bytes).sum::<usize>();
+        self.rows += released.iter().map(ReleasedWindow::rows).sum::<usize>();
+        self.bytes += released.iter().map(wire::window_bytes).sum::<usize>();
         self.outbox.extend(released.iter().cloned());
         released
     }

@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use ring::Ring;
 
 use crate::{
-    privacy::ReleasedPane,
+    privacy::ReleasedWindow,
     record::{EventTime, SourceId},
     span::Span,
 };
@@ -40,7 +40,7 @@ impl Rolling {
     }
 
     /// Adds a pane; [`Rolling::changed`] then shows it.
-    pub fn add(&mut self, pane: ReleasedPane, now: EventTime) {
+    pub fn add(&mut self, pane: ReleasedWindow, now: EventTime) {
         let key = self.series(&pane.source);
         let rings = self.rings.entry(key.clone()).or_insert_with(|| {
             let ring = |&span| Ring::new(span, now);
@@ -138,14 +138,14 @@ mod tests {
     use crate::{estimate::CellCounts, privacy::Cells, record::Attribute};
 
     /// A pane of a minute in which `women` and `men` were seen.
-    fn pane(minute: i64, women: usize, men: usize) -> ReleasedPane {
+    fn pane(minute: i64, women: usize, men: usize) -> ReleasedWindow {
         released(minute, 0, &[vec![0.9; women], vec![0.2; men]].concat())
     }
 
     #[test]
     fn a_view_holds_the_cells_of_its_panes_that_show_their_total_and_of_no_other() {
         let mut rolling = Rolling::new(&[Span::seconds(120)], 10);
-        let mut votes = |pane: ReleasedPane| {
+        let mut votes = |pane: ReleasedWindow| {
             let now = pane.end;
             rolling.add(pane, now);
             let view = rolling.changed().remove(0);
@@ -200,7 +200,7 @@ mod tests {
     fn a_share_is_of_the_panes_that_showed_the_category() {
         let mut rolling = Rolling::new(&[Span::seconds(600)], 10);
         let panes = [pane(0, 20, 20), pane(1, 40, 1), pane(2, 20, 20)];
-        let shown = |pane: &ReleasedPane| match &pane.attributes[0].cells {
+        let shown = |pane: &ReleasedWindow| match &pane.attributes[0].cells {
             Cells::Shown { counts, .. } => counts.iter().flatten().count(),
             Cells::Suppressed => 0,
         };
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_partition_that_went_away_takes_its_panes_along_and_leaves_the_others() {
         let mut rolling = Rolling::new(&[Span::seconds(120)], 10);
-        let elsewhere = ReleasedPane {
+        let elsewhere = ReleasedWindow {
             partition: 1,
             ..pane(1, 8, 8)
         };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Shares, View};
 use crate::{
     estimate::CellCounts,
-    privacy::{Cells, ReleasedAttribute, ReleasedPane},
+    privacy::{Cells, ReleasedAttribute, ReleasedWindow},
     record::{Attribute, EventTime, SourceId},
     span::Span,
     window::Unit,
@@ -83,7 +83,7 @@ impl Ring {
 
     /// Adds a window. One that ends further in the future than the view is long comes from a clock that was wrong:
     /// it would push out all that follows, and is left out.
-    pub fn add(&mut self, window: &ReleasedPane, now: EventTime) {
+    pub fn add(&mut self, window: &ReleasedWindow, now: EventTime) {
         if window.end > now.plus(self.span.as_millis()) {
             return;
         }
@@ -181,7 +181,7 @@ impl Default for Packable {
 }
 
 impl Kept {
-    fn add(&mut self, window: &ReleasedPane) {
+    fn add(&mut self, window: &ReleasedWindow) {
         let before = mem::take(self);
         let start = before.start.unwrap_or(window.start);
         let mut sums = before.into_sums();
@@ -206,7 +206,7 @@ impl Kept {
 }
 
 impl Sums {
-    fn add(&mut self, pane: &ReleasedPane) {
+    fn add(&mut self, pane: &ReleasedWindow) {
         self.panes += 1;
         self.faces += pane.accounting.faces;
         self.detections += usize::from(pane.unit == Unit::Detections);
@@ -278,7 +278,7 @@ pub(super) mod tests {
     use super::*;
     use crate::{
         privacy::{PolicyRules, Thresholds, release},
-        window::{ClosedBy, ClosedPane, Evidence, Tally},
+        window::{ClosedBy, ClosedWindow, Evidence, Tally},
     };
 
     const MINUTE: i64 = 60_000;
@@ -287,12 +287,12 @@ pub(super) mod tests {
     const NOW: EventTime = EventTime(60 * MINUTE);
 
     /// A pane of a minute with such faces, each given by the probability of its first gender.
-    pub fn pane(minute: i64, partition: i32, women: &[f32]) -> ReleasedPane {
+    pub fn pane(minute: i64, partition: i32, women: &[f32]) -> ReleasedWindow {
         window((minute, 1), partition, women)
     }
 
     /// A window of so many minutes.
-    pub fn window((minute, minutes): (i64, i64), partition: i32, women: &[f32]) -> ReleasedPane {
+    pub fn window((minute, minutes): (i64, i64), partition: i32, women: &[f32]) -> ReleasedWindow {
         let mut tally = Tally::default();
         for &p in women {
             let mut evidence = Evidence::default();
@@ -300,7 +300,7 @@ pub(super) mod tests {
             tally.vote(&evidence);
         }
         let votes = women.len() as u64;
-        let closed = ClosedPane {
+        let closed = ClosedWindow {
             source: SourceId::new("cam"),
             partition,
             start: EventTime(minute * MINUTE),
@@ -319,7 +319,7 @@ pub(super) mod tests {
         )
     }
 
-    fn panes() -> impl Strategy<Value = Vec<ReleasedPane>> {
+    fn panes() -> impl Strategy<Value = Vec<ReleasedWindow>> {
         let women = prop::collection::vec(0.0f32..1.0, 0..40);
         let window =
             (0i64..15, 1i64..9, 0i32..3, women).prop_map(|(minute, minutes, partition, women)| {
@@ -360,7 +360,7 @@ pub(super) mod tests {
             // A pane that left the window because of a partition that was forgotten later is gone all the same.
             let newest = panes.iter().map(|pane| pane.end).max().unwrap();
             let mut expected = Ring::new(Span::seconds(u32::MAX.into()), EventTime(0));
-            let is_in = |pane: &&ReleasedPane| pane.partition != 2 && pane.end > newest.minus(SPAN);
+            let is_in = |pane: &&ReleasedWindow| pane.partition != 2 && pane.end > newest.minus(SPAN);
             panes.iter().filter(is_in).for_each(|pane| expected.whole.add(pane));
             let source = SourceId::new("cam");
             let from = panes.iter().filter(is_in).map(|pane| pane.start).min();

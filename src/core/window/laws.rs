@@ -42,7 +42,7 @@ pub(super) fn face(offset: i64, time: i64, gender: usize) -> Observation {
     }
 }
 
-fn fold(observations: impl IntoIterator<Item = Observation>) -> Vec<ClosedPane> {
+fn fold(observations: impl IntoIterator<Item = Observation>) -> Vec<ClosedWindow> {
     let mut windows = PartitionWindows::new(0, SETTINGS);
     let mut now = EventTime::MIN;
     let mut closed: Vec<_> = observations
@@ -59,7 +59,7 @@ fn fold(observations: impl IntoIterator<Item = Observation>) -> Vec<ClosedPane> 
 }
 
 /// Pane start -> votes by gender.
-fn genders(panes: &[ClosedPane]) -> BTreeMap<i64, Vec<u64>> {
+fn genders(panes: &[ClosedWindow]) -> BTreeMap<i64, Vec<u64>> {
     panes
         .iter()
         .filter(|pane| pane.votes > 0)
@@ -179,7 +179,7 @@ fn weighted_by_dwell_every_crop_of_a_track_votes() {
 }
 
 /// Closes one pane with so many crops a track, `None` without a track id, all of the gender 1.
-fn pane_of(crops: &[(Option<&str>, usize)], settings: Settings) -> ClosedPane {
+fn pane_of(crops: &[(Option<&str>, usize)], settings: Settings) -> ClosedWindow {
     let mut windows = PartitionWindows::new(0, settings);
     let each = crops
         .iter()

@@ -74,7 +74,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 struct Course {
     settings: Settings,
     windows: PartitionWindows,
-    closed: Vec<ClosedPane>,
+    closed: Vec<ClosedWindow>,
     /// The wall clock.
     now: i64,
     /// How far the source's clock is ahead of it.

@@ -18,7 +18,7 @@ pub use categories::Categories;
 pub use growing::Growth;
 pub(crate) use growing::Window;
 pub(crate) use pane::OpenPane;
-pub use pane::{ClosedBy, ClosedPane, Unit};
+pub use pane::{ClosedBy, ClosedWindow, Unit};
 pub use partition::{ClosedPanes, PartitionWindows, Sources};
 pub use source::Outcome;
 pub(crate) use source::SourceWindows;

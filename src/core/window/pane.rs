@@ -57,7 +57,7 @@ impl ClosedBy {
 
 /// A window that has ended: one pane or several. Its exact counts must pass through `privacy::release`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ClosedPane {
+pub struct ClosedWindow {
     pub source: SourceId,
     pub partition: i32,
     pub start: EventTime,
@@ -73,9 +73,9 @@ pub struct ClosedPane {
     pub people: Option<Tally>,
 }
 
-impl ClosedPane {
+impl ClosedWindow {
     /// How many stand behind the votes for each category: what disclosure control judges. People as far as track ids
-    /// say who is the same, else detections ([`ClosedPane::people_unit`]).
+    /// say who is the same, else detections ([`ClosedWindow::people_unit`]).
     pub fn people(&self, attribute: Attribute) -> &[u64] {
         self.people
             .as_ref()
@@ -92,7 +92,7 @@ impl ClosedPane {
 }
 
 /// Which window of which source it is, and what ended it.
-pub(super) struct PaneName {
+pub(super) struct WindowName {
     pub source: SourceId,
     pub partition: i32,
     pub start: EventTime,
@@ -226,7 +226,7 @@ impl OpenPane {
     }
 
     /// Counts the tracks' votes and gives the window its name.
-    pub(super) fn close(self, name: PaneName, settings: &Settings) -> ClosedPane {
+    pub(super) fn close(self, name: WindowName, settings: &Settings) -> ClosedWindow {
         let mut tally = self.faces;
         let tracks = self.tracks.len() as u64;
         let mut votes = self.faces_voted;
@@ -243,7 +243,7 @@ impl OpenPane {
             }
             people = Some(once);
         }
-        ClosedPane {
+        ClosedWindow {
             source: name.source,
             partition: name.partition,
             start: name.start,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ClosedBy, ClosedPane, Note, Observation, Settings, Window,
-    pane::PaneName,
+    ClosedBy, ClosedWindow, Note, Observation, Settings, Window,
+    pane::WindowName,
     source::{Outcome, SourceWindows},
 };
 use crate::{
@@ -94,7 +94,7 @@ impl PartitionWindows {
     }
 
     /// Counts one record, closes what its time has passed, and ends the windows that have grown enough by it.
-    pub fn observe(&mut self, mut observation: Observation) -> (Outcome, Vec<ClosedPane>) {
+    pub fn observe(&mut self, mut observation: Observation) -> (Outcome, Vec<ClosedWindow>) {
         let (has_room, mut ended) = self.make_room(&observation);
         if !has_room {
             observation.source = SourceId::unknown();
@@ -118,7 +118,7 @@ impl PartitionWindows {
 
     /// Whether the record's source has a place of its own. A place becomes free where a source has been silent for
     /// long, and its window ends; if it comes back, it begins anew: what would have been late counts in another window.
-    fn make_room(&mut self, observation: &Observation) -> (bool, Vec<ClosedPane>) {
+    fn make_room(&mut self, observation: &Observation) -> (bool, Vec<ClosedWindow>) {
         let mut ended = Vec::new();
         let sources = &mut self.sources.0;
         if sources.contains_key(&observation.source) || sources.len() < self.settings.sources_max {
@@ -152,19 +152,19 @@ impl PartitionWindows {
 
     /// Closes panes that nothing came for, and ends windows whose time has passed, by the wall clock. Call it only when
     /// everything that the log holds was read: a backlog is not silence.
-    pub fn close_idle(&mut self, now: EventTime) -> Vec<ClosedPane> {
+    pub fn close_idle(&mut self, now: EventTime) -> Vec<ClosedWindow> {
         let settings = self.settings;
         self.close(ClosedBy::Idle, |source| source.close_idle(now, &settings))
     }
 
     /// Closes everything.
-    pub fn end(&mut self) -> Vec<ClosedPane> {
+    pub fn end(&mut self) -> Vec<ClosedWindow> {
         let settings = self.settings;
         self.close(ClosedBy::End, |source| source.close_all(&settings))
     }
 
     /// Takes out every pane, so that what means something else begins new rows. Nothing becomes late by it.
-    pub fn cut(&mut self) -> Vec<ClosedPane> {
+    pub fn cut(&mut self) -> Vec<ClosedWindow> {
         let settings = self.settings;
         self.close(ClosedBy::Change, |source| source.cut(&settings))
     }
@@ -179,7 +179,7 @@ impl PartitionWindows {
         &mut self,
         by: ClosedBy,
         mut take: impl FnMut(&mut SourceWindows) -> Vec<Window>,
-    ) -> Vec<ClosedPane> {
+    ) -> Vec<ClosedWindow> {
         let open = self.sources.open_panes();
         let taken: Vec<_> = self
             .sources
@@ -194,11 +194,11 @@ impl PartitionWindows {
             .collect()
     }
 
-    fn name(&self, source: &SourceId, windows: Vec<Window>, by: ClosedBy) -> Vec<ClosedPane> {
+    fn name(&self, source: &SourceId, windows: Vec<Window>, by: ClosedBy) -> Vec<ClosedWindow> {
         windows
             .into_iter()
             .map(|window| {
-                let name = PaneName {
+                let name = WindowName {
                     source: source.clone(),
                     partition: self.partition,
                     start: window.start,

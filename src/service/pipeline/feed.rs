@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use demograph_core::{
-    privacy::ReleasedPane,
+    privacy::ReleasedWindow,
     record::EventTime,
     state::{LogIdentity, Start},
 };
@@ -37,7 +37,7 @@ pub struct Beginning {
     pub start: Start,
     /// Which log it is read from.
     pub log: LogIdentity,
-    pub history: Vec<ReleasedPane>,
+    pub history: Vec<ReleasedWindow>,
 }
 
 /// What the reader knows at a moment.

@@ -7,7 +7,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender};
 use demograph_core::{
-    privacy::{Cells, ReleasedPane},
+    privacy::{Cells, ReleasedWindow},
     record::{EventTime, SourceId},
     reject::Reject,
     state::{Applied, Cadence, Checkpoint, Shard, TrackKey},
@@ -297,7 +297,7 @@ impl Fold {
     }
 
     /// Takes released windows into the views: after disclosure control, never before.
-    fn take_in(&mut self, released: Vec<ReleasedPane>, now: EventTime) {
+    fn take_in(&mut self, released: Vec<ReleasedWindow>, now: EventTime) {
         for pane in released {
             self.metrics
                 .released_windows

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Context;
 use demograph_core::{
-    privacy::{Admit, ReleasedPane},
+    privacy::{Admit, ReleasedWindow},
     state::{TableFile, Terms},
 };
 
@@ -40,7 +40,7 @@ impl Tables {
     /// One file a table and date that has rows.
     pub(super) fn files(
         &self,
-        panes: &[ReleasedPane],
+        panes: &[ReleasedWindow],
         edition: &Edition,
     ) -> anyhow::Result<Vec<Written>> {
         let provenance = &self.provenance(&edition.terms);
@@ -69,7 +69,7 @@ impl Tables {
     }
 
     /// The panes without what the policy of today forbids, though a policy of before allowed it.
-    fn allowed(&self, panes: &[ReleasedPane]) -> Vec<ReleasedPane> {
+    fn allowed(&self, panes: &[ReleasedWindow]) -> Vec<ReleasedWindow> {
         let mut panes = panes.to_vec();
         for pane in &mut panes {
             let allowed = self.meaning.policy.admit(&pane.source).unwrap_or_default();
@@ -105,8 +105,8 @@ impl Tables {
 }
 
 /// Hive partitions go by the UTC date of the pane's start.
-fn by_date(panes: Vec<ReleasedPane>) -> BTreeMap<String, Vec<ReleasedPane>> {
-    let mut dates: BTreeMap<String, Vec<ReleasedPane>> = BTreeMap::new();
+fn by_date(panes: Vec<ReleasedWindow>) -> BTreeMap<String, Vec<ReleasedWindow>> {
+    let mut dates: BTreeMap<String, Vec<ReleasedWindow>> = BTreeMap::new();
     for pane in panes {
         dates.entry(pane.date()).or_default().push(pane);
     }
@@ -151,7 +151,7 @@ mod tests {
         }
     }
 
-    fn pane(start: i64) -> ReleasedPane {
+    fn pane(start: i64) -> ReleasedWindow {
         let released = |attribute| ReleasedAttribute {
             attribute,
             cells: Cells::Shown {
@@ -165,17 +165,17 @@ mod tests {
             partition: 0,
             offset: 7,
         });
-        ReleasedPane {
+        ReleasedWindow {
             accounting,
             tracks: 40,
             votes: 40,
             attributes: vec![released(Attribute::Gender), released(Attribute::Ethnicity)],
-            ..ReleasedPane::empty(start, start + 10_000)
+            ..ReleasedWindow::empty(start, start + 10_000)
         }
     }
 
     /// Folder and rows of every file.
-    fn files(tables: &Tables, panes: &[ReleasedPane]) -> Vec<(String, usize)> {
+    fn files(tables: &Tables, panes: &[ReleasedWindow]) -> Vec<(String, usize)> {
         let edition = Edition {
             partition: 0,
             seq: 3,

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, Sender};
 use demograph_core::{
-    privacy::ReleasedPane,
+    privacy::ReleasedWindow,
     state::{
         self, Chain, Checkpoint, Found, Halt, Objects, OtherKey, Saved, Shard, TopicFolder,
         TrackKey,
@@ -77,7 +77,7 @@ pub struct Recovered {
 pub struct Resumed {
     pub saved: Box<Saved>,
     /// Panes that were released before, for the rolling views.
-    pub history: Vec<ReleasedPane>,
+    pub history: Vec<ReleasedWindow>,
 }
 
 /// The writer's parts.

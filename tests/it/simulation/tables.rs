@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use demograph_core::{
-    privacy::{Cells, ReleasedPane},
+    privacy::{Cells, ReleasedWindow},
     record::Attribute,
     state::memory::Memory,
 };
@@ -39,7 +39,7 @@ pub fn published(store: &Memory, partition: i32) -> (Totals, Vec<Bounds>) {
             continue;
         }
         let mark = bytes.iter().position(|byte| *byte == b' ').unwrap();
-        let panes: Vec<ReleasedPane> = postcard::from_bytes(&bytes[mark + 1..]).unwrap();
+        let panes: Vec<ReleasedWindow> = postcard::from_bytes(&bytes[mark + 1..]).unwrap();
         for pane in panes {
             totals.faces += pane.accounting.faces;
             totals.late += pane.accounting.late;
@@ -55,7 +55,7 @@ pub fn published(store: &Memory, partition: i32) -> (Totals, Vec<Bounds>) {
     (totals, windows)
 }
 
-fn votes(pane: &ReleasedPane, labels: &[&str], votes: &mut Votes) {
+fn votes(pane: &ReleasedWindow, labels: &[&str], votes: &mut Votes) {
     let gender = pane
         .attributes
         .iter()

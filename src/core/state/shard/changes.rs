@@ -194,7 +194,7 @@ fn observation(sent: &Sent, (offset, clock): (i64, i64), terms: &Terms) -> Obser
 }
 
 /// A row means what its terms say: its window lies on their grid, its categories are theirs.
-fn follows(pane: &ReleasedPane, terms: &Terms) {
+fn follows(pane: &ReleasedWindow, terms: &Terms) {
     assert_eq!(pane.start.0.rem_euclid(terms.pane), 0, "{pane:?}");
     assert_eq!(
         (pane.end.0 - pane.start.0).rem_euclid(terms.pane),

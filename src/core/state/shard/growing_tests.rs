@@ -72,7 +72,7 @@ fn saved(checkpoint: &Checkpoint) -> Saved {
 }
 
 /// All that was released when the stream ended, in the order of time.
-fn ended(mut shard: Shard) -> Vec<ReleasedPane> {
+fn ended(mut shard: Shard) -> Vec<ReleasedWindow> {
     shard.end();
     let last = shard.checkpoint(EventTime(0), true);
     saved(&last);

@@ -9,13 +9,13 @@ mod v1;
 mod v2;
 
 use super::checkpoint::{Parts, Saved};
-use crate::privacy::ReleasedPane;
+use crate::privacy::ReleasedWindow;
 
 /// The version that is written.
 pub(super) const VERSION: u16 = 2;
 
 /// How many bytes a pane of the outbox takes in today's version.
-pub(super) fn pane_bytes(pane: &ReleasedPane) -> usize {
+pub(super) fn window_bytes(pane: &ReleasedWindow) -> usize {
     let size = postcard::experimental::serialized_size(&v2::Released::from(pane));
     size.expect("plain data in memory can always be measured")
 }

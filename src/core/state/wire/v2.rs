@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Parts, Unknown};
 use crate::{
-    privacy::{ReleasedAttribute, ReleasedPane},
+    privacy::{ReleasedAttribute, ReleasedWindow},
     record::{EventId, EventTime, SourceId, TrackId},
     reject::Reject,
     state::{self, checkpoint},
@@ -350,8 +350,8 @@ impl TryFrom<Accounting<'_>> for window::Accounting {
     }
 }
 
-impl<'a> From<&'a ReleasedPane> for Released<'a> {
-    fn from(pane: &'a ReleasedPane) -> Self {
+impl<'a> From<&'a ReleasedWindow> for Released<'a> {
+    fn from(pane: &'a ReleasedWindow) -> Self {
         Self {
             source: pane.source.clone(),
             partition: pane.partition,
@@ -367,7 +367,7 @@ impl<'a> From<&'a ReleasedPane> for Released<'a> {
     }
 }
 
-impl TryFrom<Released<'_>> for ReleasedPane {
+impl TryFrom<Released<'_>> for ReleasedWindow {
     type Error = Unknown;
 
     fn try_from(pane: Released<'_>) -> Result<Self, Unknown> {

@@ -10,7 +10,7 @@ use crate::{
     record::{Attribute, Position, SourceId, TrackId},
     reject::Reject,
     window::{
-        ClosedBy, ClosedPane, Evidence, Observation, PartitionWindows, Unit, Untracked, Weighting,
+        ClosedBy, ClosedWindow, Evidence, Observation, PartitionWindows, Unit, Untracked, Weighting,
     },
 };
 
@@ -89,7 +89,7 @@ fn panes_that_only_let_a_window_grow_are_told() {
     assert!(windows.take_closed()[ClosedBy::Idle as usize] > 0);
 }
 
-fn folded(crops: Vec<Observation>, settings: Settings) -> (PartitionWindows, Vec<ClosedPane>) {
+fn folded(crops: Vec<Observation>, settings: Settings) -> (PartitionWindows, Vec<ClosedWindow>) {
     let mut windows = PartitionWindows::new(0, settings);
     let mut closed = Vec::new();
     for (mut crop, offset) in crops.into_iter().zip(0..) {
@@ -99,16 +99,16 @@ fn folded(crops: Vec<Observation>, settings: Settings) -> (PartitionWindows, Vec
     (windows, closed)
 }
 
-fn fold(crops: Vec<Observation>, settings: Settings) -> Vec<ClosedPane> {
+fn fold(crops: Vec<Observation>, settings: Settings) -> Vec<ClosedWindow> {
     let (mut windows, mut closed) = folded(crops, settings);
     closed.extend(windows.end());
     closed
 }
 
 /// Votes that are shown, of all.
-fn shown(windows: Vec<ClosedPane>) -> (u64, u64) {
+fn shown(windows: Vec<ClosedWindow>) -> (u64, u64) {
     let all = windows.iter().map(|window| window.votes).sum();
-    let shown = |window: ClosedPane| {
+    let shown = |window: ClosedWindow| {
         let thresholds = Thresholds::of(&PolicyRules::default(), window.people_unit());
         match &release(window, thresholds).attributes[0].cells {
             Cells::Shown { counts, .. } => counts.iter().flatten().sum(),
@@ -119,7 +119,7 @@ fn shown(windows: Vec<ClosedPane>) -> (u64, u64) {
 }
 
 /// Minutes behind the beginning.
-fn minutes(window: &ClosedPane) -> (f64, f64) {
+fn minutes(window: &ClosedWindow) -> (f64, f64) {
     let minute = |time: EventTime| (time.0 - BEGIN) as f64 / MINUTE as f64;
     (minute(window.start), minute(window.end))
 }
@@ -156,7 +156,7 @@ fn an_hour_ends_a_window_of_half_as_many_people_and_not_one_of_fewer() {
 
 #[test]
 fn the_rest_of_an_hour_of_many_people_needs_no_half_and_so_does_the_rest_of_a_day() {
-    let people = |windows: &[ClosedPane]| -> Vec<u64> {
+    let people = |windows: &[ClosedWindow]| -> Vec<u64> {
         windows.iter().map(|window| window.tracks).collect()
     };
     // 140 people in an hour; the next hour begins with one more.
@@ -353,7 +353,7 @@ proptest! {
     #[test]
     fn a_window_is_its_panes_added_up_and_a_person_counts_once_in_it(crops in visits(), settings in growths()) {
         let windows = fold(crops.clone(), settings);
-        let is_people = |window: &&ClosedPane| window.votes > 0;
+        let is_people = |window: &&ClosedWindow| window.votes > 0;
         for pair in windows.iter().filter(is_people).collect::<Vec<_>>().windows(2) {
             prop_assert!(pair[0].end <= pair[1].start);
         }

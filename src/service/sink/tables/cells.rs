@@ -12,7 +12,7 @@ use arrow_array::{
 use arrow_schema::{DataType, Field};
 use demograph_core::{
     estimate::Cell,
-    privacy::ReleasedPane,
+    privacy::ReleasedWindow,
     record::{Attribute, EventTime, SourceId},
 };
 
@@ -58,14 +58,14 @@ pub(super) fn fields() -> Vec<Field> {
 
 /// One cell with votes, of one pane and attribute.
 struct Counted<'a> {
-    pane: &'a ReleasedPane,
+    pane: &'a ReleasedWindow,
     attribute: Attribute,
     cell: u32,
     votes: &'a Cell,
 }
 
 /// One row a pane, attribute and cell with votes, in the order of [`fields`].
-pub(super) fn columns(panes: &[ReleasedPane], provenance: &Provenance) -> Vec<ArrayRef> {
+pub(super) fn columns(panes: &[ReleasedWindow], provenance: &Provenance) -> Vec<ArrayRef> {
     let mut rows: Vec<Counted<'_>> = Vec::new();
     for pane in sorted(panes) {
         for released in &pane.attributes {

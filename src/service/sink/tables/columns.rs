@@ -9,7 +9,7 @@ use arrow_array::{
     builder::{Int64Builder, ListBuilder},
 };
 use arrow_schema::{DataType, Field, TimeUnit};
-use demograph_core::{privacy::ReleasedPane, record::EventTime};
+use demograph_core::{privacy::ReleasedWindow, record::EventTime};
 
 pub(super) fn text(name: &str) -> Field {
     Field::new(name, DataType::Utf8, false)
@@ -41,7 +41,7 @@ pub(super) fn partition() -> Field {
 }
 
 /// The panes in the order of every table: by source, then by window.
-pub(super) fn sorted(panes: &[ReleasedPane]) -> Vec<&ReleasedPane> {
+pub(super) fn sorted(panes: &[ReleasedWindow]) -> Vec<&ReleasedWindow> {
     let mut panes: Vec<_> = panes.iter().collect();
     panes.sort_by(|a, b| (&a.source, a.start).cmp(&(&b.source, b.start)));
     panes

@@ -4,7 +4,7 @@ use arrow_array::ArrayRef;
 use arrow_schema::Field;
 use demograph_core::{
     estimate::Estimator,
-    privacy::{Cells, ReleasedPane, ShownShare, show_shares},
+    privacy::{Cells, ReleasedWindow, ShownShare, show_shares},
     record::Attribute,
 };
 
@@ -44,7 +44,7 @@ pub(super) fn fields() -> Vec<Field> {
 /// One row of the table.
 #[derive(Clone, Copy)]
 struct Row<'a> {
-    pane: &'a ReleasedPane,
+    pane: &'a ReleasedWindow,
     attribute: Attribute,
     category: Option<&'a str>,
     count: Option<u64>,
@@ -56,7 +56,7 @@ struct Row<'a> {
 
 /// One row a pane, attribute and category, in the order of [`fields`]; a single row without a category where all is
 /// suppressed.
-pub(super) fn columns(panes: &[ReleasedPane], provenance: &Provenance) -> Vec<ArrayRef> {
+pub(super) fn columns(panes: &[ReleasedWindow], provenance: &Provenance) -> Vec<ArrayRef> {
     let rows: Vec<Row<'_>> = sorted(panes)
         .into_iter()
         .filter(|pane| pane.accounting.faces > 0)
@@ -87,7 +87,7 @@ pub(super) fn columns(panes: &[ReleasedPane], provenance: &Provenance) -> Vec<Ar
     ]
 }
 
-fn rows_of<'a>(pane: &'a ReleasedPane, provenance: &'a Provenance) -> Vec<Row<'a>> {
+fn rows_of<'a>(pane: &'a ReleasedWindow, provenance: &'a Provenance) -> Vec<Row<'a>> {
     let k_cell = provenance.terms.thresholds(pane.unit).k_cell;
     let mut rows = Vec::new();
     for released in &pane.attributes {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
-use demograph_core::privacy::ReleasedPane;
+use demograph_core::privacy::ReleasedWindow;
 
 pub use cells::CellRow;
 pub use provenance::Provenance;
@@ -48,7 +48,7 @@ impl Table {
     }
 
     /// The rows of the panes, sorted by source and window.
-    pub fn rows(self, panes: &[ReleasedPane], provenance: &Provenance) -> RecordBatch {
+    pub fn rows(self, panes: &[ReleasedWindow], provenance: &Provenance) -> RecordBatch {
         let columns = match self {
             Self::Demographics => demographics::columns(panes, provenance),
             Self::Windows => windows::columns(panes, provenance),

@@ -27,7 +27,7 @@ fn provenance() -> Provenance {
     }
 }
 
-fn pane(source: &str, cells: Cells) -> ReleasedPane {
+fn pane(source: &str, cells: Cells) -> ReleasedWindow {
     let mut accounting = Accounting::of_faces(20);
     accounting.late = 1;
     accounting.reject(demograph_core::reject::Reject::Truncated);
@@ -35,7 +35,7 @@ fn pane(source: &str, cells: Cells) -> ReleasedPane {
         partition: 1,
         offset: 7,
     });
-    ReleasedPane {
+    ReleasedWindow {
         source: SourceId::new(source),
         partition: 1,
         accounting,
@@ -46,7 +46,7 @@ fn pane(source: &str, cells: Cells) -> ReleasedPane {
             cells,
             evidence: Default::default(),
         }],
-        ..ReleasedPane::empty(0, 10_000)
+        ..ReleasedWindow::empty(0, 10_000)
     }
 }
 

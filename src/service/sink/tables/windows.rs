@@ -7,7 +7,7 @@ use arrow_array::{
     builder::{Int64Builder, MapBuilder, StringBuilder},
 };
 use arrow_schema::{DataType, Field};
-use demograph_core::{privacy::ReleasedPane, window::Accounting};
+use demograph_core::{privacy::ReleasedWindow, window::Accounting};
 
 use super::{
     columns::{integer, integers, partition, partitions, signed, sorted, text, texts, time, times},
@@ -47,7 +47,7 @@ fn reasons_field() -> Field {
 }
 
 /// One row a pane, in the order of [`fields`].
-pub(super) fn columns(panes: &[ReleasedPane], provenance: &Provenance) -> Vec<ArrayRef> {
+pub(super) fn columns(panes: &[ReleasedWindow], provenance: &Provenance) -> Vec<ArrayRef> {
     let panes = sorted(panes);
     let total =
         |get: fn(&Accounting) -> u64| integers(&panes, move |pane| signed(get(&pane.accounting)));
@@ -71,7 +71,7 @@ pub(super) fn columns(panes: &[ReleasedPane], provenance: &Provenance) -> Vec<Ar
     ]
 }
 
-fn reasons(panes: &[&ReleasedPane]) -> ArrayRef {
+fn reasons(panes: &[&ReleasedWindow]) -> ArrayRef {
     let mut builder = MapBuilder::new(None, StringBuilder::new(), Int64Builder::new())
         .with_keys_field(text("key"))
         .with_values_field(integer("value"));
