@@ -57,7 +57,8 @@ fn share(moments: &Moments, k: usize, shares: &[f64]) -> Share {
     let share = shares[k].clamp(0.0, 1.0);
     let (low, high) = interval(moments, k, shares);
     // A share of 0 or 1 has no binomial variance to compare with.
-    let inner = share.clamp(0.5 / moments.votes, 1.0 - 0.5 / moments.votes);
+    let least = (0.5 / moments.independent()).min(0.5);
+    let inner = share.clamp(least, 1.0 - least);
     let variance = moments.covariance(&with_share(shares, k, inner))[k][k] / moments.votes;
     Share {
         share,

@@ -20,6 +20,8 @@ pub struct ReleasedWindow {
     /// Totals only: exact, never suppressed.
     pub accounting: Accounting,
     pub tracks: u64,
+    /// Those of them that stood in the source's window before, too.
+    pub stayed: u64,
     pub votes: u64,
     pub unit: Unit,
     /// The attributes that were estimated.
@@ -79,6 +81,7 @@ pub fn release(pane: ClosedWindow, thresholds: Thresholds) -> ReleasedWindow {
         by: pane.by,
         accounting: pane.accounting,
         tracks: pane.tracks,
+        stayed: pane.stayed,
         votes: pane.votes,
         unit: pane.unit,
         attributes,
@@ -97,6 +100,7 @@ impl ReleasedWindow {
             by: ClosedBy::Watermark,
             accounting: Accounting::default(),
             tracks: 0,
+            stayed: 0,
             votes: 0,
             unit: Unit::Tracks,
             attributes: Vec::new(),

@@ -200,11 +200,7 @@ proptest! {
 fn marked(mark: i64) -> Sources {
     let source = SourceWindows {
         mark: EventTime(mark),
-        open: BTreeMap::new(),
-        growing: None,
-        whole_until: EventTime::MIN,
-        newest: EventTime::MIN,
-        heard: EventTime::MIN,
+        ..SourceWindows::new()
     };
     Sources([(SourceId::new("cam"), source)].into())
 }

@@ -4,16 +4,19 @@
 //! merging is exact; time comes in as a value.
 
 mod accounting;
+mod bursts;
 mod categories;
 mod growing;
 mod pane;
 mod partition;
 mod source;
+mod stays;
 mod tally;
 mod track;
 mod votes;
 
 pub use accounting::Accounting;
+pub(crate) use bursts::Bursts;
 pub use categories::Categories;
 pub use growing::Growth;
 pub(crate) use growing::Window;
@@ -22,6 +25,7 @@ pub use pane::{ClosedBy, ClosedWindow, Unit};
 pub use partition::{ClosedPanes, PartitionWindows, Sources};
 pub use source::Outcome;
 pub(crate) use source::SourceWindows;
+pub(crate) use stays::Stays;
 pub use tally::{Evidence, Tally, TrackEvidence};
 pub use track::Note;
 pub(crate) use track::Track;

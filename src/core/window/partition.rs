@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ClosedBy, ClosedWindow, Note, Observation, Settings, Window,
+    ClosedBy, ClosedWindow, Note, Observation, Settings,
     pane::WindowName,
-    source::{Outcome, SourceWindows},
+    source::{Ended, Outcome, SourceWindows},
 };
 use crate::{
     record::{EventId, EventTime, SourceId, TrackId},
@@ -48,8 +48,8 @@ impl Sources {
         &mut self,
         (track, event): (impl Fn(TrackId) -> TrackId, impl Fn(EventId) -> EventId),
     ) {
-        for pane in self.0.values_mut().flat_map(SourceWindows::held_mut) {
-            pane.rename((&track, &event));
+        for source in self.0.values_mut() {
+            source.rename((&track, &event));
         }
     }
 
@@ -178,7 +178,7 @@ impl PartitionWindows {
     fn close(
         &mut self,
         by: ClosedBy,
-        mut take: impl FnMut(&mut SourceWindows) -> Vec<Window>,
+        mut take: impl FnMut(&mut SourceWindows) -> Vec<Ended>,
     ) -> Vec<ClosedWindow> {
         let open = self.sources.open_panes();
         let taken: Vec<_> = self
@@ -194,10 +194,10 @@ impl PartitionWindows {
             .collect()
     }
 
-    fn name(&self, source: &SourceId, windows: Vec<Window>, by: ClosedBy) -> Vec<ClosedWindow> {
+    fn name(&self, source: &SourceId, windows: Vec<Ended>, by: ClosedBy) -> Vec<ClosedWindow> {
         windows
             .into_iter()
-            .map(|window| {
+            .map(|Ended { window, known }| {
                 let name = WindowName {
                     source: source.clone(),
                     partition: self.partition,
@@ -205,7 +205,7 @@ impl PartitionWindows {
                     end: window.end,
                     by,
                 };
-                window.sum.close(name, &self.settings)
+                window.sum.close((name, known), &self.settings)
             })
             .collect()
     }

@@ -17,7 +17,10 @@ use crate::{
     record::{EventId, EventTime, SourceId, TrackId},
     reject::Reject,
     state::{self, checkpoint},
-    window::{self, Categories, ClosedBy, OpenPane, SourceWindows, Tally, Track, Unit, Weighting},
+    window::{
+        self, Bursts, Categories, ClosedBy, OpenPane, SourceWindows, Stays, Tally, Track, Unit,
+        Weighting,
+    },
 };
 
 #[derive(Serialize, Deserialize)]
@@ -68,6 +71,8 @@ pub(super) struct Source<'a> {
     pub open: Vec<(EventTime, Pane<'a>)>,
     pub growing: Option<Window<'a>>,
     pub whole_until: EventTime,
+    pub stays: Cow<'a, Stays>,
+    pub bursts: Cow<'a, Bursts>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -107,6 +112,7 @@ pub(super) struct Released<'a> {
     pub by: ClosedBy,
     pub accounting: Accounting<'a>,
     pub tracks: u64,
+    pub stayed: u64,
     pub votes: u64,
     pub unit: Unit,
     pub attributes: Cow<'a, [ReleasedAttribute]>,
@@ -243,6 +249,8 @@ impl<'a> From<&'a SourceWindows> for Source<'a> {
             open: open.map(|(&start, pane)| (start, pane.into())).collect(),
             growing: source.growing.as_ref().map(Into::into),
             whole_until: source.whole_until,
+            stays: Cow::Borrowed(&source.stays),
+            bursts: Cow::Borrowed(&source.bursts),
         }
     }
 }
@@ -260,6 +268,8 @@ impl TryFrom<Source<'_>> for SourceWindows {
             open: open.collect::<Result<_, Unknown>>()?,
             growing: source.growing.map(TryInto::try_into).transpose()?,
             whole_until: source.whole_until,
+            stays: source.stays.into_owned(),
+            bursts: source.bursts.into_owned(),
         })
     }
 }
@@ -360,6 +370,7 @@ impl<'a> From<&'a ReleasedWindow> for Released<'a> {
             by: pane.by,
             accounting: (&pane.accounting).into(),
             tracks: pane.tracks,
+            stayed: pane.stayed,
             votes: pane.votes,
             unit: pane.unit,
             attributes: Cow::Borrowed(&pane.attributes),
@@ -379,6 +390,7 @@ impl TryFrom<Released<'_>> for ReleasedWindow {
             by: pane.by,
             accounting: pane.accounting.try_into()?,
             tracks: pane.tracks,
+            stayed: pane.stayed,
             votes: pane.votes,
             unit: pane.unit,
             attributes: pane.attributes.into_owned(),
