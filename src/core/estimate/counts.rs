@@ -275,6 +275,14 @@ impl CellVotes {
         mean(&sum)
     }
 
+    /// As if the crops of a person were all alike.
+    pub(super) fn alike(self) -> Self {
+        Self {
+            square: None,
+            ..self
+        }
+    }
+
     /// The mean square of what a person's votes in a window say on average. `None` where it is not known.
     pub(super) fn square(&self) -> Option<f64> {
         self.square

@@ -81,7 +81,7 @@ impl Moments {
             .collect();
         let (shown, rates) = match method {
             Method::Pacc => (votes.mean_posterior()?, calibration.mean_posteriors()?),
-            Method::Acc | Method::Emq => (statistic.shown(&votes.counts), rates(&seen, classes)),
+            Method::Acc | Method::Score => (statistic.shown(&votes.counts), rates(&seen, classes)),
         };
         let inverse = inverse(&rates)?;
         let cells = seen.into_iter().map(|seen| CellMoment {

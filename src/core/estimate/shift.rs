@@ -17,7 +17,7 @@ const BINS_JOINED: usize = 3;
 /// The probability of cells that fit no better, if only shares have changed; small where something else has.
 /// `None` where there are too few faces to tell.
 pub fn shift_p(calibration: &Calibration, votes: &CellVotes) -> Option<f64> {
-    let moments = Moments::new(calibration, votes, Method::Emq)?;
+    let moments = Moments::new(calibration, votes, Method::Score)?;
     let shares = moments.within_reach();
     let counts = &votes.counts;
     let votes = moments.votes;

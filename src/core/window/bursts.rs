@@ -22,7 +22,7 @@ const LONGEST: usize = LENGTHS.len() - 1;
 /// What was seen is forgotten by half when so many of the longest blocks were compared: about a day of panes of 10 s.
 const BLOCKS_MAX: u64 = 256;
 /// What the config assumes counts as so many of the longest blocks.
-const ASSUMED_BLOCKS: f64 = 2.0;
+const ASSUMED_BLOCKS: f64 = 1.0;
 /// Posteriors are summed in thousandths, their squares in millionths.
 const STEPS: u64 = 1_000;
 

@@ -1,7 +1,5 @@
 //! Laws of marks: whatever the lengths of panes, the lulls, the clocks and the restarts, nothing in order is late.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 
 use super::{

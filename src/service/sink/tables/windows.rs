@@ -32,6 +32,8 @@ pub(super) fn fields() -> Vec<Field> {
         partition(),
         integer("first_offset"),
         integer("next_offset"),
+        // Of files that an earlier version wrote, `compact` does not know it.
+        integer("stayed").with_nullable(true),
     ]
 }
 
@@ -68,6 +70,7 @@ pub(super) fn columns(panes: &[ReleasedWindow], provenance: &Provenance) -> Vec<
         partitions(&panes, |pane| pane.partition),
         integers(&panes, |pane| pane.accounting.first_offset),
         integers(&panes, |pane| pane.accounting.next_offset),
+        integers(&panes, |pane| signed(pane.stayed)),
     ]
 }
 
