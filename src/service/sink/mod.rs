@@ -11,6 +11,7 @@ mod records;
 mod remains;
 mod store;
 mod tables;
+mod traffic;
 
 pub(crate) use file::TOPIC;
 pub use file::{CHECKPOINT, Footer, decode, encode};
@@ -21,3 +22,4 @@ pub use records::records;
 pub use remains::{Remains, remains};
 pub use store::Store;
 pub use tables::{CellRow, Provenance, Table};
+pub use traffic::{Traffic, traffic};
