@@ -20,7 +20,7 @@ use demograph_model::{
 use serde_json::json;
 
 /// Images given to the model at a time, as in the service.
-const BATCH: usize = Inference::BATCH_MAX;
+const BATCH: usize = Inference::BATCH_ON_PROCESSOR;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

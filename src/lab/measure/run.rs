@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Crops given to the model at a time, as in the service.
-const BATCH: usize = Inference::BATCH_MAX;
+const BATCH: usize = Inference::BATCH_ON_PROCESSOR;
 
 /// The reason for a face that is not where the labels say.
 const MISSING: &str = "missing_file";

@@ -70,7 +70,7 @@ impl Default for InferenceSettings {
             precision: PrecisionChoice::Auto,
             allow_cpu_fallback: false,
             device_id: 0,
-            batch_max: Inference::BATCH_MAX,
+            batch_max: Inference::BATCH_ON_PROCESSOR,
             onnxruntime: None,
             flush_denormals: false,
             ethnicity: None,

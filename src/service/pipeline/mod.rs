@@ -145,13 +145,13 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
     };
 
     // Twice what the workers hold, so that a full batch is there whenever a model is free.
-    let records_queued = 2 * models.len() * config.inference.batch_max;
+    let records_queued = 2 * models.len() * config.inference.batch();
     let (to_work, from_read) = bounded(records_queued);
     let (to_fold, from_work) = bounded(BATCHES_QUEUED);
     let (to_write, from_fold) = bounded(CHECKPOINTS_QUEUED);
     let (acks, from_write) = bounded(ACKS_QUEUED);
     // All that the stages before the fold can hold, and as much again for a worker that is slow, three times over.
-    let held = records_queued + (models.len() + BATCHES_QUEUED) * config.inference.batch_max;
+    let held = records_queued + (models.len() + BATCHES_QUEUED) * config.inference.batch();
     let (under_way, done) = bounded(4 * held);
     let signs: Vec<Sign> = models.iter().map(|_| Sign::default()).collect();
 
@@ -195,7 +195,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         .map(|(n, (model, sign))| work::Worker {
             model,
             sign,
-            batch_max: config.inference.batch_max,
+            batch_max: config.inference.batch(),
             batch_wait_max: config.inference.batch_wait_max.0,
             core: cores.get(n).copied(),
             limits: Limits {

@@ -237,10 +237,8 @@ fn open_state(config: &Config, tables: &Store) -> anyhow::Result<Store> {
 
 /// How many sessions the config asks for.
 pub fn sessions(config: &Config) -> usize {
-    match config.inference.sessions {
-        0 => available_parallelism().map_or(1, usize::from),
-        n => n,
-    }
+    let cores = available_parallelism().map_or(1, usize::from);
+    config.inference.sessions_on(cores)
 }
 
 /// Reads the files once and makes a session for each worker. Says which precision they run in.
@@ -275,7 +273,7 @@ pub fn inference_settings(config: &Config) -> InferenceSettings {
         precision: inference.precision,
         allow_cpu_fallback: inference.allow_cpu_fallback,
         device_id: inference.device_id,
-        batch_max: inference.batch_max,
+        batch_max: inference.batch(),
         onnxruntime: inference.onnxruntime.clone(),
         flush_denormals: config.model.flush_denormals,
         ethnicity: config.model.ethnicity.clone(),
