@@ -14,7 +14,7 @@ use demograph_model::{decode::Limits, infer::StubModel};
 use demograph_service::{
     config,
     metrics::Metrics,
-    pipeline::{Feed, Meaning, Numbered, Order, Sign, Worker},
+    pipeline::{Meaning, Numbered, Order, Sign, Worker},
     sink::{self, Provenance, Store, Stores, Table},
 };
 use serde_json::json;
@@ -69,7 +69,7 @@ fn record(number: usize, key: &str, payload: &[u8]) -> Numbered<Record> {
     };
     Numbered {
         number: number as u64,
-        feed: Feed::Data(record),
+        item: record,
     }
 }
 

@@ -8,7 +8,7 @@ use demograph_core::{
     facts::ModelFacts,
     privacy::{Policy, ReleasedWindow},
     record::{AgePosterior, Estimate, EventTime, Position, Posterior, SourceId, TrackId},
-    state::{Applied, Shard, Start, Terms, TrackKey},
+    state::{Applied, Saved, Shard, Terms, TrackKey},
     window::{Categories, Observation, Settings},
 };
 use demograph_model::infer::{Model, StubModel};
@@ -133,7 +133,7 @@ impl Scene {
 pub fn begin(terms: &Arc<Terms>) -> Shard {
     let terms = (SETTINGS, terms.clone());
     let key = TrackKey::of("no secret: the key of the benchmark").expect("it is long enough");
-    Shard::begin(0, Start::At(0), terms, &key)
+    Shard::begin(0, Saved::beginning(0), terms, &key)
 }
 
 /// As sharp as the shipped model's answers are: a head for each attribute, 101 ages.

@@ -12,8 +12,8 @@ use demograph_core::{
     record::EventTime,
     reject::Reject,
     state::{
-        Applied, Chain, Checkpoint, Commit, CommitStep, Found, Halt, Saved, Shard, Start,
-        TableFile, Terms, TrackKey,
+        Applied, Chain, Checkpoint, Commit, CommitStep, Halt, Saved, Shard, TableFile, Terms,
+        TrackKey,
         memory::{Luck, Memory},
         publish,
     },
@@ -283,12 +283,12 @@ impl World {
         });
         loop {
             let mut chain = Chain::new(("g", "t"), partition, self.rng.random());
-            let start = match chain.recover(&self.store).unwrap() {
-                None => Start::At(0),
-                Some(found) => {
-                    self.publish_head(partition, &found);
-                    match self.settled(&chain, (partition, found.saved), (&terms, &settings)) {
-                        Some(saved) => Start::Resumed(Box::new(saved)),
+            let saved = match chain.recover(&self.store).unwrap() {
+                None => Saved::beginning(0),
+                Some(saved) => {
+                    self.publish_head(partition, &chain, &saved);
+                    match self.settled(&chain, (partition, saved), (&terms, &settings)) {
+                        Some(saved) => saved,
                         // There is a newer checkpoint now.
                         None => continue,
                     }
@@ -296,7 +296,7 @@ impl World {
             };
             return Owner {
                 chain,
-                shard: Shard::begin(partition, start, (settings, terms), &key()),
+                shard: Shard::begin(partition, saved, (settings, terms), &key()),
                 commit: None,
             };
         }
@@ -323,13 +323,13 @@ impl World {
         }
     }
 
-    fn publish_head(&mut self, partition: i32, found: &Found) {
-        if found.saved.publish {
-            let seq = found.header.seq;
-            let file = table(partition, seq, (&found.mark, &found.saved.outbox));
+    fn publish_head(&mut self, partition: i32, chain: &Chain, saved: &Saved) {
+        if saved.publish {
+            let head = chain.head().unwrap();
+            let file = table(partition, head.seq, (&head.mark(), &saved.outbox));
             let is_new = !self.store.tables.borrow().contains_key(&file.path);
             self.sometimes.republished += u64::from(is_new);
-            publish(&self.store, &file, &found.mark).unwrap();
+            publish(&self.store, &file, &head.mark()).unwrap();
         }
     }
 
@@ -337,7 +337,7 @@ impl World {
     fn settled(
         &mut self,
         chain: &Chain,
-        (partition, mut saved): (i32, Saved),
+        (partition, saved): (i32, Saved),
         (terms, settings): (&Arc<Terms>, &Settings),
     ) -> Option<Saved> {
         let is_growing = u64::from(saved.sources.growing() > 0);
@@ -356,11 +356,10 @@ impl World {
             ) {}
             return None;
         }
-        saved.ledger = saved.ledger_after();
-        saved.outbox.clear();
-        saved.publish = false;
-        saved.terms = (**terms).clone();
-        Some(saved)
+        Some(Saved {
+            terms: (**terms).clone(),
+            ..saved.once_published()
+        })
     }
 
     /// Folds what comes next, and now and then what was folded already.

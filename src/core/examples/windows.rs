@@ -10,7 +10,7 @@ use demograph_core::{
     record::{
         AgePosterior, Attribute, Estimate, EventTime, Position, Posterior, SourceId, TrackId,
     },
-    state::{Shard, Start, Terms, TrackKey},
+    state::{Saved, Shard, Terms, TrackKey},
     window::{Categories, Growth, Observation, Settings, Untracked, Weighting},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -138,7 +138,7 @@ fn folded(people: &[Person], people_min: u64) -> Shard {
     let policy = Policy::new(&rules, &[]);
     let terms = Terms::new("simulated", &policy, (categories.clone(), &settings));
     let key = TrackKey::of("no secret: the key of a simulation").expect("it is long enough");
-    let mut shard = Shard::begin(0, Start::At(0), (settings, terms.into()), &key);
+    let mut shard = Shard::begin(0, Saved::beginning(0), (settings, terms.into()), &key);
     let mut random = StdRng::seed_from_u64(7);
     let crops = people.iter().enumerate();
     let mut crops: Vec<(i64, usize)> = crops

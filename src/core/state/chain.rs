@@ -90,10 +90,18 @@ const COLLECT_MAX: usize = 1_000;
 
 /// The newest checkpoint that this owner knows of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Head {
-    seq: u64,
+pub struct Head {
+    /// Its number: part of the names of its tables.
+    pub seq: u64,
     hash: Hash,
     last_publication: Option<u64>,
+}
+
+impl Head {
+    /// What its tables must say that they were made of.
+    pub fn mark(&self) -> String {
+        crate::hex(self.hash)
+    }
 }
 
 /// One partition's chain, as one owner sees it.
@@ -104,17 +112,6 @@ pub struct Chain {
     head: Option<Head>,
     /// The number of the first checkpoint, where there is none yet.
     first: u64,
-}
-
-/// The newest checkpoint of a chain.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    /// Its place in the chain.
-    pub header: Header,
-    /// The state that it holds.
-    pub saved: Saved,
-    /// What the tables of its outbox must say that they were made of.
-    pub mark: String,
 }
 
 /// A checkpoint on its way: create, read back where that is unclear, check the head, publish.
@@ -168,8 +165,8 @@ impl Chain {
         Self { writer, ..self }
     }
 
-    /// Reads the newest checkpoint; `None` where there is none yet.
-    pub fn recover(&mut self, objects: &dyn Objects) -> Result<Option<Found>, Halt> {
+    /// Reads the state in the newest checkpoint, which becomes the head; `None` where there is none yet.
+    pub fn recover(&mut self, objects: &dyn Objects) -> Result<Option<Saved>, Halt> {
         let listed = objects.list(self.folder.path())?;
         let Some(newest) = self.folder.own(listed).pop() else {
             return Ok(None);
@@ -185,11 +182,12 @@ impl Chain {
                 false => header.previous_publication,
             },
         });
-        Ok(Some(Found {
-            header,
-            saved,
-            mark: mark(&hash),
-        }))
+        Ok(Some(saved))
+    }
+
+    /// The newest checkpoint that this owner has read or written.
+    pub fn head(&self) -> Option<&Head> {
+        self.head.as_ref()
     }
 
     /// The checkpoint after the head. `publish` says whether its outbox is published under its number.
@@ -293,7 +291,7 @@ impl Commit {
 
     /// What the checkpoint's tables must say that they were made of.
     pub fn mark(&self) -> String {
-        mark(&self.head.hash)
+        self.head.mark()
     }
 
     /// Gives it the tables of its outbox, which are created once the checkpoint holds.
@@ -363,10 +361,6 @@ pub fn publish(objects: &dyn Objects, file: &TableFile, mark: &str) -> Result<()
             Err(anyhow::anyhow!("{path} is said to be there and is not"))?
         }
     }
-}
-
-fn mark(hash: &Hash) -> String {
-    crate::hex(hash)
 }
 
 fn read(objects: &dyn Objects, path: &str) -> Result<Vec<u8>, Halt> {

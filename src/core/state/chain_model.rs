@@ -137,24 +137,17 @@ impl World {
         let mut world = self.clone();
         let mut chain = Chain::new(PLACE, 0, place as u64);
         let saved = match chain.recover(&world.store).unwrap() {
-            None => Saved {
-                log: Default::default(),
-                track_key: None,
-                terms: terms(),
-                ledger: Ledger::beginning(0),
-                sources: Default::default(),
-                outbox: Vec::new(),
-                publish: false,
-            },
-            Some(found) => {
-                if found.saved.publish {
+            None => Saved::beginning(0),
+            Some(saved) => {
+                if saved.publish {
+                    let head = chain.head().unwrap();
                     let file = TableFile {
-                        path: format!("windows/{}", found.header.seq),
-                        bytes: format!("{} {}", found.mark, found.saved.waiting()).into_bytes(),
+                        path: format!("windows/{}", head.seq),
+                        bytes: format!("{} {}", head.mark(), saved.waiting()).into_bytes(),
                     };
-                    publish(&world.store, &file, &found.mark).unwrap();
+                    publish(&world.store, &file, &head.mark()).unwrap();
                 }
-                after(found.saved)
+                saved.once_published()
             }
         };
         world.owners[place] = Some(Owner {
@@ -182,7 +175,7 @@ impl World {
             match result {
                 Ok(CommitStep::Done) => {
                     owner.chain.advance(&commit);
-                    owner.saved = after(saved);
+                    owner.saved = saved.once_published();
                 }
                 Ok(_) | Err(Halt::Store(_)) => owner.commit = Some((commit, saved)),
                 Err(Halt::Fenced) => {
@@ -199,10 +192,9 @@ impl World {
     /// An owner between two checkpoints: it folds a record, closes what is open, or begins a checkpoint.
     fn worked(&self, place: usize, owner: &Owner, (attempts_max, next): (u64, &mut Vec<Self>)) {
         let shard = || {
-            let start = Start::Resumed(Box::new(owner.saved.clone()));
             Shard::begin(
                 0,
-                start,
+                owner.saved.clone(),
                 (self.settings, Arc::new(terms())),
                 &TrackKey::example(),
             )
@@ -303,20 +295,6 @@ impl World {
 fn rows(text: &[u8]) -> u64 {
     let text = std::str::from_utf8(text).unwrap();
     text.split_once(' ').unwrap().1.parse().unwrap()
-}
-
-/// The state once its checkpoint is written and published.
-fn after(saved: Saved) -> Saved {
-    Saved {
-        ledger: saved.ledger_after(),
-        outbox: if saved.publish {
-            Vec::new()
-        } else {
-            saved.outbox
-        },
-        publish: false,
-        ..saved
-    }
 }
 
 /// Visits every state with at most so many checkpoint attempts; returns how many there are and how many are complete.

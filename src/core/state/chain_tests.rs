@@ -159,8 +159,10 @@ fn a_file_of_another_name_among_the_checkpoints_stops_nothing() {
         store.checkpoints.borrow_mut().insert(path, Vec::new());
     }
     grow(&mut chain, &store, &saved(Vec::new(), false));
-    let found = Chain::new(PLACE, 0, 2).recover(&store).unwrap().unwrap();
-    assert_eq!(found.header.seq, 1);
+    let mut again = Chain::new(PLACE, 0, 2);
+    assert!(again.recover(&store).unwrap().is_some());
+    assert_eq!(again.head(), chain.head());
+    assert_eq!(again.head().unwrap().seq, 1);
     assert_eq!(chain.collect(&store, (0, EventTime(1))).unwrap(), 1);
     assert_eq!(store.checkpoints.borrow().len(), 3);
 }

@@ -104,6 +104,40 @@ pub enum Damage {
 }
 
 impl Saved {
+    /// A partition of which nothing was read before this offset. Nothing was counted in it on any terms.
+    pub fn beginning(offset: i64) -> Self {
+        Self {
+            log: LogIdentity::default(),
+            track_key: None,
+            terms: Terms::none(),
+            ledger: Ledger::beginning(offset),
+            sources: Sources::default(),
+            outbox: Vec::new(),
+            publish: false,
+        }
+    }
+
+    /// The same, with what is known of the log that it is read from, as far as it does not say that itself.
+    pub fn read_from(self, log: &LogIdentity) -> Self {
+        Self {
+            log: self.log.or(log.clone()),
+            ..self
+        }
+    }
+
+    /// What is left once the publication of this checkpoint, if it has one, is done.
+    pub fn once_published(self) -> Self {
+        Self {
+            ledger: self.ledger_after(),
+            outbox: match self.publish {
+                true => Vec::new(),
+                false => self.outbox,
+            },
+            publish: false,
+            ..self
+        }
+    }
+
     /// Records that wait in the outbox.
     pub fn waiting(&self) -> u64 {
         records(&self.outbox)

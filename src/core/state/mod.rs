@@ -22,12 +22,12 @@ mod chain_tests;
 pub mod memory;
 
 pub use chain::{
-    Chain, Commit, CommitStep, Created, Found, Halt, Listed, Objects, TableFile, publish,
+    Chain, Commit, CommitStep, Created, Halt, Head, Listed, Objects, TableFile, publish,
 };
 pub use checkpoint::{Damage, Hash, Header, Ledger, Saved, decode, hash};
 pub use first_start::FirstStart;
 pub use identity::{LogIdentity, OtherLog};
 pub use names::{ChainFolder, TopicFolder, plain};
-pub use shard::{Applied, Cadence, Checkpoint, Shard, Start};
+pub use shard::{Applied, Cadence, Checkpoint, Shard};
 pub use terms::Terms;
 pub use track_key::{Fingerprint, OtherKey, TrackKey};

@@ -26,23 +26,6 @@ pub struct Cadence {
     pub outbox_max: usize,
 }
 
-/// Where a partition begins: anew at an offset, or with what was saved.
-#[derive(Debug, Clone)]
-pub enum Start {
-    At(i64),
-    Resumed(Box<Saved>),
-}
-
-impl Start {
-    /// The first offset to fold.
-    pub fn next_offset(&self) -> i64 {
-        match self {
-            Self::At(offset) => *offset,
-            Self::Resumed(saved) => saved.ledger.next_offset,
-        }
-    }
-}
-
 /// The state of one partition.
 #[derive(Debug)]
 pub struct Shard {
@@ -87,52 +70,34 @@ pub struct Checkpoint {
 }
 
 impl Shard {
-    /// A partition of which nothing was read yet, or one that goes on. What was saved must be of the same terms and of no
-    /// other key (see [`Shard::settle`]).
+    /// Goes on with a partition. What was saved must be of the same terms, or of none, and of no other key (see
+    /// [`Shard::settle`]).
     pub fn begin(
         partition: i32,
-        start: Start,
+        saved: Saved,
         (settings, terms): (Settings, Arc<Terms>),
         key: &TrackKey,
     ) -> Self {
-        let mut log = LogIdentity::default();
-        let (sources, ledger, outbox) = match start {
-            Start::At(offset) => (Default::default(), Ledger::beginning(offset), Vec::new()),
-            Start::Resumed(saved) => {
-                assert_eq!(
-                    key.check(saved.track_key),
-                    Ok(()),
-                    "the caller has checked the track key"
-                );
-                let saved = saved.keyed(key);
-                log = saved.log.clone();
-                let ledger = saved.ledger_after();
-                let outbox = if saved.publish {
-                    Vec::new()
-                } else {
-                    saved.outbox
-                };
-                (saved.sources, ledger, outbox)
-            }
-        };
+        assert_eq!(
+            key.check(saved.track_key),
+            Ok(()),
+            "the caller has checked the track key"
+        );
+        let saved = saved.keyed(key).once_published();
+        let outbox = saved.outbox;
         Self {
             partition,
-            log,
+            log: saved.log,
             key: key.clone(),
             terms,
-            windows: PartitionWindows::resume(partition, settings, sources),
-            ledger,
+            windows: PartitionWindows::resume(partition, settings, saved.sources),
+            ledger: saved.ledger,
             rows: outbox.iter().map(ReleasedWindow::rows).sum(),
             bytes: outbox.iter().map(wire::window_bytes).sum(),
             outbox,
             last_checkpoint: None,
             is_changed: true,
         }
-    }
-
-    /// Learns which log it reads, as far as its checkpoints did not say.
-    pub fn learn(&mut self, log: &LogIdentity) {
-        self.log = std::mem::take(&mut self.log).or(log.clone());
     }
 
     /// Ends what was counted on other terms, or with another key: its open panes and growing windows are cut and put into the outbox, which
@@ -147,8 +112,7 @@ impl Shard {
         let settings = terms.settings(settings);
         // None of its tracks is asked for again: the panes that hold them end here.
         saved.track_key = Some(key.fingerprint());
-        let start = Start::Resumed(Box::new(saved));
-        let mut shard = Self::begin(partition, start, (settings, terms), key);
+        let mut shard = Self::begin(partition, saved, (settings, terms), key);
         let cut = shard.windows.cut();
         shard.put_out(cut);
         shard.checkpoint(now, true)

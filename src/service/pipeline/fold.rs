@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, never, select};
 use demograph_core::{
     privacy::{Cells, ReleasedWindow},
     record::{EventTime, SourceId},
@@ -17,7 +17,7 @@ use demograph_core::{
 
 use super::{
     Meaning, audience,
-    feed::{Beginning, Feed, Numbered, Order, Tick},
+    feed::{Feed, Numbered, Order, Resumed, Signal, Tick},
     sources::{Seen, Watch},
     write::Task,
 };
@@ -30,9 +30,10 @@ use crate::{
 
 /// The fold's parts.
 pub(super) struct Fold {
-    pub input: Receiver<Vec<Numbered<Observation>>>,
+    pub observations: Receiver<Vec<Numbered<Observation>>>,
+    pub signals: Receiver<Numbered<Signal>>,
     pub output: Sender<Task>,
-    /// One for each feed that is under way: the reader puts it in, the fold takes it out.
+    /// One for each record and signal that is under way: the reader puts it in, the fold takes it out.
     pub under_way: Receiver<()>,
     pub settings: Settings,
     pub cadence: Cadence,
@@ -63,16 +64,17 @@ pub(super) struct Shown {
 struct WriterGone;
 
 impl Fold {
-    /// Folds until the input ends.
+    /// Folds until the observations end, and with them the signals.
     pub(super) fn run(mut self) -> anyhow::Result<()> {
         let mut order = Order::default();
-        while let Ok(items) = self.input.recv() {
+        let mut goes_on = true;
+        while goes_on {
+            goes_on = self.hear(&mut order);
             let timer = self
                 .metrics
                 .stage_seconds
                 .with_label_values(&[stage::FOLD])
                 .start_timer();
-            items.into_iter().for_each(|item| order.put(item));
             while let Some(feed) = order.take() {
                 // Before each feed the reader has put one in.
                 let _room = self.under_way.try_recv();
@@ -85,24 +87,49 @@ impl Fold {
         Ok(())
     }
 
-    fn take(&mut self, feed: Feed<Observation>) -> Result<(), WriterGone> {
+    /// Puts in order what comes next. False when there is no more.
+    fn hear(&mut self, order: &mut Order<Feed>) -> bool {
+        select! {
+            recv(self.observations) -> batch => match batch {
+                Ok(batch) => batch.into_iter().for_each(|item| order.put(item.map(Feed::Data))),
+                // The workers end after the reader has: its last signals are there.
+                Err(_) => {
+                    self.signals.try_iter().for_each(|item| order.put(item.map(Feed::Signal)));
+                    return false;
+                }
+            },
+            recv(self.signals) -> signal => match signal {
+                Ok(signal) => order.put(signal.map(Feed::Signal)),
+                Err(_) => self.signals = never(),
+            },
+        }
+        true
+    }
+
+    fn take(&mut self, feed: Feed) -> Result<(), WriterGone> {
         match feed {
             Feed::Data(observation) => self.apply(observation),
-            Feed::Reached {
+            Feed::Signal(signal) => self.signal(signal),
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) -> Result<(), WriterGone> {
+        match signal {
+            Signal::Reached {
                 partition,
                 next_offset,
             } => {
                 self.reach(partition, next_offset);
                 Ok(())
             }
-            Feed::Tick(tick) => self.tick(&tick),
-            Feed::Assigned(beginnings) => {
-                for beginning in beginnings {
-                    self.begin(beginning);
+            Signal::Tick(tick) => self.tick(&tick),
+            Signal::Assigned(partitions) => {
+                for resumed in partitions {
+                    self.begin(resumed);
                 }
                 Ok(())
             }
-            Feed::Revoked(partitions) => {
+            Signal::Revoked(partitions) => {
                 for partition in partitions {
                     self.give_up(partition)?;
                 }
@@ -110,7 +137,7 @@ impl Fold {
                 self.take_snapshot(clock::now());
                 self.send(Task::Drained)
             }
-            Feed::Ended(partitions) => {
+            Signal::Ended(partitions) => {
                 for partition in partitions {
                     self.end(partition)?;
                 }
@@ -118,7 +145,7 @@ impl Fold {
                 self.take_snapshot(clock::now());
                 self.send(Task::Drained)
             }
-            Feed::Lost(partitions) => {
+            Signal::Lost(partitions) => {
                 for partition in partitions {
                     self.forget(partition);
                 }
@@ -130,15 +157,14 @@ impl Fold {
     }
 
     /// Takes up a partition where it was left.
-    fn begin(&mut self, beginning: Beginning) {
+    fn begin(&mut self, resumed: Resumed) {
         let now = clock::now();
         let terms = (self.settings, self.meaning.terms.clone());
-        let (partition, start) = (beginning.partition, beginning.start);
-        let mut shard = Shard::begin(partition, start, terms, &self.track_key);
-        shard.learn(&beginning.log);
+        let partition = resumed.partition;
+        let shard = Shard::begin(partition, resumed.saved, terms, &self.track_key);
         self.shards.insert(partition, shard);
-        for pane in beginning.history {
-            self.views.add(pane, now);
+        for window in resumed.history {
+            self.views.add(window, now);
         }
     }
 

@@ -239,19 +239,18 @@ proptest! {
             let (settings, terms, key) =
                 (configuration.settings(), configuration.terms(), configuration.key());
             let now = EventTime(clocks[end - 1]);
-            let start = match kept.take() {
-                None => Start::At(0),
+            let saved = match kept.take() {
+                None => Saved::beginning(0),
                 Some(saved) if saved.terms != *terms || key.check(saved.track_key).is_err() => {
                     let cut = Shard::settle(3, saved, (&settings, &key), now);
-                    let mut saved = publish(&cut, &mut published);
-                    // As the writer does: what goes on is on the terms of today.
-                    saved.terms = (*terms).clone();
+                    let saved = publish(&cut, &mut published);
                     prop_assert_eq!(saved.sources.records(), 0, "nothing open is carried over");
-                    Start::Resumed(Box::new(saved))
+                    // As the writer does: what goes on is on the terms of today.
+                    Saved { terms: (*terms).clone(), ..saved }
                 }
-                Some(saved) => Start::Resumed(Box::new(saved)),
+                Some(saved) => saved,
             };
-            let mut shard = Shard::begin(3, start, (settings, terms.clone()), &key);
+            let mut shard = Shard::begin(3, saved, (settings, terms.clone()), &key);
             let from = shard.next_offset() as usize;
             let middle = from + (end - from) / 2;
             let mut saved = None;
@@ -275,7 +274,7 @@ proptest! {
         let (last, ..) = runs.last().expect("there is a run");
         let (settings, terms, key) = (last.settings(), last.terms(), last.key());
         let saved = kept.expect("each run wrote one");
-        let mut shard = Shard::begin(3, Start::Resumed(Box::new(saved)), (settings, terms.clone()), &key);
+        let mut shard = Shard::begin(3, saved, (settings, terms.clone()), &key);
         for offset in shard.next_offset() as usize..log.len() {
             shard.apply(observation(&log[offset], (offset as i64, clocks[offset]), &terms));
         }
