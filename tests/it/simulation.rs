@@ -400,11 +400,15 @@ fn commit(chain: &Chain, checkpoint: Checkpoint) -> Commit {
     commit.with_tables(vec![file])
 }
 
-/// The one table: the panes themselves.
-fn table(partition: i32, seq: u64, (mark, panes): (&str, &[ReleasedWindow])) -> TableFile {
+/// The one table: the windows themselves.
+fn table(partition: i32, seq: u64, (mark, windows): (&str, &[ReleasedWindow])) -> TableFile {
+    let windows = Saved {
+        outbox: windows.to_vec(),
+        ..Saved::beginning(0)
+    };
     TableFile {
-        path: format!("panes/p{partition}-{seq:020}"),
-        bytes: [mark.as_bytes(), b" ", &postcard::to_stdvec(panes).unwrap()].concat(),
+        path: format!("windows/p{partition}-{seq:020}"),
+        bytes: [mark.as_bytes(), b" ", &windows.encode()].concat(),
     }
 }
 

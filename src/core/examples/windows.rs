@@ -193,7 +193,7 @@ fn estimate([age, gender, ethnicity]: [usize; 3], random: &mut StdRng) -> Estima
 
 /// Counts that are shown of a window; `None` where all is suppressed.
 fn counts(window: &ReleasedWindow, attribute: Attribute) -> Option<&[Option<u64>]> {
-    let mut released = window.attributes.iter();
+    let mut released = window.content.iter();
     match &released.find(|one| one.attribute == attribute)?.cells {
         Cells::Shown { counts, .. } => Some(counts),
         Cells::Suppressed => None,

@@ -135,7 +135,10 @@ mod tests {
         ring::tests::{pane as released, window},
         *,
     };
-    use crate::{estimate::CellCounts, privacy::Cells, record::Attribute};
+    use crate::{
+        privacy::{Cells, Sealed},
+        record::Attribute,
+    };
 
     /// A pane of a minute in which `women` and `men` were seen.
     fn pane(minute: i64, women: usize, men: usize) -> ReleasedWindow {
@@ -149,7 +152,7 @@ mod tests {
             let now = pane.end;
             rolling.add(pane, now);
             let view = rolling.changed().remove(0);
-            view.shares(Attribute::Gender).evidence.votes()
+            view.shares(Attribute::Gender).evidence.for_views().votes()
         };
         assert_eq!(votes(pane(0, 20, 10)), 30.0);
         // Too few people: suppressed, and so out of the estimate.
@@ -160,7 +163,7 @@ mod tests {
         let emptied = rolling.changed().remove(0);
         assert_eq!(
             emptied.shares(Attribute::Gender).evidence,
-            CellCounts::default()
+            Sealed::default()
         );
     }
 
@@ -200,7 +203,7 @@ mod tests {
     fn a_share_is_of_the_panes_that_showed_the_category() {
         let mut rolling = Rolling::new(&[Span::seconds(600)], 10);
         let panes = [pane(0, 20, 20), pane(1, 40, 1), pane(2, 20, 20)];
-        let shown = |pane: &ReleasedWindow| match &pane.attributes[0].cells {
+        let shown = |pane: &ReleasedWindow| match &pane.content[0].cells {
             Cells::Shown { counts, .. } => counts.iter().flatten().count(),
             Cells::Suppressed => 0,
         };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Shares, View};
 use crate::{
     estimate::CellCounts,
-    privacy::{Cells, ReleasedAttribute, ReleasedWindow},
+    privacy::{Cells, ReleasedAttribute, ReleasedWindow, Sealed},
     record::{Attribute, EventTime, SourceId},
     span::Span,
     window::Unit,
@@ -210,7 +210,7 @@ impl Sums {
         self.panes += 1;
         self.faces += pane.accounting.faces;
         self.detections += usize::from(pane.unit == Unit::Detections);
-        for released in &pane.attributes {
+        for released in &pane.content {
             self.attributes[released.attribute as usize].add(pane.votes, released);
         }
     }
@@ -233,7 +233,7 @@ impl Sum {
             return;
         };
         self.total += total;
-        self.evidence.merge(&released.evidence);
+        self.evidence.merge(released.evidence.for_views());
         let length = self.categories.len().max(counts.len());
         self.categories.resize(length, Category::default());
         for (sum, count) in self.categories.iter_mut().zip(counts) {
@@ -264,7 +264,7 @@ impl Sum {
             votes: self.votes,
             counts: self.categories.iter().map(shown).collect(),
             totals: self.categories.iter().map(|one| one.total).collect(),
-            evidence: self.evidence.clone(),
+            evidence: Sealed::of(self.evidence.clone()),
         }
     }
 }
@@ -278,7 +278,7 @@ pub(super) mod tests {
     use super::*;
     use crate::{
         privacy::{PolicyRules, Thresholds, release},
-        window::{ClosedBy, ClosedWindow, Evidence, Tally},
+        window::{ClosedBy, ClosedWindow, Counted, Evidence, Tally},
     };
 
     const MINUTE: i64 = 60_000;
@@ -310,8 +310,10 @@ pub(super) mod tests {
             tracks: votes,
             votes,
             unit: Unit::Tracks,
-            tally,
-            people: None,
+            content: Counted {
+                tally,
+                people: None,
+            },
         };
         release(
             closed,
@@ -329,7 +331,7 @@ pub(super) mod tests {
     }
 
     /// What somebody sees, in one order.
-    fn shown(view: &View) -> (usize, u64, u64, [Option<u64>; 2], CellCounts) {
+    fn shown(view: &View) -> (usize, u64, u64, [Option<u64>; 2], Sealed) {
         let Shares {
             total,
             votes,

@@ -1,8 +1,7 @@
 //! What one rolling view shows of one source: sums of what its windows showed.
 
 use crate::{
-    estimate::CellCounts,
-    privacy::Cells,
+    privacy::{Cells, Sealed},
     record::{Attribute, EventTime, SourceId},
     span::Span,
     window::Unit,
@@ -24,7 +23,7 @@ pub struct View {
 }
 
 /// The released votes of one attribute.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Shares {
     /// All votes, hidden ones too, of panes that showed their total.
     pub total: u64,
@@ -34,8 +33,8 @@ pub struct Shares {
     pub counts: Vec<Option<u64>>,
     /// By category: all votes of the panes that showed it.
     pub totals: Vec<u64>,
-    /// Votes by cell in the panes that showed their total. Exact, so not for show.
-    pub evidence: CellCounts,
+    /// The votes of the windows that showed their total.
+    pub evidence: Sealed,
 }
 
 impl View {

@@ -5,6 +5,7 @@
 
 mod accounting;
 mod categories;
+mod ended;
 mod growing;
 mod pane;
 mod partition;
@@ -15,10 +16,10 @@ mod votes;
 
 pub use accounting::Accounting;
 pub use categories::Categories;
+pub use ended::{ClosedBy, ClosedWindow, Counted, Ended, Unit};
 pub use growing::Growth;
 pub(crate) use growing::Window;
 pub(crate) use pane::OpenPane;
-pub use pane::{ClosedBy, ClosedWindow, Unit};
 pub use partition::{ClosedPanes, PartitionWindows, Sources};
 pub use source::Outcome;
 pub(crate) use source::SourceWindows;

@@ -2,103 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::{Deserialize, Serialize};
-
-use super::{Accounting, Evidence, Growth, Note, Observation, Settings, Tally, track::Track};
+use super::{
+    Accounting, ClosedWindow, Counted, Ended, Evidence, Growth, Note, Observation, Settings, Tally,
+    Unit, ended::Place, track::Track,
+};
 use crate::{
-    record::{Attribute, EventId, EventTime, SourceId, TrackId},
+    record::{EventId, EventTime, TrackId},
     reject::Reject,
     window::{Untracked, Weighting},
 };
-
-/// What a vote stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Unit {
-    /// A vote is a person's track.
-    Tracks,
-    /// Faces voted for themselves: some had no track id, or votes are weighted by dwell. A person may have several.
-    Detections,
-}
-
-impl Unit {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tracks => "tracks",
-            Self::Detections => "detections",
-        }
-    }
-}
-
-/// What ended a window: what closed its last pane, or time that has passed without another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ClosedBy {
-    /// The source's watermark passed its end.
-    Watermark,
-    /// Nothing came for it for `idle_after`.
-    Idle,
-    /// The stream has ended: nothing more is expected.
-    End,
-    /// Another model, policy or kind of window took over: more rows of the same pane follow.
-    Change,
-}
-
-impl ClosedBy {
-    pub const ALL: [Self; 4] = [Self::Watermark, Self::Idle, Self::End, Self::Change];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Watermark => "watermark",
-            Self::Idle => "idle",
-            Self::End => "end",
-            Self::Change => "change",
-        }
-    }
-}
-
-/// A window that has ended: one pane or several. Its exact counts must pass through `privacy::release`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ClosedWindow {
-    pub source: SourceId,
-    pub partition: i32,
-    pub start: EventTime,
-    pub end: EventTime,
-    pub by: ClosedBy,
-    pub accounting: Accounting,
-    pub tracks: u64,
-    /// Tracks, plus faces that voted for themselves.
-    pub votes: u64,
-    pub unit: Unit,
-    pub tally: Tally,
-    /// One vote a track, where the tally holds other votes of tracks only.
-    pub people: Option<Tally>,
-}
-
-impl ClosedWindow {
-    /// How many stand behind the votes for each category: what disclosure control judges. People as far as track ids
-    /// say who is the same, else detections ([`ClosedWindow::people_unit`]).
-    pub fn people(&self, attribute: Attribute) -> &[u64] {
-        self.people
-            .as_ref()
-            .unwrap_or(&self.tally)
-            .counts(attribute)
-    }
-
-    pub fn people_unit(&self) -> Unit {
-        match self.people {
-            Some(_) => Unit::Tracks,
-            None => self.unit,
-        }
-    }
-}
-
-/// Which window of which source it is, and what ended it.
-pub(super) struct WindowName {
-    pub source: SourceId,
-    pub partition: i32,
-    pub start: EventTime,
-    pub end: EventTime,
-    pub by: ClosedBy,
-}
 
 /// An open pane.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -225,8 +137,8 @@ impl OpenPane {
         self.accounting.cover(observation.position);
     }
 
-    /// Counts the tracks' votes and gives the window its name.
-    pub(super) fn close(self, name: WindowName, settings: &Settings) -> ClosedWindow {
+    /// Counts the tracks' votes.
+    pub(super) fn close(self, place: Place, settings: &Settings) -> ClosedWindow {
         let mut tally = self.faces;
         let tracks = self.tracks.len() as u64;
         let mut votes = self.faces_voted;
@@ -243,12 +155,12 @@ impl OpenPane {
             }
             people = Some(once);
         }
-        ClosedWindow {
-            source: name.source,
-            partition: name.partition,
-            start: name.start,
-            end: name.end,
-            by: name.by,
+        Ended {
+            source: place.source,
+            partition: place.partition,
+            start: place.start,
+            end: place.end,
+            by: place.by,
             accounting: self.accounting,
             tracks,
             votes,
@@ -257,8 +169,7 @@ impl OpenPane {
             } else {
                 Unit::Detections
             },
-            tally,
-            people,
+            content: Counted { tally, people },
         }
     }
 }

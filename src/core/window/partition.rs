@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     ClosedBy, ClosedWindow, Note, Observation, Settings, Window,
-    pane::WindowName,
+    ended::Place,
     source::{Outcome, SourceWindows},
 };
 use crate::{
@@ -198,14 +198,14 @@ impl PartitionWindows {
         windows
             .into_iter()
             .map(|window| {
-                let name = WindowName {
+                let place = Place {
                     source: source.clone(),
                     partition: self.partition,
                     start: window.start,
                     end: window.end,
                     by,
                 };
-                window.sum.close(name, &self.settings)
+                window.sum.close(place, &self.settings)
             })
             .collect()
     }

@@ -73,7 +73,7 @@ impl Tables {
         let mut panes = panes.to_vec();
         for pane in &mut panes {
             let allowed = self.meaning.policy.admit(&pane.source).unwrap_or_default();
-            pane.attributes
+            pane.content
                 .retain(|released| allowed.contains(released.attribute));
         }
         panes
@@ -169,7 +169,7 @@ mod tests {
             accounting,
             tracks: 40,
             votes: 40,
-            attributes: vec![released(Attribute::Gender), released(Attribute::Ethnicity)],
+            content: vec![released(Attribute::Gender), released(Attribute::Ethnicity)],
             ..ReleasedWindow::empty(start, start + 10_000)
         }
     }

@@ -201,7 +201,7 @@ fn follows(pane: &ReleasedWindow, terms: &Terms) {
         0,
         "{pane:?}"
     );
-    for released in &pane.attributes {
+    for released in &pane.content {
         let classes = terms.categories.labels(released.attribute).len();
         if let Cells::Shown { counts, .. } = &released.cells {
             assert_eq!(counts.len(), classes, "{pane:?}");

@@ -42,7 +42,7 @@ fn is_what_was_recorded((header, saved): &(Header, Saved)) {
         ("lobby", ClosedBy::Watermark)
     );
     assert_eq!((pane.accounting.faces, pane.tracks, pane.votes), (8, 4, 4));
-    assert_eq!(pane.attributes.len(), 2);
+    assert_eq!(pane.content.len(), 2);
     let lobby = &saved.sources.0[&SourceId::new("lobby")];
     let open = &lobby.open[&EventTime(10_000)].accounting;
     assert_eq!((open.faces, open.late, open.rejected()), (1, 1, 16));

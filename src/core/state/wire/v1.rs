@@ -10,7 +10,6 @@ use serde::Deserialize;
 
 use super::v2;
 use crate::{
-    privacy::ReleasedAttribute,
     record::{EventTime, SourceId, TrackId},
     window::{Categories, ClosedBy, Tally, Track, Unit},
 };
@@ -119,7 +118,7 @@ struct Released {
     tracks: u64,
     votes: u64,
     unit: Unit,
-    attributes: Vec<ReleasedAttribute>,
+    attributes: Vec<v2::Estimated<'static>>,
 }
 
 impl From<Saved> for v2::Saved<'static> {
@@ -230,18 +229,18 @@ impl From<Accounting> for v2::Accounting<'static> {
 }
 
 impl From<Released> for v2::Released<'static> {
-    fn from(pane: Released) -> Self {
+    fn from(window: Released) -> Self {
         Self {
-            source: pane.source,
-            partition: pane.partition,
-            start: pane.start,
-            end: pane.end,
-            by: pane.by,
-            accounting: pane.accounting.into(),
-            tracks: pane.tracks,
-            votes: pane.votes,
-            unit: pane.unit,
-            attributes: Cow::Owned(pane.attributes),
+            source: window.source,
+            partition: window.partition,
+            start: window.start,
+            end: window.end,
+            by: window.by,
+            accounting: window.accounting.into(),
+            tracks: window.tracks,
+            votes: window.votes,
+            unit: window.unit,
+            attributes: window.attributes,
         }
     }
 }

@@ -110,7 +110,7 @@ fn shown(windows: Vec<ClosedWindow>) -> (u64, u64) {
     let all = windows.iter().map(|window| window.votes).sum();
     let shown = |window: ClosedWindow| {
         let thresholds = Thresholds::of(&PolicyRules::default(), window.people_unit());
-        match &release(window, thresholds).attributes[0].cells {
+        match &release(window, thresholds).content[0].cells {
             Cells::Shown { counts, .. } => counts.iter().flatten().sum(),
             Cells::Suppressed => 0,
         }
@@ -377,7 +377,7 @@ proptest! {
                 (Weighting::Dwell, Untracked::Count) => faces.len() as u64,
             };
             prop_assert_eq!(window.votes, votes);
-            prop_assert_eq!(window.tally.counts(Attribute::Gender).iter().sum::<u64>(), votes);
+            prop_assert_eq!(window.content.tally.counts(Attribute::Gender).iter().sum::<u64>(), votes);
         }
     }
 

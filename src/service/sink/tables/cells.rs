@@ -68,13 +68,19 @@ struct Counted<'a> {
 pub(super) fn columns(panes: &[ReleasedWindow], provenance: &Provenance) -> Vec<ArrayRef> {
     let mut rows: Vec<Counted<'_>> = Vec::new();
     for pane in sorted(panes) {
-        for released in &pane.attributes {
-            rows.extend(released.evidence.iter().map(|(cell, votes)| Counted {
-                pane,
-                attribute: released.attribute,
-                cell,
-                votes,
-            }));
+        for released in &pane.content {
+            rows.extend(
+                released
+                    .evidence
+                    .for_cells_table()
+                    .iter()
+                    .map(|(cell, votes)| Counted {
+                        pane,
+                        attribute: released.attribute,
+                        cell,
+                        votes,
+                    }),
+            );
         }
     }
     vec![

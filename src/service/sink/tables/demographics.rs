@@ -4,7 +4,7 @@ use arrow_array::ArrayRef;
 use arrow_schema::Field;
 use demograph_core::{
     estimate::Estimator,
-    privacy::{Cells, ReleasedWindow, ShownShare, show_shares},
+    privacy::{Cells, ReleasedWindow, ShownShare},
     record::Attribute,
 };
 
@@ -90,7 +90,7 @@ pub(super) fn columns(panes: &[ReleasedWindow], provenance: &Provenance) -> Vec<
 fn rows_of<'a>(pane: &'a ReleasedWindow, provenance: &'a Provenance) -> Vec<Row<'a>> {
     let k_cell = provenance.terms.thresholds(pane.unit).k_cell;
     let mut rows = Vec::new();
-    for released in &pane.attributes {
+    for released in &pane.content {
         let attribute = released.attribute;
         let estimator = provenance.calibrations.estimator(&pane.source, attribute);
         let nothing = Row {
@@ -107,7 +107,7 @@ fn rows_of<'a>(pane: &'a ReleasedWindow, provenance: &'a Provenance) -> Vec<Row<
             rows.push(nothing);
             continue;
         };
-        let estimated = show_shares(&released.cells, &released.evidence, estimator, k_cell);
+        let estimated = released.evidence.shares(&released.cells, estimator, k_cell);
         let labels = provenance.terms.categories.labels(attribute);
         let categories = labels.iter().zip(counts).enumerate();
         rows.extend(categories.map(|(place, (label, &count))| Row {

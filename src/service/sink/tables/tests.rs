@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
 use demograph_core::{
     facts::ModelFacts,
-    privacy::{Cells, Policy, PolicyRules, ReleasedAttribute},
+    privacy::{Cells, Policy, PolicyRules, ReleasedAttribute, Sealed},
     record::{Attribute, Position, SourceId},
     state::Terms,
     window::Accounting,
@@ -41,7 +41,7 @@ fn pane(source: &str, cells: Cells) -> ReleasedWindow {
         accounting,
         tracks: 20,
         votes: 20,
-        attributes: vec![ReleasedAttribute {
+        content: vec![ReleasedAttribute {
             attribute: Attribute::Gender,
             cells,
             evidence: Default::default(),
@@ -124,7 +124,7 @@ fn cells_are_read_back_from_a_file_of_a_day_as_they_were_counted() {
     let mut votes = demograph_core::estimate::CellCounts::default();
     votes.add(3, 720_720, &[600_000, 120_720]);
     votes.add(7, 360_360, &[0, 360_360]);
-    counted.attributes[0].evidence = votes.clone();
+    counted.content[0].evidence = Sealed::of(votes.clone());
     let part = crate::sink::encode(&Table::Cells.rows(&[counted], &provenance()), &[]);
     let day = crate::sink::day::merge(Table::Cells, vec![("part".into(), part.unwrap())]);
     let mut found = demograph_core::estimate::CellCounts::default();
