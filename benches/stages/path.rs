@@ -161,10 +161,10 @@ pub fn fold() {
     }
 }
 
-/// How many panes a partition has released and not published.
+/// How many windows a partition has released and not published.
 fn closed(shard: &mut Shard) -> usize {
     let checkpoint = shard.checkpoint(EventTime(BEGIN), true);
-    checkpoint.publication.map_or(0, |panes| panes.len())
+    checkpoint.publication.map_or(0, |windows| windows.len())
 }
 
 /// The checkpoint of a partition with 200 sources, open panes and an outbox that is published: encoded, created, the
@@ -208,7 +208,7 @@ pub fn chain() -> anyhow::Result<()> {
 fn commit(chain: &Chain, shard: &mut Shard, terms: &Arc<Terms>) -> (Commit, usize) {
     let checkpoint = shard.checkpoint(EventTime(BEGIN), true);
     let commit = chain.commit(&checkpoint.saved, true, EventTime(BEGIN));
-    let panes = checkpoint.publication.expect("panes were closed");
+    let windows = checkpoint.publication.expect("windows were closed");
     let provenance = Provenance {
         terms: terms.clone(),
         calibrations: Arc::default(),
@@ -218,7 +218,7 @@ fn commit(chain: &Chain, shard: &mut Shard, terms: &Arc<Terms>) -> (Commit, usiz
         let facts = [(sink::CHECKPOINT, commit.mark())];
         TableFile {
             path: sink::part_path(table, "2026-01-01", &name),
-            bytes: sink::encode(&table.rows(&panes, &provenance), &facts).expect("rows fit"),
+            bytes: sink::encode(&table.rows(&windows, &provenance), &facts).expect("rows fit"),
         }
     });
     (commit.with_tables(files.to_vec()), checkpoint.saved.len())
@@ -260,7 +260,7 @@ impl Folder {
     }
 }
 
-/// Released panes to rows and to the bytes of a file: without estimates, and with the shipped model's calibration, where
+/// Released windows to rows and to the bytes of a file: without estimates, and with the shipped model's calibration, where
 /// each pane and attribute has shares, intervals and a shift test.
 pub fn rows() -> anyhow::Result<()> {
     let scene = Scene {
@@ -269,7 +269,7 @@ pub fn rows() -> anyhow::Result<()> {
         panes: 10,
     };
     let terms = scene::terms(&scene::policy(scene.sources), &scene::facts());
-    let panes = scene.released(&terms);
+    let windows = scene.released(&terms);
     let calibrated = scene::calibrations(&model())?;
     for (row, table, calibrations) in [
         (
@@ -288,27 +288,27 @@ pub fn rows() -> anyhow::Result<()> {
             terms: terms.clone(),
             calibrations: Arc::new(calibrations),
         };
-        write(row, (table, &panes), &provenance).context(row)?;
+        write(row, (table, &windows), &provenance).context(row)?;
     }
     Ok(())
 }
 
 fn write(
     row: &str,
-    (table, panes): (Table, &[ReleasedWindow]),
+    (table, windows): (Table, &[ReleasedWindow]),
     provenance: &Provenance,
 ) -> anyhow::Result<()> {
-    let count = table.rows(panes, provenance).num_rows();
+    let count = table.rows(windows, provenance).num_rows();
     let mut bytes = 0;
     let cost = median_cost(
         ROUNDS,
         || (),
         |()| {
-            let rows = table.rows(panes, provenance);
+            let rows = table.rows(windows, provenance);
             bytes = sink::encode(&rows, &[]).expect("rows fit").len();
         },
     );
-    let more = json!({"panes": panes.len(), "bytes_per_row": bytes as f64 / count as f64});
+    let more = json!({"windows": windows.len(), "bytes_per_row": bytes as f64 / count as f64});
     print_row(row, (cost, count), more);
     Ok(())
 }

@@ -115,13 +115,13 @@ impl Scene {
         observations
     }
 
-    /// The panes that this scene leaves when all is folded.
+    /// The windows that this scene leaves when all is folded.
     pub fn released(self, terms: &Arc<Terms>) -> Vec<ReleasedWindow> {
         let mut shard = begin(terms);
         let mut released = Vec::new();
         for observation in self.observations(terms) {
-            if let Applied::Counted(_, panes) = shard.apply(observation) {
-                released.extend(panes);
+            if let Applied::Counted(_, windows) = shard.apply(observation) {
+                released.extend(windows);
             }
         }
         released.extend(shard.end());

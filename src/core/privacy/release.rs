@@ -101,7 +101,7 @@ mod tests {
         window::{Evidence, Growth, Observation, PartitionWindows, Settings, Weighting},
     };
 
-    /// A pane of twenty crops as the default policy releases it, each of the track that `track` says.
+    /// A window of twenty crops as the default policy releases it, each of the track that `track` says.
     fn released(track: impl Fn(usize) -> Option<usize>, weighting: Weighting) -> ReleasedWindow {
         let rules = PolicyRules::default();
         let settings = Settings {
@@ -133,9 +133,9 @@ mod tests {
                 outcome: Ok::<_, Reject>(evidence),
             });
         }
-        let pane = windows.end().remove(0);
-        let thresholds = Thresholds::of(&rules, pane.people_unit());
-        release(pane, thresholds)
+        let window = windows.end().remove(0);
+        let thresholds = Thresholds::of(&rules, window.people_unit());
+        release(window, thresholds)
     }
 
     #[test]
@@ -143,11 +143,15 @@ mod tests {
     {
         for weighting in [Weighting::People, Weighting::Dwell] {
             for track in [None, Some(1)] {
-                let pane = released(|_| track, weighting);
-                assert_eq!(pane.accounting.faces, 20);
-                assert_eq!(pane.content.len(), 1, "it is said that something is hidden");
+                let window = released(|_| track, weighting);
+                assert_eq!(window.accounting.faces, 20);
                 assert_eq!(
-                    pane.content[0].cells,
+                    window.content.len(),
+                    1,
+                    "it is said that something is hidden"
+                );
+                assert_eq!(
+                    window.content[0].cells,
                     Cells::Suppressed,
                     "{track:?} {weighting:?}"
                 );
@@ -158,9 +162,9 @@ mod tests {
     #[test]
     fn ten_people_are_shown_by_their_votes_or_by_their_dwell() {
         for (weighting, votes) in [(Weighting::People, 10), (Weighting::Dwell, 20)] {
-            let pane = released(|n| Some(n / 2), weighting);
-            let Cells::Shown { total, .. } = pane.content[0].cells else {
-                panic!("{pane:?}");
+            let window = released(|n| Some(n / 2), weighting);
+            let Cells::Shown { total, .. } = window.content[0].cells else {
+                panic!("{window:?}");
             };
             assert_eq!(total, votes, "{weighting:?}");
         }

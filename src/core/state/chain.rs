@@ -229,7 +229,7 @@ impl Chain {
         self.head = Some(commit.head);
     }
 
-    /// The panes of this and earlier publications that end after `since`, newest publication first, as far as they were
+    /// The windows of this and earlier publications that end after `since`, newest publication first, as far as they were
     /// counted on these terms: on others an attribute may have been allowed that is not now, or a label had another
     /// place. Stops there, and where the chain was collected.
     pub fn history(
@@ -237,7 +237,7 @@ impl Chain {
         objects: &dyn Objects,
         (terms, since): (&Terms, EventTime),
     ) -> Result<Vec<ReleasedWindow>, Halt> {
-        let mut panes = Vec::new();
+        let mut windows = Vec::new();
         let mut next = self.head.and_then(|head| head.last_publication);
         while let Some(seq) = next {
             let path = self.folder.checkpoint(seq);
@@ -248,16 +248,16 @@ impl Chain {
             if saved.terms != *terms {
                 break;
             }
-            let before = panes.len();
-            panes.extend(saved.outbox.into_iter().filter(|pane| pane.end > since));
+            let before = windows.len();
+            windows.extend(saved.outbox.into_iter().filter(|window| window.end > since));
             // A window may have ended long before it was released; what was written before `since` holds none that ended
             // after it.
-            if panes.len() == before && header.written <= since {
+            if windows.len() == before && header.written <= since {
                 break;
             }
             next = header.previous_publication;
         }
-        Ok(panes)
+        Ok(windows)
     }
 
     /// Deletes what nobody needs: all but the head and `keep` behind it, if older than `before`. Looks at the oldest files

@@ -122,28 +122,31 @@ fn old_checkpoints_go_but_not_the_head_and_not_what_is_young() {
 fn history_is_what_the_publications_held() {
     let store = Memory::default();
     let mut chain = Chain::new(PLACE, 0, 1);
-    let pane = |minute: i64| ReleasedWindow::empty(minute * 60_000, (minute + 1) * 60_000);
+    let window = |minute: i64| ReleasedWindow::empty(minute * 60_000, (minute + 1) * 60_000);
     for minute in 0..6 {
-        // Every second checkpoint publishes the panes of two minutes.
+        // Every second checkpoint publishes the windows of two minutes.
         let publish = minute % 2 == 1;
         let outbox = match publish {
-            true => vec![pane(minute - 1), pane(minute)],
-            false => vec![pane(minute)],
+            true => vec![window(minute - 1), window(minute)],
+            false => vec![window(minute)],
         };
         grow(&mut chain, &store, &saved(outbox, publish));
     }
     let starts = |since: i64| {
-        let panes = chain
+        let windows = chain
             .history(&store, (&terms(), EventTime(since * 60_000)))
             .unwrap();
-        let mut starts: Vec<i64> = panes.iter().map(|pane| pane.start.0 / 60_000).collect();
+        let mut starts: Vec<i64> = windows
+            .iter()
+            .map(|window| window.start.0 / 60_000)
+            .collect();
         starts.sort_unstable();
         starts
     };
     assert_eq!(starts(0), [0, 1, 2, 3, 4, 5]);
     assert_eq!(starts(3), [3, 4, 5]);
     assert_eq!(starts(6), [0; 0]);
-    // Counted on other terms, a pane is no history of today's: an attribute may have been revoked.
+    // Counted on other terms, a window is no history of today's: an attribute may have been revoked.
     let mut revoked = terms();
     revoked.policy = "other@1".into();
     assert_eq!(chain.history(&store, (&revoked, EventTime(0))).unwrap(), []);

@@ -49,7 +49,7 @@ pub struct Saved {
     pub ledger: Ledger,
     /// The open panes of each source.
     pub sources: Sources,
-    /// Released panes that are in no file yet.
+    /// Released windows that are in no file yet.
     pub outbox: Vec<ReleasedWindow>,
     /// Whether the outbox is published under this checkpoint's number.
     pub publish: bool,
@@ -155,7 +155,7 @@ impl Saved {
         }
     }
 
-    /// The dates of the panes in the outbox.
+    /// The dates of the windows in the outbox.
     pub fn dates(&self) -> BTreeSet<String> {
         self.outbox.iter().map(ReleasedWindow::date).collect()
     }
@@ -202,9 +202,12 @@ impl Saved {
     }
 }
 
-/// Records that panes stand for.
-pub(super) fn records(panes: &[ReleasedWindow]) -> u64 {
-    panes.iter().map(|pane| pane.accounting.records()).sum()
+/// Records that windows stand for.
+pub(super) fn records(windows: &[ReleasedWindow]) -> u64 {
+    windows
+        .iter()
+        .map(|window| window.accounting.records())
+        .sum()
 }
 
 /// A [`Saved`] whose parts lie elsewhere: it is written without copying them.

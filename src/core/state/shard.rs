@@ -247,9 +247,9 @@ impl Shard {
         self.is_changed |= !closed.is_empty();
         let released: Vec<_> = closed
             .into_iter()
-            .map(|pane| {
-                let thresholds = self.terms.thresholds(pane.people_unit());
-                release(pane, thresholds)
+            .map(|window| {
+                let thresholds = self.terms.thresholds(window.people_unit());
+                release(window, thresholds)
             })
             .collect();
         self.rows += released.iter().map(ReleasedWindow::rows).sum::<usize>();

@@ -13,11 +13,11 @@ pub struct View {
     pub source: SourceId,
     pub window: Span,
     /// How many released windows it adds up. Where there is none, the source has gone silent, or to another instance.
-    pub panes: usize,
+    pub windows: usize,
     /// From when to when these windows go; longer than the view where people are few.
     pub covers: Option<(EventTime, EventTime)>,
     pub faces: u64,
-    /// Detections if any pane's votes are.
+    /// Detections if any window's votes are.
     pub unit: Unit,
     pub(super) attributes: Vec<(Attribute, Shares)>,
 }
@@ -25,13 +25,13 @@ pub struct View {
 /// The released votes of one attribute.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Shares {
-    /// All votes, hidden ones too, of panes that showed their total.
+    /// All votes, hidden ones too, of windows that showed their total.
     pub total: u64,
-    /// Votes in all panes: what `total` would be without suppression.
+    /// Votes in all windows: what `total` would be without suppression.
     pub votes: u64,
-    /// By category; `None` where no pane of the window showed the category.
+    /// By category; `None` where no window of the view showed the category.
     pub counts: Vec<Option<u64>>,
-    /// By category: all votes of the panes that showed it.
+    /// By category: all votes of the windows that showed it.
     pub totals: Vec<u64>,
     /// The votes of the windows that showed their total.
     pub evidence: Sealed,
@@ -50,7 +50,7 @@ impl Shares {
         self.counts.get(category).copied().flatten()
     }
 
-    /// The category's part of the votes in the panes that showed it; those that hid it say nothing of it.
+    /// The category's part of the votes in the windows that showed it; those that hid it say nothing of it.
     pub fn share(&self, category: usize) -> Option<f64> {
         let count = self.count(category)?;
         let total = *self.totals.get(category)?;

@@ -28,7 +28,7 @@ pub(super) fn show(
         faces: view.faces,
         attributes: attributes.into(),
     };
-    let is_there = view.panes > 0;
+    let is_there = view.windows > 0;
     set_series((&view.source, view.window), (&shown, is_there), metrics);
     let audience = Arc::make_mut(audience);
     let views = audience.entry(view.source.clone()).or_default();

@@ -303,7 +303,7 @@ impl Fold {
         self.output.send(task).map_err(|_| WriterGone)
     }
 
-    /// Shows the views of released panes in /metrics: at every tick, because an estimate costs more than a pane.
+    /// Shows the views of released windows in /metrics: at every tick, because an estimate costs more than a window.
     fn show_changes(&mut self) {
         for view in self.views.changed() {
             let places = (&self.metrics, &mut self.shown.audience);
@@ -324,24 +324,24 @@ impl Fold {
 
     /// Takes released windows into the views: after disclosure control, never before.
     fn take_in(&mut self, released: Vec<ReleasedWindow>, now: EventTime) {
-        for pane in released {
+        for window in released {
             self.metrics
                 .released_windows
-                .with_label_values(&[pane.by.name()])
+                .with_label_values(&[window.by.name()])
                 .inc();
-            for attribute in &pane.content {
+            for attribute in &window.content {
                 if attribute.cells == Cells::Suppressed {
                     self.metrics
-                        .suppressed_panes
+                        .suppressed_windows
                         .with_label_values(&[attribute.attribute.name()])
                         .inc();
                 }
             }
-            if pane.source.as_str() == SourceId::UNKNOWN {
+            if window.source.as_str() == SourceId::UNKNOWN {
                 continue;
             }
-            let source = pane.source.clone();
-            self.views.add(pane, now);
+            let source = window.source.clone();
+            self.views.add(window, now);
             self.watch.show(&self.views.series(&source));
             if self.views.is_folded(&source) {
                 self.metrics

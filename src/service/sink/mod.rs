@@ -1,4 +1,4 @@
-//! Released panes -> rows -> Parquet files.
+//! Released windows -> rows -> Parquet files.
 //!
 //! Promises: the schema is the one in `schemas/`; readers see complete files only; rows are sorted by source and window.
 

@@ -194,17 +194,17 @@ fn observation(sent: &Sent, (offset, clock): (i64, i64), terms: &Terms) -> Obser
 }
 
 /// A row means what its terms say: its window lies on their grid, its categories are theirs.
-fn follows(pane: &ReleasedWindow, terms: &Terms) {
-    assert_eq!(pane.start.0.rem_euclid(terms.pane), 0, "{pane:?}");
+fn follows(window: &ReleasedWindow, terms: &Terms) {
+    assert_eq!(window.start.0.rem_euclid(terms.pane), 0, "{window:?}");
     assert_eq!(
-        (pane.end.0 - pane.start.0).rem_euclid(terms.pane),
+        (window.end.0 - window.start.0).rem_euclid(terms.pane),
         0,
-        "{pane:?}"
+        "{window:?}"
     );
-    for released in &pane.content {
+    for released in &window.content {
         let classes = terms.categories.labels(released.attribute).len();
         if let Cells::Shown { counts, .. } = &released.cells {
-            assert_eq!(counts.len(), classes, "{pane:?}");
+            assert_eq!(counts.len(), classes, "{window:?}");
         }
     }
 }
@@ -213,9 +213,9 @@ fn follows(pane: &ReleasedWindow, terms: &Terms) {
 fn publish(checkpoint: &Checkpoint, published: &mut u64) -> Saved {
     let saved = Saved::decode(&checkpoint.saved).expect("what was written reads back");
     assert!(saved.is_conserved(), "{saved:?}");
-    for pane in checkpoint.publication.iter().flatten() {
-        follows(pane, &checkpoint.terms);
-        *published += pane.accounting.records();
+    for window in checkpoint.publication.iter().flatten() {
+        follows(window, &checkpoint.terms);
+        *published += window.accounting.records();
     }
     saved
 }

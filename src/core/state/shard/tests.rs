@@ -175,7 +175,7 @@ fn a_checkpoint_is_due_at_once_then_by_time_and_a_publication_by_time_or_size() 
             shard.apply(face(offset, time));
         }
         let checkpoint = shard.checkpoint_if_due(EventTime(now), CADENCE);
-        checkpoint.map(|checkpoint| checkpoint.publication.map(|panes| panes.len()))
+        checkpoint.map(|checkpoint| checkpoint.publication.map(|windows| windows.len()))
     };
     assert_eq!(due(0, &[]), Some(None), "where the partition begins");
     assert_eq!(due(20_000, &[]), None, "nothing happened");
@@ -320,9 +320,9 @@ fn other_terms_cut_the_open_panes_and_publish_them_on_the_old_ones() {
     let old = saved(&shard.checkpoint(EventTime(0), false));
     let cut = Shard::settle(3, old, (&SETTINGS, &key()), EventTime(0));
     assert_eq!(cut.terms.model, "m@1");
-    let panes = cut.publication.as_ref().unwrap();
-    assert_eq!(panes.len(), 2);
-    assert_eq!(panes[1].by, crate::window::ClosedBy::Change);
+    let windows = cut.publication.as_ref().unwrap();
+    assert_eq!(windows.len(), 2);
+    assert_eq!(windows[1].by, crate::window::ClosedBy::Change);
     let rest = saved(&cut);
     assert!(rest.is_conserved() && rest.sources.open_panes() == 0);
     // The pane that was cut goes on: nothing of it became late.

@@ -239,22 +239,22 @@ fn a_crop_without_an_answer_is_counted_in_the_pane_of_its_source() {
     let meaning = meaning(StubModel::default().facts());
     let terms = (SETTINGS, meaning.terms.clone());
     let mut shard = Shard::begin(3, Saved::beginning(100), terms, &TrackKey::example());
-    let mut panes = Vec::new();
+    let mut windows = Vec::new();
     for seen in observed(with_dark_crops(), &meaning) {
         let is_dark = seen.outcome == Err(Reject::NoAnswer);
         let Applied::Counted(outcome, closed) = shard.apply(seen) else {
             panic!("no record comes twice");
         };
         assert_eq!(outcome == Outcome::Rejected(Reject::NoAnswer), is_dark);
-        panes.extend(closed);
+        windows.extend(closed);
     }
-    panes.extend(shard.end());
-    let mut counted: Vec<_> = panes
+    windows.extend(shard.end());
+    let mut counted: Vec<_> = windows
         .iter()
-        .map(|pane| {
-            let of = &pane.accounting;
+        .map(|window| {
+            let of = &window.accounting;
             let rejected: Vec<_> = of.rejected_by_reason().collect();
-            let place = (pane.source.as_str(), pane.start.0);
+            let place = (window.source.as_str(), window.start.0);
             (place, of.faces, rejected, (of.first_offset, of.next_offset))
         })
         .collect();
@@ -267,5 +267,9 @@ fn a_crop_without_an_answer_is_counted_in_the_pane_of_its_source() {
             (("yard", 10_000), 1, vec![(Reject::NoAnswer, 1)], (104, 106)),
         ]
     );
-    assert!(panes.iter().all(|pane| pane.source != SourceId::unknown()));
+    assert!(
+        windows
+            .iter()
+            .all(|window| window.source != SourceId::unknown())
+    );
 }

@@ -56,26 +56,26 @@ pub(super) fn fields() -> Vec<Field> {
     ]
 }
 
-/// One cell with votes, of one pane and attribute.
+/// One cell with votes, of one window and attribute.
 struct Counted<'a> {
-    pane: &'a ReleasedWindow,
+    window: &'a ReleasedWindow,
     attribute: Attribute,
     cell: u32,
     votes: &'a Cell,
 }
 
-/// One row a pane, attribute and cell with votes, in the order of [`fields`].
-pub(super) fn columns(panes: &[ReleasedWindow], provenance: &Provenance) -> Vec<ArrayRef> {
+/// One row a window, attribute and cell with votes, in the order of [`fields`].
+pub(super) fn columns(windows: &[ReleasedWindow], provenance: &Provenance) -> Vec<ArrayRef> {
     let mut rows: Vec<Counted<'_>> = Vec::new();
-    for pane in sorted(panes) {
-        for released in &pane.content {
+    for window in sorted(windows) {
+        for released in &window.content {
             rows.extend(
                 released
                     .evidence
                     .for_cells_table()
                     .iter()
                     .map(|(cell, votes)| Counted {
-                        pane,
+                        window,
                         attribute: released.attribute,
                         cell,
                         votes,
@@ -84,9 +84,9 @@ pub(super) fn columns(panes: &[ReleasedWindow], provenance: &Provenance) -> Vec<
         }
     }
     vec![
-        texts(&rows, |row| row.pane.source.as_str()),
-        times(&rows, |row| row.pane.start),
-        times(&rows, |row| row.pane.end),
+        texts(&rows, |row| row.window.source.as_str()),
+        times(&rows, |row| row.window.start),
+        times(&rows, |row| row.window.end),
         texts(&rows, |row| row.attribute.name()),
         Arc::new(
             rows.iter()
@@ -95,10 +95,10 @@ pub(super) fn columns(panes: &[ReleasedWindow], provenance: &Provenance) -> Vec<
         ),
         integers(&rows, |row| signed(row.votes.parts)),
         lists(rows.iter().map(|row| row.votes.sums.as_slice())),
-        texts(&rows, |row| row.pane.unit.name()),
+        texts(&rows, |row| row.window.unit.name()),
         texts(&rows, |_| &provenance.terms.model),
         texts(&rows, |_| &provenance.terms.policy),
-        partitions(&rows, |row| row.pane.partition),
+        partitions(&rows, |row| row.window.partition),
     ]
 }
 
