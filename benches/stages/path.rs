@@ -8,7 +8,7 @@ use demograph_core::{
     estimate::Calibrations,
     privacy::ReleasedWindow,
     record::{EventTime, Position, Record},
-    state::{Chain, Commit, CommitStep, Shard, TableFile, Terms},
+    state::{Chain, Commit, CommitStep, Shard, TableFile, Terms, TopicFolder},
 };
 use demograph_model::{decode::Limits, infer::StubModel};
 use demograph_service::{
@@ -50,7 +50,7 @@ pub fn batcher() -> anyhow::Result<()> {
         let records = || (0..events).map(|n| record(n, key, &image)).collect();
         let cost = median_cost(ROUNDS, records, through_workers);
         let more = json!({"workers": WORKERS, "batch_max": BATCH_MAX});
-        print_row(row, (cost, events), more);
+        print_row(row, cost, events, more);
     }
     Ok(())
 }
@@ -157,7 +157,7 @@ pub fn fold() {
             },
         );
         let row = format!("fold, {} sources", scene.sources);
-        print_row(&row, (cost, observations.len()), json!({"panes": panes}));
+        print_row(&row, cost, observations.len(), json!({"panes": panes}));
     }
 }
 
@@ -193,7 +193,7 @@ pub fn chain() -> anyhow::Result<()> {
             (Folder::new(), shards.collect::<Vec<_>>())
         },
         |(folder, shards)| {
-            let mut chain = Chain::new(("bench", "faces"), 0, 1);
+            let mut chain = Chain::new(TopicFolder::new("bench", "faces").chain(0), 1);
             for mut shard in shards {
                 let commit = commit(&chain, &mut shard, &terms);
                 bytes = folder.carry_through(commit, &mut chain);
@@ -201,7 +201,7 @@ pub fn chain() -> anyhow::Result<()> {
         },
     );
     let sizes = json!({"sources": scene.sources, "state_bytes": bytes});
-    print_row("chain, one commit with two tables", (cost, COMMITS), sizes);
+    print_row("chain, one commit with two tables", cost, COMMITS, sizes);
     Ok(())
 }
 
@@ -288,14 +288,15 @@ pub fn rows() -> anyhow::Result<()> {
             terms: terms.clone(),
             calibrations: Arc::new(calibrations),
         };
-        write(row, (table, &windows), &provenance).context(row)?;
+        write(row, table, &windows, &provenance).context(row)?;
     }
     Ok(())
 }
 
 fn write(
     row: &str,
-    (table, windows): (Table, &[ReleasedWindow]),
+    table: Table,
+    windows: &[ReleasedWindow],
     provenance: &Provenance,
 ) -> anyhow::Result<()> {
     let count = table.rows(windows, provenance).num_rows();
@@ -309,7 +310,7 @@ fn write(
         },
     );
     let more = json!({"windows": windows.len(), "bytes_per_row": bytes as f64 / count as f64});
-    print_row(row, (cost, count), more);
+    print_row(row, cost, count, more);
     Ok(())
 }
 

@@ -64,7 +64,7 @@ pub fn facts() -> ModelFacts {
 pub fn terms(policy: &Policy, facts: &ModelFacts) -> Arc<Terms> {
     let bands = config::Windows::default().age_bands;
     let categories = Categories::new(&bands, facts);
-    Arc::new(Terms::new(&facts.id, policy, (categories, &SETTINGS)))
+    Arc::new(Terms::new(&facts.id, policy, categories, &SETTINGS))
 }
 
 /// The calibration that the shipped model brings.
@@ -131,9 +131,8 @@ impl Scene {
 
 /// A partition of which nothing was read.
 pub fn begin(terms: &Arc<Terms>) -> Shard {
-    let terms = (SETTINGS, terms.clone());
     let key = TrackKey::of("no secret: the key of the benchmark").expect("it is long enough");
-    Shard::begin(0, Saved::beginning(0), terms, &key)
+    Shard::begin(0, Saved::beginning(0), SETTINGS, terms.clone(), &key)
 }
 
 /// As sharp as the shipped model's answers are: a head for each attribute, 101 ages.

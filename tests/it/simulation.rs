@@ -13,7 +13,7 @@ use demograph_core::{
     reject::Reject,
     state::{
         Applied, Chain, Checkpoint, Commit, CommitStep, Halt, Saved, Shard, TableFile, Terms,
-        TrackKey,
+        TopicFolder, TrackKey,
         memory::{Luck, Memory},
         publish,
     },
@@ -145,7 +145,7 @@ fn simulate(seed: u64) -> Sometimes {
     let model = StubModel::default();
     let categories = Categories::new(&[0, 18, 65], model.facts());
     let logs = log::logs(&mut rng, &policy, &categories);
-    let terms = Terms::new("stub", &policy, (categories.clone(), &SETTINGS));
+    let terms = Terms::new("stub", &policy, categories.clone(), &SETTINGS);
     let mut world = World {
         rng,
         store: Memory::default(),
@@ -231,7 +231,7 @@ impl World {
                 owner.shard.close_idle(EventTime(now));
             }
             7 if self.rng.random_ratio(1, 3) => {
-                let deleted = owner.chain.collect(&self.store, (1, EventTime(1)));
+                let deleted = owner.chain.collect(&self.store, 1, EventTime(1));
                 self.sometimes.collected += deleted.unwrap() as u64;
             }
             _ => {
@@ -282,7 +282,10 @@ impl World {
             ..self.terms.clone()
         });
         loop {
-            let mut chain = Chain::new(("g", "t"), partition, self.rng.random());
+            let mut chain = Chain::new(
+                TopicFolder::new("g", "t").chain(partition),
+                self.rng.random(),
+            );
             let saved = match chain.recover(&self.store).unwrap() {
                 None => Saved::beginning(0),
                 Some(saved) => {
@@ -296,7 +299,7 @@ impl World {
             };
             return Owner {
                 chain,
-                shard: Shard::begin(partition, saved, (settings, terms), &key()),
+                shard: Shard::begin(partition, saved, settings, terms, &key()),
                 commit: None,
             };
         }
@@ -345,7 +348,7 @@ impl World {
             self.sometimes.grew_on += is_growing;
             return Some(saved);
         }
-        let cut = Shard::settle(partition, saved.clone(), (settings, &key()), EventTime(0));
+        let cut = Shard::settle(partition, saved.clone(), settings, &key(), EventTime(0));
         if cut.publication.is_some() {
             self.sometimes.settled += 1;
             self.sometimes.cut_growing += is_growing;
@@ -416,6 +419,6 @@ fn table(partition: i32, seq: u64, (mark, windows): (&str, &[ReleasedWindow])) -
 fn growth(people_min: u64) -> Growth {
     match people_min {
         0 => Growth::NONE,
-        _ => Growth::of(log::policy().rules(), (people_min, 86_400_000)),
+        _ => Growth::of(log::policy().rules(), people_min, 86_400_000),
     }
 }

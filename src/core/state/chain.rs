@@ -5,7 +5,7 @@
 //! [`Commit::advance`] is one request to the store, so that a test can put anything between any two of them.
 
 use super::{
-    ChainFolder, Terms, TopicFolder,
+    ChainFolder, Terms,
     checkpoint::{self, Damage, Hash, Header, Saved},
 };
 use crate::{privacy::ReleasedWindow, record::EventTime};
@@ -141,10 +141,10 @@ pub enum CommitStep {
 }
 
 impl Chain {
-    /// The chain of `state/v1/GROUP/TOPIC/p=N`. Knows no head before [`Chain::recover`].
-    pub fn new((group, topic): (&str, &str), partition: i32, writer: u64) -> Self {
+    /// The chain in this folder. Knows no head before [`Chain::recover`]. `writer` is random for each process.
+    pub fn new(folder: ChainFolder, writer: u64) -> Self {
         Self {
-            folder: TopicFolder::new(group, topic).chain(partition),
+            folder,
             writer,
             head: None,
             first: 0,
@@ -235,7 +235,8 @@ impl Chain {
     pub fn history(
         &self,
         objects: &dyn Objects,
-        (terms, since): (&Terms, EventTime),
+        terms: &Terms,
+        since: EventTime,
     ) -> Result<Vec<ReleasedWindow>, Halt> {
         let mut windows = Vec::new();
         let mut next = self.head.and_then(|head| head.last_publication);
@@ -265,7 +266,8 @@ impl Chain {
     pub fn collect(
         &self,
         objects: &dyn Objects,
-        (keep, before): (u64, EventTime),
+        keep: u64,
+        before: EventTime,
     ) -> anyhow::Result<usize> {
         let Some(head) = self.head else { return Ok(0) };
         let first = self.folder.checkpoint(head.seq.saturating_sub(keep));

@@ -24,7 +24,6 @@ use crate::{
 
 /// Records in the log.
 const LOG: i64 = 1;
-pub(super) const PLACE: (&str, &str) = ("g", "t");
 const SETTINGS: Settings = Settings {
     pane: 10_000,
     lateness_max: 0,
@@ -62,6 +61,10 @@ struct World {
     store: Memory,
     owners: [Option<Owner>; 2],
     attempts: u64,
+}
+
+pub(super) fn folder() -> ChainFolder {
+    TopicFolder::new("g", "t").chain(0)
 }
 
 pub(super) fn terms() -> Terms {
@@ -110,7 +113,7 @@ impl World {
                     next.push(self.with(place, None));
                     match &owner.commit {
                         Some(_) => self.stepped(place, &mut next),
-                        None => self.worked(place, owner, (attempts_max, &mut next)),
+                        None => self.worked(place, owner, attempts_max, &mut next),
                     }
                 }
             }
@@ -135,7 +138,7 @@ impl World {
     /// An owner looks where to go on, and publishes what the head was to publish.
     fn recovered(&self, place: usize) -> Self {
         let mut world = self.clone();
-        let mut chain = Chain::new(PLACE, 0, place as u64);
+        let mut chain = Chain::new(folder(), place as u64);
         let saved = match chain.recover(&world.store).unwrap() {
             None => Saved::beginning(0),
             Some(saved) => {
@@ -190,12 +193,13 @@ impl World {
     }
 
     /// An owner between two checkpoints: it folds a record, closes what is open, or begins a checkpoint.
-    fn worked(&self, place: usize, owner: &Owner, (attempts_max, next): (u64, &mut Vec<Self>)) {
+    fn worked(&self, place: usize, owner: &Owner, attempts_max: u64, next: &mut Vec<Self>) {
         let shard = || {
             Shard::begin(
                 0,
                 owner.saved.clone(),
-                (self.settings, Arc::new(terms())),
+                self.settings,
+                Arc::new(terms()),
                 &TrackKey::example(),
             )
         };

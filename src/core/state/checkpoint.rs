@@ -163,8 +163,8 @@ impl Saved {
     /// The same with keyed hashes, where they had no key yet. The key must be that of the chain ([`TrackKey::check`]).
     pub fn keyed(mut self, key: &TrackKey) -> Self {
         if self.track_key.is_none() {
-            let renamed = (|id| key.track(id), |id| key.event(id));
-            self.sources.rename(renamed);
+            self.sources
+                .rename(|track| key.track(track), |event| key.event(event));
             self.track_key = Some(key.fingerprint());
         }
         self

@@ -75,7 +75,8 @@ impl Shard {
     pub fn begin(
         partition: i32,
         saved: Saved,
-        (settings, terms): (Settings, Arc<Terms>),
+        settings: Settings,
+        terms: Arc<Terms>,
         key: &TrackKey,
     ) -> Self {
         assert_eq!(
@@ -105,14 +106,15 @@ impl Shard {
     pub fn settle(
         partition: i32,
         mut saved: Saved,
-        (settings, key): (&Settings, &TrackKey),
+        settings: &Settings,
+        key: &TrackKey,
         now: EventTime,
     ) -> Checkpoint {
         let terms = Arc::new(saved.terms.clone());
         let settings = terms.settings(settings);
         // None of its tracks is asked for again: the panes that hold them end here.
         saved.track_key = Some(key.fingerprint());
-        let mut shard = Self::begin(partition, saved, (settings, terms), key);
+        let mut shard = Self::begin(partition, saved, settings, terms, key);
         let cut = shard.windows.cut();
         shard.put_out(cut);
         shard.checkpoint(now, true)

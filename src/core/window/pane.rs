@@ -86,7 +86,8 @@ impl OpenPane {
 
     pub(super) fn rename(
         &mut self,
-        (track, event): (&impl Fn(TrackId) -> TrackId, &impl Fn(EventId) -> EventId),
+        track: &impl Fn(TrackId) -> TrackId,
+        event: &impl Fn(EventId) -> EventId,
     ) {
         let tracks = std::mem::take(&mut self.tracks).into_iter();
         self.tracks = tracks.map(|(id, faces)| (track(id), faces)).collect();
@@ -96,7 +97,8 @@ impl OpenPane {
 
     pub(super) fn face(
         &mut self,
-        (observation, evidence): (&Observation, &Evidence),
+        observation: &Observation,
+        evidence: &Evidence,
         settings: &Settings,
     ) -> Option<Note> {
         self.touch(observation, true);

@@ -46,10 +46,11 @@ impl Sources {
     /// Gives every track and every event another name.
     pub fn rename(
         &mut self,
-        (track, event): (impl Fn(TrackId) -> TrackId, impl Fn(EventId) -> EventId),
+        track: impl Fn(TrackId) -> TrackId,
+        event: impl Fn(EventId) -> EventId,
     ) {
         for pane in self.0.values_mut().flat_map(SourceWindows::held_mut) {
-            pane.rename((&track, &event));
+            pane.rename(&track, &event);
         }
     }
 

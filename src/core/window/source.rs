@@ -115,7 +115,7 @@ impl SourceWindows {
             Ok(_) if self.is_duplicate(observation, settings) => {
                 (self.reject(observation, Reject::Duplicate, settings), None)
             }
-            Ok(evidence) => self.face((observation, evidence), settings),
+            Ok(evidence) => self.face(observation, evidence, settings),
         };
         assert!(
             self.mark <= self.newest,
@@ -138,7 +138,8 @@ impl SourceWindows {
 
     fn face(
         &mut self,
-        (observation, evidence): (&Observation, &Evidence),
+        observation: &Observation,
+        evidence: &Evidence,
         settings: &Settings,
     ) -> (Outcome, Option<Note>) {
         let own = settings.pane_start(observation.time);
@@ -158,7 +159,7 @@ impl SourceWindows {
             pane.late(observation);
             return (Outcome::Late, None);
         }
-        let note = pane.face((observation, evidence), settings);
+        let note = pane.face(observation, evidence, settings);
         if observation.time >= self.newest {
             self.newest = observation.time;
             self.heard = observation.received;
@@ -248,9 +249,10 @@ impl SourceWindows {
         let done: Vec<_> = done.collect();
         let mut ended = self.take_in(done, mark, settings);
         let oldest_open = self.open.first_key_value().map(|(&start, _)| start);
-        let passed = (own_clock.minus(settings.lateness_max), oldest_open);
+        let clock = own_clock.minus(settings.lateness_max);
         let (whole_until, growth) = (self.whole_until, &settings.growth);
-        let is_over = |window: &mut Window| window.has_passed(passed, whole_until, growth);
+        let is_over =
+            |window: &mut Window| window.has_passed(clock, oldest_open, whole_until, growth);
         ended.extend(self.growing.take_if(is_over));
         ended
     }
@@ -283,7 +285,8 @@ impl SourceWindows {
         let mut ended = Vec::new();
         for pane in panes {
             let next = Window::of(pane, settings);
-            let (has_votes, bounds) = (next.sum.has_votes(), (next.start, next.end));
+            let has_votes = next.sum.has_votes();
+            let (start, end) = (next.start, next.end);
             if !has_votes && next.end > mark {
                 ended.push(next);
                 continue;
@@ -296,7 +299,7 @@ impl SourceWindows {
                 None if has_votes => self.growing = Some(next),
                 None => ended.push(next),
             }
-            let is_over = |window: &mut Window| window.ends_with(bounds, before, growth);
+            let is_over = |window: &mut Window| window.ends_with(start, end, before, growth);
             if let Some(window) = self.growing.take_if(is_over) {
                 if window.is_whole(growth) {
                     self.whole_until = window.end.max(before);

@@ -85,7 +85,7 @@ impl Tally {
     pub fn vote(&mut self, face: &Evidence) {
         for attribute in Attribute::ALL {
             let weights = face.weights(attribute);
-            self.count(attribute, (winner(weights), weights.len()));
+            self.count(attribute, winner(weights), weights.len());
             if let Some(cell) = cell(weights) {
                 let mut one = Crops::default();
                 one.add(weights);
@@ -97,7 +97,7 @@ impl Tally {
     /// A face that casts no vote: it says which attributes are estimated, and how many categories they have.
     pub fn know(&mut self, face: &Evidence) {
         for attribute in Attribute::ALL {
-            self.count(attribute, (None, face.weights(attribute).len()));
+            self.count(attribute, None, face.weights(attribute).len());
         }
     }
 
@@ -111,12 +111,12 @@ impl Tally {
     pub fn vote_track(&mut self, track: &TrackEvidence) {
         for attribute in Attribute::ALL {
             let logs = &track.logs[attribute as usize];
-            self.count(attribute, (winner(logs), logs.len()));
+            self.count(attribute, winner(logs), logs.len());
             self.cells[attribute as usize].vote(&track.cells[attribute as usize]);
         }
     }
 
-    fn count(&mut self, attribute: Attribute, (winner, categories): (Option<usize>, usize)) {
+    fn count(&mut self, attribute: Attribute, winner: Option<usize>, categories: usize) {
         let counts = &mut self.counts[attribute as usize];
         counts.resize(counts.len().max(categories), 0);
         if let Some(winner) = winner {

@@ -19,7 +19,8 @@ use crate::{
 pub(super) fn show(
     view: &View,
     meaning: &Meaning,
-    (metrics, audience): (&Metrics, &mut Arc<Audience>),
+    metrics: &Metrics,
+    audience: &mut Arc<Audience>,
 ) {
     // Before the lock: no scrape waits for an estimate.
     let attributes = Attribute::ALL.map(|attribute| shown(view, meaning, attribute));
@@ -29,7 +30,7 @@ pub(super) fn show(
         attributes: attributes.into(),
     };
     let is_there = view.windows > 0;
-    set_series((&view.source, view.window), (&shown, is_there), metrics);
+    set_series(&view.source, view.window, &shown, is_there, metrics);
     let audience = Arc::make_mut(audience);
     let views = audience.entry(view.source.clone()).or_default();
     match is_there {
@@ -44,7 +45,7 @@ pub(super) fn show(
 /// What may be said of one attribute.
 fn shown(view: &View, meaning: &Meaning, attribute: Attribute) -> ShownAttribute {
     let shares = view.shares(attribute);
-    let estimated = estimate(view, &shares, (meaning, attribute));
+    let estimated = estimate(view, &shares, meaning, attribute);
     let labels = meaning.terms.categories.labels(attribute);
     let category = |(category, label): (usize, &String)| ShownCategory {
         label: label.clone(),
@@ -61,8 +62,10 @@ fn shown(view: &View, meaning: &Meaning, attribute: Attribute) -> ShownAttribute
 }
 
 fn set_series(
-    (source, window): (&SourceId, Span),
-    (shown, is_there): (&ShownView, bool),
+    source: &SourceId,
+    window: Span,
+    shown: &ShownView,
+    is_there: bool,
     metrics: &Metrics,
 ) {
     let _whole = metrics.change_together();
@@ -98,11 +101,7 @@ fn set_series(
     }
 }
 
-fn estimate(
-    view: &View,
-    shares: &Shares,
-    (meaning, attribute): (&Meaning, Attribute),
-) -> ShownShares {
+fn estimate(view: &View, shares: &Shares, meaning: &Meaning, attribute: Attribute) -> ShownShares {
     let estimator = meaning.calibrations.estimator(&view.source, attribute);
     let k_cell = meaning.terms.thresholds(view.unit).k_cell;
     shares.evidence.shares(&shares.cells(), estimator, k_cell)

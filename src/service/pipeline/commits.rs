@@ -175,7 +175,7 @@ impl Writer {
 
     /// What is left over is collected the next time.
     fn collect(&self, chain: &Chain, now: EventTime) {
-        if let Err(error) = chain.collect(&self.stores, (KEEP, now.minus(self.keep_for))) {
+        if let Err(error) = chain.collect(&self.stores, KEEP, now.minus(self.keep_for)) {
             self.metrics.store_errors.inc();
             tracing::warn!(
                 error = format!("{error:#}"),

@@ -159,9 +159,14 @@ impl Fold {
     /// Takes up a partition where it was left.
     fn begin(&mut self, resumed: Resumed) {
         let now = clock::now();
-        let terms = (self.settings, self.meaning.terms.clone());
-        let partition = resumed.partition;
-        let shard = Shard::begin(partition, resumed.saved, terms, &self.track_key);
+        let (partition, terms) = (resumed.partition, self.meaning.terms.clone());
+        let shard = Shard::begin(
+            partition,
+            resumed.saved,
+            self.settings,
+            terms,
+            &self.track_key,
+        );
         self.shards.insert(partition, shard);
         for window in resumed.history {
             self.views.add(window, now);
@@ -210,7 +215,7 @@ impl Fold {
             let mark = shard
                 .filter(|_| outcome == Outcome::Late)
                 .and_then(|shard| shard.windows().closed_until(&source));
-            self.watch.record(&seen, outcome, (series, mark));
+            self.watch.record(&seen, outcome, series, mark);
             self.check_keying(&source, partition);
         }
         self.take_in(released, now);
@@ -306,8 +311,8 @@ impl Fold {
     /// Shows the views of released windows in /metrics: at every tick, because an estimate costs more than a window.
     fn show_changes(&mut self) {
         for view in self.views.changed() {
-            let places = (&self.metrics, &mut self.shown.audience);
-            audience::show(&view, &self.meaning, places);
+            let audience = &mut self.shown.audience;
+            audience::show(&view, &self.meaning, &self.metrics, audience);
         }
     }
 

@@ -134,14 +134,12 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         untracked: config.policy.untracked,
         growth: window::Growth::of(
             &config.policy,
-            (
-                config.windows.people_min,
-                config.windows.window_max.as_millis(),
-            ),
+            config.windows.people_min,
+            config.windows.window_max.as_millis(),
         ),
     };
     let categories = window::Categories::new(&config.windows.age_bands, &facts);
-    let terms = Terms::new(&facts.id, &policy, (categories, &settings));
+    let terms = Terms::new(&facts.id, &policy, categories, &settings);
     let meaning = Meaning {
         policy: Arc::new(policy),
         terms: Arc::new(terms),

@@ -105,7 +105,7 @@ fn fingerprints(
     let mut fingerprints = Vec::new();
     for partition in partitions {
         // It is only read: what writes would have a number of its own.
-        let saved = Chain::new((group, topic), partition, 0).recover(stores)?;
+        let saved = Chain::new(names.chain(partition), 0).recover(stores)?;
         if let Some(saved) = saved {
             fingerprints.push((partition, saved.track_key));
         }

@@ -95,7 +95,7 @@ impl Configuration {
             sources_max: 3,
             weighting: self.weighting,
             untracked: self.untracked,
-            growth: Growth::of(&self.rules(), (self.people_min, self.window_max)),
+            growth: Growth::of(&self.rules(), self.people_min, self.window_max),
         }
     }
 
@@ -121,11 +121,7 @@ impl Configuration {
         let starts = &[0, 18, 65][..self.bands];
         let categories = Categories::new(starts, &facts);
         let policy = Policy::new(&rules, &[]);
-        Arc::new(Terms::new(
-            &facts.id,
-            &policy,
-            (categories, &self.settings()),
-        ))
+        Arc::new(Terms::new(&facts.id, &policy, categories, &self.settings()))
     }
 
     fn key(&self) -> TrackKey {
@@ -242,7 +238,7 @@ proptest! {
             let saved = match kept.take() {
                 None => Saved::beginning(0),
                 Some(saved) if saved.terms != *terms || key.check(saved.track_key).is_err() => {
-                    let cut = Shard::settle(3, saved, (&settings, &key), now);
+                    let cut = Shard::settle(3, saved, &settings, &key, now);
                     let saved = publish(&cut, &mut published);
                     prop_assert_eq!(saved.sources.records(), 0, "nothing open is carried over");
                     // As the writer does: what goes on is on the terms of today.
@@ -250,7 +246,7 @@ proptest! {
                 }
                 Some(saved) => saved,
             };
-            let mut shard = Shard::begin(3, saved, (settings, terms.clone()), &key);
+            let mut shard = Shard::begin(3, saved, settings, terms.clone(), &key);
             let from = shard.next_offset() as usize;
             let middle = from + (end - from) / 2;
             let mut saved = None;
@@ -274,7 +270,7 @@ proptest! {
         let (last, ..) = runs.last().expect("there is a run");
         let (settings, terms, key) = (last.settings(), last.terms(), last.key());
         let saved = kept.expect("each run wrote one");
-        let mut shard = Shard::begin(3, saved, (settings, terms.clone()), &key);
+        let mut shard = Shard::begin(3, saved, settings, terms.clone(), &key);
         for offset in shard.next_offset() as usize..log.len() {
             shard.apply(observation(&log[offset], (offset as i64, clocks[offset]), &terms));
         }

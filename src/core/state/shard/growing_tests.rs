@@ -23,7 +23,7 @@ fn settings(people_min: u64) -> Settings {
         drops_duplicates: false,
         weighting: Weighting::People,
         untracked: Untracked::Ignore,
-        growth: Growth::of(&PolicyRules::default(), (people_min, 24 * HOUR)),
+        growth: Growth::of(&PolicyRules::default(), people_min, 24 * HOUR),
         sources_max: 10,
     }
 }
@@ -39,8 +39,8 @@ fn begin(saved: Saved, people_min: u64) -> Shard {
     let settings = settings(people_min);
     let policy = Policy::new(&PolicyRules::default(), &[]);
     let categories = Categories::new(&[0, 18], &facts);
-    let terms = Arc::new(Terms::new("m@1", &policy, (categories, &settings)));
-    Shard::begin(3, saved, (settings, terms), &TrackKey::example())
+    let terms = Arc::new(Terms::new("m@1", &policy, categories, &settings));
+    Shard::begin(3, saved, settings, terms, &TrackKey::example())
 }
 
 /// A crop of a person before one of two cameras.
@@ -112,8 +112,7 @@ fn windows_of_another_size_begin_anew_and_lose_nothing() {
     let kept = saved(&shard.checkpoint(EventTime(0), false));
     let other = begin(Saved::beginning(0), 80);
     assert_ne!(kept.terms, *other.terms, "they are terms of the rows");
-    let today = (&settings(80), &TrackKey::example());
-    let cut = Shard::settle(3, kept, today, EventTime(0));
+    let cut = Shard::settle(3, kept, &settings(80), &TrackKey::example(), EventTime(0));
     let [window] = &cut.publication.as_ref().unwrap()[..] else {
         panic!("one window");
     };

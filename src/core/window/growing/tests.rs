@@ -30,13 +30,13 @@ fn settings() -> Settings {
         sources_max: 10,
         weighting: Weighting::People,
         untracked: Untracked::Ignore,
-        growth: Growth::of(&PolicyRules::default(), (Growth::PEOPLE_MIN, 24 * HOUR)),
+        growth: Growth::of(&PolicyRules::default(), Growth::PEOPLE_MIN, 24 * HOUR),
     }
 }
 
 fn people_min(people_min: u64) -> Settings {
     Settings {
-        growth: Growth::of(&PolicyRules::default(), (people_min, 24 * HOUR)),
+        growth: Growth::of(&PolicyRules::default(), people_min, 24 * HOUR),
         ..settings()
     }
 }
@@ -342,7 +342,7 @@ fn growths() -> impl Strategy<Value = Settings> {
             untracked,
             weighting,
             lateness_max,
-            growth: Growth::of(&PolicyRules::default(), (people_min, window_max)),
+            growth: Growth::of(&PolicyRules::default(), people_min, window_max),
             ..settings()
         },
     )

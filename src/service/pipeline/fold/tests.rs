@@ -204,7 +204,7 @@ fn meaning() -> Meaning {
     };
     let policy = Policy::new(&PolicyRules::default(), &[]);
     let categories = Categories::new(&[0, 18], &facts);
-    let terms = Terms::new(&facts.id, &policy, (categories, &SETTINGS));
+    let terms = Terms::new(&facts.id, &policy, categories, &SETTINGS);
     let posterior = |is_first: bool| if is_first { [0.8, 0.2] } else { [0.2, 0.8] };
     let faces: Vec<(usize, [f32; 2])> = (0..200)
         .map(|n| (n % 2, posterior((n % 2 == 0) == (n % 5 != 0))))

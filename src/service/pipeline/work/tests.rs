@@ -237,8 +237,8 @@ fn a_crop_without_an_answer_keeps_its_source_time_and_place_and_takes_no_other_s
 #[test]
 fn a_crop_without_an_answer_is_counted_in_the_pane_of_its_source() {
     let meaning = meaning(StubModel::default().facts());
-    let terms = (SETTINGS, meaning.terms.clone());
-    let mut shard = Shard::begin(3, Saved::beginning(100), terms, &TrackKey::example());
+    let (saved, terms) = (Saved::beginning(100), meaning.terms.clone());
+    let mut shard = Shard::begin(3, saved, SETTINGS, terms, &TrackKey::example());
     let mut windows = Vec::new();
     for seen in observed(with_dark_crops(), &meaning) {
         let is_dark = seen.outcome == Err(Reject::NoAnswer);
