@@ -16,6 +16,7 @@ mod runtime;
 mod self_test;
 mod session;
 mod stub;
+mod tensors;
 mod trial;
 
 pub use files::{ModelFiles, NetFile, sha256};
@@ -23,6 +24,7 @@ pub use onnx::{OnnxModel, describe};
 pub use options::{Inference, PrecisionChoice, Provider};
 pub use self_test::{Engine, Passed};
 pub use stub::StubModel;
+pub use tensors::TensorNet;
 
 use std::path::PathBuf;
 
