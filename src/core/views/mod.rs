@@ -29,6 +29,7 @@ pub struct Rolling {
 }
 
 impl Rolling {
+    /// Views of these lengths for each source. At most `series_max` sources have views of their own; the others share one.
     pub fn new(spans: &[Span], series_max: usize) -> Self {
         Self {
             spans: spans.to_vec(),

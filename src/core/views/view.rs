@@ -10,12 +10,15 @@ use crate::{
 /// What one rolling view shows of one source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct View {
+    /// The source, or `__other__` for all that share a view.
     pub source: SourceId,
+    /// How long the view is.
     pub window: Span,
     /// How many released windows it adds up. Where there is none, the source has gone silent, or to another instance.
     pub windows: usize,
     /// From when to when these windows go; longer than the view where people are few.
     pub covers: Option<(EventTime, EventTime)>,
+    /// Faces that were counted, with or without a vote.
     pub faces: u64,
     /// Detections if any window's votes are.
     pub unit: Unit,
@@ -38,7 +41,7 @@ pub struct Shares {
 }
 
 impl View {
-    /// Nothing where the window holds no such votes.
+    /// The votes of one attribute; without any where no window of the view estimated it.
     pub fn shares(&self, attribute: Attribute) -> Shares {
         let found = self.attributes.iter().find(|(name, _)| *name == attribute);
         found.map_or_else(Shares::default, |(_, shares)| shares.clone())
@@ -46,6 +49,7 @@ impl View {
 }
 
 impl Shares {
+    /// The votes for a category in the windows that showed it; `None` where none did.
     pub fn count(&self, category: usize) -> Option<u64> {
         self.counts.get(category).copied().flatten()
     }
