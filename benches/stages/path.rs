@@ -215,7 +215,7 @@ fn commit(chain: &Chain, shard: &mut Shard, terms: &Arc<Terms>) -> (Commit, usiz
     };
     let name = sink::part_name("bench", "faces", 0, commit.seq());
     let files = [Table::Demographics, Table::Windows].map(|table| {
-        let facts = [(sink::CHECKPOINT, commit.mark())];
+        let facts = [(sink::CHECKPOINT, commit.origin())];
         TableFile {
             path: sink::part_path(table, "2026-01-01", &name),
             bytes: sink::encode(&table.rows(&windows, &provenance), &facts).expect("rows fit"),

@@ -329,10 +329,10 @@ impl World {
     fn publish_head(&mut self, partition: i32, chain: &Chain, saved: &Saved) {
         if saved.publish {
             let head = chain.head().unwrap();
-            let file = table(partition, head.seq, (&head.mark(), &saved.outbox));
+            let file = table(partition, head.seq, (&head.origin(), &saved.outbox));
             let is_new = !self.store.tables.borrow().contains_key(&file.path);
             self.sometimes.republished += u64::from(is_new);
-            publish(&self.store, &file, &head.mark()).unwrap();
+            publish(&self.store, &file, &head.origin()).unwrap();
         }
     }
 
@@ -399,19 +399,23 @@ fn commit(chain: &Chain, checkpoint: Checkpoint) -> Commit {
     let Some(panes) = checkpoint.publication else {
         return commit;
     };
-    let file = table(checkpoint.partition, commit.seq(), (&commit.mark(), &panes));
+    let file = table(
+        checkpoint.partition,
+        commit.seq(),
+        (&commit.origin(), &panes),
+    );
     commit.with_tables(vec![file])
 }
 
 /// The one table: the windows themselves.
-fn table(partition: i32, seq: u64, (mark, windows): (&str, &[ReleasedWindow])) -> TableFile {
+fn table(partition: i32, seq: u64, (origin, windows): (&str, &[ReleasedWindow])) -> TableFile {
     let windows = Saved {
         outbox: windows.to_vec(),
         ..Saved::beginning(0)
     };
     TableFile {
         path: format!("windows/p{partition}-{seq:020}"),
-        bytes: [mark.as_bytes(), b" ", &windows.encode()].concat(),
+        bytes: [origin.as_bytes(), b" ", &windows.encode()].concat(),
     }
 }
 

@@ -99,7 +99,7 @@ pub struct Head {
 
 impl Head {
     /// What its tables must say that they were made of.
-    pub fn mark(&self) -> String {
+    pub fn origin(&self) -> String {
         crate::hex(self.hash)
     }
 }
@@ -292,8 +292,8 @@ impl Commit {
     }
 
     /// What the checkpoint's tables must say that they were made of.
-    pub fn mark(&self) -> String {
-        self.head.mark()
+    pub fn origin(&self) -> String {
+        self.head.origin()
     }
 
     /// Gives it the tables of its outbox, which are created once the checkpoint holds.
@@ -331,7 +331,7 @@ impl Commit {
                 self.published(0)
             }
             CommitStep::Publish(done) => {
-                publish(objects, &self.files[done], &self.mark())?;
+                publish(objects, &self.files[done], &self.origin())?;
                 self.published(done + 1)
             }
             CommitStep::Done => CommitStep::Done,
@@ -348,12 +348,12 @@ impl Commit {
 }
 
 /// Creates a table's file, or finds that it is there: an earlier attempt, or another owner, was faster.
-pub fn publish(objects: &dyn Objects, file: &TableFile, mark: &str) -> Result<(), Halt> {
+pub fn publish(objects: &dyn Objects, file: &TableFile, origin: &str) -> Result<(), Halt> {
     if objects.create_table(&file.path, &file.bytes)? == Created::New {
         return Ok(());
     }
     match objects.origin(&file.path)? {
-        Some(origin) if origin == mark => Ok(()),
+        Some(found) if found == origin => Ok(()),
         Some(_) => Err(Halt::Foreign {
             path: file.path.clone(),
         }),

@@ -97,7 +97,7 @@ fn face(offset: i64) -> Observation {
 fn table(commit: &Commit, outbox: &[ReleasedWindow]) -> TableFile {
     TableFile {
         path: format!("windows/{}", commit.seq()),
-        bytes: format!("{} {}", commit.mark(), checkpoint::records(outbox)).into_bytes(),
+        bytes: format!("{} {}", commit.origin(), checkpoint::records(outbox)).into_bytes(),
     }
 }
 
@@ -146,9 +146,9 @@ impl World {
                     let head = chain.head().unwrap();
                     let file = TableFile {
                         path: format!("windows/{}", head.seq),
-                        bytes: format!("{} {}", head.mark(), saved.waiting()).into_bytes(),
+                        bytes: format!("{} {}", head.origin(), saved.waiting()).into_bytes(),
                     };
-                    publish(&world.store, &file, &head.mark()).unwrap();
+                    publish(&world.store, &file, &head.origin()).unwrap();
                 }
                 saved.once_published()
             }

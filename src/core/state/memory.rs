@@ -136,9 +136,9 @@ impl Objects for Memory {
     fn origin(&self, path: &str) -> anyhow::Result<Option<String>> {
         self.note(0);
         let tables = self.tables.borrow();
-        let mark = tables
+        let origin = tables
             .get(path)
             .and_then(|file| file.split(|b| *b == b' ').next());
-        Ok(mark.map(|mark| String::from_utf8_lossy(mark).into_owned()))
+        Ok(origin.map(|origin| String::from_utf8_lossy(origin).into_owned()))
     }
 }

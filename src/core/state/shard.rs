@@ -53,13 +53,16 @@ pub struct Shard {
 pub enum Applied {
     /// It was part of the state already.
     Replayed,
+    /// It was counted now; the windows that it ended were released.
     Counted(Outcome, Vec<ReleasedWindow>),
 }
 
 /// The state at a moment, to be written down.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
+    /// The Kafka partition.
     pub partition: i32,
+    /// The terms on which the publication was counted.
     pub terms: Arc<Terms>,
     /// Everything before this offset was folded.
     pub next_offset: i64,
@@ -101,8 +104,8 @@ impl Shard {
         }
     }
 
-    /// Ends what was counted on other terms, or with another key: its open panes and growing windows are cut and put into the outbox, which
-    /// the returned checkpoint publishes, still on the old terms.
+    /// Ends what was counted on other terms, or with another key. Open panes and growing windows are cut and go into the
+    /// outbox, which the returned checkpoint publishes, still on the old terms.
     pub fn settle(
         partition: i32,
         mut saved: Saved,
@@ -146,7 +149,8 @@ impl Shard {
         skipped
     }
 
-    /// Closes panes of silent sources, and ends windows whose time has passed. Only when the whole log was read: a backlog is not silence.
+    /// Closes panes of silent sources, and ends windows whose time has passed. Call it only when the whole log was read: a
+    /// backlog is not silence.
     pub fn close_idle(&mut self, now: EventTime) -> Vec<ReleasedWindow> {
         let open = self.windows.sources().open_panes();
         let closed = self.windows.close_idle(now);
@@ -223,10 +227,12 @@ impl Shard {
         self.is_changed
     }
 
+    /// The first offset that is not folded.
     pub fn next_offset(&self) -> i64 {
         self.ledger.next_offset
     }
 
+    /// Offsets that held no record, since the chain began.
     pub fn skipped(&self) -> u64 {
         self.ledger.skipped
     }
@@ -241,6 +247,7 @@ impl Shard {
         self.windows.take_closed()
     }
 
+    /// Open panes and growing windows.
     pub fn windows(&self) -> &PartitionWindows {
         &self.windows
     }

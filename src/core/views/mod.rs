@@ -1,11 +1,11 @@
 //! Rolling views: sums of the released windows that ended in the last minute, five minutes, hour. What was hidden in a
-//! window stays hidden in the sum; `coverage` says how much that is. A view never holds a part of a window, so it may
+//! window stays hidden in the sum; the shown ratio says how much that is. A view never holds a part of a window, so it may
 //! cover more time than it was asked for, and says from when to when.
 
 mod ring;
 mod view;
 
-pub use view::{Shares, View};
+pub use view::{AttributeView, View};
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -29,6 +29,7 @@ pub struct Rolling {
 }
 
 impl Rolling {
+    /// Views of these lengths for each source. At most `series_max` sources have views of their own; the others share one.
     pub fn new(spans: &[Span], series_max: usize) -> Self {
         Self {
             spans: spans.to_vec(),
@@ -152,7 +153,10 @@ mod tests {
             let now = window.end;
             rolling.add(window, now);
             let view = rolling.changed().remove(0);
-            view.shares(Attribute::Gender).evidence.for_views().votes()
+            view.attribute(Attribute::Gender)
+                .evidence
+                .for_views()
+                .votes()
         };
         assert_eq!(votes(pane(0, 20, 10)), 30.0);
         // Too few people: suppressed, and so out of the estimate.
@@ -162,7 +166,7 @@ mod tests {
         rolling.expire(EventTime(3 * 60_000 + 120_000));
         let emptied = rolling.changed().remove(0);
         assert_eq!(
-            emptied.shares(Attribute::Gender).evidence,
+            emptied.attribute(Attribute::Gender).evidence,
             Sealed::default()
         );
     }
@@ -216,7 +220,7 @@ mod tests {
             let now = window.end;
             rolling.add(window, now);
         }
-        let shares = rolling.changed().remove(0).shares(Attribute::Gender);
+        let shares = rolling.changed().remove(0).attribute(Attribute::Gender);
         assert_eq!((shares.total, shares.count(0)), (121, Some(40)));
         assert_eq!(
             [0, 1].map(|category| shares.share(category)),

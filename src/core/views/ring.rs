@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, mem};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Shares, View};
+use super::{AttributeView, View};
 use crate::{
     estimate::CellCounts,
     privacy::{Cells, ReleasedAttribute, ReleasedWindow, Sealed},
@@ -168,7 +168,7 @@ impl Ring {
             covers: self.covers(),
             faces: sums.faces,
             attributes: known
-                .map(|(attribute, sum)| (attribute, sum.shares()))
+                .map(|(attribute, sum)| (attribute, sum.view()))
                 .collect(),
         }
     }
@@ -257,9 +257,9 @@ impl Sum {
         }
     }
 
-    fn shares(&self) -> Shares {
+    fn view(&self) -> AttributeView {
         let shown = |category: &Category| (category.windows > 0).then_some(category.votes);
-        Shares {
+        AttributeView {
             total: self.total,
             votes: self.votes,
             counts: self.categories.iter().map(shown).collect(),
@@ -332,13 +332,13 @@ pub(super) mod tests {
 
     /// What somebody sees, in one order.
     fn shown(view: &View) -> (usize, u64, u64, [Option<u64>; 2], Sealed) {
-        let Shares {
+        let AttributeView {
             total,
             votes,
             evidence,
             ..
-        } = view.shares(Attribute::Gender);
-        let counts = [0, 1].map(|category| view.shares(Attribute::Gender).count(category));
+        } = view.attribute(Attribute::Gender);
+        let counts = [0, 1].map(|category| view.attribute(Attribute::Gender).count(category));
         (view.windows, total, votes, counts, evidence)
     }
 

@@ -39,6 +39,7 @@ const LOOK_EVERY: i64 = 1_000;
 pub struct Sources(pub(crate) BTreeMap<SourceId, SourceWindows>);
 
 impl Sources {
+    /// Open panes of all sources.
     pub fn open_panes(&self) -> usize {
         self.0.values().map(SourceWindows::open_panes).sum()
     }
@@ -73,6 +74,7 @@ impl Sources {
 }
 
 impl PartitionWindows {
+    /// A partition of which nothing was counted yet.
     pub fn new(partition: i32, settings: Settings) -> Self {
         Self::resume(partition, settings, Sources::default())
     }
@@ -90,6 +92,7 @@ impl PartitionWindows {
         }
     }
 
+    /// What a checkpoint keeps.
     pub fn sources(&self) -> &Sources {
         &self.sources
     }

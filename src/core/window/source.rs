@@ -37,8 +37,11 @@ pub(crate) struct SourceWindows {
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
+    /// It is a face, in its own pane.
     Face,
+    /// It is a face, and its own pane was closed already.
     Late,
+    /// It was not counted, for this reason.
     Rejected(Reject),
 }
 

@@ -15,6 +15,7 @@ use crate::{
 pub struct Evidence([Vec<u32>; 3]);
 
 impl Evidence {
+    /// Puts in the probabilities of one attribute, by category.
     pub fn set(&mut self, attribute: Attribute, probabilities: &[f32]) {
         self.0[attribute as usize] = quantise(probabilities);
     }
@@ -48,6 +49,7 @@ impl TrackEvidence {
         }
     }
 
+    /// Takes in another crop of the same track.
     pub fn add(&mut self, crop: &Evidence) {
         for attribute in Attribute::ALL {
             let log = |&weight: &u32| {
@@ -124,6 +126,7 @@ impl Tally {
         }
     }
 
+    /// Adds the votes of another tally. Neither order nor grouping changes the sum.
     pub fn merge(&mut self, other: &Self) {
         for (counts, more) in self.counts.iter_mut().zip(&other.counts) {
             add_up(counts, more, |a, b| a + b);

@@ -6,7 +6,7 @@ use demograph_core::{
     privacy::{ShownShare, ShownShares},
     record::{Attribute, EventTime, SourceId},
     span::Span,
-    views::{Shares, View},
+    views::{AttributeView, View},
 };
 
 use super::Meaning;
@@ -44,18 +44,18 @@ pub(super) fn show(
 
 /// What may be said of one attribute.
 fn shown(view: &View, meaning: &Meaning, attribute: Attribute) -> ShownAttribute {
-    let shares = view.shares(attribute);
-    let estimated = estimate(view, &shares, meaning, attribute);
+    let votes = view.attribute(attribute);
+    let estimated = estimate(view, &votes, meaning, attribute);
     let labels = meaning.terms.categories.labels(attribute);
     let category = |(category, label): (usize, &String)| ShownCategory {
         label: label.clone(),
-        votes: shares.count(category),
-        share_naive: shares.share(category),
+        votes: votes.count(category),
+        share_naive: votes.share(category),
         share: estimated.shares.get(category).copied().unwrap_or_default(),
     };
     ShownAttribute {
         attribute,
-        coverage: shares.coverage(),
+        shown_ratio: votes.shown_ratio(),
         shift_p: estimated.shift_p,
         categories: labels.iter().enumerate().map(category).collect(),
     }
@@ -80,7 +80,7 @@ fn set_series(
     for attribute in &shown.attributes {
         let name = attribute.attribute.name();
         let labels = [source, name, &window];
-        put(&audience.coverage, &labels, attribute.coverage);
+        put(&audience.shown, &labels, attribute.shown_ratio);
         put(&audience.shift_p, &labels, attribute.shift_p);
         for category in &attribute.categories {
             let labels = [source, name, &category.label, &window];
@@ -101,8 +101,13 @@ fn set_series(
     }
 }
 
-fn estimate(view: &View, shares: &Shares, meaning: &Meaning, attribute: Attribute) -> ShownShares {
+fn estimate(
+    view: &View,
+    votes: &AttributeView,
+    meaning: &Meaning,
+    attribute: Attribute,
+) -> ShownShares {
     let estimator = meaning.calibrations.estimator(&view.source, attribute);
     let k_cell = meaning.terms.thresholds(view.unit).k_cell;
-    shares.evidence.shares(&shares.cells(), estimator, k_cell)
+    votes.evidence.shares(&votes.cells(), estimator, k_cell)
 }

@@ -70,7 +70,7 @@ impl Writer {
         let edition = Edition {
             partition,
             seq: commit.seq(),
-            mark: commit.mark(),
+            origin: commit.origin(),
             terms: checkpoint.terms,
         };
         let windows = checkpoint.publication.unwrap_or_default();

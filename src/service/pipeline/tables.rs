@@ -25,7 +25,7 @@ pub(super) struct Tables {
 pub(super) struct Edition {
     pub partition: i32,
     pub seq: u64,
-    pub mark: String,
+    pub origin: String,
     pub terms: Arc<Terms>,
 }
 
@@ -103,7 +103,7 @@ impl Tables {
             ("model", edition.terms.model.clone()),
             ("policy", edition.terms.policy.clone()),
             ("legal_basis", edition.terms.legal_basis()),
-            (CHECKPOINT, edition.mark.clone()),
+            (CHECKPOINT, edition.origin.clone()),
             (TOPIC, self.topic.clone()),
         ]
     }
@@ -184,7 +184,7 @@ mod tests {
         let edition = Edition {
             partition: 0,
             seq: 3,
-            mark: "mark".into(),
+            origin: "origin".into(),
             terms: tables.meaning.terms.clone(),
         };
         let folder = |path: &str| path.split("/part").next().unwrap().to_owned();
@@ -224,7 +224,7 @@ mod tests {
             let edition = Edition {
                 partition: 0,
                 seq: 3,
-                mark: "mark".into(),
+                origin: "origin".into(),
                 terms,
             };
             let files = tables.files(&[window(0)], &edition).unwrap();

@@ -209,11 +209,11 @@ impl Writer {
         let edition = Edition {
             partition,
             seq: head.seq,
-            mark: head.mark(),
+            origin: head.origin(),
             terms: Arc::new(saved.terms.clone()),
         };
         for written in self.tables.files(&saved.outbox, &edition)? {
-            self.insist(|stores| state::publish(stores, &written.file, &edition.mark))?;
+            self.insist(|stores| state::publish(stores, &written.file, &edition.origin))?;
         }
         Ok(())
     }

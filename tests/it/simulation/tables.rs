@@ -38,8 +38,8 @@ pub fn published(store: &Memory, partition: i32) -> (Totals, Vec<Bounds>) {
         if !path.starts_with(&format!("windows/p{partition}-")) {
             continue;
         }
-        let mark = bytes.iter().position(|byte| *byte == b' ').unwrap();
-        for window in Saved::decode(&bytes[mark + 1..]).unwrap().outbox {
+        let end = bytes.iter().position(|byte| *byte == b' ').unwrap();
+        for window in Saved::decode(&bytes[end + 1..]).unwrap().outbox {
             totals.faces += window.accounting.faces;
             totals.late += window.accounting.late;
             if window.votes > 0 {

@@ -141,7 +141,7 @@ impl World {
                 );
                 for one in &view.attributes {
                     let place = [&place[..], &[("attribute", one.attribute.name())]].concat();
-                    say("audience_coverage_ratio", &place, one.coverage);
+                    say("audience_shown_ratio", &place, one.shown_ratio);
                     say("audience_shift_p_value", &place, one.shift_p);
                     for category in &one.categories {
                         let place = [&place[..], &[("category", &category.label)]].concat();
