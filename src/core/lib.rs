@@ -29,3 +29,9 @@ pub use hex::hex;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod golden;
+
+#[cfg(test)]
+extern crate self as demograph_core;
+#[cfg(test)]
+#[path = "examples/stays/tests.rs"]
+mod stays_tests;

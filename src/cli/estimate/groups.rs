@@ -29,6 +29,8 @@ pub(super) struct Group {
 pub(super) struct Votes {
     pub until: EventTime,
     pub cells: CellCounts,
+    /// Whether rows of an earlier version are in it, which do not say which votes are one person's.
+    pub is_assumed: bool,
 }
 
 /// The start of the span of such a length that holds a time. Whole weeks begin on Mondays; all in UTC.
@@ -58,7 +60,17 @@ pub(super) fn grouped(rows: &[CellRow], every: Option<Span>, by: By) -> BTreeMap
             attribute,
         };
         let votes = groups.entry(group).or_default();
-        votes.cells.add(row.cell, row.parts, &row.posterior_sums);
+        match &row.repeats {
+            Some(row_repeats) => {
+                let cells = &mut votes.cells;
+                cells.add_parts(row.cell, row.parts, &row.posterior_sums);
+                cells.repeat(&row_repeats.repeats, row_repeats.squares);
+            }
+            None => {
+                votes.cells.add(row.cell, row.parts, &row.posterior_sums);
+                votes.is_assumed = true;
+            }
+        }
         votes.until = votes.until.max(row.window_end);
     }
     groups

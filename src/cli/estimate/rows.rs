@@ -155,6 +155,7 @@ pub(super) mod tests {
             parts: 2 * 720_720,
             posterior_sums: vec![720_720, 720_720],
             model: "m@1".into(),
+            repeats: None,
         }
     }
 

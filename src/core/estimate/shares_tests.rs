@@ -67,7 +67,11 @@ const TRUTH: [f64; 4] = [0.6, 0.25, 0.1, 0.05];
 #[test]
 fn intervals_hold_the_truth_as_often_as_they_say() {
     let mut world = World::new(4, 7);
-    for (faces, method) in [(50, Method::Emq), (1000, Method::Emq), (1000, Method::Pacc)] {
+    for (faces, method) in [
+        (50, Method::Score),
+        (1000, Method::Score),
+        (1000, Method::Pacc),
+    ] {
         let draws = 300;
         let mut held = [0; 4];
         for _ in 0..draws {
@@ -94,7 +98,7 @@ fn corrected_shares_are_nearer_the_truth_than_counting() {
     let mut world = World::new(4, 8);
     let calibration = world.calibration(&[600, 600, 600, 600]);
     let counts = world.window(&TRUTH, 5000);
-    let shares = estimate(&calibration, &counts, Method::Emq).unwrap();
+    let shares = estimate(&calibration, &counts, Method::Score).unwrap();
     let tvd = |shares: &[f64]| -> f64 {
         let gaps = shares.iter().zip(&TRUTH).map(|(a, b)| (a - b).abs());
         gaps.sum::<f64>() / 2.0
@@ -134,9 +138,9 @@ fn no_face_and_a_blind_model_give_nothing_and_few_faces_are_insufficient() {
     let mut world = World::new(2, 10);
     let calibration = world.calibration(&[100, 100]);
     let none = CellVotes::new(calibration.grid());
-    assert_eq!(estimate(&calibration, &none, Method::Emq), None);
+    assert_eq!(estimate(&calibration, &none, Method::Score), None);
     let counts = world.window(&[0.5, 0.5], 4);
-    let shares = estimate(&calibration, &counts, Method::Emq).unwrap();
+    let shares = estimate(&calibration, &counts, Method::Score).unwrap();
     assert!(!shares[0].is_sufficient(), "{shares:?}");
     let blind = Calibration::new(
         &calibration.labels,
@@ -171,7 +175,7 @@ fn no_interval_is_empty_however_far_off_the_answers_are() {
     let mut counts = CellVotes::new(calibration.grid());
     // Surer of one class than any faces of the calibration were.
     counts.counts[calibration.grid().cell(&[0.999, 0.0006, 0.0003, 0.0001])] = 5000.0;
-    for share in estimate(&calibration, &counts, Method::Emq).unwrap() {
+    for share in estimate(&calibration, &counts, Method::Score).unwrap() {
         assert!(share.high - share.low > 1e-3, "{share:?}");
     }
 }

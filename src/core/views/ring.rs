@@ -308,6 +308,7 @@ pub(super) mod tests {
             by: ClosedBy::Watermark,
             accounting: Default::default(),
             tracks: votes,
+            stayed: 0,
             votes,
             unit: Unit::Tracks,
             content: Counted {

@@ -69,6 +69,8 @@ pub struct Ended<C> {
     pub accounting: Accounting,
     /// Different track ids.
     pub tracks: u64,
+    /// Those of them that stood in the source's window before, too.
+    pub stayed: u64,
     /// Tracks, plus faces that voted for themselves.
     pub votes: u64,
     /// What a vote stands for.

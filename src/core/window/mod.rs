@@ -4,17 +4,20 @@
 //! merging is exact; time comes in as a value.
 
 mod accounting;
+mod bursts;
 mod categories;
 mod ended;
 mod growing;
 mod pane;
 mod partition;
 mod source;
+mod stays;
 mod tally;
 mod track;
 mod votes;
 
 pub use accounting::Accounting;
+pub(crate) use bursts::Bursts;
 pub use categories::Categories;
 pub use ended::{ClosedBy, ClosedWindow, Counted, Ended, Unit};
 pub use growing::Growth;
@@ -23,6 +26,7 @@ pub(crate) use pane::OpenPane;
 pub use partition::{ClosedPanes, PartitionWindows, Sources};
 pub use source::Outcome;
 pub(crate) use source::SourceWindows;
+pub(crate) use stays::Stays;
 pub use tally::{Evidence, Tally, TrackEvidence};
 pub use track::Note;
 pub(crate) use track::Track;

@@ -4,13 +4,21 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Accounting, ClosedWindow, Counted, Ended, Evidence, Growth, Note, Observation, Settings, Tally,
-    Unit, ended::Place, track::Track,
+    Unit, bursts::Looks, ended::Place, stays::Stayed, track::Track,
 };
 use crate::{
-    record::{EventId, EventTime, TrackId},
+    record::{Attribute, EventId, EventTime, TrackId},
     reject::Reject,
     window::{Untracked, Weighting},
 };
+
+/// What the votes of a window have to do with one another, and with those of the windows before.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Known {
+    pub stayed: Stayed,
+    /// By attribute, where faces without a track vote.
+    pub looks: Option<[Looks; 3]>,
+}
 
 /// An open pane.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -52,6 +60,11 @@ impl OpenPane {
     /// Whether somebody votes: without votes there is nothing to protect.
     pub(super) fn has_votes(&self) -> bool {
         self.faces_voted > 0 || !self.tracks.is_empty()
+    }
+
+    /// Whether faces without a track vote.
+    pub(super) fn has_untracked_votes(&self) -> bool {
+        self.untracked_voted > 0
     }
 
     /// Whether so many people stand behind the votes, judged as disclosure control judges: by tracks, or by votes where
@@ -139,9 +152,48 @@ impl OpenPane {
         self.accounting.cover(observation.position);
     }
 
+    /// Each track, and how many votes it has.
+    pub(super) fn votes_of_tracks(
+        &self,
+        weighting: Weighting,
+    ) -> impl Iterator<Item = (TrackId, u64)> {
+        let votes = move |track: &Track| match weighting {
+            Weighting::People => 1,
+            Weighting::Dwell => track.evidence.crops(),
+        };
+        self.tracks
+            .iter()
+            .map(move |(&id, track)| (id, votes(track)))
+    }
+
+    /// Says which votes of the tally are one person's.
+    fn repeat(&self, tally: &mut Tally, known: &Known, weighting: Weighting) {
+        for attribute in Attribute::ALL {
+            let mut before = known.stayed.before.clone();
+            if let Some(looks) = &known.looks {
+                let looks = &looks[attribute as usize];
+                // Crops of tracks are among the detections.
+                if weighting == Weighting::Dwell {
+                    before.clear();
+                }
+                before.resize(before.len().max(looks.before.len()), 0);
+                let pairs = before.iter_mut().zip(&looks.before);
+                pairs.for_each(|(sum, &more)| *sum += self.faces_voted.saturating_mul(more) / 100);
+            }
+            tally.repeat_before(attribute, &before);
+        }
+    }
+
     /// Counts the tracks' votes.
-    pub(super) fn close(self, place: Place, settings: &Settings) -> ClosedWindow {
-        let mut tally = self.faces;
+    pub(super) fn close(mut self, place: Place, known: Known, settings: &Settings) -> ClosedWindow {
+        let mut tally = std::mem::take(&mut self.faces);
+        if let Some(looks) = &known.looks {
+            for attribute in Attribute::ALL {
+                tally.repeat_alike(attribute, looks[attribute as usize].design_effect);
+            }
+        } else if settings.weighting == Weighting::Dwell {
+            tally.vote_each(self.tracks.values().map(|track| &track.evidence));
+        }
         let tracks = self.tracks.len() as u64;
         let mut votes = self.faces_voted;
         let mut people = None;
@@ -157,6 +209,7 @@ impl OpenPane {
             }
             people = Some(once);
         }
+        self.repeat(&mut tally, &known, settings.weighting);
         Ended {
             source: place.source,
             partition: place.partition,
@@ -165,6 +218,7 @@ impl OpenPane {
             by: place.by,
             accounting: self.accounting,
             tracks,
+            stayed: known.stayed.tracks,
             votes,
             unit: if self.faces_voted == 0 {
                 Unit::Tracks

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ClosedBy, ClosedWindow, Note, Observation, Settings, Window,
+    ClosedBy, ClosedWindow, Note, Observation, Settings,
     ended::Place,
-    source::{Outcome, SourceWindows},
+    source::{Outcome, SourceWindows, WindowEnd},
 };
 use crate::{
     record::{EventId, EventTime, SourceId, TrackId},
@@ -50,8 +50,8 @@ impl Sources {
         track: impl Fn(TrackId) -> TrackId,
         event: impl Fn(EventId) -> EventId,
     ) {
-        for pane in self.0.values_mut().flat_map(SourceWindows::held_mut) {
-            pane.rename(&track, &event);
+        for source in self.0.values_mut() {
+            source.rename(&track, &event);
         }
     }
 
@@ -182,7 +182,7 @@ impl PartitionWindows {
     fn close(
         &mut self,
         by: ClosedBy,
-        mut take: impl FnMut(&mut SourceWindows) -> Vec<Window>,
+        mut take: impl FnMut(&mut SourceWindows) -> Vec<WindowEnd>,
     ) -> Vec<ClosedWindow> {
         let open = self.sources.open_panes();
         let taken: Vec<_> = self
@@ -198,10 +198,10 @@ impl PartitionWindows {
             .collect()
     }
 
-    fn name(&self, source: &SourceId, windows: Vec<Window>, by: ClosedBy) -> Vec<ClosedWindow> {
+    fn name(&self, source: &SourceId, windows: Vec<WindowEnd>, by: ClosedBy) -> Vec<ClosedWindow> {
         windows
             .into_iter()
-            .map(|window| {
+            .map(|WindowEnd { window, known }| {
                 let place = Place {
                     source: source.clone(),
                     partition: self.partition,
@@ -209,7 +209,7 @@ impl PartitionWindows {
                     end: window.end,
                     by,
                 };
-                window.sum.close(place, &self.settings)
+                window.sum.close(place, known, &self.settings)
             })
             .collect()
     }

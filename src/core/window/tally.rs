@@ -37,6 +37,15 @@ pub struct TrackEvidence {
 impl TrackEvidence {
     const LOG_STEPS: f64 = 1000.0;
 
+    /// How many crops, where any attribute has categories.
+    pub(super) fn crops(&self) -> u64 {
+        let crops = self
+            .cells
+            .each_ref()
+            .map(|cells| cells.values().map(Crops::number).sum());
+        crops.into_iter().max().unwrap_or(0)
+    }
+
     /// Takes in other crops of the same track.
     pub fn merge(&mut self, other: &Self) {
         for (logs, more) in self.logs.iter_mut().zip(&other.logs) {
@@ -83,6 +92,11 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Votes by category and by cell, of each attribute.
+    pub(crate) fn of(counts: [Vec<u64>; 3], cells: [CellCounts; 3]) -> Self {
+        Self { counts, cells }
+    }
+
     /// The vote of one face in each attribute: for its most likely category, and for the cell of its posterior.
     pub fn vote(&mut self, face: &Evidence) {
         for attribute in Attribute::ALL {
@@ -116,6 +130,24 @@ impl Tally {
             self.count(attribute, winner(logs), logs.len());
             self.cells[attribute as usize].vote(&track.cells[attribute as usize]);
         }
+    }
+
+    /// Says whose crops the votes are, where each crop has voted.
+    pub fn vote_each<'a>(&mut self, tracks: impl Iterator<Item = &'a TrackEvidence> + Clone) {
+        for attribute in Attribute::ALL {
+            let crops = tracks.clone().map(|track| &track.cells[attribute as usize]);
+            self.cells[attribute as usize].vote_each(crops);
+        }
+    }
+
+    /// See [`CellCounts::repeat_alike`].
+    pub(super) fn repeat_alike(&mut self, attribute: Attribute, design_effect: u64) {
+        self.cells[attribute as usize].repeat_alike(design_effect);
+    }
+
+    /// See [`CellCounts::repeat_before`].
+    pub(super) fn repeat_before(&mut self, attribute: Attribute, before: &[u64]) {
+        self.cells[attribute as usize].repeat_before(before);
     }
 
     fn count(&mut self, attribute: Attribute, winner: Option<usize>, categories: usize) {

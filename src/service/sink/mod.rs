@@ -21,5 +21,5 @@ pub use objects::Stores;
 pub use records::records;
 pub use remains::{Remains, remains};
 pub use store::Store;
-pub use tables::{CellRow, Provenance, Table};
+pub use tables::{CellRow, Provenance, RowRepeats, Table};
 pub use traffic::{Traffic, traffic};

@@ -6,7 +6,7 @@ use crate::{
     privacy::UnknownSources,
     record::{Attribute, EventTime, SourceId, TrackId},
     reject::Reject,
-    window::{ClosedBy, Untracked, Window},
+    window::{ClosedBy, Evidence, Tally, Untracked, Window},
 };
 
 fn recorded(version: u16) -> (Header, Saved) {
@@ -83,6 +83,16 @@ fn a_checkpoint_of_this_version_reads_as_it_was() {
         end: EventTime(10_000),
         sum: yard.open.remove(&EventTime(0)).unwrap(),
     });
+    let before = (TrackId::of(b"one who stayed"), 2);
+    yard.stays.next([before].into_iter());
+    let mut face = Evidence::default();
+    face.set(Attribute::Gender, &[0.9, 0.1]);
+    let mut pane = Tally::default();
+    pane.vote(&face);
+    for number in [0, 64, 128, 192] {
+        yard.bursts.pane(number, &pane);
+    }
+    yard.bursts.window(3, 10);
     if std::env::var_os("DEMOGRAPH_BLESS").is_some() {
         let (bytes, _) = checkpoint::encode(&header, &saved.encode());
         std::fs::write(repository("tests/data/checkpoints/v2.ckpt"), bytes).unwrap();

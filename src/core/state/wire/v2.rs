@@ -18,7 +18,10 @@ use crate::{
     record::{Attribute, EventId, EventTime, SourceId, TrackId},
     reject::Reject,
     state::{self, checkpoint},
-    window::{self, Categories, ClosedBy, OpenPane, SourceWindows, Tally, Track, Unit, Weighting},
+    window::{
+        self, Bursts, Categories, ClosedBy, OpenPane, SourceWindows, Stays, Tally, Track, Unit,
+        Weighting,
+    },
 };
 
 #[derive(Serialize, Deserialize)]
@@ -69,6 +72,8 @@ pub(super) struct Source<'a> {
     pub open: Vec<(EventTime, Pane<'a>)>,
     pub growing: Option<Window<'a>>,
     pub whole_until: EventTime,
+    pub stays: Cow<'a, Stays>,
+    pub bursts: Cow<'a, Bursts>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -108,6 +113,7 @@ pub(super) struct Released<'a> {
     pub by: ClosedBy,
     pub accounting: Accounting<'a>,
     pub tracks: u64,
+    pub stayed: u64,
     pub votes: u64,
     pub unit: Unit,
     pub attributes: Vec<Estimated<'a>>,
@@ -251,6 +257,8 @@ impl<'a> From<&'a SourceWindows> for Source<'a> {
             open: open.map(|(&start, pane)| (start, pane.into())).collect(),
             growing: source.growing.as_ref().map(Into::into),
             whole_until: source.whole_until,
+            stays: Cow::Borrowed(&source.stays),
+            bursts: Cow::Borrowed(&source.bursts),
         }
     }
 }
@@ -268,6 +276,8 @@ impl TryFrom<Source<'_>> for SourceWindows {
             open: open.collect::<Result<_, Unknown>>()?,
             growing: source.growing.map(TryInto::try_into).transpose()?,
             whole_until: source.whole_until,
+            stays: source.stays.into_owned(),
+            bursts: source.bursts.into_owned(),
         })
     }
 }
@@ -368,6 +378,7 @@ impl<'a> From<&'a ReleasedWindow> for Released<'a> {
             by: window.by,
             accounting: (&window.accounting).into(),
             tracks: window.tracks,
+            stayed: window.stayed,
             votes: window.votes,
             unit: window.unit,
             attributes: window.content.iter().map(Into::into).collect(),
@@ -387,6 +398,7 @@ impl TryFrom<Released<'_>> for ReleasedWindow {
             by: window.by,
             accounting: window.accounting.try_into()?,
             tracks: window.tracks,
+            stayed: window.stayed,
             votes: window.votes,
             unit: window.unit,
             content: window.attributes.into_iter().map(Into::into).collect(),

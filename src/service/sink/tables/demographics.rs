@@ -38,6 +38,7 @@ pub(super) fn fields() -> Vec<Field> {
         text("model"),
         text("policy"),
         partition(),
+        number("design_effect"),
     ]
 }
 
@@ -51,6 +52,7 @@ struct Row<'a> {
     total: Option<u64>,
     estimated: ShownShare,
     shift_p: Option<f64>,
+    design_effect: Option<f64>,
     estimator: Option<Estimator<'a>>,
 }
 
@@ -84,6 +86,7 @@ pub(super) fn columns(windows: &[ReleasedWindow], provenance: &Provenance) -> Ve
         texts(&rows, |_| &provenance.terms.model),
         texts(&rows, |_| &provenance.terms.policy),
         partitions(&rows, |row| row.window.partition),
+        known_numbers(&rows, |row| row.design_effect),
     ]
 }
 
@@ -101,6 +104,7 @@ fn rows_of<'a>(window: &'a ReleasedWindow, provenance: &'a Provenance) -> Vec<Ro
             total: None,
             estimated: ShownShare::default(),
             shift_p: None,
+            design_effect: None,
             estimator,
         };
         let Cells::Shown { total, counts } = &released.cells else {
@@ -116,6 +120,7 @@ fn rows_of<'a>(window: &'a ReleasedWindow, provenance: &'a Provenance) -> Vec<Ro
             total: Some(*total),
             estimated: estimated.shares.get(place).copied().unwrap_or_default(),
             shift_p: estimated.shift_p,
+            design_effect: estimated.design_effect,
             ..nothing
         }));
     }

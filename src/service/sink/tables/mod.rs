@@ -15,7 +15,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use demograph_core::privacy::ReleasedWindow;
 
-pub use cells::CellRow;
+pub use cells::{CellRow, RowRepeats};
 pub use provenance::Provenance;
 
 /// The tables.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
 use demograph_core::{
+    estimate::Repeats,
     facts::ModelFacts,
     privacy::{Cells, Policy, PolicyRules, ReleasedAttribute, Sealed},
     record::{Attribute, Position, SourceId},
@@ -126,13 +127,22 @@ fn cells_are_read_back_from_a_file_of_a_day_as_they_were_counted() {
     let mut votes = demograph_core::estimate::CellCounts::default();
     votes.add(3, 720_720, &[600_000, 120_720]);
     votes.add(7, 360_360, &[0, 360_360]);
+    let mut repeats = Repeats {
+        windows: 1,
+        within: 6,
+        ..Repeats::default()
+    };
+    repeats.add_stay(3, 30);
+    votes.repeat(&repeats, 5);
     counted.content[0].evidence = Sealed::of(votes.clone());
     let part = crate::sink::encode(&Table::Cells.rows(&[counted], &provenance()), &[]);
     let day = crate::sink::day::merge(Table::Cells, vec![("part".into(), part.unwrap())]);
     let mut found = demograph_core::estimate::CellCounts::default();
     for batch in crate::sink::decode(day.unwrap().bytes).unwrap() {
         for row in crate::sink::CellRow::read(&batch).unwrap() {
-            found.add(row.cell, row.parts, &row.posterior_sums);
+            found.add_parts(row.cell, row.parts, &row.posterior_sums);
+            let row = row.repeats.expect("rows of today have it");
+            found.repeat(&row.repeats, row.squares);
         }
     }
     assert_eq!(found, votes);

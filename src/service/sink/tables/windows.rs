@@ -32,6 +32,8 @@ pub(super) fn fields() -> Vec<Field> {
         partition(),
         integer("first_offset"),
         integer("next_offset"),
+        // Of files that an earlier version wrote, `compact` does not know it.
+        integer("stayed").with_nullable(true),
     ]
 }
 
@@ -69,6 +71,7 @@ pub(super) fn columns(windows: &[ReleasedWindow], provenance: &Provenance) -> Ve
         partitions(&windows, |window| window.partition),
         integers(&windows, |window| window.accounting.first_offset),
         integers(&windows, |window| window.accounting.next_offset),
+        integers(&windows, |window| signed(window.stayed)),
     ]
 }
 
