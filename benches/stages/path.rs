@@ -8,13 +8,13 @@ use demograph_core::{
     estimate::Calibrations,
     privacy::ReleasedWindow,
     record::{EventTime, Position, Record},
-    state::{Chain, Commit, CommitStep, Shard, TableFile, Terms},
+    state::{Chain, Commit, CommitStep, Shard, TableFile, Terms, TopicFolder},
 };
 use demograph_model::{decode::Limits, infer::StubModel};
 use demograph_service::{
     config,
     metrics::Metrics,
-    pipeline::{Feed, Meaning, Numbered, Order, Sign, Worker},
+    pipeline::{Meaning, Numbered, Order, Sign, Worker},
     sink::{self, Provenance, Store, Stores, Table},
 };
 use serde_json::json;
@@ -50,7 +50,7 @@ pub fn batcher() -> anyhow::Result<()> {
         let records = || (0..events).map(|n| record(n, key, &image)).collect();
         let cost = median_cost(ROUNDS, records, through_workers);
         let more = json!({"workers": WORKERS, "batch_max": BATCH_MAX});
-        print_row(row, (cost, events), more);
+        print_row(row, cost, events, more);
     }
     Ok(())
 }
@@ -69,7 +69,7 @@ fn record(number: usize, key: &str, payload: &[u8]) -> Numbered<Record> {
     };
     Numbered {
         number: number as u64,
-        feed: Feed::Data(record),
+        item: record,
     }
 }
 
@@ -157,14 +157,14 @@ pub fn fold() {
             },
         );
         let row = format!("fold, {} sources", scene.sources);
-        print_row(&row, (cost, observations.len()), json!({"panes": panes}));
+        print_row(&row, cost, observations.len(), json!({"panes": panes}));
     }
 }
 
-/// How many panes a partition has released and not published.
+/// How many windows a partition has released and not published.
 fn closed(shard: &mut Shard) -> usize {
     let checkpoint = shard.checkpoint(EventTime(BEGIN), true);
-    checkpoint.publication.map_or(0, |panes| panes.len())
+    checkpoint.publication.map_or(0, |windows| windows.len())
 }
 
 /// The checkpoint of a partition with 200 sources, open panes and an outbox that is published: encoded, created, the
@@ -193,7 +193,7 @@ pub fn chain() -> anyhow::Result<()> {
             (Folder::new(), shards.collect::<Vec<_>>())
         },
         |(folder, shards)| {
-            let mut chain = Chain::new(("bench", "faces"), 0, 1);
+            let mut chain = Chain::new(TopicFolder::new("bench", "faces").chain(0), 1);
             for mut shard in shards {
                 let commit = commit(&chain, &mut shard, &terms);
                 bytes = folder.carry_through(commit, &mut chain);
@@ -201,24 +201,24 @@ pub fn chain() -> anyhow::Result<()> {
         },
     );
     let sizes = json!({"sources": scene.sources, "state_bytes": bytes});
-    print_row("chain, one commit with two tables", (cost, COMMITS), sizes);
+    print_row("chain, one commit with two tables", cost, COMMITS, sizes);
     Ok(())
 }
 
 fn commit(chain: &Chain, shard: &mut Shard, terms: &Arc<Terms>) -> (Commit, usize) {
     let checkpoint = shard.checkpoint(EventTime(BEGIN), true);
     let commit = chain.commit(&checkpoint.saved, true, EventTime(BEGIN));
-    let panes = checkpoint.publication.expect("panes were closed");
+    let windows = checkpoint.publication.expect("windows were closed");
     let provenance = Provenance {
         terms: terms.clone(),
         calibrations: Arc::default(),
     };
     let name = sink::part_name("bench", "faces", 0, commit.seq());
     let files = [Table::Demographics, Table::Windows].map(|table| {
-        let facts = [(sink::CHECKPOINT, commit.mark())];
+        let facts = [(sink::CHECKPOINT, commit.origin())];
         TableFile {
             path: sink::part_path(table, "2026-01-01", &name),
-            bytes: sink::encode(&table.rows(&panes, &provenance), &facts).expect("rows fit"),
+            bytes: sink::encode(&table.rows(&windows, &provenance), &facts).expect("rows fit"),
         }
     });
     (commit.with_tables(files.to_vec()), checkpoint.saved.len())
@@ -260,7 +260,7 @@ impl Folder {
     }
 }
 
-/// Released panes to rows and to the bytes of a file: without estimates, and with the shipped model's calibration, where
+/// Released windows to rows and to the bytes of a file: without estimates, and with the shipped model's calibration, where
 /// each pane and attribute has shares, intervals and a shift test.
 pub fn rows() -> anyhow::Result<()> {
     let scene = Scene {
@@ -269,7 +269,7 @@ pub fn rows() -> anyhow::Result<()> {
         panes: 10,
     };
     let terms = scene::terms(&scene::policy(scene.sources), &scene::facts());
-    let panes = scene.released(&terms);
+    let windows = scene.released(&terms);
     let calibrated = scene::calibrations(&model())?;
     for (row, table, calibrations) in [
         (
@@ -288,28 +288,29 @@ pub fn rows() -> anyhow::Result<()> {
             terms: terms.clone(),
             calibrations: Arc::new(calibrations),
         };
-        write(row, (table, &panes), &provenance).context(row)?;
+        write(row, table, &windows, &provenance).context(row)?;
     }
     Ok(())
 }
 
 fn write(
     row: &str,
-    (table, panes): (Table, &[ReleasedWindow]),
+    table: Table,
+    windows: &[ReleasedWindow],
     provenance: &Provenance,
 ) -> anyhow::Result<()> {
-    let count = table.rows(panes, provenance).num_rows();
+    let count = table.rows(windows, provenance).num_rows();
     let mut bytes = 0;
     let cost = median_cost(
         ROUNDS,
         || (),
         |()| {
-            let rows = table.rows(panes, provenance);
+            let rows = table.rows(windows, provenance);
             bytes = sink::encode(&rows, &[]).expect("rows fit").len();
         },
     );
-    let more = json!({"panes": panes.len(), "bytes_per_row": bytes as f64 / count as f64});
-    print_row(row, (cost, count), more);
+    let more = json!({"windows": windows.len(), "bytes_per_row": bytes as f64 / count as f64});
+    print_row(row, cost, count, more);
     Ok(())
 }
 

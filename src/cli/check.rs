@@ -13,6 +13,8 @@ use demograph_service::{
 
 use super::{EXIT_CODES, EXIT_ENVIRONMENT, read_config};
 
+mod hints;
+
 /// How long the broker may take to say what the topic is set to.
 const SETTINGS_MAX: Duration = Duration::from_secs(5);
 
@@ -171,6 +173,9 @@ fn output(config: &Config) -> anyhow::Result<String> {
     }
     if let Some(warning) = wiring::old_cells(config, &stores.tables)? {
         println!("note   output: {warning}");
+    }
+    for line in hints::of_windows(config, &stores.tables)? {
+        println!("note   windows: {line}");
     }
     let cells = wiring::cells_place(config, &stores);
     let cells = cells.map_or(String::new(), |place| format!(", exact cells in {place}"));

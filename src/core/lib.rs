@@ -22,9 +22,7 @@ pub mod estimate;
 pub mod event;
 pub mod privacy;
 pub mod state;
-#[expect(missing_docs, reason = "some are still to be written")]
 pub mod views;
-#[expect(missing_docs, reason = "some are still to be written")]
 pub mod window;
 
 pub use hex::hex;

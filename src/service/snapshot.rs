@@ -50,7 +50,8 @@ pub struct ShownView {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShownAttribute {
     pub attribute: Attribute,
-    pub coverage: Option<f64>,
+    /// The part of the votes that is shown.
+    pub shown_ratio: Option<f64>,
     pub shift_p: Option<f64>,
     /// In the order of the model.
     pub categories: Vec<ShownCategory>,

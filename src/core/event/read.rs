@@ -65,7 +65,7 @@ fn binary<'a>(
 ) -> Envelope<'a> {
     let image = image_of(Cow::Borrowed(&record.payload), payload_bytes_max)
         .and_then(|image| content::check(&headers.content_type).map(|()| image));
-    envelope((headers.attributes, Ok(())), image, record)
+    envelope(headers.attributes, Ok(()), image, record)
 }
 
 fn structured<'a>(record: &'a Record, payload_bytes_max: usize) -> Envelope<'a> {
@@ -82,7 +82,7 @@ fn structured<'a>(record: &'a Record, payload_bytes_max: usize) -> Envelope<'a> 
             .and_then(|image| image_of(Cow::Owned(image), payload_bytes_max)),
         Ok(None) | Err(_) => Err(Reject::MalformedEvent),
     };
-    envelope((attributes, form), image, record)
+    envelope(attributes, form, image, record)
 }
 
 fn image_of<'a>(bytes: Cow<'a, [u8]>, payload_bytes_max: usize) -> Result<Cow<'a, [u8]>, Reject> {
@@ -94,7 +94,8 @@ fn image_of<'a>(bytes: Cow<'a, [u8]>, payload_bytes_max: usize) -> Result<Cow<'a
 }
 
 fn envelope<'a>(
-    (attributes, form): (Attributes<'_>, Result<(), Reject>),
+    attributes: Attributes<'_>,
+    form: Result<(), Reject>,
     image: Result<Cow<'a, [u8]>, Reject>,
     record: &Record,
 ) -> Envelope<'a> {

@@ -7,17 +7,18 @@
 mod attack;
 mod disclosure;
 mod policy;
-#[expect(missing_docs, reason = "some are still to be written")]
 mod release;
 #[expect(
     missing_docs,
     reason = "the names say it, and a sentence would go into the schema of the config"
 )]
 mod rules;
+mod seal;
 mod shares;
 
 pub use disclosure::{Cells, Thresholds, suppress};
 pub use policy::{Admit, Policy};
 pub use release::{ReleasedAttribute, ReleasedWindow, release};
 pub use rules::{PolicyRules, SourceRules, UnknownSources};
+pub use seal::Sealed;
 pub use shares::{ShownShare, ShownShares, show_shares};

@@ -23,11 +23,11 @@ impl FirstStart {
     /// a group that has begun without such a moment never skips anything.
     pub fn settle(
         objects: &dyn Objects,
-        (group, topic): (&str, &str),
+        topic: &TopicFolder,
         is_known: bool,
         ends: impl FnOnce() -> anyhow::Result<BTreeMap<i32, i64>>,
     ) -> anyhow::Result<Self> {
-        let path = TopicFolder::new(group, topic).first_start();
+        let path = topic.first_start();
         // Asked after the chains were: a chain that was found is younger than the file, if there is one.
         if let Some(bytes) = objects.read(&path)? {
             return Self::decode(&path, &bytes);
@@ -66,7 +66,9 @@ impl FirstStart {
 mod tests {
     use super::{super::memory::Memory, *};
 
-    const PLACE: (&str, &str) = ("group", "topic");
+    fn topic() -> TopicFolder {
+        TopicFolder::new("group", "topic")
+    }
 
     fn ends(of: &[(i32, i64)]) -> anyhow::Result<BTreeMap<i32, i64>> {
         Ok(of.iter().copied().collect())
@@ -75,14 +77,15 @@ mod tests {
     #[test]
     fn the_first_start_is_one_moment_for_all() {
         let store = Memory::default();
-        let first = FirstStart::settle(&store, PLACE, false, || ends(&[(0, 12), (1, 7)])).unwrap();
+        let first =
+            FirstStart::settle(&store, &topic(), false, || ends(&[(0, 12), (1, 7)])).unwrap();
         assert_eq!((first.offset(0), first.offset(1)), (Some(12), Some(7)));
         // Made later: whatever it holds came after the first start.
         assert_eq!(first.offset(2), None);
         // A second instance, a minute later, with or without chains.
         for is_known in [false, true] {
             let again =
-                FirstStart::settle(&store, PLACE, is_known, || panic!("it is known")).unwrap();
+                FirstStart::settle(&store, &topic(), is_known, || panic!("it is known")).unwrap();
             assert_eq!(again, first);
         }
     }
@@ -90,7 +93,7 @@ mod tests {
     #[test]
     fn a_group_that_has_begun_without_such_a_moment_skips_nothing() {
         let store = Memory::default();
-        let known = FirstStart::settle(&store, PLACE, true, || panic!("it is known")).unwrap();
+        let known = FirstStart::settle(&store, &topic(), true, || panic!("it is known")).unwrap();
         assert_eq!(known, FirstStart::default());
         assert_eq!(known.offset(0), None);
     }
@@ -98,10 +101,8 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_is_an_error() {
         let store = Memory::default();
-        store
-            .create(&TopicFolder::new("group", "topic").first_start(), b"{")
-            .unwrap();
-        let error = FirstStart::settle(&store, PLACE, false, || ends(&[])).unwrap_err();
+        store.create(&topic().first_start(), b"{").unwrap();
+        let error = FirstStart::settle(&store, &topic(), false, || ends(&[])).unwrap_err();
         assert!(error.to_string().contains("first-start.json"), "{error}");
     }
 }

@@ -7,12 +7,15 @@ use crate::{record::Position, reject::Reject};
 /// Totals of a pane or a window. Every record is counted in exactly one of faces, late and rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accounting {
+    /// Faces that were counted in time.
     pub faces: u64,
+    /// Faces whose own pane was closed when they came. They are counted here and in no category.
     pub late: u64,
     /// In the order of [`Reject::ALL`].
     pub(crate) rejected: [u64; Reject::ALL.len()],
-    /// The offsets that contributed lie in `first_offset..next_offset`.
+    /// The offset of the first record.
     pub first_offset: i64,
+    /// The offset after the last record. Records of other windows may lie in between.
     pub next_offset: i64,
 }
 
@@ -38,10 +41,12 @@ impl Accounting {
         }
     }
 
+    /// All records that it stands for.
     pub fn records(&self) -> u64 {
         self.faces + self.late + self.rejected()
     }
 
+    /// Rejected records, whatever the reason.
     pub fn rejected(&self) -> u64 {
         self.rejected.iter().sum()
     }
@@ -54,6 +59,7 @@ impl Accounting {
             .filter(|&(_, n)| n > 0)
     }
 
+    /// Counts a rejected record.
     pub fn reject(&mut self, reason: Reject) {
         self.rejected[reason as usize] += 1;
     }
@@ -68,6 +74,7 @@ impl Accounting {
         self.next_offset = self.next_offset.max(other.next_offset);
     }
 
+    /// Widens the range of offsets, so that it holds this record.
     pub fn cover(&mut self, position: Position) {
         self.first_offset = self.first_offset.min(position.offset);
         self.next_offset = self.next_offset.max(position.next_offset());

@@ -2,108 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::{Deserialize, Serialize};
-
 use super::{
-    Accounting, Evidence, Growth, Note, Observation, Settings, Tally, bursts::Looks, stays::Stayed,
-    track::Track,
+    Accounting, ClosedWindow, Counted, Ended, Evidence, Growth, Note, Observation, Settings, Tally,
+    Unit, bursts::Looks, ended::Place, stays::Stayed, track::Track,
 };
 use crate::{
-    record::{Attribute, EventId, EventTime, SourceId, TrackId},
+    record::{Attribute, EventId, EventTime, TrackId},
     reject::Reject,
     window::{Untracked, Weighting},
 };
-
-/// What a vote stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Unit {
-    /// A vote is a person's track.
-    Tracks,
-    /// Faces voted for themselves: some had no track id, or votes are weighted by dwell. A person may have several.
-    Detections,
-}
-
-impl Unit {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tracks => "tracks",
-            Self::Detections => "detections",
-        }
-    }
-}
-
-/// What ended a window: what closed its last pane, or time that has passed without another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ClosedBy {
-    /// The source's watermark passed its end.
-    Watermark,
-    /// Nothing came for it for `idle_after`.
-    Idle,
-    /// The stream has ended: nothing more is expected.
-    End,
-    /// Another model, policy or kind of window took over: more rows of the same pane follow.
-    Change,
-}
-
-impl ClosedBy {
-    pub const ALL: [Self; 4] = [Self::Watermark, Self::Idle, Self::End, Self::Change];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Watermark => "watermark",
-            Self::Idle => "idle",
-            Self::End => "end",
-            Self::Change => "change",
-        }
-    }
-}
-
-/// A window that has ended: one pane or several. Its exact counts must pass through `privacy::release`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ClosedWindow {
-    pub source: SourceId,
-    pub partition: i32,
-    pub start: EventTime,
-    pub end: EventTime,
-    pub by: ClosedBy,
-    pub accounting: Accounting,
-    pub tracks: u64,
-    /// Those of them that stood in the source's window before, too.
-    pub stayed: u64,
-    /// Tracks, plus faces that voted for themselves.
-    pub votes: u64,
-    pub unit: Unit,
-    pub tally: Tally,
-    /// One vote a track, where the tally holds other votes of tracks only.
-    pub people: Option<Tally>,
-}
-
-impl ClosedWindow {
-    /// How many stand behind the votes for each category: what disclosure control judges. People as far as track ids
-    /// say who is the same, else detections ([`ClosedWindow::people_unit`]).
-    pub fn people(&self, attribute: Attribute) -> &[u64] {
-        self.people
-            .as_ref()
-            .unwrap_or(&self.tally)
-            .counts(attribute)
-    }
-
-    pub fn people_unit(&self) -> Unit {
-        match self.people {
-            Some(_) => Unit::Tracks,
-            None => self.unit,
-        }
-    }
-}
-
-/// Which window of which source it is, and what ended it.
-pub(super) struct WindowName {
-    pub source: SourceId,
-    pub partition: i32,
-    pub start: EventTime,
-    pub end: EventTime,
-    pub by: ClosedBy,
-}
 
 /// What the votes of a window have to do with one another, and with those of the windows before.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -192,7 +99,8 @@ impl OpenPane {
 
     pub(super) fn rename(
         &mut self,
-        (track, event): (&impl Fn(TrackId) -> TrackId, &impl Fn(EventId) -> EventId),
+        track: &impl Fn(TrackId) -> TrackId,
+        event: &impl Fn(EventId) -> EventId,
     ) {
         let tracks = std::mem::take(&mut self.tracks).into_iter();
         self.tracks = tracks.map(|(id, faces)| (track(id), faces)).collect();
@@ -202,7 +110,8 @@ impl OpenPane {
 
     pub(super) fn face(
         &mut self,
-        (observation, evidence): (&Observation, &Evidence),
+        observation: &Observation,
+        evidence: &Evidence,
         settings: &Settings,
     ) -> Option<Note> {
         self.touch(observation, true);
@@ -275,12 +184,8 @@ impl OpenPane {
         }
     }
 
-    /// Counts the tracks' votes and gives the window its name.
-    pub(super) fn close(
-        mut self,
-        (name, known): (WindowName, Known),
-        settings: &Settings,
-    ) -> ClosedWindow {
+    /// Counts the tracks' votes.
+    pub(super) fn close(mut self, place: Place, known: Known, settings: &Settings) -> ClosedWindow {
         let mut tally = std::mem::take(&mut self.faces);
         if let Some(looks) = &known.looks {
             for attribute in Attribute::ALL {
@@ -305,12 +210,12 @@ impl OpenPane {
             people = Some(once);
         }
         self.repeat(&mut tally, &known, settings.weighting);
-        ClosedWindow {
-            source: name.source,
-            partition: name.partition,
-            start: name.start,
-            end: name.end,
-            by: name.by,
+        Ended {
+            source: place.source,
+            partition: place.partition,
+            start: place.start,
+            end: place.end,
+            by: place.by,
             accounting: self.accounting,
             tracks,
             stayed: known.stayed.tracks,
@@ -320,8 +225,7 @@ impl OpenPane {
             } else {
                 Unit::Detections
             },
-            tally,
-            people,
+            content: Counted { tally, people },
         }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct SourceWindows {
 
 /// A window that has ended.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct WindowEnd {
     pub window: Window,
     pub known: Known,
 }
@@ -51,8 +51,11 @@ pub(super) struct Ended {
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
+    /// It is a face, in its own pane.
     Face,
+    /// It is a face, and its own pane was closed already.
     Late,
+    /// It was not counted, for this reason.
     Rejected(Reject),
 }
 
@@ -112,11 +115,12 @@ impl SourceWindows {
     /// Gives every track and every event another name.
     pub(super) fn rename(
         &mut self,
-        (track, event): (&impl Fn(TrackId) -> TrackId, &impl Fn(EventId) -> EventId),
+        track: &impl Fn(TrackId) -> TrackId,
+        event: &impl Fn(EventId) -> EventId,
     ) {
         let growing = self.growing.iter_mut().map(|window| &mut window.sum);
         for pane in self.open.values_mut().chain(growing) {
-            pane.rename((track, event));
+            pane.rename(track, event);
         }
         self.stays.rename(track);
     }
@@ -138,7 +142,7 @@ impl SourceWindows {
             Ok(_) if self.is_duplicate(observation, settings) => {
                 (self.reject(observation, Reject::Duplicate, settings), None)
             }
-            Ok(evidence) => self.face((observation, evidence), settings),
+            Ok(evidence) => self.face(observation, evidence, settings),
         };
         assert!(
             self.mark <= self.newest,
@@ -161,7 +165,8 @@ impl SourceWindows {
 
     fn face(
         &mut self,
-        (observation, evidence): (&Observation, &Evidence),
+        observation: &Observation,
+        evidence: &Evidence,
         settings: &Settings,
     ) -> (Outcome, Option<Note>) {
         let own = settings.pane_start(observation.time);
@@ -181,7 +186,7 @@ impl SourceWindows {
             pane.late(observation);
             return (Outcome::Late, None);
         }
-        let note = pane.face((observation, evidence), settings);
+        let note = pane.face(observation, evidence, settings);
         if observation.time >= self.newest {
             self.newest = observation.time;
             self.heard = observation.received;
@@ -227,7 +232,7 @@ impl SourceWindows {
     }
 
     /// Closes the panes that the mark has passed; returns the windows that end by it.
-    pub(super) fn close_passed(&mut self, settings: &Settings) -> Vec<Ended> {
+    pub(super) fn close_passed(&mut self, settings: &Settings) -> Vec<WindowEnd> {
         let mut passed = Vec::new();
         while let Some(entry) = self.open.first_entry() {
             if entry.key().plus(settings.pane) > self.mark {
@@ -241,7 +246,7 @@ impl SourceWindows {
     /// Closes the panes that nothing has touched for long and that have passed: by the source's own clock, as far as
     /// it is known (its newest event time, and the time that went by since); by ours, where they hold no face. Returns
     /// the windows that end by it, or because their time has passed by the source's own clock.
-    pub(super) fn close_idle(&mut self, now: EventTime, settings: &Settings) -> Vec<Ended> {
+    pub(super) fn close_idle(&mut self, now: EventTime, settings: &Settings) -> Vec<WindowEnd> {
         let own_clock = match self.newest {
             EventTime::MIN => now,
             newest => newest.plus(now.0.saturating_sub(self.heard.0)),
@@ -271,23 +276,24 @@ impl SourceWindows {
         let done: Vec<_> = done.collect();
         let mut ended = self.take_in(done, mark, settings);
         let oldest_open = self.open.first_key_value().map(|(&start, _)| start);
-        let passed = (own_clock.minus(settings.lateness_max), oldest_open);
+        let clock = own_clock.minus(settings.lateness_max);
         let (whole_until, growth) = (self.whole_until, &settings.growth);
-        let is_over = |window: &mut Window| window.has_passed(passed, whole_until, growth);
+        let is_over =
+            |window: &mut Window| window.has_passed(clock, oldest_open, whole_until, growth);
         let over = self.growing.take_if(is_over);
         ended.extend(over.map(|window| self.end(window, settings)));
         ended
     }
 
     /// Ends everything.
-    pub(super) fn close_all(&mut self, settings: &Settings) -> Vec<Ended> {
+    pub(super) fn close_all(&mut self, settings: &Settings) -> Vec<WindowEnd> {
         let last = self.open.last_key_value();
         self.pass(last.map(|(start, _)| start.plus(settings.pane)));
         self.cut(settings)
     }
 
     /// Takes out everything without closing any pane: what comes later may begin them again.
-    pub(super) fn cut(&mut self, settings: &Settings) -> Vec<Ended> {
+    pub(super) fn cut(&mut self, settings: &Settings) -> Vec<WindowEnd> {
         let panes = std::mem::take(&mut self.open).into_iter().collect();
         let mut ended = self.take_in(panes, EventTime::MAX, settings);
         let growing = self.growing.take();
@@ -305,12 +311,13 @@ impl SourceWindows {
         panes: Vec<(EventTime, OpenPane)>,
         mark: EventTime,
         settings: &Settings,
-    ) -> Vec<Ended> {
+    ) -> Vec<WindowEnd> {
         let growth = &settings.growth;
         let mut ended = Vec::new();
         for pane in panes {
             let next = Window::of(pane, settings);
-            let (has_votes, bounds) = (next.sum.has_votes(), (next.start, next.end));
+            let has_votes = next.sum.has_votes();
+            let (start, end) = (next.start, next.end);
             if !has_votes && next.end > mark {
                 ended.push(self.end(next, settings));
                 continue;
@@ -328,7 +335,7 @@ impl SourceWindows {
                 None if has_votes => self.growing = Some(next),
                 None => ended.push(self.end(next, settings)),
             }
-            let is_over = |window: &mut Window| window.ends_with(bounds, before, growth);
+            let is_over = |window: &mut Window| window.ends_with(start, end, before, growth);
             if let Some(window) = self.growing.take_if(is_over) {
                 if window.is_whole(growth) {
                     self.whole_until = window.end.max(before);
@@ -340,7 +347,7 @@ impl SourceWindows {
     }
 
     /// What is known of a window that has ended by what came before it; the next one will know of it.
-    fn end(&mut self, window: Window, settings: &Settings) -> Ended {
+    fn end(&mut self, window: Window, settings: &Settings) -> WindowEnd {
         let sum = &window.sum;
         let mut known = Known::default();
         if sum.has_votes() {
@@ -351,7 +358,7 @@ impl SourceWindows {
             let panes = u64::try_from(panes).unwrap_or(1);
             known.looks = Some(self.bursts.window(panes, settings.growth.votes_a_person));
         }
-        Ended { window, known }
+        WindowEnd { window, known }
     }
 
     /// Panes up to here are closed. The mark does not go beyond the newest face: what comes for the rest of its pane

@@ -15,6 +15,7 @@ use crate::{
 pub struct Evidence([Vec<u32>; 3]);
 
 impl Evidence {
+    /// Puts in the probabilities of one attribute, by category.
     pub fn set(&mut self, attribute: Attribute, probabilities: &[f32]) {
         self.0[attribute as usize] = quantise(probabilities);
     }
@@ -57,6 +58,7 @@ impl TrackEvidence {
         }
     }
 
+    /// Takes in another crop of the same track.
     pub fn add(&mut self, crop: &Evidence) {
         for attribute in Attribute::ALL {
             let log = |&weight: &u32| {
@@ -99,7 +101,7 @@ impl Tally {
     pub fn vote(&mut self, face: &Evidence) {
         for attribute in Attribute::ALL {
             let weights = face.weights(attribute);
-            self.count(attribute, (winner(weights), weights.len()));
+            self.count(attribute, winner(weights), weights.len());
             if let Some(cell) = cell(weights) {
                 let mut one = Crops::default();
                 one.add(weights);
@@ -111,7 +113,7 @@ impl Tally {
     /// A face that casts no vote: it says which attributes are estimated, and how many categories they have.
     pub fn know(&mut self, face: &Evidence) {
         for attribute in Attribute::ALL {
-            self.count(attribute, (None, face.weights(attribute).len()));
+            self.count(attribute, None, face.weights(attribute).len());
         }
     }
 
@@ -125,7 +127,7 @@ impl Tally {
     pub fn vote_track(&mut self, track: &TrackEvidence) {
         for attribute in Attribute::ALL {
             let logs = &track.logs[attribute as usize];
-            self.count(attribute, (winner(logs), logs.len()));
+            self.count(attribute, winner(logs), logs.len());
             self.cells[attribute as usize].vote(&track.cells[attribute as usize]);
         }
     }
@@ -148,7 +150,7 @@ impl Tally {
         self.cells[attribute as usize].repeat_before(before);
     }
 
-    fn count(&mut self, attribute: Attribute, (winner, categories): (Option<usize>, usize)) {
+    fn count(&mut self, attribute: Attribute, winner: Option<usize>, categories: usize) {
         let counts = &mut self.counts[attribute as usize];
         counts.resize(counts.len().max(categories), 0);
         if let Some(winner) = winner {
@@ -156,6 +158,7 @@ impl Tally {
         }
     }
 
+    /// Adds the votes of another tally. Neither order nor grouping changes the sum.
     pub fn merge(&mut self, other: &Self) {
         for (counts, more) in self.counts.iter_mut().zip(&other.counts) {
             add_up(counts, more, |a, b| a + b);

@@ -26,7 +26,7 @@ const GROUND: u32 = 128;
 pub fn image(bytes: &[u8], limits: &Limits, attributes: Attributes) -> Result<Crop, Reject> {
     let decode = || match format(bytes)? {
         ImageFormat::Jpeg => jpeg::decode(bytes, limits, attributes),
-        other => png_or_webp(bytes, (other, limits), attributes),
+        other => png_or_webp(bytes, other, limits, attributes),
     };
     // The decoders are fed by strangers; a panic in one of them must not end the stream.
     let crop = catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Err(Reject::DecoderPanic))?;
@@ -61,7 +61,8 @@ fn format(bytes: &[u8]) -> Result<ImageFormat, Reject> {
 
 fn png_or_webp(
     bytes: &[u8],
-    (format, limits): (ImageFormat, &Limits),
+    format: ImageFormat,
+    limits: &Limits,
     attributes: Attributes,
 ) -> Result<Crop, Reject> {
     let layout = match format {

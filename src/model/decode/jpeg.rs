@@ -47,12 +47,12 @@ pub(super) fn decode(
     attributes: Attributes,
 ) -> Result<Crop, Reject> {
     let layout = layout::jpeg(bytes);
-    let mut outcome = strictly(bytes, (&layout, limits), attributes);
+    let mut outcome = strictly(bytes, &layout, limits, attributes);
     if let Err(DecodeFailure::Said(said)) = &outcome
         && MENDED.iter().any(|fault| said.contains(fault))
         && let Some(mended) = mend::mended(bytes)
     {
-        outcome = strictly(&mended, (&layout, limits), attributes);
+        outcome = strictly(&mended, &layout, limits, attributes);
     }
     match outcome {
         Err(DecodeFailure::Reject(reason)) => Err(reason),
@@ -66,7 +66,8 @@ pub(super) fn decode(
 
 fn strictly(
     bytes: &[u8],
-    (layout, limits): (&Layout<'_>, &Limits),
+    layout: &Layout<'_>,
+    limits: &Limits,
     attributes: Attributes,
 ) -> Result<Crop, DecodeFailure> {
     // A new one for each JPEG: after a bad one it refuses good ones too, and it would remember the size of the last.
@@ -85,9 +86,9 @@ fn strictly(
         && (header.subsamp == Subsamp::Gray
             || orientation.keeps_samples(size, header.subsamp.size()));
     let crop = if has_planes {
-        planes(&mut decompressor, (bytes, &header), attributes)
+        planes(&mut decompressor, bytes, &header, attributes)
     } else {
-        rgb(&mut decompressor, (bytes, &header), attributes)
+        rgb(&mut decompressor, bytes, &header, attributes)
     };
     Ok(orientation.apply(crop?))
 }
@@ -95,7 +96,8 @@ fn strictly(
 /// Luma and colour differences as they are stored.
 fn planes(
     decompressor: &mut Decompressor,
-    (bytes, header): (&[u8], &DecompressHeader),
+    bytes: &[u8],
+    header: &DecompressHeader,
     attributes: Attributes,
 ) -> turbojpeg::Result<Crop> {
     let &DecompressHeader {
@@ -153,7 +155,8 @@ fn planes(
 /// What is stored as RGB, or shares samples in an unusual way.
 fn rgb(
     decompressor: &mut Decompressor,
-    (bytes, header): (&[u8], &DecompressHeader),
+    bytes: &[u8],
+    header: &DecompressHeader,
     attributes: Attributes,
 ) -> turbojpeg::Result<Crop> {
     let &DecompressHeader { width, height, .. } = header;

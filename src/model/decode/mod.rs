@@ -107,7 +107,7 @@ pub fn decode(record: &Record, limits: &Limits, policy: &impl Admit) -> Decoded 
         crop: Err(Reject::MalformedEvent),
     };
     let envelope = event::open(record, limits.payload_bytes_max);
-    decoded.crop = fill(&mut decoded, record, (envelope, limits, policy));
+    decoded.crop = fill(&mut decoded, record, envelope, limits, policy);
     decoded
 }
 
@@ -115,7 +115,9 @@ pub fn decode(record: &Record, limits: &Limits, policy: &impl Admit) -> Decoded 
 fn fill(
     decoded: &mut Decoded,
     record: &Record,
-    (envelope, limits, policy): (Envelope<'_>, &Limits, &impl Admit),
+    envelope: Envelope<'_>,
+    limits: &Limits,
+    policy: &impl Admit,
 ) -> Result<Crop, Reject> {
     let admitted = envelope.source.and_then(|source| {
         let attributes = policy.admit(&source).ok_or(Reject::UnknownSource)?;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Turns that each provider gets; the best counts, since other programs can only make one slower.
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 3;
 
 /// The settings with a provider that can be opened.
 pub(super) fn settle(

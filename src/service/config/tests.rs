@@ -55,7 +55,7 @@ fn every_fault_is_reported_at_once_with_field_value_and_fix() {
         publish_interval = "soon"
         [inference]
         provider = "npu"
-        batch_max = 0
+        batch_max = 1025
         "#,
     ) else {
         panic!("accepted");
@@ -67,7 +67,7 @@ fn every_fault_is_reported_at_once_with_field_value_and_fix() {
         "model.dir = 7",
         "output.publish_interval = \"soon\"",
         "inference.provider = \"npu\"",
-        "inference.batch_max = 0",
+        "inference.batch_max = 1025",
     ] {
         assert!(text.contains(expected), "{expected} is missing in:\n{text}");
     }

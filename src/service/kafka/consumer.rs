@@ -148,7 +148,8 @@ impl Consumer {
         let question = Question::ask(
             self.client.client(),
             &self.topic,
-            (Rights::NotWanted, timeout),
+            Rights::NotWanted,
+            timeout,
         )?;
         match question.answer(timeout) {
             Some(answer) => answer.map_err(|trouble| anyhow!("kafka: {trouble}")),

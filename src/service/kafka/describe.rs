@@ -66,7 +66,8 @@ impl<'c> Question<'c> {
     pub(super) fn ask<C: ClientContext>(
         client: &'c Client<C>,
         topic: &str,
-        (rights, timeout): (Rights, Duration),
+        rights: Rights,
+        timeout: Duration,
     ) -> anyhow::Result<Self> {
         let name = CString::new(topic).context("kafka.topic holds a zero byte")?;
         let mut names = [name.as_ptr()];

@@ -61,7 +61,7 @@ impl Probe<'_> {
     fn describe(&self) -> anyhow::Result<Description> {
         let deadline = deadline();
         let timeout = Duration::from_millis(PART_MAX.unsigned_abs());
-        let question = Question::ask(self.client.client(), self.topic, (Rights::Wanted, timeout))?;
+        let question = Question::ask(self.client.client(), self.topic, Rights::Wanted, timeout)?;
         let mut last = None;
         while clock::now() < deadline {
             match question.answer(LOOK_EVERY) {

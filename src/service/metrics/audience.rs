@@ -15,7 +15,7 @@ pub struct Audience {
     pub effective_n: GaugeVec,
     pub shift_p: GaugeVec,
     pub faces: GaugeVec,
-    pub coverage: GaugeVec,
+    pub shown: GaugeVec,
     pub from: GaugeVec,
     pub until: GaugeVec,
     pub untracked: IntCounter,
@@ -73,8 +73,8 @@ impl Audience {
                 "Faces in all released windows of the view, suppressed or not.",
                 &["source", "window"],
             ),
-            coverage: gauges(
-                "audience_coverage_ratio",
+            shown: gauges(
+                "audience_shown_ratio",
                 "Part of the view's votes that is shown, not suppressed.",
                 ATTRIBUTE,
             ),

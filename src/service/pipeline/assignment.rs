@@ -177,7 +177,7 @@ mod tests {
         };
         let recovered = Ack::Recovered {
             ticket: 2,
-            recovered: vec![],
+            recovered: BTreeMap::new(),
         };
         let durable = Ack::Durable {
             partition: 0,

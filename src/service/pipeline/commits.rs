@@ -70,11 +70,11 @@ impl Writer {
         let edition = Edition {
             partition,
             seq: commit.seq(),
-            mark: commit.mark(),
+            origin: commit.origin(),
             terms: checkpoint.terms,
         };
-        let panes = checkpoint.publication.unwrap_or_default();
-        let written = self.tables.files(&panes, &edition)?;
+        let windows = checkpoint.publication.unwrap_or_default();
+        let written = self.tables.files(&windows, &edition)?;
         let files = written.iter().map(|written| written.file.clone());
         Ok(Begun {
             partition,
@@ -175,7 +175,7 @@ impl Writer {
 
     /// What is left over is collected the next time.
     fn collect(&self, chain: &Chain, now: EventTime) {
-        if let Err(error) = chain.collect(&self.stores, (KEEP, now.minus(self.keep_for))) {
+        if let Err(error) = chain.collect(&self.stores, KEEP, now.minus(self.keep_for)) {
             self.metrics.store_errors.inc();
             tracing::warn!(
                 error = format!("{error:#}"),

@@ -1,4 +1,4 @@
-//! The poll loop: records and rebalances in, numbered feeds out. Polling never stops.
+//! The poll loop: records and rebalances in, numbered records and signals out. Polling never stops.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -9,16 +9,16 @@ use anyhow::{Context, bail, ensure};
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 use demograph_core::{
     record::{EventTime, Record},
-    state::{FirstStart, Start},
+    state::FirstStart,
 };
 
 use super::{
     assignment::{Assignment, Drain, Ticket},
     attention::Attention,
-    feed::{Beginning, Feed, Numbered, Tick},
+    feed::{Numbered, Resumed, Signal, Tick},
     log::Log,
     watch::Watch,
-    write::{Ack, Recovered, Task},
+    write::{Ack, Task},
 };
 use crate::{
     clock,
@@ -41,8 +41,9 @@ const WAIT_MAX_MILLIS: i64 = 60_000;
 /// The state of the poll loop.
 pub(super) struct Reader {
     pub consumer: Consumer,
-    pub output: Sender<Numbered<Record>>,
-    /// Takes one for each feed that is under way to the fold; its room is what may be under way.
+    pub to_work: Sender<Numbered<Record>>,
+    pub to_fold: Sender<Numbered<Signal>>,
+    /// Takes one for each record and signal that is under way to the fold; its room is what may be under way.
     pub under_way: Sender<()>,
     pub to_write: Sender<Task>,
     pub acks: Receiver<Ack>,
@@ -58,7 +59,7 @@ pub(super) struct Reader {
     /// Milliseconds for which a worker may hold a batch.
     pub batch_stall_max: i64,
     /// What becomes of the partitions at the end: revoked, or ended.
-    pub at_stop: fn(Vec<i32>) -> Feed<Record>,
+    pub at_stop: fn(Vec<i32>) -> Signal,
     pub assignment: Assignment,
     /// What the writer said while nobody listened.
     pub early: VecDeque<Ack>,
@@ -116,15 +117,15 @@ impl Reader {
                 self.assignment.heard_of(position.partition);
                 self.positions
                     .insert(position.partition, position.next_offset());
-                self.send(Feed::Data(record))
+                self.send(record, |reader| &reader.to_work)
             }
             Polled::AtEnd {
                 partition,
                 next_offset,
             } => self.reach_end(partition, next_offset),
             Polled::Assigned(partitions) => self.ask_where(partitions),
-            Polled::Revoked(partitions) => self.let_go(&partitions, Feed::Revoked),
-            Polled::Lost(partitions) => self.let_go(&partitions, Feed::Lost),
+            Polled::Revoked(partitions) => self.let_go(&partitions, Signal::Revoked),
+            Polled::Lost(partitions) => self.let_go(&partitions, Signal::Lost),
             Polled::Trouble(trouble) => {
                 tracing::warn!(trouble, "kafka: going on");
                 self.metrics.kafka_errors.inc();
@@ -142,7 +143,7 @@ impl Reader {
         match (position, next_offset) {
             (Some(position), Some(next_offset)) if position < next_offset => {
                 self.positions.insert(partition, next_offset);
-                self.send(Feed::Reached {
+                self.signal(Signal::Reached {
                     partition,
                     next_offset,
                 })
@@ -161,39 +162,37 @@ impl Reader {
         self.hand_over(Task::Recover { ticket, partitions })
     }
 
-    fn begin(&mut self, ticket: Ticket, recovered: Vec<Recovered>) -> anyhow::Result<()> {
+    fn begin(
+        &mut self,
+        ticket: Ticket,
+        recovered: BTreeMap<i32, Option<Resumed>>,
+    ) -> anyhow::Result<()> {
         // Revoked, or assigned anew, while the writer looked.
         let Some(wanted) = self.assignment.begin(ticket) else {
             return Ok(());
         };
         self.log.ask(&self.consumer)?;
         let mut starts = Vec::new();
-        let mut beginnings = Vec::new();
-        for Recovered { partition, resumed } in recovered {
+        let mut assigned = Vec::new();
+        for (partition, resumed) in recovered {
             if !wanted.contains(&partition) {
                 continue;
             }
-            let (start, history) = match resumed {
-                Some(resumed) => {
-                    self.log
-                        .expect(&resumed.saved.log)
-                        .with_context(|| format!("partition {partition}"))?;
-                    (Start::Resumed(resumed.saved), resumed.history)
-                }
-                None => (Start::At(self.first_offset(partition)?), Vec::new()),
+            let mut resumed = match resumed {
+                Some(resumed) => resumed,
+                None => Resumed::beginning(partition, self.first_offset(partition)?),
             };
-            starts.push((partition, start.next_offset()));
-            beginnings.push(Beginning {
-                partition,
-                start,
-                log: self.log.known().clone(),
-                history,
-            });
+            self.log
+                .expect(&resumed.saved.log)
+                .with_context(|| format!("partition {partition}"))?;
+            resumed.saved = resumed.saved.read_from(self.log.known());
+            starts.push((partition, resumed.saved.ledger.next_offset));
+            assigned.push(resumed);
         }
         self.consumer.begin(&starts)?;
         tracing::info!(?starts, "partitions assigned");
         self.positions.extend(starts.iter().copied());
-        self.send(Feed::Assigned(beginnings))?;
+        self.signal(Signal::Assigned(assigned))?;
         self.show_assignment();
         Ok(())
     }
@@ -217,11 +216,7 @@ impl Reader {
     }
 
     /// Has the partitions written down (or forgotten), commits, and gives them up.
-    fn let_go(
-        &mut self,
-        partitions: &[i32],
-        signal: fn(Vec<i32>) -> Feed<Record>,
-    ) -> anyhow::Result<()> {
+    fn let_go(&mut self, partitions: &[i32], signal: fn(Vec<i32>) -> Signal) -> anyhow::Result<()> {
         let gone = self.assignment.release(partitions);
         for partition in partitions {
             self.at_end.remove(partition);
@@ -229,15 +224,15 @@ impl Reader {
             self.attention.forget(*partition);
         }
         self.show_assignment();
-        let feed = signal(gone.clone());
-        let kind = if matches!(feed, Feed::Lost(_)) {
+        let signal = signal(gone.clone());
+        let kind = if matches!(signal, Signal::Lost(_)) {
             rebalance::LOST
         } else {
             rebalance::REVOKED
         };
         tracing::info!(kind, ?partitions, "partitions go away");
         self.metrics.rebalances.with_label_values(&[kind]).inc();
-        self.send(feed)?;
+        self.signal(signal)?;
         self.await_drained()?;
         // What was not begun yet is in no assignment that could be given up.
         self.consumer.give_up(&gone)
@@ -345,7 +340,7 @@ impl Reader {
             let until = self.attention.silent_until(partition, self.idle_after)?;
             Some((partition, until))
         });
-        self.send(Feed::Tick(Tick {
+        self.signal(Signal::Tick(Tick {
             now,
             silent: silent.collect(),
             ends: self.consumer.high_watermarks(),
@@ -365,11 +360,15 @@ impl Reader {
         Ok(())
     }
 
+    fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {
+        self.send(signal, |reader| &reader.to_fold)
+    }
+
     /// Hands on in order. While there is no room, fetching pauses but polling goes on.
-    fn send(&mut self, feed: Feed<Record>) -> anyhow::Result<()> {
+    fn send<T>(&mut self, item: T, to: fn(&Self) -> &Sender<Numbered<T>>) -> anyhow::Result<()> {
         let number = self.next_number;
         self.next_number += 1;
-        let mut item = Numbered { number, feed };
+        let mut item = Numbered { number, item };
         let blocked = self.metrics.blocked(stage::POLL);
         let mut paused: Vec<i32> = Vec::new();
         // Else what the other workers have done would pile up before the fold while one is slow.
@@ -377,7 +376,7 @@ impl Reader {
             self.wait(error.is_disconnected(), &mut paused)?;
         }
         loop {
-            match self.output.send_timeout(item, PATIENCE) {
+            match to(self).send_timeout(item, PATIENCE) {
                 Ok(()) => break,
                 Err(error) => {
                     self.wait(error.is_disconnected(), &mut paused)?;

@@ -209,7 +209,7 @@ impl Once {
 pub fn read(
     stores: &[&Store],
     table: Table,
-    mut take: impl FnMut(&RecordBatch) -> anyhow::Result<()>,
+    take: impl FnMut(&RecordBatch) -> anyhow::Result<()>,
 ) -> anyhow::Result<(usize, Vec<Copy>)> {
     let mut dates: BTreeMap<Date, Vec<(&Store, Day)>> = BTreeMap::new();
     for &store in stores {
@@ -217,6 +217,14 @@ pub fn read(
             dates.entry(date).or_default().push((store, day));
         }
     }
+    read_dates(dates, take)
+}
+
+/// The same of some dates, with the stores that hold their files.
+pub(super) fn read_dates(
+    dates: BTreeMap<Date, Vec<(&Store, Day)>>,
+    mut take: impl FnMut(&RecordBatch) -> anyhow::Result<()>,
+) -> anyhow::Result<(usize, Vec<Copy>)> {
     let (mut files, mut copies) = (0, Vec::new());
     for (date, days) in dates {
         let mut once = Once::new(date);

@@ -105,9 +105,9 @@ fn fingerprints(
     let mut fingerprints = Vec::new();
     for partition in partitions {
         // It is only read: what writes would have a number of its own.
-        let found = Chain::new((group, topic), partition, 0).recover(stores)?;
-        if let Some(found) = found {
-            fingerprints.push((partition, found.saved.track_key));
+        let saved = Chain::new(names.chain(partition), 0).recover(stores)?;
+        if let Some(saved) = saved {
+            fingerprints.push((partition, saved.track_key));
         }
     }
     Ok(fingerprints)

@@ -73,9 +73,10 @@ impl Held {
 
 /// The votes of a window.
 pub fn votes(window: &ReleasedWindow) -> &CellCounts {
-    let mut released = window.attributes.iter();
+    let mut released = window.content.iter();
     let found = released.find(|released| released.attribute == ATTRIBUTE);
-    &found.expect("each window has the attribute").evidence
+    let found = found.expect("each window has the attribute");
+    found.evidence.for_cells_table()
 }
 
 /// Sums of the windows that begin in the same span of so many panes.
@@ -103,7 +104,11 @@ pub fn views(windows: &[ReleasedWindow], panes: i64) -> Vec<CellCounts> {
         let changed = rolling.changed();
         if window.end.0 >= next {
             next = window.end.0 + length;
-            views.extend(changed.iter().map(|view| view.shares(ATTRIBUTE).evidence));
+            let votes = changed.iter().map(|view| {
+                let evidence = view.attribute(ATTRIBUTE).evidence;
+                evidence.for_cells_table().clone()
+            });
+            views.extend(votes);
         }
     }
     views

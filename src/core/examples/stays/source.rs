@@ -7,7 +7,7 @@ use demograph_core::{
     estimate::Calibration,
     privacy::{Policy, PolicyRules, ReleasedWindow},
     record::{Attribute, EventTime, Position, SourceId, TrackId},
-    state::{Applied, Shard, Start, Terms, TrackKey},
+    state::{Applied, Saved, Shard, Terms, TrackKey},
     window::{Categories, Evidence, Growth, Observation, Settings, Untracked, Weighting},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -206,7 +206,7 @@ fn shard(kind: Kind) -> Shard {
         sources_max: 10,
         weighting: kind.weighting,
         untracked: rules.untracked,
-        growth: Growth::of(&rules, (kind.people_min, 24 * 3_600_000)),
+        growth: Growth::of(&rules, kind.people_min, 24 * 3_600_000),
     };
     let facts = demograph_core::facts::ModelFacts {
         id: "simulated".into(),
@@ -218,10 +218,11 @@ fn shard(kind: Kind) -> Shard {
     let terms = Terms::new(
         "simulated",
         &policy,
-        (Categories::new(&[0], &facts), &settings),
+        Categories::new(&[0], &facts),
+        &settings,
     );
     let key = TrackKey::of("no secret: the key of a simulation").expect("it is long enough");
-    Shard::begin(0, Start::At(0), (settings, terms.into()), &key)
+    Shard::begin(0, Saved::beginning(0), settings, terms.into(), &key)
 }
 
 fn names(number: usize) -> Vec<String> {

@@ -14,9 +14,9 @@ use crate::privacy::ReleasedWindow;
 /// The version that is written.
 pub(super) const VERSION: u16 = 2;
 
-/// How many bytes a pane of the outbox takes in today's version.
-pub(super) fn window_bytes(pane: &ReleasedWindow) -> usize {
-    let size = postcard::experimental::serialized_size(&v2::Released::from(pane));
+/// How many bytes a window of the outbox takes in today's version.
+pub(super) fn window_bytes(window: &ReleasedWindow) -> usize {
+    let size = postcard::experimental::serialized_size(&v2::Released::from(window));
     size.expect("plain data in memory can always be measured")
 }
 

@@ -34,15 +34,18 @@ fn is_what_was_recorded((header, saved): &(Header, Saved)) {
         (100, 130)
     );
     assert_eq!(saved.ledger.skipped, 2);
-    let [pane] = saved.outbox.as_slice() else {
-        panic!("one pane was released");
+    let [window] = saved.outbox.as_slice() else {
+        panic!("one window was released");
     };
     assert_eq!(
-        (pane.source.as_str(), pane.by),
+        (window.source.as_str(), window.by),
         ("lobby", ClosedBy::Watermark)
     );
-    assert_eq!((pane.accounting.faces, pane.tracks, pane.votes), (8, 4, 4));
-    assert_eq!(pane.attributes.len(), 2);
+    assert_eq!(
+        (window.accounting.faces, window.tracks, window.votes),
+        (8, 4, 4)
+    );
+    assert_eq!(window.content.len(), 2);
     let lobby = &saved.sources.0[&SourceId::new("lobby")];
     let open = &lobby.open[&EventTime(10_000)].accounting;
     assert_eq!((open.faces, open.late, open.rejected()), (1, 1, 16));

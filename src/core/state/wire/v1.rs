@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::v2;
 use crate::{
     estimate::{Cell, CellCounts},
-    privacy::{self, Cells},
+    privacy::Cells,
     record::{Attribute, EventTime, SourceId, TrackId},
     window::{self, Categories, ClosedBy, Track, Unit},
 };
@@ -244,12 +244,12 @@ fn votes(cells: BTreeMap<u32, Cell>) -> CellCounts {
     votes
 }
 
-impl From<ReleasedAttribute> for privacy::ReleasedAttribute {
+impl From<ReleasedAttribute> for v2::Estimated<'static> {
     fn from(released: ReleasedAttribute) -> Self {
         Self {
             attribute: released.attribute,
-            cells: released.cells,
-            evidence: votes(released.evidence),
+            cells: Cow::Owned(released.cells),
+            evidence: Cow::Owned(votes(released.evidence)),
         }
     }
 }
@@ -271,19 +271,19 @@ impl From<Accounting> for v2::Accounting<'static> {
 }
 
 impl From<Released> for v2::Released<'static> {
-    fn from(pane: Released) -> Self {
+    fn from(window: Released) -> Self {
         Self {
-            source: pane.source,
-            partition: pane.partition,
-            start: pane.start,
-            end: pane.end,
-            by: pane.by,
-            accounting: pane.accounting.into(),
-            tracks: pane.tracks,
+            source: window.source,
+            partition: window.partition,
+            start: window.start,
+            end: window.end,
+            by: window.by,
+            accounting: window.accounting.into(),
+            tracks: window.tracks,
             stayed: 0,
-            votes: pane.votes,
-            unit: pane.unit,
-            attributes: pane.attributes.into_iter().map(Into::into).collect(),
+            votes: window.votes,
+            unit: window.unit,
+            attributes: window.attributes.into_iter().map(Into::into).collect(),
         }
     }
 }

@@ -102,7 +102,10 @@ fn rounds((partitions, rounds): (i32, i64), overlap: usize) -> (Vec<(i32, i64)>,
     let tasks = partitions as usize * rounds as usize;
     let (mut writer, to_write, heard) = writer(overlap, tasks);
     for partition in 0..partitions {
-        let chain = Chain::new(("g", "t"), partition, writer.writer_id);
+        let chain = Chain::new(
+            TopicFolder::new("g", "t").chain(partition),
+            writer.writer_id,
+        );
         writer.chains.insert(partition, chain);
     }
     let terms = writer.meaning.terms.clone();
@@ -150,7 +153,10 @@ fn the_commits_of_one_partition_keep_their_order() {
 fn a_drain_is_answered_after_what_came_before_it() {
     let (mut writer, to_write, heard) = writer(8, 8);
     for partition in 0..3 {
-        let chain = Chain::new(("g", "t"), partition, writer.writer_id);
+        let chain = Chain::new(
+            TopicFolder::new("g", "t").chain(partition),
+            writer.writer_id,
+        );
         writer.chains.insert(partition, chain);
     }
     let terms = writer.meaning.terms.clone();

@@ -71,9 +71,9 @@ pub(super) fn fields() -> Vec<Field> {
     ]
 }
 
-/// One cell with votes, of one pane and attribute.
+/// One cell with votes, of one window and attribute.
 struct Counted<'a> {
-    pane: &'a ReleasedWindow,
+    window: &'a ReleasedWindow,
     attribute: Attribute,
     cell: u32,
     votes: &'a Cell,
@@ -87,25 +87,26 @@ impl Counted<'_> {
     }
 }
 
-/// One row a pane, attribute and cell with votes, in the order of [`fields`].
-pub(super) fn columns(panes: &[ReleasedWindow], provenance: &Provenance) -> Vec<ArrayRef> {
+/// One row a window, attribute and cell with votes, in the order of [`fields`].
+pub(super) fn columns(windows: &[ReleasedWindow], provenance: &Provenance) -> Vec<ArrayRef> {
     let mut rows: Vec<Counted<'_>> = Vec::new();
-    for pane in sorted(panes) {
-        for released in &pane.attributes {
-            let cells = released.evidence.iter().enumerate();
-            rows.extend(cells.map(|(place, (cell, votes))| Counted {
-                pane,
+    for window in sorted(windows) {
+        for released in &window.content {
+            let votes = released.evidence.for_cells_table();
+            let cells = votes.iter().enumerate();
+            rows.extend(cells.map(|(place, (cell, of_cell))| Counted {
+                window,
                 attribute: released.attribute,
                 cell,
-                votes,
-                all: (place == 0).then_some(&released.evidence),
+                votes: of_cell,
+                all: (place == 0).then_some(votes),
             }));
         }
     }
     vec![
-        texts(&rows, |row| row.pane.source.as_str()),
-        times(&rows, |row| row.pane.start),
-        times(&rows, |row| row.pane.end),
+        texts(&rows, |row| row.window.source.as_str()),
+        times(&rows, |row| row.window.start),
+        times(&rows, |row| row.window.end),
         texts(&rows, |row| row.attribute.name()),
         Arc::new(
             rows.iter()
@@ -114,10 +115,10 @@ pub(super) fn columns(panes: &[ReleasedWindow], provenance: &Provenance) -> Vec<
         ),
         integers(&rows, |row| signed(row.votes.parts)),
         lists(rows.iter().map(|row| row.votes.sums.as_slice())),
-        texts(&rows, |row| row.pane.unit.name()),
+        texts(&rows, |row| row.window.unit.name()),
         texts(&rows, |_| &provenance.terms.model),
         texts(&rows, |_| &provenance.terms.policy),
-        partitions(&rows, |row| row.pane.partition),
+        partitions(&rows, |row| row.window.partition),
         integers(&rows, |row| {
             row.repeats().map_or(0, |all| signed(all.windows))
         }),
