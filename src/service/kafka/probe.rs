@@ -78,7 +78,7 @@ impl Probe<'_> {
         Err(self.silence(last))
     }
 
-    /// What it has committed, which nobody needs, is asked for only to see that it may.
+    /// Asks for the committed offsets, only to see whether the group may be used.
     fn ask_for_group(&self) -> anyhow::Result<()> {
         let deadline = deadline();
         let mut list = TopicPartitionList::new();
@@ -120,7 +120,7 @@ impl Probe<'_> {
                 let unread: Vec<String> = unread.iter().map(ToString::to_string).collect();
                 let silence = self.silence(last);
                 bail!(
-                    "{silence}: nothing is heard of partition {}; has it a leader?",
+                    "{silence}: partition {} does not answer: check that it has a leader",
                     unread.join(", ")
                 );
             }
@@ -197,7 +197,7 @@ impl Probe<'_> {
         match last {
             Some(trouble) => self.refusal(&trouble),
             None => anyhow!(
-                "no broker answers within {} s: check kafka.brokers, and whether a firewall is between",
+                "no broker answers within {} s: check kafka.brokers, and the firewalls in between",
                 PART_MAX / 1_000
             ),
         }

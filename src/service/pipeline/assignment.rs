@@ -1,4 +1,4 @@
-//! Which partitions are this instance's and how far each one is, and what the writer says of them. Pure.
+//! The partitions that this instance has, how far each one is, and the writer's answers about them. Pure.
 //!
 //! Promises: every assignment has a ticket, and an answer counts only for the assignment that asked for it; an answer
 //! that comes while another one is awaited is kept; a partition that is assigned and not read is seen to wait.
@@ -59,7 +59,7 @@ impl Assignment {
         self.asked.retain(|_, asked| {
             let before = asked.len();
             asked.retain(|partition| !partitions.contains(partition));
-            // Nothing is left of what was asked for, and an answer is of no interest.
+            // Nothing is left of what was asked for: the answer does not matter.
             asked.len() == before || !asked.is_empty()
         });
         for partition in partitions {
@@ -75,12 +75,12 @@ impl Assignment {
         self.begun.keys().copied().collect()
     }
 
-    /// How many partitions are assigned of which nothing was heard yet.
+    /// How many assigned partitions have not been heard of yet.
     pub(super) fn waiting(&self) -> usize {
         self.unread.len()
     }
 
-    /// Those of them that have waited for so long.
+    /// The assigned partitions that have not been heard of for this long.
     pub(super) fn waiting_for(&self, now: EventTime, millis: i64) -> Vec<i32> {
         let long = self
             .unread
@@ -132,7 +132,7 @@ mod tests {
         let mut assignment = Assignment::default();
         let first = assignment.expect(&[0, 1], NOW);
         assert_eq!(assignment.release(&[0]), Vec::<i32>::new());
-        // Somebody else had it meanwhile and wrote: the first answer says where it stood before.
+        // Another instance had it meanwhile and wrote: the first answer is out of date.
         let second = assignment.expect(&[0], NOW);
         assert_eq!(begun(&mut assignment, first), [1]);
         assert!(!assignment.holds(0, first));
@@ -146,7 +146,7 @@ mod tests {
         let gone = assignment.expect(&[0], NOW);
         assignment.release(&[0]);
         assert_eq!(assignment.begin(gone), None);
-        // An assignment of no partition is one all the same, and wants an answer.
+        // An assignment of no partition wants an answer, too.
         let empty = assignment.expect(&[], NOW);
         assignment.release(&[0]);
         assert_eq!(assignment.begin(empty), Some(BTreeSet::new()));

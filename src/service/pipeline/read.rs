@@ -61,7 +61,7 @@ pub(super) struct Reader {
     /// What becomes of the partitions at the end: revoked, or ended.
     pub at_stop: fn(Vec<i32>) -> Signal,
     pub assignment: Assignment,
-    /// What the writer said while nobody listened.
+    /// The writer's answers that came while the reader waited for something else.
     pub early: VecDeque<Ack>,
     /// Partitions whose end was reached, as far as was heard.
     pub at_end: BTreeSet<i32>,
@@ -152,7 +152,7 @@ impl Reader {
         }
     }
 
-    /// Partitions are read from where their chains say; until the writer has looked, nothing is.
+    /// Asks the writer where the chains say to go on. Nothing is read before it has answered.
     fn ask_where(&mut self, partitions: Vec<i32>) -> anyhow::Result<()> {
         self.metrics
             .rebalances
@@ -167,7 +167,7 @@ impl Reader {
         ticket: Ticket,
         recovered: BTreeMap<i32, Option<Resumed>>,
     ) -> anyhow::Result<()> {
-        // Revoked, or assigned anew, while the writer looked.
+        // The partitions were revoked, or assigned anew, while the writer looked.
         let Some(wanted) = self.assignment.begin(ticket) else {
             return Ok(());
         };
@@ -205,7 +205,7 @@ impl Reader {
         }
     }
 
-    /// Ready is an instance that reads: with partitions, of which none has waited for long.
+    /// The instance is ready if it has partitions and none of them has waited for long.
     fn show_assignment(&self) {
         let begun = self.assignment.begun().len();
         let waiting = self.assignment.waiting();
@@ -234,7 +234,7 @@ impl Reader {
         self.metrics.rebalances.with_label_values(&[kind]).inc();
         self.signal(signal)?;
         self.await_drained()?;
-        // What was not begun yet is in no assignment that could be given up.
+        // Partitions that were not begun are in no assignment that could be given up.
         self.consumer.give_up(&gone)
     }
 
@@ -283,7 +283,7 @@ impl Reader {
                         .inc();
                     self.consumer.rejoin()?;
                 }
-                // Of an assignment that is gone.
+                // The assignment is gone.
                 Ack::Fenced { .. } | Ack::Drained => {}
             }
         }
@@ -371,7 +371,7 @@ impl Reader {
         let mut item = Numbered { number, item };
         let blocked = self.metrics.blocked(stage::POLL);
         let mut paused: Vec<i32> = Vec::new();
-        // Else what the other workers have done would pile up before the fold while one is slow.
+        // Otherwise the results of the other workers would pile up before the fold while one is slow.
         while let Err(error) = self.under_way.send_timeout((), PATIENCE) {
             self.wait(error.is_disconnected(), &mut paused)?;
         }
