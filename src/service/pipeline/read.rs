@@ -13,7 +13,7 @@ use demograph_core::{
 };
 
 use super::{
-    assignment::{Assignment, Drain, Ticket},
+    assignment::{Answer, Assignment, Drain},
     attention::Attention,
     feed::{Numbered, Resumed, Signal, Tick},
     log::Log,
@@ -162,22 +162,11 @@ impl Reader {
         self.hand_over(Task::Recover { ticket, partitions })
     }
 
-    fn begin(
-        &mut self,
-        ticket: Ticket,
-        recovered: BTreeMap<i32, Option<Resumed>>,
-    ) -> anyhow::Result<()> {
-        // The partitions were revoked, or assigned anew, while the writer looked.
-        let Some(wanted) = self.assignment.begin(ticket) else {
-            return Ok(());
-        };
+    fn begin(&mut self, recovered: BTreeMap<i32, Option<Resumed>>) -> anyhow::Result<()> {
         self.log.ask(&self.consumer)?;
         let mut starts = Vec::new();
         let mut assigned = Vec::new();
         for (partition, resumed) in recovered {
-            if !wanted.contains(&partition) {
-                continue;
-            }
             let mut resumed = match resumed {
                 Some(resumed) => resumed,
                 None => Resumed::beginning(partition, self.first_offset(partition)?),
@@ -250,9 +239,9 @@ impl Reader {
             match ack {
                 Ok(ack) => {
                     if drain.hear(ack) {
-                        drain.later.append(&mut self.early);
-                        self.early = drain.later;
-                        return self.commit(&drain.durable, Wait::Yes);
+                        let durable = std::mem::take(&mut drain.durable);
+                        self.early = drain.rest(std::mem::take(&mut self.early));
+                        return self.commit(&durable, Wait::Yes);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) if !self.shutdown.has_failed() => self.health.beat(),
@@ -269,13 +258,13 @@ impl Reader {
         let mut offsets = BTreeMap::new();
         self.collect_acks();
         while let Some(ack) = self.early.pop_front() {
-            match ack {
-                Ack::Durable {
+            match self.assignment.hear(ack) {
+                Answer::Commit {
                     partition,
                     next_offset,
                 } => drop(offsets.insert(partition, next_offset)),
-                Ack::Recovered { ticket, recovered } => self.begin(ticket, recovered)?,
-                Ack::Fenced { partition, ticket } if self.assignment.holds(partition, ticket) => {
+                Answer::Begin(recovered) => self.begin(recovered)?,
+                Answer::Rejoin(partition) => {
                     tracing::warn!(partition, "joining the group anew");
                     self.metrics
                         .rebalances
@@ -283,8 +272,7 @@ impl Reader {
                         .inc();
                     self.consumer.rejoin()?;
                 }
-                // The assignment is gone.
-                Ack::Fenced { .. } | Ack::Drained => {}
+                Answer::Nothing => {}
             }
         }
         self.commit(&offsets, Wait::No)
