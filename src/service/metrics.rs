@@ -382,7 +382,7 @@ impl Metrics {
     /// The sum over all labels of a counter or gauge.
     #[cfg(test)]
     pub(crate) fn sum(&self, name: &str) -> f64 {
-        // The sum of nothing is -0.0; nobody wants to read that.
+        // The sum of nothing is -0.0, which reads badly.
         self.samples(name)
             .iter()
             .map(|sample| sample.value)

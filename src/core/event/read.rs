@@ -33,7 +33,7 @@ pub struct Envelope<'a> {
     pub time: Result<EventTime, Reject>,
     /// The id of the event; `None` where it has none.
     pub id: Result<Option<String>, Reject>,
-    /// `None`: nobody is tracked.
+    /// The hash of the track id; `None` where the face is not tracked.
     pub track: Result<Option<String>, Reject>,
     /// The bytes of the image.
     pub image: Result<Cow<'a, [u8]>, Reject>,

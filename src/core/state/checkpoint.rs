@@ -66,7 +66,7 @@ pub struct Ledger {
     pub skipped: u64,
     /// Records that published rows stand for, without this checkpoint's own publication.
     pub published: u64,
-    /// Since when the oldest row of the outbox waits. Whoever takes the partition over goes on waiting from there.
+    /// Since when the oldest row of the outbox waits. The next owner of the partition continues that wait.
     pub waiting_since: Option<EventTime>,
 }
 
@@ -104,7 +104,7 @@ pub enum Damage {
 }
 
 impl Saved {
-    /// A partition of which nothing was read before this offset. Nothing was counted in it on any terms.
+    /// A partition that begins at this offset. Nothing was counted in it on any terms.
     pub fn beginning(offset: i64) -> Self {
         Self {
             log: LogIdentity::default(),

@@ -26,10 +26,10 @@ pub struct Decoded {
     pub position: Position,
     /// [`SourceId::unknown`] where the record names none, or one that the policy does not know.
     pub source: SourceId,
-    /// When the face was seen. For a reject without a time that can be: the record's timestamp if that can be, else
-    /// when it was received.
+    /// When the face was seen. For a reject without a plausible time: the record's timestamp if that is plausible, else
+    /// its receipt.
     pub time: EventTime,
-    /// What the event says of its time, whether that can be or not.
+    /// The time that the event states, plausible or not.
     pub stated: Option<EventTime>,
     pub id: Option<EventId>,
     pub track: Option<TrackId>,

@@ -116,7 +116,7 @@ pub enum PrecisionChoice {
 }
 
 impl PrecisionChoice {
-    /// The provider that computes so, where none is named.
+    /// The provider that computes in this precision, where none is named.
     pub fn provider(self) -> Provider {
         match self {
             Self::Bf16 => Provider::Openvino,

@@ -13,7 +13,7 @@ use demograph_core::{
 };
 
 use super::{
-    assignment::{Assignment, Drain, Ticket},
+    assignment::{Answer, Assignment, Drain},
     attention::Attention,
     feed::{Numbered, Resumed, Signal, Tick},
     log::Log,
@@ -61,7 +61,7 @@ pub(super) struct Reader {
     /// What becomes of the partitions at the end: revoked, or ended.
     pub at_stop: fn(Vec<i32>) -> Signal,
     pub assignment: Assignment,
-    /// What the writer said while nobody listened.
+    /// The writer's answers that came while the reader waited for something else.
     pub early: VecDeque<Ack>,
     /// Partitions whose end was reached, as far as was heard.
     pub at_end: BTreeSet<i32>,
@@ -152,7 +152,7 @@ impl Reader {
         }
     }
 
-    /// Partitions are read from where their chains say; until the writer has looked, nothing is.
+    /// Asks the writer where the chains say to go on. Nothing is read before it has answered.
     fn ask_where(&mut self, partitions: Vec<i32>) -> anyhow::Result<()> {
         self.metrics
             .rebalances
@@ -162,22 +162,11 @@ impl Reader {
         self.hand_over(Task::Recover { ticket, partitions })
     }
 
-    fn begin(
-        &mut self,
-        ticket: Ticket,
-        recovered: BTreeMap<i32, Option<Resumed>>,
-    ) -> anyhow::Result<()> {
-        // Revoked, or assigned anew, while the writer looked.
-        let Some(wanted) = self.assignment.begin(ticket) else {
-            return Ok(());
-        };
+    fn begin(&mut self, recovered: BTreeMap<i32, Option<Resumed>>) -> anyhow::Result<()> {
         self.log.ask(&self.consumer)?;
         let mut starts = Vec::new();
         let mut assigned = Vec::new();
         for (partition, resumed) in recovered {
-            if !wanted.contains(&partition) {
-                continue;
-            }
             let mut resumed = match resumed {
                 Some(resumed) => resumed,
                 None => Resumed::beginning(partition, self.first_offset(partition)?),
@@ -205,7 +194,7 @@ impl Reader {
         }
     }
 
-    /// Ready is an instance that reads: with partitions, of which none has waited for long.
+    /// The instance is ready if it has partitions and none of them has waited for long.
     fn show_assignment(&self) {
         let begun = self.assignment.begun().len();
         let waiting = self.assignment.waiting();
@@ -234,7 +223,7 @@ impl Reader {
         self.metrics.rebalances.with_label_values(&[kind]).inc();
         self.signal(signal)?;
         self.await_drained()?;
-        // What was not begun yet is in no assignment that could be given up.
+        // Partitions that were not begun are in no assignment that could be given up.
         self.consumer.give_up(&gone)
     }
 
@@ -250,9 +239,9 @@ impl Reader {
             match ack {
                 Ok(ack) => {
                     if drain.hear(ack) {
-                        drain.later.append(&mut self.early);
-                        self.early = drain.later;
-                        return self.commit(&drain.durable, Wait::Yes);
+                        let durable = std::mem::take(&mut drain.durable);
+                        self.early = drain.rest(std::mem::take(&mut self.early));
+                        return self.commit(&durable, Wait::Yes);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) if !self.shutdown.has_failed() => self.health.beat(),
@@ -269,13 +258,13 @@ impl Reader {
         let mut offsets = BTreeMap::new();
         self.collect_acks();
         while let Some(ack) = self.early.pop_front() {
-            match ack {
-                Ack::Durable {
+            match self.assignment.hear(ack) {
+                Answer::Commit {
                     partition,
                     next_offset,
                 } => drop(offsets.insert(partition, next_offset)),
-                Ack::Recovered { ticket, recovered } => self.begin(ticket, recovered)?,
-                Ack::Fenced { partition, ticket } if self.assignment.holds(partition, ticket) => {
+                Answer::Begin(recovered) => self.begin(recovered)?,
+                Answer::Rejoin(partition) => {
                     tracing::warn!(partition, "joining the group anew");
                     self.metrics
                         .rebalances
@@ -283,8 +272,7 @@ impl Reader {
                         .inc();
                     self.consumer.rejoin()?;
                 }
-                // Of an assignment that is gone.
-                Ack::Fenced { .. } | Ack::Drained => {}
+                Answer::Nothing => {}
             }
         }
         self.commit(&offsets, Wait::No)
@@ -371,7 +359,7 @@ impl Reader {
         let mut item = Numbered { number, item };
         let blocked = self.metrics.blocked(stage::POLL);
         let mut paused: Vec<i32> = Vec::new();
-        // Else what the other workers have done would pile up before the fold while one is slow.
+        // Otherwise the results of the other workers would pile up before the fold while one is slow.
         while let Err(error) = self.under_way.send_timeout((), PATIENCE) {
             self.wait(error.is_disconnected(), &mut paused)?;
         }

@@ -1,5 +1,5 @@
-//! What somebody must hear of single sources: times that do not fit, tracks that cannot be one person. Warnings name the
-//! source, and come once until it recovers: a camera that is wrong is wrong with each face.
+//! Warnings about single sources: times that are not plausible, tracks that cannot be one person. A warning names the source
+//! and comes once until the source recovers, because a wrong camera is wrong with each face.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,5 +1,5 @@
-//! The workers: decode and infer, each with a session of its own. Batches are pulled: the next one is whatever is there
-//! when the model is free, and nothing that is there waits. Only a batch that is not full may wait for more, where the
+//! The workers: decode and infer, each with a session of its own. Batches are pulled: when the model is free, the next one
+//! is all that is there. Only a batch that is not full may wait for more, where the
 //! config says so.
 
 use std::time::{Duration, Instant};
@@ -99,7 +99,7 @@ impl Worker {
         Ok(observed)
     }
 
-    /// The clock of whoever stamped the record may run ahead of this one: then it took no time.
+    /// The clock that stamped the record may run ahead of this one: then it counts as 0 s.
     fn show_latency(&self, sent: &[EventTime]) {
         let now = clock::now();
         for sent in sent {

@@ -16,7 +16,8 @@ fn recorded(version: u16) -> (Header, Saved) {
 
 /// What was folded when the files were recorded: partition 3 from offset 100; four tracks of two crops each and a late face
 /// in the pane of 0 s of the source `lobby`, which was released; a face and a reject of each of the 16 reasons of version 1
-/// in the pane of 10 s; one track of the source `yard`, in an open pane (in the file of version 2: in a growing window); a face without a track after a gap of two offsets.
+/// in the pane of 10 s; one track of the source `yard`, in an open pane (in the file of version 2: in a growing window); a
+/// face without a track after a gap of two offsets.
 fn is_what_was_recorded((header, saved): &(Header, Saved)) {
     assert_eq!((header.seq, header.writer), (4, 11));
     assert_eq!(header.parent, Some([7; 32]));
