@@ -234,8 +234,9 @@ impl Track {
 
     /// Whether it makes no difference any more to a crop that comes in time.
     fn is_over(&self, newest: EventTime, spans: Spans) -> bool {
+        // Its newest span is of no later pane.
         let counted_until = self.since.plus(Spans::LENGTH - 1);
-        spans.is_over(self.last.max(counted_until), newest)
+        spans.is_over(counted_until, newest)
     }
 }
 
