@@ -106,6 +106,7 @@ fn anew(terms: Terms, offset: i64) -> Saved {
         terms,
         ledger: Ledger::beginning(offset),
         sources: Default::default(),
+        chosen: Default::default(),
         outbox: Vec::new(),
         publish: false,
     }

@@ -12,6 +12,7 @@ mod spans;
 mod laws;
 
 pub use chooser::{Chooser, Chosen, CropsMax};
+pub(crate) use chooser::{Source, Track};
 pub use quality::Quality;
 pub use spans::Spans;
 

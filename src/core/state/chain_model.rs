@@ -73,6 +73,7 @@ fn face(offset: i64) -> Observation {
         stated: None,
         id: None,
         track: None,
+        judged: None,
         outcome: Ok(Evidence::default()),
     }
 }
@@ -130,6 +131,7 @@ impl World {
                 terms: terms(),
                 ledger: Ledger::beginning(0),
                 sources: Default::default(),
+                chosen: Default::default(),
                 outbox: Vec::new(),
                 publish: false,
             },

@@ -8,6 +8,7 @@ use super::{
     wire,
 };
 use crate::{
+    choose::{Chooser, Sight},
     privacy::{ReleasedWindow, release},
     record::{EventTime, SourceId},
     window::{ClosedPanes, ClosedWindow, Note, Observation, Outcome, PartitionWindows, Settings},
@@ -52,6 +53,8 @@ pub struct Shard {
     key: TrackKey,
     terms: Arc<Terms>,
     windows: PartitionWindows,
+    /// Follows the one before decoding, so that a checkpoint holds what that one must know at its next offset.
+    chooser: Chooser,
     ledger: Ledger,
     /// Released windows that are in no file yet.
     outbox: Vec<ReleasedWindow>,
@@ -96,8 +99,14 @@ impl Shard {
         key: &TrackKey,
     ) -> Self {
         let mut log = LogIdentity::default();
-        let (sources, ledger, outbox) = match start {
-            Start::At(offset) => (Default::default(), Ledger::beginning(offset), Vec::new()),
+        let spans = settings.spans();
+        let (sources, chooser, ledger, outbox) = match start {
+            Start::At(offset) => (
+                Default::default(),
+                Chooser::new(spans),
+                Ledger::beginning(offset),
+                Vec::new(),
+            ),
             Start::Resumed(saved) => {
                 assert_eq!(
                     key.check(saved.track_key),
@@ -112,7 +121,8 @@ impl Shard {
                 } else {
                     saved.outbox
                 };
-                (saved.sources, ledger, outbox)
+                let chooser = Chooser::resume(spans, saved.chosen);
+                (saved.sources, chooser, ledger, outbox)
             }
         };
         Self {
@@ -121,6 +131,7 @@ impl Shard {
             key: key.clone(),
             terms,
             windows: PartitionWindows::resume(partition, settings, sources),
+            chooser,
             ledger,
             rows: outbox.iter().map(ReleasedWindow::rows).sum(),
             bytes: outbox.iter().map(wire::window_bytes).sum(),
@@ -150,6 +161,8 @@ impl Shard {
         let start = Start::Resumed(Box::new(saved));
         let mut shard = Self::begin(partition, start, (settings, terms), key);
         let cut = shard.windows.cut();
+        // Those whose crops were taken for these panes begin anew with the next ones.
+        shard.chooser = Chooser::new(settings.spans());
         shard.put_out(cut);
         shard.checkpoint(now, true)
     }
@@ -165,8 +178,22 @@ impl Shard {
         self.is_changed = true;
         observation.track = observation.track.map(|id| self.key.track(id));
         observation.id = observation.id.map(|id| self.key.event(id));
+        self.note(&observation);
         let (outcome, closed) = self.windows.observe(observation);
         Applied::Counted(outcome, self.put_out(closed))
+    }
+
+    /// Follows the chooser before decoding.
+    fn note(&mut self, observation: &Observation) {
+        if let (Some(judged), Some(track)) = (observation.judged, observation.track) {
+            let sight = Sight {
+                source: &observation.source,
+                time: observation.time,
+                track,
+                quality: judged.quality,
+            };
+            self.chooser.note(&sight, judged.choice);
+        }
     }
 
     /// Everything before this offset was read, though not all of it were records. Returns how many were not.
@@ -231,6 +258,7 @@ impl Shard {
             terms: &self.terms,
             ledger: &self.ledger,
             sources: self.windows.sources(),
+            chosen: self.chooser.chosen(),
             outbox: &self.outbox,
             publish,
         });

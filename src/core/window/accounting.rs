@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{record::Position, reject::Reject};
 
-/// Totals of a pane or a window. Every record is counted in exactly one of faces, late and rejected.
+/// Totals of a pane or a window. Every record is counted in exactly one of faces, spared, late and rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accounting {
     pub faces: u64,
+    pub spared: u64,
     pub late: u64,
     /// In the order of [`Reject::ALL`].
     pub(crate) rejected: [u64; Reject::ALL.len()],
@@ -20,6 +21,7 @@ impl Default for Accounting {
     fn default() -> Self {
         Self {
             faces: 0,
+            spared: 0,
             late: 0,
             rejected: [0; Reject::ALL.len()],
             first_offset: i64::MAX,
@@ -39,7 +41,12 @@ impl Accounting {
     }
 
     pub fn records(&self) -> u64 {
-        self.faces + self.late + self.rejected()
+        self.seen() + self.late + self.rejected()
+    }
+
+    /// Faces that were there in time, looked at or not.
+    pub fn seen(&self) -> u64 {
+        self.faces + self.spared
     }
 
     pub fn rejected(&self) -> u64 {
@@ -61,6 +68,7 @@ impl Accounting {
     /// Takes in what became of other records.
     pub fn merge(&mut self, other: &Self) {
         self.faces += other.faces;
+        self.spared += other.spared;
         self.late += other.late;
         let rejected = self.rejected.iter_mut().zip(other.rejected);
         rejected.for_each(|(records, more)| *records += more);

@@ -28,6 +28,7 @@ pub(crate) use track::Track;
 pub use votes::{Untracked, Weighting};
 
 use crate::{
+    choose::{Choice, Judged, Spans},
     record::{EventId, EventTime, Position, SourceId, TrackId},
     reject::Reject,
 };
@@ -45,7 +46,18 @@ pub struct Observation {
     pub stated: Option<EventTime>,
     pub id: Option<EventId>,
     pub track: Option<TrackId>,
+    /// What the chooser said; none of a crop that it was not asked about.
+    pub judged: Option<Judged>,
+    /// Of a spared crop: no evidence.
     pub outcome: Result<Evidence, Reject>,
+}
+
+impl Observation {
+    /// Whether the crop was never looked at, because its track has enough.
+    pub fn is_spared(&self) -> bool {
+        self.judged
+            .is_some_and(|judged| judged.choice == Choice::Spared)
+    }
 }
 
 /// How panes are cut and closed; durations in milliseconds.
@@ -69,6 +81,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// How panes lie, for who chooses crops.
+    pub fn spans(&self) -> Spans {
+        Spans {
+            pane: self.pane,
+            lateness_max: self.lateness_max,
+        }
+    }
+
     /// The start of the pane that holds `time`. Panes are half-open: `[start, start + pane)`.
     fn pane_start(&self, time: EventTime) -> EventTime {
         EventTime(time.0.div_euclid(self.pane).saturating_mul(self.pane))

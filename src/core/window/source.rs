@@ -38,6 +38,7 @@ pub(crate) struct SourceWindows {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Face,
+    Spared,
     Late,
     Rejected(Reject),
 }
@@ -158,14 +159,17 @@ impl SourceWindows {
             pane.late(observation);
             return (Outcome::Late, None);
         }
-        let note = pane.face((observation, evidence), settings);
+        let (outcome, note) = match observation.is_spared() {
+            true => (Outcome::Spared, pane.spared(observation)),
+            false => (Outcome::Face, pane.face((observation, evidence), settings)),
+        };
         if observation.time >= self.newest {
             self.newest = observation.time;
             self.heard = observation.received;
         }
         let mark = observation.time.minus(settings.lateness_max);
         self.mark = self.mark.max(mark);
-        (Outcome::Face, note.or(is_full.then_some(Note::TooManyIds)))
+        (outcome, note.or(is_full.then_some(Note::TooManyIds)))
     }
 
     fn reject(

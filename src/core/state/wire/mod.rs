@@ -5,6 +5,7 @@
 //! The small types that these structs hold (names, times, tallies, cells) are part of the formats: whoever changes the
 //! fields of one freezes the old ones in `v1` or `v2` first. The recorded files fail until that is done.
 
+mod chosen;
 mod v1;
 mod v2;
 

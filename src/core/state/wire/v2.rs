@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Parts, Unknown};
+use super::{Parts, Unknown, chosen};
 use crate::{
     privacy::{ReleasedAttribute, ReleasedWindow},
     record::{EventId, EventTime, SourceId, TrackId},
@@ -27,6 +27,7 @@ pub(super) struct Saved<'a> {
     pub terms: Terms<'a>,
     pub ledger: Ledger,
     pub sources: Vec<(SourceId, Source<'a>)>,
+    pub chosen: Vec<chosen::Source>,
     pub outbox: Vec<Released<'a>>,
     pub publish: bool,
 }
@@ -91,6 +92,7 @@ pub(super) struct Pane<'a> {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Accounting<'a> {
     pub faces: u64,
+    pub spared: u64,
     pub late: u64,
     /// Reasons that occurred, and how often.
     pub rejected: Vec<(Cow<'a, str>, u64)>,
@@ -123,6 +125,7 @@ impl<'a> From<Parts<'a>> for Saved<'a> {
             sources: sources
                 .map(|(id, source)| (id.clone(), source.into()))
                 .collect(),
+            chosen: chosen::write(parts.chosen),
             outbox: parts.outbox.iter().map(Into::into).collect(),
             publish: parts.publish,
         }
@@ -142,6 +145,7 @@ impl TryFrom<Saved<'_>> for checkpoint::Saved {
             terms: saved.terms.try_into()?,
             ledger: saved.ledger.into(),
             sources: window::Sources(sources.collect::<Result<_, Unknown>>()?),
+            chosen: chosen::read(saved.chosen),
             outbox: outbox.collect::<Result<_, Unknown>>()?,
             publish: saved.publish,
         })
@@ -321,6 +325,7 @@ impl<'a> From<&'a window::Accounting> for Accounting<'a> {
         let rejected = accounting.rejected_by_reason();
         Self {
             faces: accounting.faces,
+            spared: accounting.spared,
             late: accounting.late,
             rejected: rejected
                 .map(|(reason, records)| (reason.name().into(), records))
@@ -337,6 +342,7 @@ impl TryFrom<Accounting<'_>> for window::Accounting {
     fn try_from(wire: Accounting<'_>) -> Result<Self, Unknown> {
         let mut accounting = Self {
             faces: wire.faces,
+            spared: wire.spared,
             late: wire.late,
             first_offset: wire.first_offset,
             next_offset: wire.next_offset,
