@@ -99,3 +99,5 @@ impl Settings {
 mod laws;
 #[cfg(test)]
 mod laws_of_time;
+#[cfg(test)]
+mod spared_tests;

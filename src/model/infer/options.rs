@@ -21,6 +21,12 @@ pub struct Inference {
     /// The number of threads that decode and infer, each with a session of its own. 0: one for each core.
     #[schemars(range(max = 256))]
     pub sessions: usize,
+    /// The most crops of a track that are estimated in ten seconds. The others are spared: they are counted and not
+    /// decoded, because a track has one vote. Crops without a track id are never spared. 0: all are estimated. Default: 3;
+    /// 0 with `windows.weighting = "dwell"`.
+    #[schemars(range(max = 1000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crops_per_track: Option<u32>,
     /// The largest batch, in crops: 8 to 32 for a CPU, 64 or more for a GPU.
     #[schemars(range(min = 1, max = 1024))]
     pub batch_max: usize,
@@ -39,6 +45,8 @@ pub struct Inference {
 impl Inference {
     /// The default of `batch_max`, also where no config is read.
     pub const BATCH_MAX: usize = 16;
+    /// The default of `crops_per_track`.
+    pub const CROPS_PER_TRACK: u32 = 3;
 }
 
 impl Default for Inference {
@@ -49,6 +57,7 @@ impl Default for Inference {
             allow_cpu_fallback: false,
             device_id: 0,
             sessions: 0,
+            crops_per_track: None,
             batch_max: Self::BATCH_MAX,
             batch_wait_max: Span::seconds(0),
             pin: false,

@@ -329,6 +329,7 @@ impl Fold {
     fn count(&self, outcome: Outcome) {
         let label = match outcome {
             Outcome::Face => outcome::FACE,
+            Outcome::Spared => outcome::SPARED,
             Outcome::Late => outcome::LATE,
             Outcome::Rejected(reason) => {
                 self.metrics

@@ -1,5 +1,7 @@
 //! The poll loop: records and rebalances in, numbered feeds out. Polling never stops.
 
+mod send;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
@@ -8,14 +10,16 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 use demograph_core::{
-    record::{EventTime, Record},
+    record::EventTime,
     state::{FirstStart, Start},
+    window::Observation,
 };
 
 use super::{
     assignment::{Assignment, Drain, Ticket},
     attention::Attention,
     feed::{Beginning, Feed, Numbered, Tick},
+    front::{Candidate, Front, Looked},
     log::Log,
     watch::Watch,
     write::{Ack, Recovered, Task},
@@ -24,7 +28,7 @@ use crate::{
     clock,
     http::Health,
     kafka::{Consumer, Polled, Wait},
-    metrics::{Metrics, rebalance, stage},
+    metrics::{Metrics, rebalance},
     shutdown::Shutdown,
 };
 
@@ -32,8 +36,6 @@ use crate::{
 const POLL: Duration = Duration::from_millis(100);
 /// How often the other stages learn of the wall clock.
 const TICK_MILLIS: i64 = 1_000;
-/// How long to wait for room before fetching is paused: pausing throws the prefetch away, so not at once.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a partition may be assigned and not read before the instance is not ready.
 const WAIT_MAX_MILLIS: i64 = 60_000;
@@ -41,7 +43,14 @@ const WAIT_MAX_MILLIS: i64 = 60_000;
 /// The state of the poll loop.
 pub(super) struct Reader {
     pub consumer: Consumer,
-    pub output: Sender<Numbered<Record>>,
+    /// Opens records and spares crops.
+    pub front: Front,
+    /// To the workers.
+    pub output: Sender<Numbered<Candidate>>,
+    /// To the fold.
+    pub past_the_workers: Sender<Vec<Numbered<Observation>>>,
+    /// What goes to the fold next.
+    pub passing: Vec<Numbered<Observation>>,
     /// Takes one for each feed that is under way to the fold; its room is what may be under way.
     pub under_way: Sender<()>,
     pub to_write: Sender<Task>,
@@ -58,7 +67,7 @@ pub(super) struct Reader {
     /// Milliseconds for which a worker may hold a batch.
     pub batch_stall_max: i64,
     /// What becomes of the partitions at the end: revoked, or ended.
-    pub at_stop: fn(Vec<i32>) -> Feed<Record>,
+    pub at_stop: fn(Vec<i32>) -> Feed<Candidate>,
     pub assignment: Assignment,
     /// What the writer said while nobody listened.
     pub early: VecDeque<Ack>,
@@ -101,6 +110,7 @@ impl Reader {
     fn listen(&mut self) -> anyhow::Result<Polled> {
         match self.consumer.poll_arrived()? {
             Polled::Nothing => {
+                self.pass()?;
                 self.attention.listen(self.consumer.answered());
                 self.consumer.poll(POLL)
             }
@@ -116,7 +126,10 @@ impl Reader {
                 self.assignment.heard_of(position.partition);
                 self.positions
                     .insert(position.partition, position.next_offset());
-                self.send(Feed::Data(record))
+                match self.front.look(record) {
+                    Looked::Candidate(candidate) => self.send(Feed::Data(candidate)),
+                    Looked::Done(observation) => self.send_past(observation),
+                }
             }
             Polled::AtEnd {
                 partition,
@@ -183,6 +196,7 @@ impl Reader {
                 None => (Start::At(self.first_offset(partition)?), Vec::new()),
             };
             starts.push((partition, start.next_offset()));
+            self.front.begin(partition, &start);
             beginnings.push(Beginning {
                 partition,
                 start,
@@ -220,13 +234,14 @@ impl Reader {
     fn let_go(
         &mut self,
         partitions: &[i32],
-        signal: fn(Vec<i32>) -> Feed<Record>,
+        signal: fn(Vec<i32>) -> Feed<Candidate>,
     ) -> anyhow::Result<()> {
         let gone = self.assignment.release(partitions);
         for partition in partitions {
             self.at_end.remove(partition);
             self.positions.remove(partition);
             self.attention.forget(*partition);
+            self.front.forget(*partition);
         }
         self.show_assignment();
         let feed = signal(gone.clone());
@@ -362,52 +377,6 @@ impl Reader {
              decoder hangs; a restart resumes from the last checkpoint",
             held / 1_000
         );
-        Ok(())
-    }
-
-    /// Hands on in order. While there is no room, fetching pauses but polling goes on.
-    fn send(&mut self, feed: Feed<Record>) -> anyhow::Result<()> {
-        let number = self.next_number;
-        self.next_number += 1;
-        let mut item = Numbered { number, feed };
-        let blocked = self.metrics.blocked(stage::POLL);
-        let mut paused: Vec<i32> = Vec::new();
-        // Else what the other workers have done would pile up before the fold while one is slow.
-        while let Err(error) = self.under_way.send_timeout((), PATIENCE) {
-            self.wait(error.is_disconnected(), &mut paused)?;
-        }
-        loop {
-            match self.output.send_timeout(item, PATIENCE) {
-                Ok(()) => break,
-                Err(error) => {
-                    self.wait(error.is_disconnected(), &mut paused)?;
-                    item = error.into_inner();
-                }
-            }
-        }
-        drop(blocked);
-        if paused.is_empty() {
-            return Ok(());
-        }
-        self.consumer.resume(&paused).context("after a pause")
-    }
-
-    /// What goes on while there is no room.
-    fn wait(&mut self, is_disconnected: bool, paused: &mut Vec<i32>) -> anyhow::Result<()> {
-        if is_disconnected || self.shutdown.has_failed() {
-            bail!("another stage has ended");
-        }
-        if paused.is_empty() {
-            *paused = self.assignment.begun();
-            self.consumer.pause(paused)?;
-        }
-        self.collect_acks();
-        self.watch_workers(clock::now())?;
-        self.health.beat();
-        match self.consumer.poll(Duration::ZERO)? {
-            Polled::Nothing => {}
-            polled => self.stash.push_back(polled),
-        }
         Ok(())
     }
 }

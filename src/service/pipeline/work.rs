@@ -6,18 +6,19 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, after, select};
 use demograph_core::{
-    record::{Crop, EventTime, Record},
+    record::{Crop, EventTime},
     reject::Reject,
-    window::{Evidence, Observation},
+    window::Observation,
 };
 use demograph_model::{
-    decode::{Decoded, Limits, decode},
+    decode::Limits,
     infer::{Answer, Model},
 };
 
 use super::{
     Meaning,
     feed::{Feed, Numbered},
+    front::Candidate,
     watch::Sign,
 };
 use crate::{
@@ -35,7 +36,7 @@ pub struct Worker {
     pub core: Option<usize>,
     pub limits: Limits,
     pub meaning: Meaning,
-    pub input: Receiver<Numbered<Record>>,
+    pub input: Receiver<Numbered<Candidate>>,
     pub output: Sender<Vec<Numbered<Observation>>>,
     /// Shows for how long a batch is held.
     pub sign: Sign,
@@ -66,7 +67,7 @@ impl Worker {
 
     fn observe(
         &mut self,
-        batch: Vec<Numbered<Record>>,
+        batch: Vec<Numbered<Candidate>>,
     ) -> anyhow::Result<Vec<Numbered<Observation>>> {
         let mut crops = Vec::with_capacity(batch.len());
         let mut sent = Vec::with_capacity(batch.len());
@@ -102,16 +103,20 @@ impl Worker {
     /// Puts the crop aside for the batch, and when it was sent; its evidence follows.
     fn decode(
         &self,
-        feed: Feed<Record>,
+        feed: Feed<Candidate>,
         (crops, sent): (&mut Vec<Crop>, &mut Vec<EventTime>),
     ) -> Feed<Observation> {
         match feed {
-            Feed::Data(record) => {
-                let decoded = decode(&record, &self.limits, self.meaning.policy.as_ref());
-                if decoded.crop.is_ok() {
-                    sent.push(record.timestamp.unwrap_or(record.received));
+            Feed::Data(candidate) => {
+                let mut observation = candidate.observation;
+                match candidate.crop.decode(&self.limits) {
+                    Ok(crop) => {
+                        sent.push(candidate.sent);
+                        crops.push(crop);
+                    }
+                    Err(reason) => observation.outcome = Err(reason),
                 }
-                Feed::Data(observation(decoded, record.received, crops))
+                Feed::Data(observation)
             }
             Feed::Reached {
                 partition,
@@ -178,22 +183,6 @@ fn pull<T>(
         batch.push(next);
     }
     batch
-}
-
-fn observation(decoded: Decoded, received: EventTime, crops: &mut Vec<Crop>) -> Observation {
-    Observation {
-        position: decoded.position,
-        received,
-        source: decoded.source,
-        time: decoded.time,
-        stated: decoded.stated,
-        id: decoded.id,
-        track: decoded.track,
-        outcome: decoded.crop.map(|crop| {
-            crops.push(crop);
-            Evidence::default()
-        }),
-    }
 }
 
 #[cfg(test)]

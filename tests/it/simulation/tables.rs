@@ -13,20 +13,14 @@ use super::log::{Totals, Votes};
 /// A window with votes: its source, start and end.
 pub type Bounds = (String, i64, i64);
 
-/// The votes of panes, or of windows, by the window that holds them: exactly one.
-pub fn in_windows(votes: &Votes, windows: &[Bounds]) -> Votes {
-    let mut sums = Votes::new();
-    for ((source, start, category), n) in votes {
-        let holds = |window: &&Bounds| window.0 == *source && (window.1..window.2).contains(start);
-        let holders: Vec<&Bounds> = windows.iter().filter(holds).collect();
-        let [holder] = holders[..] else {
-            panic!("{source} {start} is in {holders:?}");
-        };
-        *sums
-            .entry((source.clone(), holder.1, category.clone()))
-            .or_default() += n;
-    }
-    sums
+/// The start of the window that holds this pane of the source: exactly one.
+pub fn holder(windows: &[Bounds], (source, start): (&str, i64)) -> i64 {
+    let holds = |window: &&Bounds| window.0 == *source && (window.1..window.2).contains(&start);
+    let holders: Vec<&Bounds> = windows.iter().filter(holds).collect();
+    let [holder] = holders[..] else {
+        panic!("{source} {start} is in {holders:?}");
+    };
+    holder.1
 }
 
 /// What a reader of the tables finds, and the windows that hold votes.
@@ -42,6 +36,7 @@ pub fn published(store: &Memory, partition: i32) -> (Totals, Vec<Bounds>) {
         let panes: Vec<ReleasedWindow> = postcard::from_bytes(&bytes[mark + 1..]).unwrap();
         for pane in panes {
             totals.faces += pane.accounting.faces;
+            totals.spared += pane.accounting.spared;
             totals.late += pane.accounting.late;
             if pane.votes > 0 {
                 windows.push((pane.source.to_string(), pane.start.0, pane.end.0));

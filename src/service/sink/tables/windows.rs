@@ -32,6 +32,7 @@ pub(super) fn fields() -> Vec<Field> {
         partition(),
         integer("first_offset"),
         integer("next_offset"),
+        integer("spared"),
     ]
 }
 
@@ -68,6 +69,7 @@ pub(super) fn columns(panes: &[ReleasedWindow], provenance: &Provenance) -> Vec<
         partitions(&panes, |pane| pane.partition),
         integers(&panes, |pane| pane.accounting.first_offset),
         integers(&panes, |pane| pane.accounting.next_offset),
+        total(|accounting| accounting.spared),
     ]
 }
 
