@@ -324,6 +324,8 @@ impl Shard {
 }
 
 #[cfg(test)]
+mod chosen_tests;
+#[cfg(test)]
 mod growing_tests;
 #[cfg(test)]
 mod tests;

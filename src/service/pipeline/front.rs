@@ -125,3 +125,6 @@ fn split(opened: Opened) -> (Observation, Option<EncodedCrop>) {
     };
     (observation, crop)
 }
+
+#[cfg(test)]
+mod tests;
