@@ -5,7 +5,7 @@ use turbojpeg::PixelFormat;
 
 mod decoded;
 mod envelope;
-mod quality;
+mod quality_tests;
 
 use decoded::{Decoded, decode};
 use demograph_core::{
