@@ -75,6 +75,7 @@ fn stated(name: Name, value: Value) -> Stated<'static> {
     let text = match value {
         Value::Null => return Ok(None),
         Value::String(text) => Some(text),
+        Value::Number(number) if name == Name::Quality => Some(number.to_string()),
         // CloudEvents has integers and booleans too; the attributes that it defines itself are texts.
         Value::Number(number) if has_any_type(name) => integer(&number),
         Value::Bool(value) if has_any_type(name) => Some(value.to_string()),

@@ -53,6 +53,8 @@ pub(super) struct WindowEnd {
 pub enum Outcome {
     /// It is a face, in its own pane.
     Face,
+    /// It is a crop of a track that had enough, in its own pane.
+    Spared,
     /// It is a face, and its own pane was closed already.
     Late,
     /// It was not counted, for this reason.
@@ -187,14 +189,17 @@ impl SourceWindows {
             pane.late(observation);
             return (Outcome::Late, None);
         }
-        let note = pane.face(observation, evidence, settings);
+        let (outcome, note) = match observation.is_spared() {
+            true => (Outcome::Spared, pane.spared(observation)),
+            false => (Outcome::Face, pane.face(observation, evidence, settings)),
+        };
         if observation.time >= self.newest {
             self.newest = observation.time;
             self.heard = observation.received;
         }
         let mark = observation.time.minus(settings.lateness_max);
         self.mark = self.mark.max(mark);
-        (Outcome::Face, note.or(is_full.then_some(Note::TooManyIds)))
+        (outcome, note.or(is_full.then_some(Note::TooManyIds)))
     }
 
     fn reject(

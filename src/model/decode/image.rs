@@ -35,6 +35,19 @@ pub fn image(bytes: &[u8], limits: &Limits, attributes: Attributes) -> Result<Cr
     Ok(crop)
 }
 
+/// The size that an image's head states, in pixels. `None` where the head says already that it will be rejected: it has
+/// no size that may be decoded, or no end.
+pub(super) fn size(bytes: &[u8], limits: &Limits) -> Option<(u32, u32)> {
+    let layout = match format(bytes).ok()? {
+        ImageFormat::Jpeg => layout::jpeg(bytes),
+        ImageFormat::WebP => layout::webp(bytes),
+        _ => layout::png(bytes),
+    };
+    let (width, height) = layout.size?;
+    let may_be_decoded = limits.check((width as usize, height as usize)).is_ok();
+    (layout.has_end && may_be_decoded).then_some((width, height))
+}
+
 fn format(bytes: &[u8]) -> Result<ImageFormat, Reject> {
     match bytes {
         [0xFF, 0xD8, 0xFF, ..] => Ok(ImageFormat::Jpeg),

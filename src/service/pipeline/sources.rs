@@ -134,7 +134,7 @@ impl Watch {
     /// Says when trouble begins, and when it is over.
     fn judge(&mut self, series: &SourceId, outcome: Outcome) -> Option<Word> {
         let (word, weight) = match outcome {
-            Outcome::Face => {
+            Outcome::Face | Outcome::Spared => {
                 let badness = self.badness.get_mut(series)?;
                 badness.score -= 1;
                 if badness.score > 0 {

@@ -5,6 +5,7 @@
 //! The small types that these structs hold (names, times, tallies, cells) are part of the formats. Before you change the
 //! fields of one, freeze the old ones in `v1` or `v2`. The recorded files fail until that is done.
 
+mod chosen;
 mod v1;
 mod v2;
 

@@ -39,6 +39,7 @@ fn checkpoint(partition: i32, next_offset: i64, terms: &Arc<Terms>) -> Checkpoin
         terms: (**terms).clone(),
         ledger: Ledger::beginning(next_offset),
         sources: Default::default(),
+        chosen: Default::default(),
         outbox: Vec::new(),
         publish: false,
     };
