@@ -293,3 +293,6 @@ fn at(panes: u64, known: &[u64; LENGTHS.len()]) -> f64 {
     }
     beyond
 }
+
+#[cfg(test)]
+mod tests;

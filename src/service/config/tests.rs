@@ -30,6 +30,18 @@ fn three_lines_and_defaults_are_enough() {
 }
 
 #[test]
+fn there_is_one_estimator_and_its_former_name_is_read() {
+    for name in ["score", "emq"] {
+        let more = format!("[estimates]\nmethod = \"{name}\"");
+        assert_eq!(faults_of(&more), Vec::<String>::new());
+    }
+    let [fault] = &faults_of("[estimates]\nmethod = \"pacc\"")[..] else {
+        panic!("accepted");
+    };
+    assert!(fault.contains("estimates.method"), "{fault}");
+}
+
+#[test]
 fn every_fault_is_reported_at_once_with_field_value_and_fix() {
     let Err(Faults(faults)) = Config::parse(
         r#"

@@ -142,6 +142,26 @@ fn a_shop_door_shows_its_hour_and_counts_each_person_once_a_window() {
 }
 
 #[test]
+fn who_stands_on_both_sides_of_an_end_has_a_vote_in_both_and_a_pair() {
+    let windows = fold(every(2 * SECOND, 1), settings());
+    for (place, window) in windows.iter().enumerate() {
+        let cells = window.content.tally.cells(Attribute::Gender);
+        let repeats = cells.repeats();
+        assert_eq!((repeats.windows, repeats.within), (1, 0), "a vote a track");
+        assert_eq!(cells.design_effect(), 1.0);
+        // Three come in the 6 s that a person stays.
+        let stayed = if place == 0 { 0..=0 } else { 2..=3 };
+        assert!(stayed.contains(&window.stayed), "{}", window.stayed);
+        assert_eq!(repeats.before.iter().sum::<u64>(), window.stayed);
+    }
+    let people: u64 = windows
+        .iter()
+        .map(|window| window.tracks - window.stayed)
+        .sum();
+    assert_eq!(people, 1_800);
+}
+
+#[test]
 fn an_hour_ends_a_window_of_half_as_many_people_and_not_one_of_fewer() {
     // 60 people in the first hour, then 3 in the first ten minutes of each of the next.
     let first = (0..60).map(|n| BEGIN + n * 50 * SECOND);
