@@ -208,7 +208,7 @@ impl Kept {
 impl Sums {
     fn add(&mut self, pane: &ReleasedWindow) {
         self.panes += 1;
-        self.faces += pane.accounting.faces;
+        self.faces += pane.accounting.seen();
         self.detections += usize::from(pane.unit == Unit::Detections);
         for released in &pane.attributes {
             self.attributes[released.attribute as usize].add(pane.votes, released);

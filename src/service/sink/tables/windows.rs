@@ -32,7 +32,8 @@ pub(super) fn fields() -> Vec<Field> {
         partition(),
         integer("first_offset"),
         integer("next_offset"),
-        integer("spared"),
+        // NULL in daily files of parts that an earlier version wrote.
+        integer("spared").with_nullable(true),
     ]
 }
 
