@@ -42,7 +42,7 @@ pub type Audience = BTreeMap<SourceId, BTreeMap<Span, ShownView>>;
 pub struct ShownView {
     /// From when to when its released windows go.
     pub covers: Option<(EventTime, EventTime)>,
-    /// In all windows, suppressed or not.
+    /// In all windows, also those that were spared or are suppressed.
     pub faces: u64,
     pub attributes: Vec<ShownAttribute>,
 }
