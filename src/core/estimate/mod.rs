@@ -4,7 +4,8 @@
 //! as one of few integer [`cells`](Grid), beside the sum of the posteriors in each; a [`Calibration`] tells how faces of
 //! each true class fall into these cells, and what the model says of them on average;
 //! [`estimate`] solves for the shares which explain the cells, with 95 % intervals that hold both the window's
-//! sampling error and the calibration's, and [`shift_p`] says whether any shares explain them.
+//! sampling error and the calibration's, and [`shift_p`] says whether any shares explain them. [`adapt`] fits a calibration
+//! to a camera from few labelled faces.
 //!
 //! Promises: pure; the same cells and calibration give the same bits; cells merge by addition, exactly. Nothing here
 //! knows of privacy: what may be published is decided elsewhere, before.
@@ -14,6 +15,7 @@
 //! new a priori probabilities" (2002): EMQ. Wilson (1927), and the profile likelihood ratio (Wilks 1938):
 //! the interval. Rao and Scott (1981): the test's two moments.
 
+mod adapt;
 mod beside;
 mod calibration;
 mod cells;
@@ -31,7 +33,10 @@ mod shift;
 mod simplex;
 mod statistic;
 mod wilson;
+#[cfg(test)]
+mod world;
 
+pub use adapt::adapt;
 pub use calibration::{Calibration, CalibrationError, CellRow};
 pub use cells::Grid;
 pub use counts::{Cell, CellCounts, CellVotes, Crops, QUANTA, quantise};
@@ -40,6 +45,6 @@ pub use file::CalibrationFile;
 pub use method::Method;
 pub use registry::{Calibrations, Estimated, Estimator};
 pub use shares::{Share, estimate};
-pub use shift::shift_p;
+pub use shift::{calibration_fits, shift_p};
 pub use simplex::solve_rates;
 pub use wilson::Rate;

@@ -9,6 +9,9 @@
 
 use super::{Calibration, CellVotes, Grid, Method, em::occupied, linear::Matrix, moments::Moments};
 
+/// Where the p-value is smaller, the calibration does not fit. A fitting one is taken for another in about one window of
+/// a hundred, and more often if its own faces were unlucky (docs/shares.md).
+const FITS_FROM: f64 = 0.01;
 /// The least expected faces of a pool.
 const EXPECTED_MIN: f64 = 5.0;
 /// Bins of confidence that a pool joins at least.
@@ -46,6 +49,11 @@ pub fn shift_p(calibration: &Calibration, votes: &CellVotes) -> Option<f64> {
     let freedom = mean * mean / half_variance;
     let p = upper_gamma(freedom / 2.0, statistic * mean / half_variance / 2.0);
     p.is_finite().then_some(p)
+}
+
+/// Whether a calibration fits by the p-value of the shift test.
+pub fn calibration_fits(shift_p: f64) -> bool {
+    shift_p >= FITS_FROM
 }
 
 /// Cells joined until enough faces are expected in each.

@@ -4,6 +4,8 @@
 
 mod bars;
 mod dwell;
+mod local;
+mod population;
 mod report;
 mod scatter;
 mod tracks;
@@ -11,6 +13,7 @@ mod trials;
 
 pub use bars::draw as bars;
 pub use dwell::DwellFigures;
+pub use local::{LocalFigures, LocalReport, run as local};
 pub use report::{CoverageFigures, Figures, Report};
 pub use tracks::TrackFigures;
 
