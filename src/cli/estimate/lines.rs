@@ -3,7 +3,7 @@
 use anyhow::bail;
 use comfy_table::presets;
 use demograph_core::{
-    estimate::Calibrations,
+    estimate::{Calibrations, calibration_fits},
     privacy::{Cells, ShownShare, ShownShares, Thresholds, show_shares, suppress},
     record::{Attribute, EventTime},
 };
@@ -85,7 +85,7 @@ fn whole(votes: &[f64]) -> Vec<u64> {
     votes.iter().map(count).collect()
 }
 
-const HEADER: [&str; 11] = [
+const HEADER: [&str; 12] = [
     "from",
     "until",
     "source",
@@ -97,11 +97,13 @@ const HEADER: [&str; 11] = [
     "share_low",
     "share_high",
     "shift_p",
+    "calibration_fits",
 ];
 
 impl Line {
-    fn cells(&self, number: fn(f64) -> String) -> [String; 11] {
+    fn cells(&self, number: fn(f64) -> String) -> [String; 12] {
         let optional = |value: Option<f64>| value.map(number).unwrap_or_default();
+        let fits = self.shift_p.map(calibration_fits);
         [
             time(self.from),
             time(self.until),
@@ -114,6 +116,7 @@ impl Line {
             optional(self.share.low),
             optional(self.share.high),
             optional(self.shift_p),
+            fits.map(|fits| fits.to_string()).unwrap_or_default(),
         ]
     }
 }
