@@ -4,13 +4,16 @@ use serde_json::Value;
 
 use super::world::{Finished, Process, demograph, repository};
 
-const FACES: [&str; 6] = [
+// The composites have five ethnicities.
+const FACES: [&str; 8] = [
     "--data",
     "tests/data/composites",
     "--labels",
     "tests/data/composites/labels.csv",
     "--age-bands",
     "0,18,25,35,45,55,65",
+    "--ethnicity",
+    "five",
 ];
 
 fn run(subcommand: &str, more: &[&str]) -> Finished {
