@@ -9,9 +9,9 @@
 
 use super::{Calibration, CellVotes, Grid, Method, em::occupied, linear::Matrix, moments::Moments};
 
-/// Where the p-value is smaller, the calibration does not fit. A fitting one is taken for another in about one window of
-/// a hundred, and more often if its own faces were unlucky (docs/shares.md).
-const FITS_FROM: f64 = 0.01;
+/// Where the p-value is smaller, the calibration does not fit. Stricter than usual, because one unlucky set of calibration
+/// faces lowers p in all windows: docs/shares.md has the false alarms.
+const FITS_FROM: f64 = 0.001;
 /// The least expected faces of a pool.
 const EXPECTED_MIN: f64 = 5.0;
 /// Bins of confidence that a pool joins at least.

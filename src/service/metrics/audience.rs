@@ -71,7 +71,7 @@ impl Audience {
             ),
             calibration_fits: gauges(
                 "audience_calibration_fits",
-                "1 if the shift test finds that the calibration fits, 0 if its p-value is below 0.01. Absent without a test.",
+                "1 if the shift test finds that the calibration fits, 0 if its p-value is below 0.001. Absent without a test.",
                 ATTRIBUTE,
             ),
             faces: gauges(
