@@ -19,7 +19,9 @@ const COMPOSITE_BANDS: &str = "0,18,25,35,45,55,65";
 fn evaluate(data: &str, labels: &str, more: &[&str]) -> (Finished, TempDir) {
     let out = tempfile::tempdir().unwrap();
     let mut command = demograph(&["--log", "warn", "evaluate", "--data", data]);
-    command.args(["--labels", labels]).args(more);
+    // The composites have five ethnicities.
+    command.args(["--labels", labels, "--ethnicity", "five"]);
+    command.args(more);
     command.arg("--out").arg(out.path().join("report"));
     (
         Process::start("demograph evaluate", command).finish(120),

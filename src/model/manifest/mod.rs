@@ -46,6 +46,10 @@ pub struct Manifest {
     /// The model card beside this file.
     #[schemars(length(min = 1))]
     pub card: String,
+    /// The smallest usable crop, in pixels a side: how it was found stands in the card.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 4096))]
+    pub min_face: Option<u32>,
     #[serde(rename = "net")]
     #[schemars(length(min = 1, max = 16))]
     pub nets: Vec<Net>,

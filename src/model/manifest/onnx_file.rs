@@ -21,8 +21,19 @@ pub(crate) struct GraphProto {
     pub nodes: Vec<NodeProto>,
     #[prost(message, repeated, tag = "5")]
     pub initializers: Vec<TensorProto>,
+    /// Only tests ask for them: a session says what its outputs are.
+    #[cfg(test)]
+    #[prost(message, repeated, tag = "12")]
+    pub outputs: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "15")]
     pub sparse_initializers: Vec<SparseTensorProto>,
+}
+
+#[cfg(test)]
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ValueInfoProto {
+    #[prost(string, tag = "1")]
+    pub name: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
