@@ -163,7 +163,7 @@ impl Moments {
         let classes = shares.len();
         let mut sum = vec![vec![0.0; classes]; classes];
         for (class, within) in self.within.iter().enumerate() {
-            let weight = self.weight(class, shares) * self.votes;
+            let weight = self.weight(class, shares, self.mix) * self.votes;
             sum.iter_mut()
                 .zip(within)
                 .for_each(|(row, within)| add(row, within, weight));
@@ -179,9 +179,9 @@ impl Moments {
     }
 
     /// How much the variance within a class counts: faces of the window and of the calibration.
-    pub(super) fn weight(&self, class: usize, shares: &[f64]) -> f64 {
-        shares[class] * self.mix / self.independent()
-            + shares[class] * shares[class] / self.faces[class]
+    /// `mix` is how much the window's is less than that of single crops.
+    pub(super) fn weight(&self, class: usize, shares: &[f64], mix: f64) -> f64 {
+        shares[class] * mix / self.independent() + shares[class] * shares[class] / self.faces[class]
     }
 }
 

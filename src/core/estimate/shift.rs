@@ -14,6 +14,8 @@ use super::{Calibration, CellVotes, Grid, Method, em::occupied, linear::Matrix, 
 const FITS_FROM: f64 = 0.001;
 /// The least expected faces of a pool, counted as independent votes.
 const EXPECTED_MIN: f64 = 5.0;
+/// A person's crops are taken to be all alike: how much they differ is known of posteriors, not of pools.
+const ALIKE: f64 = 1.0;
 /// Bins of confidence that a pool joins at least.
 const BINS_JOINED: usize = 3;
 
@@ -132,7 +134,9 @@ impl Pools {
         let mut sum = vec![vec![0.0; pools]; pools];
         for cell in &moments.cells {
             let by_class = cell.likelihood.iter().enumerate();
-            let weight: f64 = by_class.map(|(l, p)| p * moments.weight(l, shares)).sum();
+            let weight: f64 = by_class
+                .map(|(l, p)| p * moments.weight(l, shares, ALIKE))
+                .sum();
             let mut moves = self.expected_at(&cell.influence);
             moves.iter_mut().for_each(|m| *m = -*m);
             moves[self.of(cell.cell)] += 1.0;
