@@ -19,9 +19,11 @@ const COMPOSITE_BANDS: &str = "0,18,25,35,45,55,65";
 fn evaluate(data: &str, labels: &str, more: &[&str]) -> (Finished, TempDir) {
     let out = tempfile::tempdir().unwrap();
     let mut command = demograph(&["--log", "warn", "evaluate", "--data", data]);
-    // The composites have five ethnicities.
-    command.args(["--labels", labels, "--ethnicity", "five"]);
-    command.args(more);
+    command.args(["--labels", labels]).args(more);
+    if !more.contains(&"--model") {
+        // The composites have five ethnicities.
+        command.args(["--ethnicity", "five"]);
+    }
     command.arg("--out").arg(out.path().join("report"));
     (
         Process::start("demograph evaluate", command).finish(120),

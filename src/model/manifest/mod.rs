@@ -13,6 +13,8 @@ pub use groups::Groups;
 pub use head::{Activation, Head, Kind};
 pub use interval::AgeInterval;
 pub(crate) use onnx_file::ModelProto;
+#[cfg(test)]
+pub(crate) use onnx_file::output_names;
 
 use std::{
     collections::BTreeSet,

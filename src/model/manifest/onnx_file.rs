@@ -36,6 +36,14 @@ pub(crate) struct ValueInfoProto {
     pub name: String,
 }
 
+/// What a file calls its outputs.
+#[cfg(test)]
+pub(crate) fn output_names(onnx: &[u8]) -> Vec<String> {
+    let model = ModelProto::decode(onnx).expect("an ONNX file");
+    let outputs = model.graph.expect("a graph").outputs;
+    outputs.into_iter().map(|output| output.name).collect()
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct FunctionProto {
     #[prost(message, repeated, tag = "7")]
