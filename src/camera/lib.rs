@@ -18,3 +18,4 @@ pub mod quality;
 pub mod shot;
 #[cfg(test)]
 mod stage;
+pub mod track;
