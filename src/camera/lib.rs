@@ -18,4 +18,5 @@ pub mod quality;
 pub mod shot;
 #[cfg(test)]
 mod stage;
+pub mod timeline;
 pub mod track;

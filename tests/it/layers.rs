@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 19] = [
+const PURE: [&str; 20] = [
     "camera/align",
     "camera/detect/input.rs",
     "camera/detect/outputs.rs",
     "camera/detect/overlap.rs",
     "camera/face.rs",
     "camera/quality.rs",
+    "camera/timeline.rs",
     "camera/track",
     "core/",
     "lab/evaluate",
