@@ -14,6 +14,7 @@ mod encode;
 pub mod face;
 pub mod finder;
 pub mod frame;
+pub mod nut;
 pub mod quality;
 pub mod shot;
 #[cfg(test)]

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 20] = [
+const PURE: [&str; 21] = [
     "camera/align",
     "camera/detect/input.rs",
     "camera/detect/outputs.rs",
     "camera/detect/overlap.rs",
     "camera/face.rs",
+    "camera/nut",
     "camera/quality.rs",
     "camera/timeline.rs",
     "camera/track",
