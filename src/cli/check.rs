@@ -131,10 +131,7 @@ fn calibration(config: &Config) -> anyhow::Result<String> {
     let files = ModelFiles::read(&config.model.dir, &wiring::inference_settings(config))?;
     let calibrations = calibrations::load(config, &files.facts, files.precision)?;
     Ok(match calibrations.id() {
-        Some(id) => format!(
-            "{id} is of this model; shares are estimated by {}",
-            config.estimates.method.name()
-        ),
+        Some(id) => format!("{id} is of this model: shares are estimated from it"),
         None => {
             "none, so there are counts but no estimated shares: see `demograph calibrate --help`"
                 .into()

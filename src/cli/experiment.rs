@@ -23,7 +23,7 @@ Writes experiment.json, experiment.svg (errors by method) and shares.svg (estima
 for all rows: the faces then judge themselves, and errors look smaller than they are.
 
 Errors: windows of 1,000 faces from the population split, with shares drawn from Dirichlet(1). The calibration is that of the \
-calibration split. emq_fair_calibration uses a sample of the population of the same size instead: what remains is chance.
+calibration split. score: what the service estimates. emq: EMQ alone. score_fair_calibration uses a sample of the population of the same size instead: what remains is chance.
 
 Coverage: every draw resamples a calibration set, with the class sizes of the calibration split, and windows from the \
 population split. The truth is the population's share. Widths are compared with a parametric bootstrap of the same \

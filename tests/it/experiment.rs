@@ -78,7 +78,7 @@ fn on_composites_corrected_shares_beat_counting_and_intervals_hold() {
     for head in ["age", "ethnicity"] {
         let figures = &report["heads"][head];
         let tvd = |method: &str| figures["tvd_points"][method].as_f64().unwrap();
-        assert!(tvd("emq") < tvd("naive") / 2.0, "{head}: {figures}");
+        assert!(tvd("score") < tvd("naive") / 2.0, "{head}: {figures}");
         let bias = |votes: &str| figures["dwell_bias_points"][votes].as_f64().unwrap();
         assert!(
             bias("tracks") < bias("detections") / 4.0,

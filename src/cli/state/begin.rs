@@ -2,7 +2,7 @@
 //! the tables hold.
 
 use anyhow::{Context, bail};
-use demograph_core::state::{Chain, CommitStep, Saved, Terms};
+use demograph_core::state::{Chain, CommitStep, Saved, Terms, TopicFolder};
 use demograph_service::{
     clock,
     config::Config,
@@ -47,7 +47,7 @@ pub(super) fn reset(
             Terms::none()
         }
     };
-    // Whatever topic is read next is the one that it goes on with.
+    // Without a topic's id: it goes on with the topic that is read next.
     let saved = Saved {
         terms,
         ..Saved::beginning(offset)
@@ -82,8 +82,8 @@ pub(super) fn adopt(config: &Config, stores: &Stores, order: Order) -> anyhow::R
 }
 
 fn chain(config: &Config, partition: i32) -> Chain {
-    let place = (config.kafka.group.as_str(), config.kafka.topic.as_str());
-    Chain::new(place, partition, rand::random())
+    let topic = TopicFolder::new(&config.kafka.group, &config.kafka.topic);
+    Chain::new(topic.chain(partition), rand::random())
 }
 
 fn left(config: &Config, stores: &Stores, partition: i32) -> anyhow::Result<Option<Remains>> {

@@ -9,7 +9,7 @@
 
 use super::{Calibration, CellVotes, Grid, Method, em::occupied, linear::Matrix, moments::Moments};
 
-/// The least expected faces of a pool.
+/// The least expected faces of a pool, counted as independent votes.
 const EXPECTED_MIN: f64 = 5.0;
 /// Bins of confidence that a pool joins at least.
 const BINS_JOINED: usize = 3;
@@ -17,7 +17,7 @@ const BINS_JOINED: usize = 3;
 /// The probability of cells that fit no better, if only shares have changed; small where something else has.
 /// `None` where there are too few faces to tell.
 pub fn shift_p(calibration: &Calibration, votes: &CellVotes) -> Option<f64> {
-    let moments = Moments::new(calibration, votes, Method::Emq)?;
+    let moments = Moments::new(calibration, votes, Method::Score)?;
     let shares = moments.within_reach();
     let counts = &votes.counts;
     let votes = moments.votes;
@@ -82,7 +82,7 @@ impl Pools {
             likelihood: Vec::new(),
             expected: Vec::new(),
         };
-        let least = EXPECTED_MIN / moments.votes;
+        let least = EXPECTED_MIN / moments.independent();
         let mut open = vec![0.0; classes];
         // Neighbours in confidence first, then in class; what is left at the end joins the last pool.
         for row in &fines {

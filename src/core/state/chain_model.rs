@@ -24,7 +24,6 @@ use crate::{
 
 /// Records in the log.
 const LOG: i64 = 1;
-pub(super) const PLACE: (&str, &str) = ("g", "t");
 const SETTINGS: Settings = Settings {
     pane: 10_000,
     lateness_max: 0,
@@ -64,6 +63,10 @@ struct World {
     attempts: u64,
 }
 
+pub(super) fn folder() -> ChainFolder {
+    TopicFolder::new("g", "t").chain(0)
+}
+
 pub(super) fn terms() -> Terms {
     let facts = ModelFacts {
         id: "m".into(),
@@ -86,6 +89,7 @@ fn face(offset: i64) -> Observation {
         stated: None,
         id: None,
         track: None,
+        judged: None,
         outcome: Ok(Evidence::default()),
     }
 }
@@ -94,7 +98,7 @@ fn face(offset: i64) -> Observation {
 fn table(commit: &Commit, outbox: &[ReleasedWindow]) -> TableFile {
     TableFile {
         path: format!("windows/{}", commit.seq()),
-        bytes: format!("{} {}", commit.mark(), checkpoint::records(outbox)).into_bytes(),
+        bytes: format!("{} {}", commit.origin(), checkpoint::records(outbox)).into_bytes(),
     }
 }
 
@@ -110,7 +114,7 @@ impl World {
                     next.push(self.with(place, None));
                     match &owner.commit {
                         Some(_) => self.stepped(place, &mut next),
-                        None => self.worked(place, owner, (attempts_max, &mut next)),
+                        None => self.worked(place, owner, attempts_max, &mut next),
                     }
                 }
             }
@@ -135,7 +139,7 @@ impl World {
     /// An owner looks where to go on, and publishes what the head was to publish.
     fn recovered(&self, place: usize) -> Self {
         let mut world = self.clone();
-        let mut chain = Chain::new(PLACE, 0, place as u64);
+        let mut chain = Chain::new(folder(), place as u64);
         let saved = match chain.recover(&world.store).unwrap() {
             None => Saved::beginning(0),
             Some(saved) => {
@@ -143,9 +147,9 @@ impl World {
                     let head = chain.head().unwrap();
                     let file = TableFile {
                         path: format!("windows/{}", head.seq),
-                        bytes: format!("{} {}", head.mark(), saved.waiting()).into_bytes(),
+                        bytes: format!("{} {}", head.origin(), saved.waiting()).into_bytes(),
                     };
-                    publish(&world.store, &file, &head.mark()).unwrap();
+                    publish(&world.store, &file, &head.origin()).unwrap();
                 }
                 saved.once_published()
             }
@@ -190,12 +194,13 @@ impl World {
     }
 
     /// An owner between two checkpoints: it folds a record, closes what is open, or begins a checkpoint.
-    fn worked(&self, place: usize, owner: &Owner, (attempts_max, next): (u64, &mut Vec<Self>)) {
+    fn worked(&self, place: usize, owner: &Owner, attempts_max: u64, next: &mut Vec<Self>) {
         let shard = || {
             Shard::begin(
                 0,
                 owner.saved.clone(),
-                (self.settings, Arc::new(terms())),
+                self.settings,
+                Arc::new(terms()),
                 &TrackKey::example(),
             )
         };

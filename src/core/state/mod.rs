@@ -8,7 +8,6 @@ mod checkpoint;
 mod first_start;
 mod identity;
 mod names;
-#[expect(missing_docs, reason = "some are still to be written")]
 mod shard;
 mod terms;
 mod track_key;

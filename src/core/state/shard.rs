@@ -8,6 +8,7 @@ use super::{
     wire,
 };
 use crate::{
+    choose::{Chooser, Sight},
     privacy::{ReleasedWindow, release},
     record::{EventTime, SourceId},
     window::{ClosedPanes, ClosedWindow, Note, Observation, Outcome, PartitionWindows, Settings},
@@ -35,6 +36,8 @@ pub struct Shard {
     key: TrackKey,
     terms: Arc<Terms>,
     windows: PartitionWindows,
+    /// Follows the one before decoding, so that a checkpoint holds what that one must know at its next offset.
+    chooser: Chooser,
     ledger: Ledger,
     /// Released windows that are in no file yet.
     outbox: Vec<ReleasedWindow>,
@@ -53,13 +56,16 @@ pub struct Shard {
 pub enum Applied {
     /// It was part of the state already.
     Replayed,
+    /// It was counted now; the windows that it ended were released.
     Counted(Outcome, Vec<ReleasedWindow>),
 }
 
 /// The state at a moment, to be written down.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
+    /// The Kafka partition.
     pub partition: i32,
+    /// The terms on which the publication was counted.
     pub terms: Arc<Terms>,
     /// Everything before this offset was folded.
     pub next_offset: i64,
@@ -75,7 +81,8 @@ impl Shard {
     pub fn begin(
         partition: i32,
         saved: Saved,
-        (settings, terms): (Settings, Arc<Terms>),
+        settings: Settings,
+        terms: Arc<Terms>,
         key: &TrackKey,
     ) -> Self {
         assert_eq!(
@@ -90,6 +97,7 @@ impl Shard {
             log: saved.log,
             key: key.clone(),
             terms,
+            chooser: Chooser::resume(settings.spans(), saved.chosen),
             windows: PartitionWindows::resume(partition, settings, saved.sources),
             ledger: saved.ledger,
             rows: outbox.iter().map(ReleasedWindow::rows).sum(),
@@ -100,20 +108,23 @@ impl Shard {
         }
     }
 
-    /// Ends what was counted on other terms, or with another key: its open panes and growing windows are cut and put into the outbox, which
-    /// the returned checkpoint publishes, still on the old terms.
+    /// Ends what was counted on other terms, or with another key. Open panes and growing windows are cut and go into the
+    /// outbox, which the returned checkpoint publishes, still on the old terms.
     pub fn settle(
         partition: i32,
         mut saved: Saved,
-        (settings, key): (&Settings, &TrackKey),
+        settings: &Settings,
+        key: &TrackKey,
         now: EventTime,
     ) -> Checkpoint {
         let terms = Arc::new(saved.terms.clone());
         let settings = terms.settings(settings);
         // None of its tracks is asked for again: the panes that hold them end here.
         saved.track_key = Some(key.fingerprint());
-        let mut shard = Self::begin(partition, saved, (settings, terms), key);
+        let mut shard = Self::begin(partition, saved, settings, terms, key);
         let cut = shard.windows.cut();
+        // Those whose crops were taken for these panes begin anew with the next ones.
+        shard.chooser = Chooser::new(settings.spans());
         shard.put_out(cut);
         shard.checkpoint(now, true)
     }
@@ -129,8 +140,22 @@ impl Shard {
         self.is_changed = true;
         observation.track = observation.track.map(|id| self.key.track(id));
         observation.id = observation.id.map(|id| self.key.event(id));
+        self.note(&observation);
         let (outcome, closed) = self.windows.observe(observation);
         Applied::Counted(outcome, self.put_out(closed))
+    }
+
+    /// Follows the chooser before decoding.
+    fn note(&mut self, observation: &Observation) {
+        if let (Some(judged), Some(track)) = (observation.judged, observation.track) {
+            let sight = Sight {
+                source: &observation.source,
+                time: observation.time,
+                track,
+                quality: judged.quality,
+            };
+            self.chooser.note(&sight, judged.choice);
+        }
     }
 
     /// Everything before this offset was read, though not all of it were records. Returns how many were not.
@@ -144,7 +169,8 @@ impl Shard {
         skipped
     }
 
-    /// Closes panes of silent sources, and ends windows whose time has passed. Only when the whole log was read: a backlog is not silence.
+    /// Closes panes of silent sources, and ends windows whose time has passed. Call it only when the whole log was read: a
+    /// backlog is not silence.
     pub fn close_idle(&mut self, now: EventTime) -> Vec<ReleasedWindow> {
         let open = self.windows.sources().open_panes();
         let closed = self.windows.close_idle(now);
@@ -195,6 +221,7 @@ impl Shard {
             terms: &self.terms,
             ledger: &self.ledger,
             sources: self.windows.sources(),
+            chosen: self.chooser.chosen(),
             outbox: &self.outbox,
             publish,
         });
@@ -221,10 +248,12 @@ impl Shard {
         self.is_changed
     }
 
+    /// The first offset that is not folded.
     pub fn next_offset(&self) -> i64 {
         self.ledger.next_offset
     }
 
+    /// Offsets that held no record, since the chain began.
     pub fn skipped(&self) -> u64 {
         self.ledger.skipped
     }
@@ -239,6 +268,7 @@ impl Shard {
         self.windows.take_closed()
     }
 
+    /// Open panes and growing windows.
     pub fn windows(&self) -> &PartitionWindows {
         &self.windows
     }
@@ -247,9 +277,9 @@ impl Shard {
         self.is_changed |= !closed.is_empty();
         let released: Vec<_> = closed
             .into_iter()
-            .map(|pane| {
-                let thresholds = self.terms.thresholds(pane.people_unit());
-                release(pane, thresholds)
+            .map(|window| {
+                let thresholds = self.terms.thresholds(window.people_unit());
+                release(window, thresholds)
             })
             .collect();
         self.rows += released.iter().map(ReleasedWindow::rows).sum::<usize>();
@@ -259,6 +289,8 @@ impl Shard {
     }
 }
 
+#[cfg(test)]
+mod chosen_tests;
 #[cfg(test)]
 mod growing_tests;
 #[cfg(test)]

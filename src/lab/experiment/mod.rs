@@ -43,7 +43,7 @@ pub fn run(
 ) -> anyhow::Result<Report> {
     let population = views.first().context("a population has a first view")?;
     let [calibration_split, population_split] = &settings.splits;
-    let mut report = Report::new(&calibration.model, (calibration_split, population_split));
+    let mut report = Report::new(&calibration.model, calibration_split, population_split);
     for attribute in Attribute::ALL {
         let (known, all) = (calibration.pairs(attribute), population.pairs(attribute));
         if known.is_empty() || all.is_empty() {
@@ -56,11 +56,14 @@ pub fn run(
         let mut figures = trials.run(settings.tvd_draws, settings.coverage_draws)?;
         let people = people(views, attribute)?;
         let known = trials.calibration();
-        figures.dwell_bias_points = dwell::run(known, &people, (attribute, settings.seed))?;
+        figures.dwell_bias_points = dwell::run(known, &people, attribute, settings.seed)?;
         figures.tracks = tracks::run(
-            (&known.labels, &known.faces()),
+            &known.labels,
+            &known.faces(),
             &people,
-            (attribute, settings.seed, settings.track_draws),
+            attribute,
+            settings.seed,
+            settings.track_draws,
         )?;
         report.heads.insert(attribute.name(), figures);
     }

@@ -130,7 +130,7 @@ impl Figures {
 }
 
 impl Report {
-    pub(super) fn new(model: &str, (calibration, population): (&str, &str)) -> Self {
+    pub(super) fn new(model: &str, calibration: &str, population: &str) -> Self {
         Self {
             demograph: env!("CARGO_PKG_VERSION"),
             model: model.into(),

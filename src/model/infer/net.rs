@@ -125,17 +125,12 @@ impl LoadedNet {
             return Ok(());
         }
         let outputs = self.outputs(crops, answers, &wanted)?;
-        self.read((&wanted, &outputs), crops, answers);
+        self.read(&wanted, &outputs, crops, answers);
         Ok(())
     }
 
     /// Adds to the answers what the outputs of the wanted heads say.
-    fn read(
-        &self,
-        (wanted, outputs): (&[usize], &[Output]),
-        crops: &[Crop],
-        answers: &mut [Answer],
-    ) {
+    fn read(&self, wanted: &[usize], outputs: &[Output], crops: &[Crop], answers: &mut [Answer]) {
         for (&head, output) in wanted.iter().zip(outputs) {
             let reader = &self.heads[head];
             let rows = output.numbers.chunks(output.width);
@@ -214,15 +209,14 @@ impl LoadedNet {
         for (crop, answer) in crops.iter().zip(&mut alone) {
             let (crop, answer) = (slice::from_ref(crop), slice::from_mut(answer));
             let outputs = self.outputs(crop, answer, &all)?;
-            self.read((&all, &outputs), crop, answer);
+            self.read(&all, &outputs, crop, answer);
             for (rows, output) in rows.iter_mut().zip(outputs) {
                 rows.push(output.numbers[..output.width].to_vec());
             }
         }
         let mut together = vec![Ok(Estimate::default()); crops.len()];
         self.estimate(&crops, &mut together)?;
-        let net = (self.net.file.as_str(), self.scales_by_batch);
-        trial::compare(net, &together, &alone)?;
+        trial::compare(&self.net.file, self.scales_by_batch, &together, &alone)?;
         let warnings = self.net.heads.iter().zip(&rows).flat_map(|(head, rows)| {
             let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
             trial::warnings(head, &rows)

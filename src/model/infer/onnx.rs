@@ -111,9 +111,11 @@ impl OnnxModel {
     /// Runs the self-test on the sessions as they are.
     fn prove(&mut self) -> anyhow::Result<Passed> {
         let nets = &mut self.nets;
-        let rules = (self.self_test.tolerance, &self.engine);
-        self_test::run(&self.cases, rules, |crops| estimate(nets, crops))
-            .with_context(|| self.facts.id.clone())
+        let tolerance = self.self_test.tolerance;
+        self_test::run(&self.cases, tolerance, &self.engine, |crops| {
+            estimate(nets, crops)
+        })
+        .with_context(|| self.facts.id.clone())
     }
 
     /// New sessions, which pass the self-test.

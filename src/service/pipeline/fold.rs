@@ -12,7 +12,7 @@ use demograph_core::{
     reject::Reject,
     state::{Applied, Cadence, Checkpoint, Shard, TrackKey},
     views::Rolling,
-    window::{ClosedBy, ClosedPanes, Note, Observation, Outcome, Settings, Sources, Untracked},
+    window::{Note, Observation, Outcome, Settings, Untracked},
 };
 
 use super::{
@@ -159,9 +159,14 @@ impl Fold {
     /// Takes up a partition where it was left.
     fn begin(&mut self, resumed: Resumed) {
         let now = clock::now();
-        let terms = (self.settings, self.meaning.terms.clone());
-        let partition = resumed.partition;
-        let shard = Shard::begin(partition, resumed.saved, terms, &self.track_key);
+        let (partition, terms) = (resumed.partition, self.meaning.terms.clone());
+        let shard = Shard::begin(
+            partition,
+            resumed.saved,
+            self.settings,
+            terms,
+            &self.track_key,
+        );
         self.shards.insert(partition, shard);
         for window in resumed.history {
             self.views.add(window, now);
@@ -210,7 +215,7 @@ impl Fold {
             let mark = shard
                 .filter(|_| outcome == Outcome::Late)
                 .and_then(|shard| shard.windows().closed_until(&source));
-            self.watch.record(&seen, outcome, (series, mark));
+            self.watch.record(&seen, outcome, series, mark);
             self.check_keying(&source, partition);
         }
         self.take_in(released, now);
@@ -303,11 +308,11 @@ impl Fold {
         self.output.send(task).map_err(|_| WriterGone)
     }
 
-    /// Shows the views of released panes in /metrics: at every tick, because an estimate costs more than a pane.
+    /// Shows the views of released windows in /metrics: at every tick, because an estimate costs more than a window.
     fn show_changes(&mut self) {
         for view in self.views.changed() {
-            let places = (&self.metrics, &mut self.shown.audience);
-            audience::show(&view, &self.meaning, places);
+            let audience = &mut self.shown.audience;
+            audience::show(&view, &self.meaning, &self.metrics, audience);
         }
     }
 
@@ -324,24 +329,24 @@ impl Fold {
 
     /// Takes released windows into the views: after disclosure control, never before.
     fn take_in(&mut self, released: Vec<ReleasedWindow>, now: EventTime) {
-        for pane in released {
+        for window in released {
             self.metrics
                 .released_windows
-                .with_label_values(&[pane.by.name()])
+                .with_label_values(&[window.by.name()])
                 .inc();
-            for attribute in &pane.attributes {
+            for attribute in &window.content {
                 if attribute.cells == Cells::Suppressed {
                     self.metrics
-                        .suppressed_panes
+                        .suppressed_windows
                         .with_label_values(&[attribute.attribute.name()])
                         .inc();
                 }
             }
-            if pane.source.as_str() == SourceId::UNKNOWN {
+            if window.source.as_str() == SourceId::UNKNOWN {
                 continue;
             }
-            let source = pane.source.clone();
-            self.views.add(pane, now);
+            let source = window.source.clone();
+            self.views.add(window, now);
             self.watch.show(&self.views.series(&source));
             if self.views.is_folded(&source) {
                 self.metrics
@@ -350,21 +355,6 @@ impl Fold {
                     .inc();
             }
         }
-    }
-
-    fn count(&self, outcome: Outcome) {
-        let label = match outcome {
-            Outcome::Face => outcome::FACE,
-            Outcome::Late => outcome::LATE,
-            Outcome::Rejected(reason) => {
-                self.metrics
-                    .rejected_records
-                    .with_label_values(&[reason.name()])
-                    .inc();
-                outcome::REJECTED
-            }
-        };
-        self.metrics.records.with_label_values(&[label]).inc();
     }
 
     /// One person may be many such faces, so by default they cast no vote.
@@ -389,68 +379,6 @@ impl Fold {
             self.metrics.partition_conflicts.inc();
         }
     }
-
-    /// Counts panes that were closed, and says whether there were any.
-    fn count_closed(&self, closed: ClosedPanes) -> bool {
-        let mut is_any = false;
-        for (by, panes) in ClosedBy::ALL.into_iter().zip(closed) {
-            if panes > 0 {
-                is_any = true;
-                let counter = self.metrics.closed_panes.with_label_values(&[by.name()]);
-                counter.inc_by(panes as u64);
-            }
-        }
-        is_any
-    }
-
-    fn watermarks(&self, partition: i32) {
-        let Some(shard) = self.shards.get(&partition) else {
-            return;
-        };
-        for (source, ..) in shard.windows().sources().iter() {
-            self.watermark(partition, source);
-        }
-    }
-
-    fn watermark(&self, partition: i32, source: &SourceId) {
-        let until = self
-            .shards
-            .get(&partition)
-            .and_then(|shard| shard.windows().closed_until(source));
-        if let Some(until) = until
-            && !self.views.is_folded(source)
-        {
-            let gauge = self
-                .metrics
-                .source_watermark
-                .with_label_values(&[source.as_str()]);
-            gauge.set(until.0 as f64 / 1_000.0);
-        }
-    }
-
-    fn measure(&mut self, tick: &Tick) {
-        let sources = || self.shards.values().map(|shard| shard.windows().sources());
-        let open: usize = sources().map(Sources::open_panes).sum();
-        let growing: usize = sources().map(Sources::growing).sum();
-        self.metrics.open_panes.set(open as i64);
-        self.metrics.growing_windows.set(growing as i64);
-        let waiting = self.shards.values().filter_map(Shard::waiting_since);
-        let oldest = waiting.map(|since| tick.now.0 - since.0).max();
-        self.metrics
-            .oldest_unpublished
-            .set(oldest.unwrap_or(0) / 1_000);
-        for (partition, shard) in &self.shards {
-            let Some(end) = tick.ends.get(partition) else {
-                continue;
-            };
-            let lag = (end - shard.next_offset()).max(0);
-            self.metrics
-                .partition_lag
-                .with_label_values(&[&partition.to_string()])
-                .set(lag);
-            self.shown.lag.insert(*partition, lag);
-        }
-    }
 }
 
 /// Whether the record's source has a place of its own in the state. What has none is remembered nowhere else either:
@@ -459,6 +387,8 @@ fn has_place(source: &SourceId, outcome: Outcome) -> bool {
     let is_beyond = outcome == Outcome::Rejected(Reject::TooManySources);
     source.as_str() != SourceId::UNKNOWN && !is_beyond
 }
+
+mod measures;
 
 #[cfg(test)]
 mod tests;

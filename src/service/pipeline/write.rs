@@ -127,8 +127,8 @@ impl Writer {
     /// Takes up a partition's chain; nothing where the partition was never read.
     fn recover(&mut self, partition: i32) -> anyhow::Result<Option<Resumed>> {
         loop {
-            let name = (self.tables.group.as_str(), self.tables.topic.as_str());
-            let mut chain = Chain::new(name, partition, self.writer_id);
+            let topic = TopicFolder::new(&self.tables.group, &self.tables.topic);
+            let mut chain = Chain::new(topic.chain(partition), self.writer_id);
             let saved = self.insist(|stores| chain.recover(stores))?;
             if let Some(saved) = &saved {
                 self.publish_head(partition, &chain, saved)?;
@@ -209,11 +209,11 @@ impl Writer {
         let edition = Edition {
             partition,
             seq: head.seq,
-            mark: head.mark(),
+            origin: head.origin(),
             terms: Arc::new(saved.terms.clone()),
         };
         for written in self.tables.files(&saved.outbox, &edition)? {
-            self.insist(|stores| state::publish(stores, &written.file, &edition.mark))?;
+            self.insist(|stores| state::publish(stores, &written.file, &edition.origin))?;
         }
         Ok(())
     }
@@ -223,7 +223,7 @@ impl Writer {
         let chain = &self.chains[&partition];
         let since = clock::now().minus(self.history);
         let mut history =
-            self.insist(|stores| chain.history(stores, (&self.meaning.terms, since)))?;
+            self.insist(|stores| chain.history(stores, &self.meaning.terms, since))?;
         if !saved.publish {
             history.extend(saved.outbox.iter().cloned());
         }
@@ -236,8 +236,8 @@ impl Writer {
 
     /// Writes the end of what was counted on other terms, or with another key; the rest goes on, on those of today.
     fn settled(&mut self, partition: i32, saved: Saved) -> anyhow::Result<Option<Resumed>> {
-        let today = (&self.settings, &self.track_key);
-        let cut = Shard::settle(partition, saved, today, clock::now());
+        let (settings, key) = (&self.settings, &self.track_key);
+        let cut = Shard::settle(partition, saved, settings, key, clock::now());
         let saved = Saved::decode(&cut.saved).context("a state that was just encoded")?;
         if cut.publication.is_some() && !matches!(self.write(vec![cut])?[..], [Ack::Durable { .. }])
         {

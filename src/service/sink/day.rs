@@ -1,8 +1,8 @@
 //! A day of a table: many small files, each sorted, merged into one.
 //!
 //! Promises: every row once, by source and window; the same files make the same bytes; what is held at once is the
-//! compressed files, the decoders of a bounded number of them, and the file that grows. The number of rows is checked against what the small
-//! files say of themselves before anybody sees the result.
+//! compressed files, the decoders of a bounded number of them, and the file that grows. The number of rows is checked
+//! against what the small files say of themselves, before the result can be seen.
 
 use std::{
     cmp::Reverse,

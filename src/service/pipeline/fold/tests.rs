@@ -100,6 +100,7 @@ impl World {
             stated: None,
             id: None,
             track: Some(TrackId::of(&offset.to_be_bytes())),
+            judged: None,
             outcome: woman.map(face).ok_or(Reject::NotAnImage),
         }
     }
@@ -141,7 +142,7 @@ impl World {
                 );
                 for one in &view.attributes {
                     let place = [&place[..], &[("attribute", one.attribute.name())]].concat();
-                    say("audience_coverage_ratio", &place, one.coverage);
+                    say("audience_shown_ratio", &place, one.shown_ratio);
                     say("audience_shift_p_value", &place, one.shift_p);
                     for category in &one.categories {
                         let place = [&place[..], &[("category", &category.label)]].concat();
@@ -204,7 +205,7 @@ fn meaning() -> Meaning {
     };
     let policy = Policy::new(&PolicyRules::default(), &[]);
     let categories = Categories::new(&[0, 18], &facts);
-    let terms = Terms::new(&facts.id, &policy, (categories, &SETTINGS));
+    let terms = Terms::new(&facts.id, &policy, categories, &SETTINGS);
     let posterior = |is_first: bool| if is_first { [0.8, 0.2] } else { [0.2, 0.8] };
     let faces: Vec<(usize, [f32; 2])> = (0..200)
         .map(|n| (n % 2, posterior((n % 2 == 0) == (n % 5 != 0))))
