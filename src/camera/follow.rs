@@ -11,7 +11,7 @@ use crate::{
 /// Follows the faces of one stream.
 pub struct Follower {
     detector: Detector,
-    min_face: f32,
+    wanted: Wanted,
     crop_size: u32,
     /// Made anew when frames have another size.
     tracker: Option<(Settings, Tracker)>,
@@ -41,11 +41,11 @@ pub struct Outcome {
 }
 
 impl Follower {
-    /// With this detector.
-    pub fn new(detector: Detector, min_face: f32, crop_size: u32) -> Self {
+    /// With this detector. A face with the lowest score that is wanted is sure.
+    pub fn new(detector: Detector, wanted: Wanted, crop_size: u32) -> Self {
         Self {
             detector,
-            min_face,
+            wanted,
             crop_size,
             tracker: None,
         }
@@ -54,7 +54,12 @@ impl Follower {
     /// The next frame, in the order of time.
     pub fn step(&mut self, seen: &Seen) -> anyhow::Result<Outcome> {
         let mut outcome = Outcome::default();
-        let settings = Settings::of(seen.frame.size());
+        let usual = Settings::of(seen.frame.size());
+        let settings = Settings {
+            score_sure: self.wanted.score_min,
+            score_keep: usual.score_keep.min(self.wanted.score_min),
+            ..usual
+        };
         if self
             .tracker
             .as_ref()
@@ -64,14 +69,14 @@ impl Follower {
             self.tracker = Some((settings, Tracker::new(settings)));
         }
         let wanted = Wanted {
-            min_face: self.min_face,
             // The less sure ones keep tracks alive.
             score_min: settings.score_keep,
+            ..self.wanted
         };
         let all = self.detector.detect(&seen.frame, wanted)?;
         let (faces, small): (Vec<Face>, Vec<Face>) = all
             .into_iter()
-            .partition(|face| face.rect.side() >= self.min_face);
+            .partition(|face| face.rect.side() >= self.wanted.min_face);
         outcome.too_small = small.len();
         let sightings: Vec<Sighting> = faces
             .iter()

@@ -54,12 +54,13 @@ impl Settings {
         if self.is_device() {
             arguments.extend(["-f", "v4l2"]);
         }
+        // Pixels that are not square are made so: the net knows no squeezed faces.
         // Pictures are dropped before they are converted. The filter `fps` would fill gaps with copies: an hour's leap of the
         // camera's clock with 18,000. A tenth less than the interval, because cameras are not exact.
         let interval = 0.9 / self.fps;
         let filters = format!(
             "select='isnan(prev_selected_t)+gte(t-prev_selected_t\\,{interval})+lt(t\\,prev_selected_t)',\
-             scale=out_range=full:out_color_matrix=bt601,format=yuv420p"
+             scale=w='trunc(iw*sar+0.5)':h=ih:out_range=full:out_color_matrix=bt601,format=yuv420p"
         );
         let output = [
             "-fps_mode",

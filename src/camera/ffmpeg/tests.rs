@@ -16,10 +16,16 @@ use super::*;
 
 /// A clip of so many seconds.
 fn clip(folder: &Path, seconds: u32) -> String {
+    clip_of(
+        folder,
+        &format!("testsrc=size=320x200:rate=25:duration={seconds}"),
+    )
+}
+
+fn clip_of(folder: &Path, source: &str) -> String {
     let file = folder.join("clip.mkv");
-    let source = format!("testsrc=size=320x200:rate=25:duration={seconds}");
     let made = Command::new("ffmpeg")
-        .args(["-v", "error", "-f", "lavfi", "-i", &source])
+        .args(["-v", "error", "-f", "lavfi", "-i", source])
         .args(["-c:v", "libx264", "-pix_fmt", "yuv420p"])
         .arg(&file)
         .status()
@@ -52,6 +58,7 @@ fn impatient(address: &str) -> Settings {
 #[derive(Default)]
 struct Story {
     times: Vec<i64>,
+    sizes: Vec<(u32, u32)>,
     downs: Vec<(End, Vec<String>)>,
     skipped: u64,
     waits: Vec<Option<Duration>>,
@@ -63,7 +70,10 @@ fn follow(settings: &Settings, downs: usize) -> anyhow::Result<Story> {
     let (_stop, stopped) = bounded(1);
     run(settings, EventTime(1_000_000), &stopped, |event| {
         match event {
-            Event::Frame(seen) => story.times.push(seen.time.0),
+            Event::Frame(seen) => {
+                story.times.push(seen.time.0);
+                story.sizes.push(seen.frame.size());
+            }
             Event::Down {
                 end,
                 lines,
@@ -108,6 +118,31 @@ fn a_recording_gives_five_frames_a_second_with_its_own_times_and_ends() {
         (story.downs, story.waits),
         (vec![(End::Ended, vec![])], vec![None])
     );
+}
+
+#[test]
+fn pixels_that_are_not_square_become_square_and_odd_sizes_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let squeezed = clip_of(folder.path(), "testsrc=size=180x150:duration=1,setsar=4/3");
+    assert_eq!(
+        follow(&Settings::of(&squeezed), 9).unwrap().sizes[0],
+        (240, 150)
+    );
+    let odd = folder.path().join("odd.gif");
+    let made = Command::new("ffmpeg")
+        .args([
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc=size=75x53:duration=1",
+        ])
+        .arg(&odd)
+        .status();
+    assert!(made.unwrap().success());
+    let story = follow(&Settings::of(odd.to_str().unwrap()), 9).unwrap();
+    assert_eq!((story.sizes[0], story.downs[0].0), ((75, 53), End::Ended));
 }
 
 #[test]

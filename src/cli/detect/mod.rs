@@ -63,7 +63,8 @@ pub(super) struct FinderArgs {
     /// The shorter side of the smallest face, in pixels. Half of it takes four times as long.
     #[arg(long, default_value_t = 40, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(8..=1000))]
     min_face: u32,
-    /// The lowest score of a face, 0 to 1. Lower: more faces are found, and more things that are none.
+    /// The lowest score of a face, 0 to 1. Lower: more faces are found, and more things that are none. In a video, faces down
+    /// to 0.4 keep the track of a person who was found with this score.
     #[arg(long, default_value_t = 0.7, value_name = "SCORE", value_parser = score)]
     min_score: f32,
     /// The side of a crop in pixels.

@@ -5,13 +5,12 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::{Context, bail};
 use comfy_table::{Table, presets};
 use demograph_camera::{
-    detect::Detector,
     ffmpeg::{self, End, Event, Seen, Settings, Taken},
+    finder::Finder,
     follow::Follower,
     track::{Ended, TrackNumber},
 };
 use demograph_core::record::EventTime;
-use demograph_model::infer::InferenceSettings;
 use serde_json::{Value, json};
 
 use super::{FinderArgs, crops::CropFolder, thousandths};
@@ -45,8 +44,12 @@ pub(super) fn watch(
     file: &Path,
     mut folder: Option<&mut CropFolder>,
 ) -> anyhow::Result<Watched> {
-    let detector = Detector::open(&args.detector, &InferenceSettings::default())?;
-    let mut follower = Follower::new(detector, args.min_face as f32, args.crop_size);
+    let Finder {
+        detector,
+        wanted,
+        crop_size,
+    } = args.open()?;
+    let mut follower = Follower::new(detector, wanted, crop_size);
     let mut watched = Watched {
         name: file.display().to_string(),
         frames: 0,
