@@ -129,6 +129,33 @@ fn contradictions_are_named_with_their_fix() {
 }
 
 #[test]
+fn three_crops_of_a_track_are_taken_and_all_where_they_are_weighed() {
+    let of = |more: &str| Config::parse(&format!("{SMALLEST}\n{more}")).unwrap();
+    let crops = |more: &str| of(more).crops_max().map_or(0, CropsMax::get);
+    let dwell = "[windows]\nweighting = \"dwell\"";
+    let both = |n| format!("[inference]\ncrops_per_track = {n}\n{dwell}");
+    assert_eq!((crops(""), crops(dwell), crops(&both(0))), (3, 0, 0));
+    assert_eq!(crops("[inference]\ncrops_per_track = 7"), 7);
+    assert_eq!(crops("[inference]\ncrops_per_track = 0"), 0);
+    let faults = faults_of(&both(3));
+    assert!(
+        faults[0].contains("inference.crops_per_track = 3"),
+        "{faults:?}"
+    );
+    assert!(faults[0].contains("write 0"), "{faults:?}");
+    assert_eq!(of("").warnings(), of(&both(0)).warnings());
+    let told = of(dwell).warnings();
+    assert!(
+        told.iter().any(|told| told.contains("all crops")),
+        "{told:?}"
+    );
+    for shown in [of(""), of(dwell)] {
+        let again = Config::parse(&shown.redacted_toml()).unwrap();
+        assert_eq!(again.crops_max(), shown.crops_max());
+    }
+}
+
+#[test]
 fn properties_that_would_lose_records_are_refused() {
     let text = SMALLEST.replace(
         "[model]",

@@ -167,6 +167,7 @@ pub fn windows(pool: &Pool, kind: Kind, panes: u64, seed: u64) -> Vec<ReleasedWi
                 track: kind
                     .has_tracks
                     .then(|| TrackId::of(&person.id.to_le_bytes())),
+                judged: None,
                 outcome: Ok(views[random.random_range(0..VIEWS)].clone()),
             });
             offset += 1;

@@ -70,6 +70,7 @@ fn crop((offset, time): (i64, i64), (camera, person): (u8, u64)) -> Observation 
         stated: None,
         id: None,
         track: Some(TrackId::of(&person.to_le_bytes())),
+        judged: None,
         outcome: Ok(evidence),
     }
 }

@@ -59,6 +59,7 @@ fn crop(person: u64, time: i64) -> Observation {
         stated: None,
         id: None,
         track: Some(TrackId::of(&person.to_le_bytes())),
+        judged: None,
         outcome: Ok(evidence),
     }
 }
