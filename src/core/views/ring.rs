@@ -208,7 +208,7 @@ impl Kept {
 impl Sums {
     fn add(&mut self, window: &ReleasedWindow) {
         self.windows += 1;
-        self.faces += window.accounting.faces;
+        self.faces += window.accounting.seen();
         self.detections += usize::from(window.unit == Unit::Detections);
         for released in &window.content {
             self.attributes[released.attribute as usize].add(window.votes, released);

@@ -296,6 +296,9 @@ pub(super) mod tests {
         let number = |value: i32| -> ArrayRef {
             Arc::new(rows.iter().map(|_| value).collect::<Int32Array>())
         };
+        let long = |value: i64| -> ArrayRef {
+            Arc::new(rows.iter().map(|_| value).collect::<Int64Array>())
+        };
         let time = |after: i64| -> ArrayRef {
             let minutes = rows.iter().map(|row| Some((row.1 + after) * 60_000));
             let minutes: TimestampMillisecondArray = minutes.collect();
@@ -313,6 +316,10 @@ pub(super) mod tests {
             text("m@1"),
             text("p"),
             number(0),
+            long(1),
+            long(0),
+            crate::sink::tables::columns::lists(rows.iter().map(|_| &[][..])),
+            long(2),
         ];
         RecordBatch::try_new(Table::Cells.schema(), columns).unwrap()
     }
