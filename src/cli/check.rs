@@ -13,6 +13,8 @@ use demograph_service::{
 
 use super::{EXIT_CODES, EXIT_ENVIRONMENT, read_config};
 
+mod hints;
+
 /// How long the broker may take to say what the topic is set to.
 const SETTINGS_MAX: Duration = Duration::from_secs(5);
 
@@ -145,10 +147,7 @@ fn calibration(config: &Config) -> anyhow::Result<String> {
     let files = ModelFiles::read(&config.model.dir, &wiring::inference_settings(config))?;
     let calibrations = calibrations::load(config, &files.facts, files.precision)?;
     Ok(match calibrations.id() {
-        Some(id) => format!(
-            "{id} is of this model; shares are estimated by {}",
-            config.estimates.method.name()
-        ),
+        Some(id) => format!("{id} is of this model: shares are estimated from it"),
         None => {
             "none, so there are counts but no estimated shares: see `demograph calibrate --help`"
                 .into()
@@ -190,6 +189,9 @@ fn output(config: &Config) -> anyhow::Result<String> {
     }
     if let Some(warning) = wiring::old_cells(config, &stores.tables)? {
         println!("note   output: {warning}");
+    }
+    for line in hints::of_windows(config, &stores.tables)? {
+        println!("note   windows: {line}");
     }
     let cells = wiring::cells_place(config, &stores);
     let cells = cells.map_or(String::new(), |place| format!(", exact cells in {place}"));

@@ -83,10 +83,10 @@ fn metrics_pass_promtool_and_a_real_prometheus_gets_what_was_published() {
     );
     let faces = prometheus.await_data("sum(demograph_records_total{outcome=\"face\"}) == 600", 30);
     assert_eq!(faces[0]["value"][1], "600");
-    // A pane hides both genders or none, so the shares sum to 1, and the coverage is what is shown.
+    // A window hides both genders or none, so the naive shares sum to 1.
     let sums = prometheus.await_data(
         "sum by (source) (demograph_audience_share_naive_ratio{attribute=\"gender\", window=\"1m\"})
-           - on (source) demograph_audience_coverage_ratio{attribute=\"gender\", window=\"1m\"}",
+           - on (source) demograph_audience_shown_ratio{attribute=\"gender\", window=\"1m\"}",
         30,
     );
     for series in sums {

@@ -38,7 +38,7 @@ fn filled() -> Metrics {
         put(gauge, &["a", "10s"], Some(1.0));
     }
     for gauge in [
-        &audience.coverage,
+        &audience.shown,
         &audience.shift_p,
         &audience.calibration_fits,
     ] {

@@ -75,7 +75,7 @@ fn influences(pooled: &Calibration) -> Option<Vec<(usize, Vec<f64>)>> {
         let sum: f64 = likelihoods.map(|(&n, all)| n as f64 / all).sum();
         even.counts[row.cell] = sum / faces.len() as f64;
     }
-    let moments = Moments::new(pooled, &even, Method::Emq)?;
+    let moments = Moments::new(pooled, &even, Method::Score)?;
     // They sum to 1, so the last says nothing new.
     let shortened = moments.cells.into_iter().map(|mut cell| {
         cell.influence.pop();

@@ -30,7 +30,7 @@ fn where_a_class_has_moved_few_faces_mend_the_shares_and_the_intervals() {
         let adapted = adapt(&base, &base.labels, pairs(&local)).unwrap();
         let votes = world.window(&TRUTH, 1000);
         for (place, calibration) in [&base, &adapted].into_iter().enumerate() {
-            let shares = estimate(calibration, &votes, Method::Emq).unwrap();
+            let shares = estimate(calibration, &votes, Method::Score).unwrap();
             errors[place] += tvd(&shares);
             for (class, held_in) in holds[place].iter_mut().enumerate() {
                 *held_in += i32::from(held(&shares, class));
@@ -55,7 +55,7 @@ fn where_nothing_has_moved_the_base_counts_beside_the_few_faces() {
         worth += adapted.effective_faces().iter().sum::<f64>();
         let votes = world.window(&TRUTH, 1000);
         for (error, calibration) in errors.iter_mut().zip([&adapted, &alone]) {
-            *error += tvd(&estimate(calibration, &votes, Method::Emq).unwrap());
+            *error += tvd(&estimate(calibration, &votes, Method::Score).unwrap());
         }
     }
     assert!(worth / 40.0 > 1.2 * 60.0, "{worth}");
@@ -73,7 +73,7 @@ fn a_class_that_moved_stands_for_few_faces_until_many_are_labelled() {
         for (place, faces) in [6, 200].into_iter().enumerate() {
             let local = world.known(&[40, 20, 15, faces]);
             let adapted = adapt(&base, &base.labels, pairs(&local)).unwrap();
-            let shares = estimate(&adapted, &votes, Method::Emq).unwrap();
+            let shares = estimate(&adapted, &votes, Method::Score).unwrap();
             widths[place] += shares[3].high - shares[3].low;
             worth[place] += adapted.effective_faces()[3] / 8.0;
         }
@@ -97,7 +97,7 @@ fn a_class_that_the_camera_never_showed_is_the_bases_at_the_others_doubt() {
         let after = after as f64 / adapted.faces()[3] as f64;
         assert!((before - after).abs() < 1e-3, "{before} {after}");
     }
-    let shares = estimate(&adapted, &world.window(&TRUTH, 1000), Method::Emq).unwrap();
+    let shares = estimate(&adapted, &world.window(&TRUTH, 1000), Method::Score).unwrap();
     assert!(shares.iter().all(|share| share.low <= share.share));
 }
 

@@ -69,7 +69,7 @@ impl World {
     }
 }
 
-fn vote(counts: &mut CellCounts, grid: Grid, posterior: &[f32]) {
+pub(super) fn vote(counts: &mut CellCounts, grid: Grid, posterior: &[f32]) {
     let mut one = Crops::default();
     one.add(&quantise(posterior));
     counts.vote(&[(grid.cell(posterior) as u32, one)].into());

@@ -73,7 +73,7 @@ impl<'a> Trials<'a> {
             let counted = naive(self.population.grid, &votes.counts).context("an empty window")?;
             judge("naive", &counted);
             let plain = emq_cells(&self.calibration, &votes, 1e-6).context("an empty window")?;
-            judge("emq_unadjusted", &plain);
+            judge("emq", &plain);
             for method in Method::ALL {
                 let started = thread_cpu();
                 let found = solved(&self.calibration, &votes, method)?;
@@ -121,7 +121,7 @@ impl<'a> Trials<'a> {
             sum += tvd(&points(&found), &truth);
         }
         let mean = 100.0 * sum / f64::from(draws.max(1));
-        figures.tvd_points.insert("emq_fair_calibration", mean);
+        figures.tvd_points.insert("score_fair_calibration", mean);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use demograph_core::{
-    estimate::{CalibrationFile, Calibrations},
+    estimate::{CalibrationFile, Calibrations, Method},
     facts::ModelFacts,
     record::{Attribute, SourceId},
     window::Categories,
@@ -50,7 +50,7 @@ pub fn load(
             own.push((SourceId::new(&source.id), file));
         }
     }
-    Ok(Calibrations::new(config.estimates.method, default, own))
+    Ok(Calibrations::new(Method::default(), default, own))
 }
 
 pub fn read(path: &Path) -> anyhow::Result<CalibrationFile> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use demograph_core::{
     privacy::{Cells, ReleasedWindow},
     record::Attribute,
-    state::memory::Memory,
+    state::{Saved, memory::Memory},
 };
 
 use super::log::{Totals, Votes};
@@ -13,20 +13,14 @@ use super::log::{Totals, Votes};
 /// A window with votes: its source, start and end.
 pub type Bounds = (String, i64, i64);
 
-/// The votes of panes, or of windows, by the window that holds them: exactly one.
-pub fn in_windows(votes: &Votes, windows: &[Bounds]) -> Votes {
-    let mut sums = Votes::new();
-    for ((source, start, category), n) in votes {
-        let holds = |window: &&Bounds| window.0 == *source && (window.1..window.2).contains(start);
-        let holders: Vec<&Bounds> = windows.iter().filter(holds).collect();
-        let [holder] = holders[..] else {
-            panic!("{source} {start} is in {holders:?}");
-        };
-        *sums
-            .entry((source.clone(), holder.1, category.clone()))
-            .or_default() += n;
-    }
-    sums
+/// The start of the window that holds this pane of the source: exactly one.
+pub fn holder(windows: &[Bounds], (source, start): (&str, i64)) -> i64 {
+    let holds = |window: &&Bounds| window.0 == *source && (window.1..window.2).contains(&start);
+    let holders: Vec<&Bounds> = windows.iter().filter(holds).collect();
+    let [holder] = holders[..] else {
+        panic!("{source} {start} is in {holders:?}");
+    };
+    holder.1
 }
 
 /// What a reader of the tables finds, and the windows that hold votes.
@@ -35,29 +29,29 @@ pub fn published(store: &Memory, partition: i32) -> (Totals, Vec<Bounds>) {
     let mut totals = Totals::default();
     let labels = ["female", "male"];
     for (path, bytes) in store.tables.borrow().iter() {
-        if !path.starts_with(&format!("panes/p{partition}-")) {
+        if !path.starts_with(&format!("windows/p{partition}-")) {
             continue;
         }
-        let mark = bytes.iter().position(|byte| *byte == b' ').unwrap();
-        let panes: Vec<ReleasedWindow> = postcard::from_bytes(&bytes[mark + 1..]).unwrap();
-        for pane in panes {
-            totals.faces += pane.accounting.faces;
-            totals.late += pane.accounting.late;
-            if pane.votes > 0 {
-                windows.push((pane.source.to_string(), pane.start.0, pane.end.0));
+        let end = bytes.iter().position(|byte| *byte == b' ').unwrap();
+        for window in Saved::decode(&bytes[end + 1..]).unwrap().outbox {
+            totals.faces += window.accounting.faces;
+            totals.spared += window.accounting.spared;
+            totals.late += window.accounting.late;
+            if window.votes > 0 {
+                windows.push((window.source.to_string(), window.start.0, window.end.0));
             }
-            for (reason, n) in pane.accounting.rejected_by_reason() {
+            for (reason, n) in window.accounting.rejected_by_reason() {
                 *totals.rejected.entry(reason).or_default() += n;
             }
-            votes(&pane, &labels, &mut totals.votes);
+            votes(&window, &labels, &mut totals.votes);
         }
     }
     (totals, windows)
 }
 
-fn votes(pane: &ReleasedWindow, labels: &[&str], votes: &mut Votes) {
-    let gender = pane
-        .attributes
+fn votes(window: &ReleasedWindow, labels: &[&str], votes: &mut Votes) {
+    let gender = window
+        .content
         .iter()
         .find(|released| released.attribute == Attribute::Gender);
     let Some(Cells::Shown { counts, .. }) = gender.map(|released| &released.cells) else {
@@ -69,7 +63,7 @@ fn votes(pane: &ReleasedWindow, labels: &[&str], votes: &mut Votes) {
         .filter_map(|(label, count)| Some((*label, count.filter(|&n| n > 0)?)))
         .collect();
     for (label, n) in shown {
-        let key = (pane.source.to_string(), pane.start.0, label.to_owned());
+        let key = (window.source.to_string(), window.start.0, label.to_owned());
         *votes.entry(key).or_default() += n;
     }
 }

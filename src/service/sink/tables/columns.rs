@@ -45,11 +45,11 @@ pub(super) fn partition() -> Field {
     Field::new("partition", DataType::Int32, false)
 }
 
-/// The panes in the order of every table: by source, then by window.
-pub(super) fn sorted(panes: &[ReleasedWindow]) -> Vec<&ReleasedWindow> {
-    let mut panes: Vec<_> = panes.iter().collect();
-    panes.sort_by(|a, b| (&a.source, a.start).cmp(&(&b.source, b.start)));
-    panes
+/// The windows in the order of every table: by source, then by window.
+pub(super) fn sorted(windows: &[ReleasedWindow]) -> Vec<&ReleasedWindow> {
+    let mut windows: Vec<_> = windows.iter().collect();
+    windows.sort_by(|a, b| (&a.source, a.start).cmp(&(&b.source, b.start)));
+    windows
 }
 
 pub(super) fn texts<'a, T>(rows: &'a [T], get: impl Fn(&'a T) -> &'a str) -> ArrayRef {
