@@ -9,13 +9,13 @@ use demograph_core::{
     estimate::Calibrations,
     privacy::ReleasedWindow,
     record::{EventTime, Position, Record},
-    state::{Chain, Commit, CommitStep, Shard, Start, TableFile, Terms, TrackKey},
+    state::{Chain, Commit, CommitStep, Saved, Shard, TableFile, Terms, TopicFolder, TrackKey},
 };
 use demograph_model::{decode::Limits, infer::StubModel};
 use demograph_service::{
     config,
     metrics::Metrics,
-    pipeline::{Feed, Front, Looked, Meaning, Numbered, Order, Sign, Worker},
+    pipeline::{Front, Looked, Meaning, Numbered, Order, Sign, Worker},
     sink::{self, Provenance, Store, Stores, Table},
 };
 use serde_json::json;
@@ -60,7 +60,7 @@ pub fn batcher() -> anyhow::Result<()> {
         };
         let cost = median_cost(ROUNDS, records, through_workers);
         let more = json!({"workers": WORKERS, "batch_max": BATCH_MAX});
-        print_row(row, (cost, events), more);
+        print_row(row, cost, events, more);
     }
     Ok(())
 }
@@ -108,7 +108,7 @@ fn through_workers(records: Vec<Record>) {
         },
         partitions: Default::default(),
     };
-    front.begin(0, &Start::At(0));
+    front.begin(0, &Saved::beginning(0));
     let worker = || Worker {
         model: Box::new(StubModel::default()),
         batch_max: BATCH_MAX,
@@ -144,15 +144,11 @@ fn through_workers(records: Vec<Record>) {
         for (number, record) in records.into_iter().enumerate() {
             let number = number as u64;
             match front.look(record) {
-                Looked::Candidate(candidate) => {
-                    let feed = Feed::Data(candidate);
-                    let item = Numbered { number, feed };
+                Looked::Candidate(item) => {
+                    let item = Numbered { number, item };
                     to_work.send(item).expect("the workers take all");
                 }
-                Looked::Done(observation) => {
-                    let feed = Feed::Data(observation);
-                    passing.push(Numbered { number, feed });
-                }
+                Looked::Done(item) => passing.push(Numbered { number, item }),
             }
             if passing.len() == 64 {
                 let passing = std::mem::take(&mut passing);
@@ -195,14 +191,14 @@ pub fn fold() {
             },
         );
         let row = format!("fold, {} sources", scene.sources);
-        print_row(&row, (cost, observations.len()), json!({"panes": panes}));
+        print_row(&row, cost, observations.len(), json!({"panes": panes}));
     }
 }
 
-/// How many panes a partition has released and not published.
+/// How many windows a partition has released and not published.
 fn closed(shard: &mut Shard) -> usize {
     let checkpoint = shard.checkpoint(EventTime(BEGIN), true);
-    checkpoint.publication.map_or(0, |panes| panes.len())
+    checkpoint.publication.map_or(0, |windows| windows.len())
 }
 
 /// The checkpoint of a partition with 200 sources, open panes and an outbox that is published: encoded, created, the
@@ -231,7 +227,7 @@ pub fn chain() -> anyhow::Result<()> {
             (Folder::new(), shards.collect::<Vec<_>>())
         },
         |(folder, shards)| {
-            let mut chain = Chain::new(("bench", "faces"), 0, 1);
+            let mut chain = Chain::new(TopicFolder::new("bench", "faces").chain(0), 1);
             for mut shard in shards {
                 let commit = commit(&chain, &mut shard, &terms);
                 bytes = folder.carry_through(commit, &mut chain);
@@ -239,24 +235,24 @@ pub fn chain() -> anyhow::Result<()> {
         },
     );
     let sizes = json!({"sources": scene.sources, "state_bytes": bytes});
-    print_row("chain, one commit with two tables", (cost, COMMITS), sizes);
+    print_row("chain, one commit with two tables", cost, COMMITS, sizes);
     Ok(())
 }
 
 fn commit(chain: &Chain, shard: &mut Shard, terms: &Arc<Terms>) -> (Commit, usize) {
     let checkpoint = shard.checkpoint(EventTime(BEGIN), true);
     let commit = chain.commit(&checkpoint.saved, true, EventTime(BEGIN));
-    let panes = checkpoint.publication.expect("panes were closed");
+    let windows = checkpoint.publication.expect("windows were closed");
     let provenance = Provenance {
         terms: terms.clone(),
         calibrations: Arc::default(),
     };
     let name = sink::part_name("bench", "faces", 0, commit.seq());
     let files = [Table::Demographics, Table::Windows].map(|table| {
-        let facts = [(sink::CHECKPOINT, commit.mark())];
+        let facts = [(sink::CHECKPOINT, commit.origin())];
         TableFile {
             path: sink::part_path(table, "2026-01-01", &name),
-            bytes: sink::encode(&table.rows(&panes, &provenance), &facts).expect("rows fit"),
+            bytes: sink::encode(&table.rows(&windows, &provenance), &facts).expect("rows fit"),
         }
     });
     (commit.with_tables(files.to_vec()), checkpoint.saved.len())
@@ -298,7 +294,7 @@ impl Folder {
     }
 }
 
-/// Released panes to rows and to the bytes of a file: without estimates, and with the shipped model's calibration, where
+/// Released windows to rows and to the bytes of a file: without estimates, and with the shipped model's calibration, where
 /// each pane and attribute has shares, intervals and a shift test.
 pub fn rows() -> anyhow::Result<()> {
     let scene = Scene {
@@ -307,7 +303,7 @@ pub fn rows() -> anyhow::Result<()> {
         panes: 10,
     };
     let terms = scene::terms(&scene::policy(scene.sources), &scene::facts());
-    let panes = scene.released(&terms);
+    let windows = scene.released(&terms);
     let calibrated = scene::calibrations(&model())?;
     for (row, table, calibrations) in [
         (
@@ -326,28 +322,29 @@ pub fn rows() -> anyhow::Result<()> {
             terms: terms.clone(),
             calibrations: Arc::new(calibrations),
         };
-        write(row, (table, &panes), &provenance).context(row)?;
+        write(row, table, &windows, &provenance).context(row)?;
     }
     Ok(())
 }
 
 fn write(
     row: &str,
-    (table, panes): (Table, &[ReleasedWindow]),
+    table: Table,
+    windows: &[ReleasedWindow],
     provenance: &Provenance,
 ) -> anyhow::Result<()> {
-    let count = table.rows(panes, provenance).num_rows();
+    let count = table.rows(windows, provenance).num_rows();
     let mut bytes = 0;
     let cost = median_cost(
         ROUNDS,
         || (),
         |()| {
-            let rows = table.rows(panes, provenance);
+            let rows = table.rows(windows, provenance);
             bytes = sink::encode(&rows, &[]).expect("rows fit").len();
         },
     );
-    let more = json!({"panes": panes.len(), "bytes_per_row": bytes as f64 / count as f64});
-    print_row(row, (cost, count), more);
+    let more = json!({"windows": windows.len(), "bytes_per_row": bytes as f64 / count as f64});
+    print_row(row, cost, count, more);
     Ok(())
 }
 

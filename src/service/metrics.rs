@@ -1,6 +1,6 @@
 //! Every metric, declared once. To add one: a field, its registration below, and a panel in `dashboards/`.
 //!
-//! Promises: names by Prometheus' rules; audience series come from released panes only;
+//! Promises: names by Prometheus' rules; audience series come from released windows only;
 //! the number of sources with series of their own is bounded.
 
 use std::{
@@ -96,7 +96,7 @@ pub struct Metrics {
     pub oldest_unpublished: IntGauge,
     pub closed_panes: IntCounterVec,
     pub released_windows: IntCounterVec,
-    pub suppressed_panes: IntCounterVec,
+    pub suppressed_windows: IntCounterVec,
     pub limit_hits: IntCounterVec,
 
     pub checkpoints: IntCounter,
@@ -290,11 +290,11 @@ impl Metrics {
                     &["by"],
                 ),
             ),
-            suppressed_panes: add(
+            suppressed_windows: add(
                 r,
                 counters(
-                    "suppressed_panes_total",
-                    "Closed panes whose attribute was suppressed: too few people.",
+                    "suppressed_windows_total",
+                    "Released windows whose attribute was suppressed: too few people.",
                     &["attribute"],
                 ),
             ),
@@ -384,7 +384,7 @@ impl Metrics {
     /// The sum over all labels of a counter or gauge.
     #[cfg(test)]
     pub(crate) fn sum(&self, name: &str) -> f64 {
-        // The sum of nothing is -0.0; nobody wants to read that.
+        // The sum of nothing is -0.0, which reads badly.
         self.samples(name)
             .iter()
             .map(|sample| sample.value)

@@ -11,13 +11,13 @@ use std::{
 };
 
 use demograph_core::{
-    choose::{Chooser, Chosen},
+    choose::Chooser,
     privacy::ReleasedWindow,
     record::EventTime,
     reject::Reject,
     state::{
-        Applied, Chain, Checkpoint, Commit, CommitStep, Found, Halt, Saved, Shard, Start,
-        TableFile, Terms, TrackKey,
+        Applied, Chain, Checkpoint, Commit, CommitStep, Halt, Saved, Shard, TableFile, Terms,
+        TopicFolder, TrackKey,
         memory::{Luck, Memory},
         publish,
     },
@@ -161,7 +161,7 @@ fn simulate(seed: u64) -> Sometimes {
     let model = StubModel::default();
     let categories = Categories::new(&[0, 18, 65], model.facts());
     let logs = log::logs(&mut rng, &policy, &categories);
-    let terms = Terms::new("stub", &policy, (categories.clone(), &SETTINGS));
+    let terms = Terms::new("stub", &policy, categories.clone(), &SETTINGS);
     let mut world = World {
         rng,
         store: Memory::default(),
@@ -261,7 +261,7 @@ impl World {
                 owner.shard.close_idle(EventTime(now));
             }
             7 if self.rng.random_ratio(1, 3) => {
-                let deleted = owner.chain.collect(&self.store, (1, EventTime(1)));
+                let deleted = owner.chain.collect(&self.store, 1, EventTime(1));
                 self.sometimes.collected += deleted.unwrap() as u64;
             }
             _ => {
@@ -312,27 +312,27 @@ impl World {
             ..self.terms.clone()
         });
         loop {
-            let mut chain = Chain::new(("g", "t"), partition, self.rng.random());
-            let start = match chain.recover(&self.store).unwrap() {
-                None => Start::At(0),
-                Some(found) => {
-                    self.publish_head(partition, &found);
-                    match self.settled(&chain, (partition, found.saved), (&terms, &settings)) {
-                        Some(saved) => Start::Resumed(Box::new(saved)),
+            let mut chain = Chain::new(
+                TopicFolder::new("g", "t").chain(partition),
+                self.rng.random(),
+            );
+            let saved = match chain.recover(&self.store).unwrap() {
+                None => Saved::beginning(0),
+                Some(saved) => {
+                    self.publish_head(partition, &chain, &saved);
+                    match self.settled(&chain, (partition, saved), (&terms, &settings)) {
+                        Some(saved) => saved,
                         // There is a newer checkpoint now.
                         None => continue,
                     }
                 }
             };
-            let chosen = match &start {
-                Start::At(_) => Chosen::default(),
-                Start::Resumed(saved) => saved.chosen.clone(),
-            };
+            let chosen = saved.chosen.clone();
             self.sometimes.chose_on += u64::from(chosen.tracks() > 0);
             return Owner {
                 chain,
                 chooser: Chooser::resume(settings.spans(), chosen),
-                shard: Shard::begin(partition, start, (settings, terms), &key()),
+                shard: Shard::begin(partition, saved, settings, terms, &key()),
                 commit: None,
                 ahead: VecDeque::new(),
             };
@@ -360,13 +360,13 @@ impl World {
         }
     }
 
-    fn publish_head(&mut self, partition: i32, found: &Found) {
-        if found.saved.publish {
-            let seq = found.header.seq;
-            let file = table(partition, seq, (&found.mark, &found.saved.outbox));
+    fn publish_head(&mut self, partition: i32, chain: &Chain, saved: &Saved) {
+        if saved.publish {
+            let head = chain.head().unwrap();
+            let file = table(partition, head.seq, (&head.origin(), &saved.outbox));
             let is_new = !self.store.tables.borrow().contains_key(&file.path);
             self.sometimes.republished += u64::from(is_new);
-            publish(&self.store, &file, &found.mark).unwrap();
+            publish(&self.store, &file, &head.origin()).unwrap();
         }
     }
 
@@ -374,7 +374,7 @@ impl World {
     fn settled(
         &mut self,
         chain: &Chain,
-        (partition, mut saved): (i32, Saved),
+        (partition, saved): (i32, Saved),
         (terms, settings): (&Arc<Terms>, &Settings),
     ) -> Option<Saved> {
         let is_growing = u64::from(saved.sources.growing() > 0);
@@ -382,7 +382,7 @@ impl World {
             self.sometimes.grew_on += is_growing;
             return Some(saved);
         }
-        let cut = Shard::settle(partition, saved.clone(), (settings, &key()), EventTime(0));
+        let cut = Shard::settle(partition, saved.clone(), settings, &key(), EventTime(0));
         if cut.publication.is_some() {
             self.sometimes.settled += 1;
             self.sometimes.cut_growing += is_growing;
@@ -393,11 +393,10 @@ impl World {
             ) {}
             return None;
         }
-        saved.ledger = saved.ledger_after();
-        saved.outbox.clear();
-        saved.publish = false;
-        saved.terms = (**terms).clone();
-        Some(saved)
+        Some(Saved {
+            terms: (**terms).clone(),
+            ..saved.once_published()
+        })
     }
 
     /// Folds what comes next, and now and then what was folded already. The reader is ahead.
@@ -441,15 +440,23 @@ fn commit(chain: &Chain, checkpoint: Checkpoint) -> Commit {
     let Some(panes) = checkpoint.publication else {
         return commit;
     };
-    let file = table(checkpoint.partition, commit.seq(), (&commit.mark(), &panes));
+    let file = table(
+        checkpoint.partition,
+        commit.seq(),
+        (&commit.origin(), &panes),
+    );
     commit.with_tables(vec![file])
 }
 
-/// The one table: the panes themselves.
-fn table(partition: i32, seq: u64, (mark, panes): (&str, &[ReleasedWindow])) -> TableFile {
+/// The one table: the windows themselves.
+fn table(partition: i32, seq: u64, (origin, windows): (&str, &[ReleasedWindow])) -> TableFile {
+    let windows = Saved {
+        outbox: windows.to_vec(),
+        ..Saved::beginning(0)
+    };
     TableFile {
-        path: format!("panes/p{partition}-{seq:020}"),
-        bytes: [mark.as_bytes(), b" ", &postcard::to_stdvec(panes).unwrap()].concat(),
+        path: format!("windows/p{partition}-{seq:020}"),
+        bytes: [origin.as_bytes(), b" ", &windows.encode()].concat(),
     }
 }
 
@@ -457,6 +464,6 @@ fn table(partition: i32, seq: u64, (mark, panes): (&str, &[ReleasedWindow])) -> 
 fn growth(people_min: u64) -> Growth {
     match people_min {
         0 => Growth::NONE,
-        _ => Growth::of(log::policy().rules(), (people_min, 86_400_000)),
+        _ => Growth::of(log::policy().rules(), people_min, 86_400_000),
     }
 }

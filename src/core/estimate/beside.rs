@@ -44,6 +44,7 @@ pub(super) fn pooled(
     let grid = calibration.grid();
     let is_hidden = |cell: usize| cell < grid.cells() && hidden[grid.predicted(cell)];
     let mut kept = CellCounts::default();
+    kept.repeat(votes.repeats(), 0);
     // Whole parts: a sum of fractions would differ in its last digit by who is in it.
     let mut parts = 0;
     for (cell, votes) in votes.iter() {
@@ -54,8 +55,10 @@ pub(super) fn pooled(
     }
     let rows = || calibration.cells.iter().filter(|row| is_hidden(row.cell));
     let faces: u64 = rows().flat_map(|row| &row.faces).sum();
+    // How the crops of a person differ depends on the hidden votes.
+    let alike = |kept: CellCounts| kept.dense(grid).map(CellVotes::alike);
     if parts == 0 || faces == 0 {
-        return (parts == 0).then(|| kept.dense(grid)).flatten();
+        return (parts == 0).then(|| alike(kept)).flatten();
     }
     // Rounded down, and what is left to the last: the parts are all there.
     let (mut before, mut given) = (0, 0);
@@ -70,7 +73,7 @@ pub(super) fn pooled(
         kept.add(row.cell as u32, upto - given, &sums.collect::<Vec<_>>());
         given = upto;
     }
-    kept.dense(grid)
+    alike(kept)
 }
 
 /// The votes in cells of each hidden class.
@@ -116,7 +119,7 @@ mod tests {
 
     /// That of the shipped model, whose five ethnicities are confused much.
     fn calibration() -> Calibration {
-        let text = include_str!("../../../models/research-small/calibration.int8.json");
+        let text = include_str!("../../../models/research-small/calibration.int8.five.json");
         let mut file = CalibrationFile::parse(text).unwrap();
         file.attributes
             .remove(&crate::record::Attribute::Ethnicity)

@@ -90,7 +90,7 @@ fn has_any_type(name: Name) -> bool {
     matches!(name, Name::TrackId | Name::Id)
 }
 
-/// `7` and `7.0` -> "7". What JSON's numbers cannot tell apart is unreadable, except where it names nobody anyway.
+/// `7` and `7.0` -> "7". A number too large to be exact is unreadable, unless it means "not tracked".
 fn integer(number: &Number) -> Option<String> {
     match number.as_f64() {
         Some(value) if number.is_f64() => {

@@ -34,7 +34,7 @@ pub struct Envelope<'a> {
     pub time: Result<EventTime, Reject>,
     /// The id of the event; `None` where it has none.
     pub id: Result<Option<String>, Reject>,
-    /// `None`: nobody is tracked.
+    /// The hash of the track id; `None` where the face is not tracked.
     pub track: Result<Option<String>, Reject>,
     /// `None` where none is stated.
     pub quality: Result<Option<Quality>, Reject>,
@@ -68,7 +68,7 @@ fn binary<'a>(
 ) -> Envelope<'a> {
     let image = image_of(Cow::Borrowed(&record.payload), payload_bytes_max)
         .and_then(|image| content::check(&headers.content_type).map(|()| image));
-    envelope((headers.attributes, Ok(())), image, record)
+    envelope(headers.attributes, Ok(()), image, record)
 }
 
 fn structured<'a>(record: &'a Record, payload_bytes_max: usize) -> Envelope<'a> {
@@ -85,7 +85,7 @@ fn structured<'a>(record: &'a Record, payload_bytes_max: usize) -> Envelope<'a> 
             .and_then(|image| image_of(Cow::Owned(image), payload_bytes_max)),
         Ok(None) | Err(_) => Err(Reject::MalformedEvent),
     };
-    envelope((attributes, form), image, record)
+    envelope(attributes, form, image, record)
 }
 
 fn image_of<'a>(bytes: Cow<'a, [u8]>, payload_bytes_max: usize) -> Result<Cow<'a, [u8]>, Reject> {
@@ -97,7 +97,8 @@ fn image_of<'a>(bytes: Cow<'a, [u8]>, payload_bytes_max: usize) -> Result<Cow<'a
 }
 
 fn envelope<'a>(
-    (attributes, form): (Attributes<'_>, Result<(), Reject>),
+    attributes: Attributes<'_>,
+    form: Result<(), Reject>,
     image: Result<Cow<'a, [u8]>, Reject>,
     record: &Record,
 ) -> Envelope<'a> {

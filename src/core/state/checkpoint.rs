@@ -51,7 +51,7 @@ pub struct Saved {
     pub sources: Sources,
     /// What was chosen of each track, up to the next offset.
     pub chosen: Chosen,
-    /// Released panes that are in no file yet.
+    /// Released windows that are in no file yet.
     pub outbox: Vec<ReleasedWindow>,
     /// Whether the outbox is published under this checkpoint's number.
     pub publish: bool,
@@ -68,7 +68,7 @@ pub struct Ledger {
     pub skipped: u64,
     /// Records that published rows stand for, without this checkpoint's own publication.
     pub published: u64,
-    /// Since when the oldest row of the outbox waits. Whoever takes the partition over goes on waiting from there.
+    /// Since when the oldest row of the outbox waits. The next owner of the partition continues that wait.
     pub waiting_since: Option<EventTime>,
 }
 
@@ -106,6 +106,41 @@ pub enum Damage {
 }
 
 impl Saved {
+    /// A partition that begins at this offset. Nothing was counted in it on any terms.
+    pub fn beginning(offset: i64) -> Self {
+        Self {
+            log: LogIdentity::default(),
+            track_key: None,
+            terms: Terms::none(),
+            ledger: Ledger::beginning(offset),
+            sources: Sources::default(),
+            chosen: Chosen::default(),
+            outbox: Vec::new(),
+            publish: false,
+        }
+    }
+
+    /// The same, with what is known of the log that it is read from, as far as it does not say that itself.
+    pub fn read_from(self, log: &LogIdentity) -> Self {
+        Self {
+            log: self.log.or(log.clone()),
+            ..self
+        }
+    }
+
+    /// What is left once the publication of this checkpoint, if it has one, is done.
+    pub fn once_published(self) -> Self {
+        Self {
+            ledger: self.ledger_after(),
+            outbox: match self.publish {
+                true => Vec::new(),
+                false => self.outbox,
+            },
+            publish: false,
+            ..self
+        }
+    }
+
     /// Records that wait in the outbox.
     pub fn waiting(&self) -> u64 {
         records(&self.outbox)
@@ -123,7 +158,7 @@ impl Saved {
         }
     }
 
-    /// The dates of the panes in the outbox.
+    /// The dates of the windows in the outbox.
     pub fn dates(&self) -> BTreeSet<String> {
         self.outbox.iter().map(ReleasedWindow::date).collect()
     }
@@ -131,8 +166,8 @@ impl Saved {
     /// The same with keyed hashes, where they had no key yet. The key must be that of the chain ([`TrackKey::check`]).
     pub fn keyed(mut self, key: &TrackKey) -> Self {
         if self.track_key.is_none() {
-            let renamed = (|id| key.track(id), |id| key.event(id));
-            self.sources.rename(renamed);
+            self.sources
+                .rename(|track| key.track(track), |event| key.event(event));
             self.track_key = Some(key.fingerprint());
         }
         self
@@ -171,9 +206,12 @@ impl Saved {
     }
 }
 
-/// Records that panes stand for.
-pub(super) fn records(panes: &[ReleasedWindow]) -> u64 {
-    panes.iter().map(|pane| pane.accounting.records()).sum()
+/// Records that windows stand for.
+pub(super) fn records(windows: &[ReleasedWindow]) -> u64 {
+    windows
+        .iter()
+        .map(|window| window.accounting.records())
+        .sum()
 }
 
 /// A [`Saved`] whose parts lie elsewhere: it is written without copying them.

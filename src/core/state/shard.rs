@@ -27,23 +27,6 @@ pub struct Cadence {
     pub outbox_max: usize,
 }
 
-/// Where a partition begins: anew at an offset, or with what was saved.
-#[derive(Debug, Clone)]
-pub enum Start {
-    At(i64),
-    Resumed(Box<Saved>),
-}
-
-impl Start {
-    /// The first offset to fold.
-    pub fn next_offset(&self) -> i64 {
-        match self {
-            Self::At(offset) => *offset,
-            Self::Resumed(saved) => saved.ledger.next_offset,
-        }
-    }
-}
-
 /// The state of one partition.
 #[derive(Debug)]
 pub struct Shard {
@@ -73,13 +56,16 @@ pub struct Shard {
 pub enum Applied {
     /// It was part of the state already.
     Replayed,
+    /// It was counted now; the windows that it ended were released.
     Counted(Outcome, Vec<ReleasedWindow>),
 }
 
 /// The state at a moment, to be written down.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
+    /// The Kafka partition.
     pub partition: i32,
+    /// The terms on which the publication was counted.
     pub terms: Arc<Terms>,
     /// Everything before this offset was folded.
     pub next_offset: i64,
@@ -90,49 +76,30 @@ pub struct Checkpoint {
 }
 
 impl Shard {
-    /// A partition of which nothing was read yet, or one that goes on. What was saved must be of the same terms and of no
-    /// other key (see [`Shard::settle`]).
+    /// Goes on with a partition. What was saved must be of the same terms, or of none, and of no other key (see
+    /// [`Shard::settle`]).
     pub fn begin(
         partition: i32,
-        start: Start,
-        (settings, terms): (Settings, Arc<Terms>),
+        saved: Saved,
+        settings: Settings,
+        terms: Arc<Terms>,
         key: &TrackKey,
     ) -> Self {
-        let mut log = LogIdentity::default();
-        let spans = settings.spans();
-        let (sources, chooser, ledger, outbox) = match start {
-            Start::At(offset) => (
-                Default::default(),
-                Chooser::new(spans),
-                Ledger::beginning(offset),
-                Vec::new(),
-            ),
-            Start::Resumed(saved) => {
-                assert_eq!(
-                    key.check(saved.track_key),
-                    Ok(()),
-                    "the caller has checked the track key"
-                );
-                let saved = saved.keyed(key);
-                log = saved.log.clone();
-                let ledger = saved.ledger_after();
-                let outbox = if saved.publish {
-                    Vec::new()
-                } else {
-                    saved.outbox
-                };
-                let chooser = Chooser::resume(spans, saved.chosen);
-                (saved.sources, chooser, ledger, outbox)
-            }
-        };
+        assert_eq!(
+            key.check(saved.track_key),
+            Ok(()),
+            "the caller has checked the track key"
+        );
+        let saved = saved.keyed(key).once_published();
+        let outbox = saved.outbox;
         Self {
             partition,
-            log,
+            log: saved.log,
             key: key.clone(),
             terms,
-            windows: PartitionWindows::resume(partition, settings, sources),
-            chooser,
-            ledger,
+            chooser: Chooser::resume(settings.spans(), saved.chosen),
+            windows: PartitionWindows::resume(partition, settings, saved.sources),
+            ledger: saved.ledger,
             rows: outbox.iter().map(ReleasedWindow::rows).sum(),
             bytes: outbox.iter().map(wire::window_bytes).sum(),
             outbox,
@@ -141,25 +108,20 @@ impl Shard {
         }
     }
 
-    /// Learns which log it reads, as far as its checkpoints did not say.
-    pub fn learn(&mut self, log: &LogIdentity) {
-        self.log = std::mem::take(&mut self.log).or(log.clone());
-    }
-
-    /// Ends what was counted on other terms, or with another key: its open panes and growing windows are cut and put into the outbox, which
-    /// the returned checkpoint publishes, still on the old terms.
+    /// Ends what was counted on other terms, or with another key. Open panes and growing windows are cut and go into the
+    /// outbox, which the returned checkpoint publishes, still on the old terms.
     pub fn settle(
         partition: i32,
         mut saved: Saved,
-        (settings, key): (&Settings, &TrackKey),
+        settings: &Settings,
+        key: &TrackKey,
         now: EventTime,
     ) -> Checkpoint {
         let terms = Arc::new(saved.terms.clone());
         let settings = terms.settings(settings);
         // None of its tracks is asked for again: the panes that hold them end here.
         saved.track_key = Some(key.fingerprint());
-        let start = Start::Resumed(Box::new(saved));
-        let mut shard = Self::begin(partition, start, (settings, terms), key);
+        let mut shard = Self::begin(partition, saved, settings, terms, key);
         let cut = shard.windows.cut();
         // Those whose crops were taken for these panes begin anew with the next ones.
         shard.chooser = Chooser::new(settings.spans());
@@ -207,7 +169,8 @@ impl Shard {
         skipped
     }
 
-    /// Closes panes of silent sources, and ends windows whose time has passed. Only when the whole log was read: a backlog is not silence.
+    /// Closes panes of silent sources, and ends windows whose time has passed. Call it only when the whole log was read: a
+    /// backlog is not silence.
     pub fn close_idle(&mut self, now: EventTime) -> Vec<ReleasedWindow> {
         let open = self.windows.sources().open_panes();
         let closed = self.windows.close_idle(now);
@@ -285,10 +248,12 @@ impl Shard {
         self.is_changed
     }
 
+    /// The first offset that is not folded.
     pub fn next_offset(&self) -> i64 {
         self.ledger.next_offset
     }
 
+    /// Offsets that held no record, since the chain began.
     pub fn skipped(&self) -> u64 {
         self.ledger.skipped
     }
@@ -303,6 +268,7 @@ impl Shard {
         self.windows.take_closed()
     }
 
+    /// Open panes and growing windows.
     pub fn windows(&self) -> &PartitionWindows {
         &self.windows
     }
@@ -311,9 +277,9 @@ impl Shard {
         self.is_changed |= !closed.is_empty();
         let released: Vec<_> = closed
             .into_iter()
-            .map(|pane| {
-                let thresholds = self.terms.thresholds(pane.people_unit());
-                release(pane, thresholds)
+            .map(|window| {
+                let thresholds = self.terms.thresholds(window.people_unit());
+                release(window, thresholds)
             })
             .collect();
         self.rows += released.iter().map(ReleasedWindow::rows).sum::<usize>();

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, mem};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Shares, View};
+use super::{AttributeView, View};
 use crate::{
     estimate::CellCounts,
-    privacy::{Cells, ReleasedAttribute, ReleasedWindow},
+    privacy::{Cells, ReleasedAttribute, ReleasedWindow, Sealed},
     record::{Attribute, EventTime, SourceId},
     span::Span,
     window::Unit,
@@ -45,7 +45,7 @@ enum Packable {
 /// Windows added up; what was added can be taken out again.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 struct Sums {
-    panes: usize,
+    windows: usize,
     faces: u64,
     /// Windows whose votes are detections.
     detections: usize,
@@ -55,7 +55,7 @@ struct Sums {
 /// One attribute of windows added up.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 struct Sum {
-    panes: usize,
+    windows: usize,
     votes: u64,
     total: u64,
     categories: Vec<Category>,
@@ -65,7 +65,7 @@ struct Sum {
 /// One category in the windows that showed it.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 struct Category {
-    panes: usize,
+    windows: usize,
     votes: u64,
     /// The totals of these windows: what `votes` is a part of.
     total: u64,
@@ -128,7 +128,7 @@ impl Ring {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.whole.panes == 0
+        self.whole.windows == 0
     }
 
     /// Empties it if nothing has come for longer than it is, and than what it covers: the next window of a quiet source
@@ -155,7 +155,7 @@ impl Ring {
         let known = Attribute::ALL
             .into_iter()
             .zip(&sums.attributes)
-            .filter(|(_, sum)| sum.panes > 0);
+            .filter(|(_, sum)| sum.windows > 0);
         View {
             unit: if sums.detections > 0 {
                 Unit::Detections
@@ -164,11 +164,11 @@ impl Ring {
             },
             source: source.clone(),
             window: self.span,
-            panes: sums.panes,
+            windows: sums.windows,
             covers: self.covers(),
             faces: sums.faces,
             attributes: known
-                .map(|(attribute, sum)| (attribute, sum.shares()))
+                .map(|(attribute, sum)| (attribute, sum.view()))
                 .collect(),
         }
     }
@@ -206,17 +206,17 @@ impl Kept {
 }
 
 impl Sums {
-    fn add(&mut self, pane: &ReleasedWindow) {
-        self.panes += 1;
-        self.faces += pane.accounting.seen();
-        self.detections += usize::from(pane.unit == Unit::Detections);
-        for released in &pane.attributes {
-            self.attributes[released.attribute as usize].add(pane.votes, released);
+    fn add(&mut self, window: &ReleasedWindow) {
+        self.windows += 1;
+        self.faces += window.accounting.seen();
+        self.detections += usize::from(window.unit == Unit::Detections);
+        for released in &window.content {
+            self.attributes[released.attribute as usize].add(window.votes, released);
         }
     }
 
     fn subtract(&mut self, added: &Self) {
-        self.panes -= added.panes;
+        self.windows -= added.windows;
         self.faces -= added.faces;
         self.detections -= added.detections;
         for (sum, added) in self.attributes.iter_mut().zip(&added.attributes) {
@@ -227,18 +227,18 @@ impl Sums {
 
 impl Sum {
     fn add(&mut self, votes: u64, released: &ReleasedAttribute) {
-        self.panes += 1;
+        self.windows += 1;
         self.votes += votes;
         let Cells::Shown { total, counts } = &released.cells else {
             return;
         };
         self.total += total;
-        self.evidence.merge(&released.evidence);
+        self.evidence.merge(released.evidence.for_views());
         let length = self.categories.len().max(counts.len());
         self.categories.resize(length, Category::default());
         for (sum, count) in self.categories.iter_mut().zip(counts) {
             if let Some(count) = count {
-                sum.panes += 1;
+                sum.windows += 1;
                 sum.votes += count;
                 sum.total += total;
             }
@@ -246,25 +246,25 @@ impl Sum {
     }
 
     fn subtract(&mut self, added: &Self) {
-        self.panes -= added.panes;
+        self.windows -= added.windows;
         self.votes -= added.votes;
         self.total -= added.total;
         self.evidence.remove(&added.evidence);
         for (sum, added) in self.categories.iter_mut().zip(&added.categories) {
-            sum.panes -= added.panes;
+            sum.windows -= added.windows;
             sum.votes -= added.votes;
             sum.total -= added.total;
         }
     }
 
-    fn shares(&self) -> Shares {
-        let shown = |category: &Category| (category.panes > 0).then_some(category.votes);
-        Shares {
+    fn view(&self) -> AttributeView {
+        let shown = |category: &Category| (category.windows > 0).then_some(category.votes);
+        AttributeView {
             total: self.total,
             votes: self.votes,
             counts: self.categories.iter().map(shown).collect(),
             totals: self.categories.iter().map(|one| one.total).collect(),
-            evidence: self.evidence.clone(),
+            evidence: Sealed::of(self.evidence.clone()),
         }
     }
 }
@@ -278,7 +278,7 @@ pub(super) mod tests {
     use super::*;
     use crate::{
         privacy::{PolicyRules, Thresholds, release},
-        window::{ClosedBy, ClosedWindow, Evidence, Tally},
+        window::{ClosedBy, ClosedWindow, Counted, Evidence, Tally},
     };
 
     const MINUTE: i64 = 60_000;
@@ -308,10 +308,13 @@ pub(super) mod tests {
             by: ClosedBy::Watermark,
             accounting: Default::default(),
             tracks: votes,
+            stayed: 0,
             votes,
             unit: Unit::Tracks,
-            tally,
-            people: None,
+            content: Counted {
+                tally,
+                people: None,
+            },
         };
         release(
             closed,
@@ -329,15 +332,15 @@ pub(super) mod tests {
     }
 
     /// What somebody sees, in one order.
-    fn shown(view: &View) -> (usize, u64, u64, [Option<u64>; 2], CellCounts) {
-        let Shares {
+    fn shown(view: &View) -> (usize, u64, u64, [Option<u64>; 2], Sealed) {
+        let AttributeView {
             total,
             votes,
             evidence,
             ..
-        } = view.shares(Attribute::Gender);
-        let counts = [0, 1].map(|category| view.shares(Attribute::Gender).count(category));
-        (view.panes, total, votes, counts, evidence)
+        } = view.attribute(Attribute::Gender);
+        let counts = [0, 1].map(|category| view.attribute(Attribute::Gender).count(category));
+        (view.windows, total, votes, counts, evidence)
     }
 
     #[test]

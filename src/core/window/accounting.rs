@@ -7,13 +7,17 @@ use crate::{record::Position, reject::Reject};
 /// Totals of a pane or a window. Every record is counted in exactly one of faces, spared, late and rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accounting {
+    /// Faces that were counted in time.
     pub faces: u64,
+    /// Crops that were seen in time and not estimated: their track had enough.
     pub spared: u64,
+    /// Faces whose own pane was closed when they came. They are counted here and in no category.
     pub late: u64,
     /// In the order of [`Reject::ALL`].
     pub(crate) rejected: [u64; Reject::ALL.len()],
-    /// The offsets that contributed lie in `first_offset..next_offset`.
+    /// The offset of the first record.
     pub first_offset: i64,
+    /// The offset after the last record. Records of other windows may lie in between.
     pub next_offset: i64,
 }
 
@@ -40,6 +44,7 @@ impl Accounting {
         }
     }
 
+    /// All records that it stands for.
     pub fn records(&self) -> u64 {
         self.seen() + self.late + self.rejected()
     }
@@ -49,6 +54,7 @@ impl Accounting {
         self.faces + self.spared
     }
 
+    /// Rejected records, whatever the reason.
     pub fn rejected(&self) -> u64 {
         self.rejected.iter().sum()
     }
@@ -61,6 +67,7 @@ impl Accounting {
             .filter(|&(_, n)| n > 0)
     }
 
+    /// Counts a rejected record.
     pub fn reject(&mut self, reason: Reject) {
         self.rejected[reason as usize] += 1;
     }
@@ -76,6 +83,7 @@ impl Accounting {
         self.next_offset = self.next_offset.max(other.next_offset);
     }
 
+    /// Widens the range of offsets, so that it holds this record.
     pub fn cover(&mut self, position: Position) {
         self.first_offset = self.first_offset.min(position.offset);
         self.next_offset = self.next_offset.max(position.next_offset());

@@ -132,7 +132,7 @@ proptest! {
         let of = |windows: &[ClosedWindow]| windows.iter().map(bounds).collect::<Vec<_>>();
         prop_assert_eq!(of(&some), of(&all));
         for (some, all) in some.iter().zip(&all) {
-            let votes = |window: &ClosedWindow| window.tally.counts(Attribute::Gender).to_vec();
+            let votes = |window: &ClosedWindow| window.content.tally.counts(Attribute::Gender).to_vec();
             prop_assert_eq!(votes(some), votes(all), "all their crops say the same");
         }
     }

@@ -75,7 +75,7 @@ pub(super) fn run(
     options: &[CropsPerTrack],
     (attribute, seed, draws): (Attribute, u64, u32),
 ) -> anyhow::Result<Vec<CropFigures>> {
-    let mut trial = Trial::new(labels, people, (attribute, seed));
+    let mut trial = Trial::new(labels, people, attribute, seed);
     let mut sums = vec![Sums::default(); options.len()];
     for _ in 0..draws {
         let (calibration, _) = trial.calibration(sizes)?;

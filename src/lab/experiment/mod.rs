@@ -5,6 +5,8 @@
 mod bars;
 mod crops;
 mod dwell;
+mod local;
+mod population;
 mod report;
 mod scatter;
 mod tracks;
@@ -13,6 +15,7 @@ mod trials;
 pub use bars::draw as bars;
 pub use crops::{CropFigures, CropsPerTrack};
 pub use dwell::DwellFigures;
+pub use local::{LocalFigures, LocalReport, run as local};
 pub use report::{CoverageFigures, Figures, Report};
 pub use tracks::TrackFigures;
 
@@ -47,7 +50,7 @@ pub fn run(
 ) -> anyhow::Result<Report> {
     let population = views.first().context("a population has a first view")?;
     let [calibration_split, population_split] = &settings.splits;
-    let mut report = Report::new(&calibration.model, (calibration_split, population_split));
+    let mut report = Report::new(&calibration.model, calibration_split, population_split);
     for attribute in Attribute::ALL {
         let (known, all) = (calibration.pairs(attribute), population.pairs(attribute));
         if known.is_empty() || all.is_empty() {
@@ -60,11 +63,14 @@ pub fn run(
         let mut figures = trials.run(settings.tvd_draws, settings.coverage_draws)?;
         let people = people(views, attribute)?;
         let known = trials.calibration();
-        figures.dwell_bias_points = dwell::run(known, &people, (attribute, settings.seed))?;
+        figures.dwell_bias_points = dwell::run(known, &people, attribute, settings.seed)?;
         figures.tracks = tracks::run(
-            (&known.labels, &known.faces()),
+            &known.labels,
+            &known.faces(),
             &people,
-            (attribute, settings.seed, settings.track_draws),
+            attribute,
+            settings.seed,
+            settings.track_draws,
         )?;
         figures.crops = crops::run(
             (&known.labels, &known.faces()),

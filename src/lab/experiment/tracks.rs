@@ -90,11 +90,14 @@ struct Sums {
 
 /// The calibrations' class sizes, the faces in their views, and what the draws begin with.
 pub(super) fn run(
-    (labels, sizes): (&[String], &[u64]),
+    labels: &[String],
+    sizes: &[u64],
     people: &[Person<'_>],
-    (attribute, seed, draws): (Attribute, u64, u32),
+    attribute: Attribute,
+    seed: u64,
+    draws: u32,
 ) -> anyhow::Result<Vec<TrackFigures>> {
-    let mut trial = Trial::new(labels, people, (attribute, seed));
+    let mut trial = Trial::new(labels, people, attribute, seed);
     let mut sums: BTreeMap<(usize, Way), Sums> = BTreeMap::new();
     for _ in 0..draws {
         let (calibration, prior) = trial.calibration(sizes)?;
@@ -102,7 +105,7 @@ pub(super) fn run(
         for (kind, stay) in STAYS.into_iter().enumerate() {
             let shares = trial.shares.clone();
             for (is_population, shares) in [(false, &drawn), (true, &shares)] {
-                let window = trial.window(shares, (stay, &prior));
+                let window = trial.window(shares, stay, &prior);
                 for (way, tally) in Way::ALL.into_iter().zip(&window.tallies) {
                     let votes = tally.cells(attribute).dense(calibration.grid());
                     let found = votes.and_then(|v| estimate(&calibration, &v, Method::default()));
@@ -172,7 +175,8 @@ impl<'a> Trial<'a> {
     pub(super) fn new(
         labels: &'a [String],
         people: &'a [Person<'a>],
-        (attribute, seed): (Attribute, u64),
+        attribute: Attribute,
+        seed: u64,
     ) -> Self {
         let mut classes: Vec<Vec<&Person>> = labels.iter().map(|_| Vec::new()).collect();
         for person in people {
@@ -214,7 +218,7 @@ impl<'a> Trial<'a> {
         Ok((Calibration::new(self.labels, crops.into_iter())?, prior))
     }
 
-    fn window(&mut self, shares: &[f64], (stay, prior): (Stay, &[f64])) -> Window {
+    fn window(&mut self, shares: &[f64], stay: Stay, prior: &[f64]) -> Window {
         let mut window = Window {
             tallies: vec![Tally::default(); Way::ALL.len()],
             rarest: vec![(0, 0); Way::ALL.len()],
@@ -236,7 +240,7 @@ impl<'a> Trial<'a> {
                 let tally = &mut window.tallies[place];
                 let of_class = |tally: &Tally| tally.counts(self.attribute).get(class).copied();
                 let before = of_class(tally).unwrap_or(0);
-                vote(tally, (way, self.attribute), (&views, prior));
+                vote(tally, way, self.attribute, &views, prior);
                 if class == self.rarest {
                     let right = of_class(tally).unwrap_or(0) - before;
                     window.rarest[place].0 += right;
@@ -266,11 +270,7 @@ impl<'a> Trial<'a> {
 }
 
 /// The one vote of a track.
-fn vote(
-    tally: &mut Tally,
-    (way, attribute): (Way, Attribute),
-    (views, prior): (&[&[f32]], &[f64]),
-) {
+fn vote(tally: &mut Tally, way: Way, attribute: Attribute, views: &[&[f32]], prior: &[f64]) {
     let evidence = |posterior: &[f32]| {
         let mut evidence = Evidence::default();
         evidence.set(attribute, posterior);

@@ -30,6 +30,18 @@ fn three_lines_and_defaults_are_enough() {
 }
 
 #[test]
+fn there_is_one_estimator_and_its_former_name_is_read() {
+    for name in ["score", "emq"] {
+        let more = format!("[estimates]\nmethod = \"{name}\"");
+        assert_eq!(faults_of(&more), Vec::<String>::new());
+    }
+    let [fault] = &faults_of("[estimates]\nmethod = \"pacc\"")[..] else {
+        panic!("accepted");
+    };
+    assert!(fault.contains("estimates.method"), "{fault}");
+}
+
+#[test]
 fn every_fault_is_reported_at_once_with_field_value_and_fix() {
     let Err(Faults(faults)) = Config::parse(
         r#"
@@ -43,7 +55,7 @@ fn every_fault_is_reported_at_once_with_field_value_and_fix() {
         publish_interval = "soon"
         [inference]
         provider = "npu"
-        batch_max = 0
+        batch_max = 1025
         "#,
     ) else {
         panic!("accepted");
@@ -55,7 +67,7 @@ fn every_fault_is_reported_at_once_with_field_value_and_fix() {
         "model.dir = 7",
         "output.publish_interval = \"soon\"",
         "inference.provider = \"npu\"",
-        "inference.batch_max = 0",
+        "inference.batch_max = 1025",
     ] {
         assert!(text.contains(expected), "{expected} is missing in:\n{text}");
     }

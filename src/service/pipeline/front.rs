@@ -7,7 +7,7 @@ use demograph_core::{
     choose::{Chooser, CropsMax, Judged, Sight, Spans},
     privacy::Policy,
     record::{EventTime, Position, Record},
-    state::{Start, TrackKey},
+    state::{Saved, TrackKey},
     window::{Evidence, Observation},
 };
 use demograph_model::decode::{EncodedCrop, Limits, Opened, open};
@@ -51,14 +51,10 @@ pub struct Candidate {
 
 impl Front {
     /// Takes up a partition where its checkpoint ends.
-    pub fn begin(&mut self, partition: i32, start: &Start) {
-        let chosen = match start {
-            Start::At(_) => Default::default(),
-            Start::Resumed(saved) => saved.chosen.clone(),
-        };
+    pub fn begin(&mut self, partition: i32, saved: &Saved) {
         let progress = Progress {
-            chooser: Chooser::resume(self.spans, chosen),
-            next_offset: start.next_offset(),
+            chooser: Chooser::resume(self.spans, saved.chosen.clone()),
+            next_offset: saved.ledger.next_offset,
         };
         self.partitions.insert(partition, progress);
     }

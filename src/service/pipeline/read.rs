@@ -1,4 +1,4 @@
-//! The poll loop: records and rebalances in, numbered feeds out. Polling never stops.
+//! The poll loop: records and rebalances in, numbered records and signals out. Polling never stops.
 
 mod send;
 
@@ -9,20 +9,16 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
-use demograph_core::{
-    record::EventTime,
-    state::{FirstStart, Start},
-    window::Observation,
-};
+use demograph_core::{record::EventTime, state::FirstStart, window::Observation};
 
 use super::{
-    assignment::{Assignment, Drain, Ticket},
+    assignment::{Answer, Assignment, Drain},
     attention::Attention,
-    feed::{Beginning, Feed, Numbered, Tick},
+    feed::{Numbered, Resumed, Signal, Tick},
     front::{Candidate, Front, Looked},
     log::Log,
     watch::Watch,
-    write::{Ack, Recovered, Task},
+    write::{Ack, Task},
 };
 use crate::{
     clock,
@@ -45,13 +41,13 @@ pub(super) struct Reader {
     pub consumer: Consumer,
     /// Opens records and spares crops.
     pub front: Front,
-    /// To the workers.
-    pub output: Sender<Numbered<Candidate>>,
-    /// To the fold.
+    pub to_work: Sender<Numbered<Candidate>>,
+    /// What the fold gets without the workers.
     pub past_the_workers: Sender<Vec<Numbered<Observation>>>,
-    /// What goes to the fold next.
+    /// What goes past them next.
     pub passing: Vec<Numbered<Observation>>,
-    /// Takes one for each feed that is under way to the fold; its room is what may be under way.
+    pub to_fold: Sender<Numbered<Signal>>,
+    /// Takes one for each record and signal that is under way to the fold; its room is what may be under way.
     pub under_way: Sender<()>,
     pub to_write: Sender<Task>,
     pub acks: Receiver<Ack>,
@@ -67,9 +63,9 @@ pub(super) struct Reader {
     /// Milliseconds for which a worker may hold a batch.
     pub batch_stall_max: i64,
     /// What becomes of the partitions at the end: revoked, or ended.
-    pub at_stop: fn(Vec<i32>) -> Feed<Candidate>,
+    pub at_stop: fn(Vec<i32>) -> Signal,
     pub assignment: Assignment,
-    /// What the writer said while nobody listened.
+    /// The writer's answers that came while the reader waited for something else.
     pub early: VecDeque<Ack>,
     /// Partitions whose end was reached, as far as was heard.
     pub at_end: BTreeSet<i32>,
@@ -127,7 +123,7 @@ impl Reader {
                 self.positions
                     .insert(position.partition, position.next_offset());
                 match self.front.look(record) {
-                    Looked::Candidate(candidate) => self.send(Feed::Data(candidate)),
+                    Looked::Candidate(candidate) => self.send(candidate),
                     Looked::Done(observation) => self.send_past(observation),
                 }
             }
@@ -136,8 +132,8 @@ impl Reader {
                 next_offset,
             } => self.reach_end(partition, next_offset),
             Polled::Assigned(partitions) => self.ask_where(partitions),
-            Polled::Revoked(partitions) => self.let_go(&partitions, Feed::Revoked),
-            Polled::Lost(partitions) => self.let_go(&partitions, Feed::Lost),
+            Polled::Revoked(partitions) => self.let_go(&partitions, Signal::Revoked),
+            Polled::Lost(partitions) => self.let_go(&partitions, Signal::Lost),
             Polled::Trouble(trouble) => {
                 tracing::warn!(trouble, "kafka: going on");
                 self.metrics.kafka_errors.inc();
@@ -155,7 +151,7 @@ impl Reader {
         match (position, next_offset) {
             (Some(position), Some(next_offset)) if position < next_offset => {
                 self.positions.insert(partition, next_offset);
-                self.send(Feed::Reached {
+                self.signal(Signal::Reached {
                     partition,
                     next_offset,
                 })
@@ -164,7 +160,7 @@ impl Reader {
         }
     }
 
-    /// Partitions are read from where their chains say; until the writer has looked, nothing is.
+    /// Asks the writer where the chains say to go on. Nothing is read before it has answered.
     fn ask_where(&mut self, partitions: Vec<i32>) -> anyhow::Result<()> {
         self.metrics
             .rebalances
@@ -174,40 +170,27 @@ impl Reader {
         self.hand_over(Task::Recover { ticket, partitions })
     }
 
-    fn begin(&mut self, ticket: Ticket, recovered: Vec<Recovered>) -> anyhow::Result<()> {
-        // Revoked, or assigned anew, while the writer looked.
-        let Some(wanted) = self.assignment.begin(ticket) else {
-            return Ok(());
-        };
+    fn begin(&mut self, recovered: BTreeMap<i32, Option<Resumed>>) -> anyhow::Result<()> {
         self.log.ask(&self.consumer)?;
         let mut starts = Vec::new();
-        let mut beginnings = Vec::new();
-        for Recovered { partition, resumed } in recovered {
-            if !wanted.contains(&partition) {
-                continue;
-            }
-            let (start, history) = match resumed {
-                Some(resumed) => {
-                    self.log
-                        .expect(&resumed.saved.log)
-                        .with_context(|| format!("partition {partition}"))?;
-                    (Start::Resumed(resumed.saved), resumed.history)
-                }
-                None => (Start::At(self.first_offset(partition)?), Vec::new()),
+        let mut assigned = Vec::new();
+        for (partition, resumed) in recovered {
+            let mut resumed = match resumed {
+                Some(resumed) => resumed,
+                None => Resumed::beginning(partition, self.first_offset(partition)?),
             };
-            starts.push((partition, start.next_offset()));
-            self.front.begin(partition, &start);
-            beginnings.push(Beginning {
-                partition,
-                start,
-                log: self.log.known().clone(),
-                history,
-            });
+            self.log
+                .expect(&resumed.saved.log)
+                .with_context(|| format!("partition {partition}"))?;
+            resumed.saved = resumed.saved.read_from(self.log.known());
+            self.front.begin(partition, &resumed.saved);
+            starts.push((partition, resumed.saved.ledger.next_offset));
+            assigned.push(resumed);
         }
         self.consumer.begin(&starts)?;
         tracing::info!(?starts, "partitions assigned");
         self.positions.extend(starts.iter().copied());
-        self.send(Feed::Assigned(beginnings))?;
+        self.signal(Signal::Assigned(assigned))?;
         self.show_assignment();
         Ok(())
     }
@@ -220,7 +203,7 @@ impl Reader {
         }
     }
 
-    /// Ready is an instance that reads: with partitions, of which none has waited for long.
+    /// The instance is ready if it has partitions and none of them has waited for long.
     fn show_assignment(&self) {
         let begun = self.assignment.begun().len();
         let waiting = self.assignment.waiting();
@@ -231,11 +214,7 @@ impl Reader {
     }
 
     /// Has the partitions written down (or forgotten), commits, and gives them up.
-    fn let_go(
-        &mut self,
-        partitions: &[i32],
-        signal: fn(Vec<i32>) -> Feed<Candidate>,
-    ) -> anyhow::Result<()> {
+    fn let_go(&mut self, partitions: &[i32], signal: fn(Vec<i32>) -> Signal) -> anyhow::Result<()> {
         let gone = self.assignment.release(partitions);
         for partition in partitions {
             self.at_end.remove(partition);
@@ -244,17 +223,17 @@ impl Reader {
             self.front.forget(*partition);
         }
         self.show_assignment();
-        let feed = signal(gone.clone());
-        let kind = if matches!(feed, Feed::Lost(_)) {
+        let signal = signal(gone.clone());
+        let kind = if matches!(signal, Signal::Lost(_)) {
             rebalance::LOST
         } else {
             rebalance::REVOKED
         };
         tracing::info!(kind, ?partitions, "partitions go away");
         self.metrics.rebalances.with_label_values(&[kind]).inc();
-        self.send(feed)?;
+        self.signal(signal)?;
         self.await_drained()?;
-        // What was not begun yet is in no assignment that could be given up.
+        // Partitions that were not begun are in no assignment that could be given up.
         self.consumer.give_up(&gone)
     }
 
@@ -270,9 +249,9 @@ impl Reader {
             match ack {
                 Ok(ack) => {
                     if drain.hear(ack) {
-                        drain.later.append(&mut self.early);
-                        self.early = drain.later;
-                        return self.commit(&drain.durable, Wait::Yes);
+                        let durable = std::mem::take(&mut drain.durable);
+                        self.early = drain.rest(std::mem::take(&mut self.early));
+                        return self.commit(&durable, Wait::Yes);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) if !self.shutdown.has_failed() => self.health.beat(),
@@ -289,13 +268,13 @@ impl Reader {
         let mut offsets = BTreeMap::new();
         self.collect_acks();
         while let Some(ack) = self.early.pop_front() {
-            match ack {
-                Ack::Durable {
+            match self.assignment.hear(ack) {
+                Answer::Commit {
                     partition,
                     next_offset,
                 } => drop(offsets.insert(partition, next_offset)),
-                Ack::Recovered { ticket, recovered } => self.begin(ticket, recovered)?,
-                Ack::Fenced { partition, ticket } if self.assignment.holds(partition, ticket) => {
+                Answer::Begin(recovered) => self.begin(recovered)?,
+                Answer::Rejoin(partition) => {
                     tracing::warn!(partition, "joining the group anew");
                     self.metrics
                         .rebalances
@@ -303,8 +282,7 @@ impl Reader {
                         .inc();
                     self.consumer.rejoin()?;
                 }
-                // Of an assignment that is gone.
-                Ack::Fenced { .. } | Ack::Drained => {}
+                Answer::Nothing => {}
             }
         }
         self.commit(&offsets, Wait::No)
@@ -360,7 +338,7 @@ impl Reader {
             let until = self.attention.silent_until(partition, self.idle_after)?;
             Some((partition, until))
         });
-        self.send(Feed::Tick(Tick {
+        self.signal(Signal::Tick(Tick {
             now,
             silent: silent.collect(),
             ends: self.consumer.high_watermarks(),

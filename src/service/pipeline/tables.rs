@@ -1,4 +1,5 @@
-//! The files of a publication: a pure function of its checkpoint, so that whoever publishes it writes the same rows.
+//! The files of a publication: a pure function of its checkpoint, so that every instance that publishes it writes the
+//! same rows.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,7 +12,7 @@ use demograph_core::{
 use super::Meaning;
 use crate::sink::{self, CHECKPOINT, Provenance, TOPIC, Table};
 
-/// Writes released panes as files.
+/// Writes released windows as files.
 pub(super) struct Tables {
     pub group: String,
     pub topic: String,
@@ -20,12 +21,12 @@ pub(super) struct Tables {
     pub meaning: Meaning,
 }
 
-/// Which checkpoint of which partition the files belong to.
+/// The checkpoint that the files belong to.
 #[derive(Debug, Clone)]
 pub(super) struct Edition {
     pub partition: i32,
     pub seq: u64,
-    pub mark: String,
+    pub origin: String,
     pub terms: Arc<Terms>,
 }
 
@@ -40,17 +41,17 @@ impl Tables {
     /// One file a table and date that has rows.
     pub(super) fn files(
         &self,
-        panes: &[ReleasedWindow],
+        windows: &[ReleasedWindow],
         edition: &Edition,
     ) -> anyhow::Result<Vec<Written>> {
         let provenance = &self.provenance(&edition.terms);
         let mut files = Vec::new();
-        for (date, panes) in by_date(self.allowed(panes)) {
+        for (date, windows) in by_date(self.allowed(windows)) {
             for table in Table::ALL {
                 if table == Table::Cells && !self.cells {
                     continue;
                 }
-                let rows = table.rows(&panes, provenance);
+                let rows = table.rows(&windows, provenance);
                 if rows.num_rows() == 0 {
                     continue;
                 }
@@ -68,15 +69,20 @@ impl Tables {
         Ok(files)
     }
 
-    /// The panes without what the policy of today forbids, though a policy of before allowed it.
-    fn allowed(&self, panes: &[ReleasedWindow]) -> Vec<ReleasedWindow> {
-        let mut panes = panes.to_vec();
-        for pane in &mut panes {
-            let allowed = self.meaning.policy.admit(&pane.source).unwrap_or_default();
-            pane.attributes
+    /// The windows without what the policy of today forbids, though a policy of before allowed it.
+    fn allowed(&self, windows: &[ReleasedWindow]) -> Vec<ReleasedWindow> {
+        let mut windows = windows.to_vec();
+        for window in &mut windows {
+            let allowed = self
+                .meaning
+                .policy
+                .admit(&window.source)
+                .unwrap_or_default();
+            window
+                .content
                 .retain(|released| allowed.contains(released.attribute));
         }
-        panes
+        windows
     }
 
     /// Rows of former terms have no estimates: how that model erred is not known any more.
@@ -98,17 +104,17 @@ impl Tables {
             ("model", edition.terms.model.clone()),
             ("policy", edition.terms.policy.clone()),
             ("legal_basis", edition.terms.legal_basis()),
-            (CHECKPOINT, edition.mark.clone()),
+            (CHECKPOINT, edition.origin.clone()),
             (TOPIC, self.topic.clone()),
         ]
     }
 }
 
-/// Hive partitions go by the UTC date of the pane's start.
-fn by_date(panes: Vec<ReleasedWindow>) -> BTreeMap<String, Vec<ReleasedWindow>> {
+/// Hive partitions go by the UTC date of the window's start.
+fn by_date(windows: Vec<ReleasedWindow>) -> BTreeMap<String, Vec<ReleasedWindow>> {
     let mut dates: BTreeMap<String, Vec<ReleasedWindow>> = BTreeMap::new();
-    for pane in panes {
-        dates.entry(pane.date()).or_default().push(pane);
+    for window in windows {
+        dates.entry(window.date()).or_default().push(window);
     }
     dates
 }
@@ -151,7 +157,7 @@ mod tests {
         }
     }
 
-    fn pane(start: i64) -> ReleasedWindow {
+    fn window(start: i64) -> ReleasedWindow {
         let released = |attribute| ReleasedAttribute {
             attribute,
             cells: Cells::Shown {
@@ -169,21 +175,21 @@ mod tests {
             accounting,
             tracks: 40,
             votes: 40,
-            attributes: vec![released(Attribute::Gender), released(Attribute::Ethnicity)],
+            content: vec![released(Attribute::Gender), released(Attribute::Ethnicity)],
             ..ReleasedWindow::empty(start, start + 10_000)
         }
     }
 
     /// Folder and rows of every file.
-    fn files(tables: &Tables, panes: &[ReleasedWindow]) -> Vec<(String, usize)> {
+    fn files(tables: &Tables, windows: &[ReleasedWindow]) -> Vec<(String, usize)> {
         let edition = Edition {
             partition: 0,
             seq: 3,
-            mark: "mark".into(),
+            origin: "origin".into(),
             terms: tables.meaning.terms.clone(),
         };
         let folder = |path: &str| path.split("/part").next().unwrap().to_owned();
-        let files = tables.files(panes, &edition).unwrap();
+        let files = tables.files(windows, &edition).unwrap();
         files
             .iter()
             .map(|written| (folder(&written.file.path), written.rows))
@@ -193,7 +199,7 @@ mod tests {
     #[test]
     fn what_the_policy_of_today_forbids_is_not_published_though_it_was_counted() {
         let rows = |attributes: &[Attribute]| {
-            let files = files(&tables(attributes), &[pane(0)]);
+            let files = files(&tables(attributes), &[window(0)]);
             files.into_iter().map(|(_, rows)| rows).collect::<Vec<_>>()
         };
         assert_eq!(rows(&[Attribute::Gender, Attribute::Ethnicity]), [4, 1]);
@@ -219,10 +225,10 @@ mod tests {
             let edition = Edition {
                 partition: 0,
                 seq: 3,
-                mark: "mark".into(),
+                origin: "origin".into(),
                 terms,
             };
-            let files = tables.files(&[pane(0)], &edition).unwrap();
+            let files = tables.files(&[window(0)], &edition).unwrap();
             assert!(!files.is_empty());
             for written in files {
                 let footer = sink::Footer::read(&written.file.bytes).unwrap();
@@ -233,7 +239,10 @@ mod tests {
 
     #[test]
     fn panes_of_two_days_are_files_of_two_dates() {
-        let files = files(&tables(&[Attribute::Gender]), &[pane(0), pane(86_400_000)]);
+        let files = files(
+            &tables(&[Attribute::Gender]),
+            &[window(0), window(86_400_000)],
+        );
         let folders: Vec<&str> = files.iter().map(|(folder, _)| folder.as_str()).collect();
         assert_eq!(
             folders,

@@ -1,6 +1,6 @@
-//! The workers: decode and infer, each with a session of its own. Batches are pulled: the next one is whatever is there
-//! when the model is free, and nothing that is there waits. Only a batch that is not full may wait for more, where the
-//! config says so, and no signal waits with it.
+//! The workers: decode and infer, each with a session of its own. Batches are pulled: when the model is free, the next one
+//! is all that is there. Only a batch that is not full may wait for more, where the
+//! config says so.
 
 use std::time::{Duration, Instant};
 
@@ -15,12 +15,7 @@ use demograph_model::{
     infer::{Answer, Model},
 };
 
-use super::{
-    Meaning,
-    feed::{Feed, Numbered},
-    front::Candidate,
-    watch::Sign,
-};
+use super::{Meaning, feed::Numbered, front::Candidate, watch::Sign};
 use crate::{
     clock, cores,
     metrics::{Metrics, stage},
@@ -51,7 +46,7 @@ impl Worker {
         }
         while let Ok(first) = self.input.recv() {
             let deadline = (!self.batch_wait_max.is_zero()).then(|| after(self.batch_wait_max));
-            let batch = pull(first, &self.input, (self.batch_max, deadline));
+            let batch = pull(first, &self.input, self.batch_max, deadline);
             self.sign.turn();
             let observed = self.observe(batch)?;
             self.sign.turn();
@@ -78,21 +73,29 @@ impl Worker {
             .start_timer();
         let mut observed: Vec<_> = batch
             .into_iter()
-            .map(|item| Numbered {
-                number: item.number,
-                feed: self.decode(item.feed, (&mut crops, &mut sent)),
+            .map(|item| {
+                item.map(|candidate| {
+                    let mut observation = candidate.observation;
+                    match candidate.crop.decode(&self.limits) {
+                        // The crop goes into the batch; its evidence follows.
+                        Ok(crop) => {
+                            sent.push(candidate.sent);
+                            crops.push(crop);
+                        }
+                        Err(reason) => observation.outcome = Err(reason),
+                    }
+                    observation
+                })
             })
             .collect();
         timer.observe_duration();
         let mut answers = self.infer(crops)?.into_iter();
         self.show_latency(&sent);
         let categories = &self.meaning.terms.categories;
-        for item in &mut observed {
-            if let Feed::Data(observation) = &mut item.feed
-                && observation.outcome.is_ok()
-            {
+        for Numbered { item: seen, .. } in &mut observed {
+            if seen.outcome.is_ok() {
                 let answer = answers.next().expect("the model gives one answer a crop");
-                observation.outcome = answer
+                seen.outcome = answer
                     .map(|estimate| categories.evidence(&estimate))
                     .map_err(|_no_answer| Reject::NoAnswer);
             }
@@ -100,40 +103,7 @@ impl Worker {
         Ok(observed)
     }
 
-    /// Puts the crop aside for the batch, and when it was sent; its evidence follows.
-    fn decode(
-        &self,
-        feed: Feed<Candidate>,
-        (crops, sent): (&mut Vec<Crop>, &mut Vec<EventTime>),
-    ) -> Feed<Observation> {
-        match feed {
-            Feed::Data(candidate) => {
-                let mut observation = candidate.observation;
-                match candidate.crop.decode(&self.limits) {
-                    Ok(crop) => {
-                        sent.push(candidate.sent);
-                        crops.push(crop);
-                    }
-                    Err(reason) => observation.outcome = Err(reason),
-                }
-                Feed::Data(observation)
-            }
-            Feed::Reached {
-                partition,
-                next_offset,
-            } => Feed::Reached {
-                partition,
-                next_offset,
-            },
-            Feed::Tick(tick) => Feed::Tick(tick),
-            Feed::Assigned(starts) => Feed::Assigned(starts),
-            Feed::Revoked(partitions) => Feed::Revoked(partitions),
-            Feed::Ended(partitions) => Feed::Ended(partitions),
-            Feed::Lost(partitions) => Feed::Lost(partitions),
-        }
-    }
-
-    /// The clock of whoever stamped the record may run ahead of this one: then it took no time.
+    /// The clock that stamped the record may run ahead of this one: then it counts as 0 s.
     fn show_latency(&self, sent: &[EventTime]) {
         let now = clock::now();
         for sent in sent {
@@ -159,15 +129,13 @@ impl Worker {
     }
 }
 
-/// The first item and what else is there, up to a batch; then what comes before the deadline, unless a signal is
-/// among what was taken.
+/// The first item and what else is there, up to a batch; then what comes before the deadline.
 fn pull<T>(
-    first: Numbered<T>,
-    input: &Receiver<Numbered<T>>,
-    (batch_max, deadline): (usize, Option<Receiver<Instant>>),
-) -> Vec<Numbered<T>> {
-    let is_data = |item: &Numbered<T>| matches!(item.feed, Feed::Data(_));
-    let mut deadline = deadline.filter(|_| is_data(&first));
+    first: T,
+    input: &Receiver<T>,
+    batch_max: usize,
+    deadline: Option<Receiver<Instant>>,
+) -> Vec<T> {
     let mut batch = vec![first];
     while batch.len() < batch_max {
         let next = match (input.try_recv(), &deadline) {
@@ -179,7 +147,6 @@ fn pull<T>(
             },
         };
         let Some(next) = next else { break };
-        deadline = deadline.filter(|_| is_data(&next));
         batch.push(next);
     }
     batch

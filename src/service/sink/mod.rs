@@ -1,4 +1,4 @@
-//! Released panes -> rows -> Parquet files.
+//! Released windows -> rows -> Parquet files.
 //!
 //! Promises: the schema is the one in `schemas/`; readers see complete files only; rows are sorted by source and window.
 
@@ -21,5 +21,5 @@ pub use objects::Stores;
 pub use records::records;
 pub use remains::{Remains, remains};
 pub use store::Store;
-pub use tables::{CellRow, Provenance, Table};
+pub use tables::{CellRow, Provenance, RowRepeats, Table};
 pub use traffic::{Traffic, traffic};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use demograph_core::{
     privacy::{Cells, ReleasedWindow},
     record::Attribute,
-    state::memory::Memory,
+    state::{Saved, memory::Memory},
 };
 
 use super::log::{Totals, Votes};
@@ -29,30 +29,29 @@ pub fn published(store: &Memory, partition: i32) -> (Totals, Vec<Bounds>) {
     let mut totals = Totals::default();
     let labels = ["female", "male"];
     for (path, bytes) in store.tables.borrow().iter() {
-        if !path.starts_with(&format!("panes/p{partition}-")) {
+        if !path.starts_with(&format!("windows/p{partition}-")) {
             continue;
         }
-        let mark = bytes.iter().position(|byte| *byte == b' ').unwrap();
-        let panes: Vec<ReleasedWindow> = postcard::from_bytes(&bytes[mark + 1..]).unwrap();
-        for pane in panes {
-            totals.faces += pane.accounting.faces;
-            totals.spared += pane.accounting.spared;
-            totals.late += pane.accounting.late;
-            if pane.votes > 0 {
-                windows.push((pane.source.to_string(), pane.start.0, pane.end.0));
+        let end = bytes.iter().position(|byte| *byte == b' ').unwrap();
+        for window in Saved::decode(&bytes[end + 1..]).unwrap().outbox {
+            totals.faces += window.accounting.faces;
+            totals.spared += window.accounting.spared;
+            totals.late += window.accounting.late;
+            if window.votes > 0 {
+                windows.push((window.source.to_string(), window.start.0, window.end.0));
             }
-            for (reason, n) in pane.accounting.rejected_by_reason() {
+            for (reason, n) in window.accounting.rejected_by_reason() {
                 *totals.rejected.entry(reason).or_default() += n;
             }
-            votes(&pane, &labels, &mut totals.votes);
+            votes(&window, &labels, &mut totals.votes);
         }
     }
     (totals, windows)
 }
 
-fn votes(pane: &ReleasedWindow, labels: &[&str], votes: &mut Votes) {
-    let gender = pane
-        .attributes
+fn votes(window: &ReleasedWindow, labels: &[&str], votes: &mut Votes) {
+    let gender = window
+        .content
         .iter()
         .find(|released| released.attribute == Attribute::Gender);
     let Some(Cells::Shown { counts, .. }) = gender.map(|released| &released.cells) else {
@@ -64,7 +63,7 @@ fn votes(pane: &ReleasedWindow, labels: &[&str], votes: &mut Votes) {
         .filter_map(|(label, count)| Some((*label, count.filter(|&n| n > 0)?)))
         .collect();
     for (label, n) in shown {
-        let key = (pane.source.to_string(), pane.start.0, label.to_owned());
+        let key = (window.source.to_string(), window.start.0, label.to_owned());
         *votes.entry(key).or_default() += n;
     }
 }

@@ -152,7 +152,7 @@ impl Cameras {
         let producer = Producer::connect(&client).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
-        let thread = thread::spawn(move || send(&producer, faces, (rate, &stopped)));
+        let thread = thread::spawn(move || send(&producer, faces, rate, &stopped));
         Self { stop, thread }
     }
 
@@ -163,7 +163,7 @@ impl Cameras {
     }
 }
 
-fn send(producer: &Producer, mut faces: Faces, (rate, stop): (u64, &AtomicBool)) -> Produced {
+fn send(producer: &Producer, mut faces: Faces, rate: u64, stop: &AtomicBool) -> Produced {
     let mut sent = 0;
     while !stop.load(Ordering::Relaxed) {
         producer.send(&faces.next()).unwrap();

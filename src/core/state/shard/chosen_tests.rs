@@ -30,7 +30,7 @@ fn terms(model: &str) -> Arc<Terms> {
     };
     let policy = Policy::new(&PolicyRules::default(), &[]);
     let categories = Categories::new(&[0, 18], &facts);
-    Arc::new(Terms::new(model, &policy, (categories, &SETTINGS)))
+    Arc::new(Terms::new(model, &policy, categories, &SETTINGS))
 }
 
 fn key() -> TrackKey {
@@ -57,7 +57,7 @@ fn crop(offset: i64, choice: Choice) -> Observation {
 
 /// After one crop was taken and one spared.
 fn saved() -> Saved {
-    let mut shard = Shard::begin(3, Start::At(0), (SETTINGS, terms("m@1")), &key());
+    let mut shard = Shard::begin(3, Saved::beginning(0), SETTINGS, terms("m@1"), &key());
     for (offset, choice) in [(0, Choice::Taken), (1, Choice::Spared)] {
         let applied = shard.apply(crop(offset, choice));
         let expected = match choice {
@@ -85,8 +85,7 @@ fn spared_crops_are_accounted_for_and_their_tracks_are_remembered_under_the_key(
 #[test]
 fn what_was_chosen_goes_on_over_a_restart_and_a_record_that_was_folded_is_not_noted_again() {
     let before = saved();
-    let start = Start::Resumed(Box::new(before.clone()));
-    let mut shard = Shard::begin(3, start, (SETTINGS, terms("m@1")), &key());
+    let mut shard = Shard::begin(3, before.clone(), SETTINGS, terms("m@1"), &key());
     assert_eq!(shard.apply(crop(1, Choice::Taken)), Applied::Replayed);
     let after = Saved::decode(&shard.checkpoint(EventTime(0), false).saved).unwrap();
     assert_eq!(after.chosen, before.chosen);
@@ -94,7 +93,7 @@ fn what_was_chosen_goes_on_over_a_restart_and_a_record_that_was_folded_is_not_no
 
 #[test]
 fn where_panes_are_cut_everybody_is_chosen_anew() {
-    let cut = Shard::settle(3, saved(), (&SETTINGS, &key()), EventTime(0));
+    let cut = Shard::settle(3, saved(), &SETTINGS, &key(), EventTime(0));
     let after = Saved::decode(&cut.saved).unwrap();
     assert_eq!(after.chosen.tracks(), 0);
 }

@@ -13,11 +13,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{Parts, Unknown, chosen};
 use crate::{
-    privacy::{ReleasedAttribute, ReleasedWindow},
-    record::{EventId, EventTime, SourceId, TrackId},
+    estimate::CellCounts,
+    privacy::{Cells, ReleasedAttribute, ReleasedWindow, Sealed},
+    record::{Attribute, EventId, EventTime, SourceId, TrackId},
     reject::Reject,
     state::{self, checkpoint},
-    window::{self, Categories, ClosedBy, OpenPane, SourceWindows, Tally, Track, Unit, Weighting},
+    window::{
+        self, Bursts, Categories, ClosedBy, OpenPane, SourceWindows, Stays, Tally, Track, Unit,
+        Weighting,
+    },
 };
 
 #[derive(Serialize, Deserialize)]
@@ -69,6 +73,8 @@ pub(super) struct Source<'a> {
     pub open: Vec<(EventTime, Pane<'a>)>,
     pub growing: Option<Window<'a>>,
     pub whole_until: EventTime,
+    pub stays: Cow<'a, Stays>,
+    pub bursts: Cow<'a, Bursts>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -109,9 +115,17 @@ pub(super) struct Released<'a> {
     pub by: ClosedBy,
     pub accounting: Accounting<'a>,
     pub tracks: u64,
+    pub stayed: u64,
     pub votes: u64,
     pub unit: Unit,
-    pub attributes: Cow<'a, [ReleasedAttribute]>,
+    pub attributes: Vec<Estimated<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Estimated<'a> {
+    pub attribute: Attribute,
+    pub cells: Cow<'a, Cells>,
+    pub evidence: Cow<'a, CellCounts>,
 }
 
 impl<'a> From<Parts<'a>> for Saved<'a> {
@@ -247,6 +261,8 @@ impl<'a> From<&'a SourceWindows> for Source<'a> {
             open: open.map(|(&start, pane)| (start, pane.into())).collect(),
             growing: source.growing.as_ref().map(Into::into),
             whole_until: source.whole_until,
+            stays: Cow::Borrowed(&source.stays),
+            bursts: Cow::Borrowed(&source.bursts),
         }
     }
 }
@@ -264,6 +280,8 @@ impl TryFrom<Source<'_>> for SourceWindows {
             open: open.collect::<Result<_, Unknown>>()?,
             growing: source.growing.map(TryInto::try_into).transpose()?,
             whole_until: source.whole_until,
+            stays: source.stays.into_owned(),
+            bursts: source.bursts.into_owned(),
         })
     }
 }
@@ -357,18 +375,19 @@ impl TryFrom<Accounting<'_>> for window::Accounting {
 }
 
 impl<'a> From<&'a ReleasedWindow> for Released<'a> {
-    fn from(pane: &'a ReleasedWindow) -> Self {
+    fn from(window: &'a ReleasedWindow) -> Self {
         Self {
-            source: pane.source.clone(),
-            partition: pane.partition,
-            start: pane.start,
-            end: pane.end,
-            by: pane.by,
-            accounting: (&pane.accounting).into(),
-            tracks: pane.tracks,
-            votes: pane.votes,
-            unit: pane.unit,
-            attributes: Cow::Borrowed(&pane.attributes),
+            source: window.source.clone(),
+            partition: window.partition,
+            start: window.start,
+            end: window.end,
+            by: window.by,
+            accounting: (&window.accounting).into(),
+            tracks: window.tracks,
+            stayed: window.stayed,
+            votes: window.votes,
+            unit: window.unit,
+            attributes: window.content.iter().map(Into::into).collect(),
         }
     }
 }
@@ -376,18 +395,39 @@ impl<'a> From<&'a ReleasedWindow> for Released<'a> {
 impl TryFrom<Released<'_>> for ReleasedWindow {
     type Error = Unknown;
 
-    fn try_from(pane: Released<'_>) -> Result<Self, Unknown> {
+    fn try_from(window: Released<'_>) -> Result<Self, Unknown> {
         Ok(Self {
-            source: pane.source,
-            partition: pane.partition,
-            start: pane.start,
-            end: pane.end,
-            by: pane.by,
-            accounting: pane.accounting.try_into()?,
-            tracks: pane.tracks,
-            votes: pane.votes,
-            unit: pane.unit,
-            attributes: pane.attributes.into_owned(),
+            source: window.source,
+            partition: window.partition,
+            start: window.start,
+            end: window.end,
+            by: window.by,
+            accounting: window.accounting.try_into()?,
+            tracks: window.tracks,
+            stayed: window.stayed,
+            votes: window.votes,
+            unit: window.unit,
+            content: window.attributes.into_iter().map(Into::into).collect(),
         })
+    }
+}
+
+impl<'a> From<&'a ReleasedAttribute> for Estimated<'a> {
+    fn from(released: &'a ReleasedAttribute) -> Self {
+        Self {
+            attribute: released.attribute,
+            cells: Cow::Borrowed(&released.cells),
+            evidence: Cow::Borrowed(released.evidence.for_state()),
+        }
+    }
+}
+
+impl From<Estimated<'_>> for ReleasedAttribute {
+    fn from(wire: Estimated<'_>) -> Self {
+        Self {
+            attribute: wire.attribute,
+            cells: wire.cells.into_owned(),
+            evidence: Sealed::of(wire.evidence.into_owned()),
+        }
     }
 }

@@ -46,7 +46,7 @@ fn front(crops_max: u32) -> Front {
         spans: SETTINGS.spans(),
         partitions: BTreeMap::new(),
     };
-    front.begin(3, &Start::At(0));
+    front.begin(3, &Saved::beginning(0));
     front
 }
 
@@ -96,7 +96,7 @@ fn run(front: &mut Front, shard: &mut Shard, offsets: std::ops::Range<i64>) -> V
     choices.collect()
 }
 
-fn shard(start: Start) -> Shard {
+fn shard(saved: Saved) -> Shard {
     let facts = ModelFacts {
         id: "m@1".into(),
         has_age: false,
@@ -104,8 +104,8 @@ fn shard(start: Start) -> Shard {
         ethnicity: Vec::new(),
     };
     let categories = Categories::new(&[0], &facts);
-    let terms = Terms::new("m@1", &policy(), (categories, &SETTINGS));
-    Shard::begin(3, start, (SETTINGS, terms.into()), &TrackKey::example())
+    let terms = Terms::new("m@1", &policy(), categories, &SETTINGS);
+    Shard::begin(3, saved, SETTINGS, terms.into(), &TrackKey::example())
 }
 
 fn saved(checkpoint: &Checkpoint) -> Saved {
@@ -114,21 +114,20 @@ fn saved(checkpoint: &Checkpoint) -> Saved {
 
 #[test]
 fn a_restart_from_any_checkpoint_chooses_as_before_however_far_ahead_the_front_was() {
-    let mut whole_shard = shard(Start::At(0));
+    let mut whole_shard = shard(Saved::beginning(0));
     let whole = run(&mut front(3), &mut whole_shard, 0..300);
     assert!(whole.iter().any(|taken| *taken) && whole.iter().any(|taken| !*taken));
     for at in [0, 1, 2, 40, 99, 100, 101, 250] {
-        let (mut before, mut folded) = (front(3), shard(Start::At(0)));
+        let (mut before, mut folded) = (front(3), shard(Saved::beginning(0)));
         let first = run(&mut before, &mut folded, 0..at);
         // Read ahead, and lost.
         for offset in at..at + 30 {
             before.look(record(offset, Some("a"), png(20)));
         }
         let kept = saved(&folded.checkpoint(EventTime(0), false));
-        let start = Start::Resumed(Box::new(kept));
         let mut after = front(3);
-        after.begin(3, &start);
-        let rest = run(&mut after, &mut shard(start), at..300);
+        after.begin(3, &kept);
+        let rest = run(&mut after, &mut shard(kept), at..300);
         assert_eq!([first, rest].concat(), whole, "{at}");
     }
 }

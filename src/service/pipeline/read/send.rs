@@ -1,5 +1,5 @@
-//! How the reader hands on: in order, and polling goes on meanwhile. Crops go to the workers; what needs none of them goes
-//! past them to the fold, some at a time. Numbers keep the order.
+//! How the reader hands on: in order, and polling goes on meanwhile. Crops go to the workers. What needs none of
+//! them goes past them to the fold, some at a time, and so do signals. Numbers keep the order.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use crossbeam_channel::{Sender, TrySendError};
 use demograph_core::window::Observation;
 
-use super::{Candidate, Feed, Numbered, Polled, Reader};
+use super::{Candidate, Numbered, Polled, Reader, Signal};
 use crate::{clock, metrics::stage};
 
 /// How long to wait for room before fetching is paused: pausing throws the prefetch away, so not at once.
@@ -16,19 +16,26 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const PASSING_MAX: usize = 64;
 
 impl Reader {
-    /// Hands on a crop or a signal.
-    pub(super) fn send(&mut self, feed: Feed<Candidate>) -> anyhow::Result<()> {
+    /// Hands a crop to the workers.
+    pub(super) fn send(&mut self, item: Candidate) -> anyhow::Result<()> {
         let number = self.number()?;
         self.pass()?;
-        let output = self.output.clone();
-        self.hand_on(&output, Numbered { number, feed })
+        let to_work = self.to_work.clone();
+        self.hand_on(&to_work, Numbered { number, item })
+    }
+
+    /// Tells the fold something between two records.
+    pub(super) fn signal(&mut self, item: Signal) -> anyhow::Result<()> {
+        let number = self.number()?;
+        self.pass()?;
+        let to_fold = self.to_fold.clone();
+        self.hand_on(&to_fold, Numbered { number, item })
     }
 
     /// Hands on what the fold gets without the workers.
-    pub(super) fn send_past(&mut self, observation: Observation) -> anyhow::Result<()> {
+    pub(super) fn send_past(&mut self, item: Observation) -> anyhow::Result<()> {
         let number = self.number()?;
-        let feed = Feed::Data(observation);
-        self.passing.push(Numbered { number, feed });
+        self.passing.push(Numbered { number, item });
         match self.passing.len() < PASSING_MAX {
             true => Ok(()),
             false => self.pass(),

@@ -1,4 +1,4 @@
-//! The tables: what each is called, its columns, and its rows of released panes. One file a table.
+//! The tables: what each is called, its columns, and its rows of released windows. One file a table.
 //!
 //! To add a column: a line in the table's `fields`, the same place in its arrays, and `make bless` for the file in
 //! `schemas/`.
@@ -15,7 +15,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use demograph_core::privacy::ReleasedWindow;
 
-pub use cells::CellRow;
+pub use cells::{CellRow, RowRepeats};
 pub use provenance::Provenance;
 
 /// The tables.
@@ -47,12 +47,12 @@ impl Table {
         Arc::new(Schema::new(fields))
     }
 
-    /// The rows of the panes, sorted by source and window.
-    pub fn rows(self, panes: &[ReleasedWindow], provenance: &Provenance) -> RecordBatch {
+    /// The rows of the windows, sorted by source and window.
+    pub fn rows(self, windows: &[ReleasedWindow], provenance: &Provenance) -> RecordBatch {
         let columns = match self {
-            Self::Demographics => demographics::columns(panes, provenance),
-            Self::Windows => windows::columns(panes, provenance),
-            Self::Cells => cells::columns(panes, provenance),
+            Self::Demographics => demographics::columns(windows, provenance),
+            Self::Windows => windows::columns(windows, provenance),
+            Self::Cells => cells::columns(windows, provenance),
         };
         RecordBatch::try_new(self.schema(), columns)
             .expect("the arrays are made in the schema's order and types")

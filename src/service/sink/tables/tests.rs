@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
 use demograph_core::{
+    estimate::Repeats,
     facts::ModelFacts,
-    privacy::{Cells, Policy, PolicyRules, ReleasedAttribute},
+    privacy::{Cells, Policy, PolicyRules, ReleasedAttribute, Sealed},
     record::{Attribute, Position, SourceId},
     state::Terms,
     window::Accounting,
@@ -27,7 +28,7 @@ fn provenance() -> Provenance {
     }
 }
 
-fn pane(source: &str, cells: Cells) -> ReleasedWindow {
+fn window(source: &str, cells: Cells) -> ReleasedWindow {
     let mut accounting = Accounting::of_faces(20);
     accounting.late = 1;
     accounting.spared = 3;
@@ -42,7 +43,7 @@ fn pane(source: &str, cells: Cells) -> ReleasedWindow {
         accounting,
         tracks: 20,
         votes: 20,
-        attributes: vec![ReleasedAttribute {
+        content: vec![ReleasedAttribute {
             attribute: Attribute::Gender,
             cells,
             evidence: Default::default(),
@@ -57,8 +58,10 @@ fn a_shown_attribute_has_a_row_for_each_category() {
         total: 20,
         counts: vec![Some(15), Some(5)],
     };
-    let batch =
-        Table::Demographics.rows(&[pane("b", cells.clone()), pane("a", cells)], &provenance());
+    let batch = Table::Demographics.rows(
+        &[window("b", cells.clone()), window("a", cells)],
+        &provenance(),
+    );
     assert_eq!(batch.num_rows(), 4);
     let sources: &StringArray = column(&batch, "source").unwrap();
     assert_eq!(sources.value(0), "a");
@@ -68,7 +71,7 @@ fn a_shown_attribute_has_a_row_for_each_category() {
 
 #[test]
 fn a_suppressed_attribute_has_one_row_that_says_nothing_else() {
-    let batch = Table::Demographics.rows(&[pane("a", Cells::Suppressed)], &provenance());
+    let batch = Table::Demographics.rows(&[window("a", Cells::Suppressed)], &provenance());
     assert_eq!(batch.num_rows(), 1);
     for name in [
         "category",
@@ -90,7 +93,7 @@ fn a_suppressed_attribute_has_one_row_that_says_nothing_else() {
 
 #[test]
 fn the_windows_table_accounts_for_every_record() {
-    let batch = Table::Windows.rows(&[pane("a", Cells::Suppressed)], &provenance());
+    let batch = Table::Windows.rows(&[window("a", Cells::Suppressed)], &provenance());
     let number = |name| column::<Int64Array>(&batch, name).unwrap().value(0);
     assert_eq!(
         ["faces", "spared", "late", "rejected"].map(number),
@@ -101,7 +104,7 @@ fn the_windows_table_accounts_for_every_record() {
 
 #[test]
 fn a_daily_file_takes_rows_of_an_earlier_version_that_spared_none() {
-    let rows = Table::Windows.rows(&[pane("a", Cells::Suppressed)], &provenance());
+    let rows = Table::Windows.rows(&[window("a", Cells::Suppressed)], &provenance());
     let columns = (0..rows.num_columns()).filter(|&at| rows.schema().field(at).name() != "spared");
     let before = rows.project(&columns.collect::<Vec<_>>()).unwrap();
     let part = crate::sink::encode(&before, &[]).unwrap();
@@ -136,17 +139,26 @@ fn the_published_schemas_are_those_of_the_rows() {
 
 #[test]
 fn cells_are_read_back_from_a_file_of_a_day_as_they_were_counted() {
-    let mut counted = pane("a", Cells::Suppressed);
+    let mut counted = window("a", Cells::Suppressed);
     let mut votes = demograph_core::estimate::CellCounts::default();
     votes.add(3, 720_720, &[600_000, 120_720]);
     votes.add(7, 360_360, &[0, 360_360]);
-    counted.attributes[0].evidence = votes.clone();
+    let mut repeats = Repeats {
+        windows: 1,
+        within: 6,
+        ..Repeats::default()
+    };
+    repeats.add_stay(3, 30);
+    votes.repeat(&repeats, 5);
+    counted.content[0].evidence = Sealed::of(votes.clone());
     let part = crate::sink::encode(&Table::Cells.rows(&[counted], &provenance()), &[]);
     let day = crate::sink::day::merge(Table::Cells, vec![("part".into(), part.unwrap())]);
     let mut found = demograph_core::estimate::CellCounts::default();
     for batch in crate::sink::decode(day.unwrap().bytes).unwrap() {
         for row in crate::sink::CellRow::read(&batch).unwrap() {
-            found.add(row.cell, row.parts, &row.posterior_sums);
+            found.add_parts(row.cell, row.parts, &row.posterior_sums);
+            let row = row.repeats.expect("rows of today have it");
+            found.repeat(&row.repeats, row.squares);
         }
     }
     assert_eq!(found, votes);
