@@ -6,7 +6,7 @@ use crate::{
     window::{ClosedWindow, Ended},
 };
 
-/// A window of which only this may be published.
+/// A window, with what may be published of it.
 pub type ReleasedWindow = Ended<Vec<ReleasedAttribute>>;
 
 /// One attribute that was estimated in a released window.
