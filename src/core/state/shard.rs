@@ -10,7 +10,7 @@ use super::{
 use crate::{
     privacy::{ReleasedWindow, release},
     record::{EventTime, SourceId},
-    window::{ClosedWindow, ClosedPanes, Note, Observation, Outcome, PartitionWindows, Settings},
+    window::{ClosedPanes, ClosedWindow, Note, Observation, Outcome, PartitionWindows, Settings},
 };
 
 /// When the state is written down, and when an outbox becomes files.

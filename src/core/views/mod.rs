@@ -3,8 +3,10 @@
 //! cover more time than it was asked for, and says from when to when.
 
 mod ring;
+mod sums;
 mod view;
 
+pub use sums::Sums;
 pub use view::{Shares, View};
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -135,7 +137,7 @@ mod tests {
         ring::tests::{pane as released, window},
         *,
     };
-    use crate::{estimate::CellCounts, privacy::Cells, record::Attribute};
+    use crate::{estimate::MaskedCounts, privacy::Cells, record::Attribute};
 
     /// A pane of a minute in which `women` and `men` were seen.
     fn pane(minute: i64, women: usize, men: usize) -> ReleasedWindow {
@@ -160,7 +162,7 @@ mod tests {
         let emptied = rolling.changed().remove(0);
         assert_eq!(
             emptied.shares(Attribute::Gender).evidence,
-            CellCounts::default()
+            MaskedCounts::default()
         );
     }
 

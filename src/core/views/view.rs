@@ -1,7 +1,7 @@
 //! What one rolling view shows of one source: sums of what its windows showed.
 
 use crate::{
-    estimate::CellCounts,
+    estimate::MaskedCounts,
     privacy::Cells,
     record::{Attribute, EventTime, SourceId},
     span::Span,
@@ -34,8 +34,9 @@ pub struct Shares {
     pub counts: Vec<Option<u64>>,
     /// By category: all votes of the panes that showed it.
     pub totals: Vec<u64>,
-    /// Votes by cell in the panes that showed their total. Exact, so not for show.
-    pub evidence: CellCounts,
+    /// Votes by cell in the panes that showed a category, each pane behind its mask. Finer than the counts, so not for show:
+    /// what is estimated from them passes [`show_summed_shares`](crate::privacy::show_summed_shares).
+    pub evidence: MaskedCounts,
 }
 
 impl View {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use demograph_core::{
-    privacy::{ShownShare, ShownShares, show_shares},
+    privacy::{ShownShare, ShownShares, show_summed_shares},
     record::{Attribute, EventTime, SourceId},
     span::Span,
     views::{Shares, View},
@@ -105,5 +105,5 @@ fn estimate(
 ) -> ShownShares {
     let estimator = meaning.calibrations.estimator(&view.source, attribute);
     let k_cell = meaning.terms.thresholds(view.unit).k_cell;
-    show_shares(&shares.cells(), &shares.evidence, estimator, k_cell)
+    show_summed_shares(&shares.cells(), &shares.evidence, estimator, k_cell)
 }
