@@ -20,6 +20,7 @@ pub mod winner;
 
 pub mod estimate;
 pub mod event;
+pub mod periods;
 pub mod privacy;
 pub mod state;
 #[expect(missing_docs, reason = "some are still to be written")]
