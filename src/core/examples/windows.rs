@@ -111,7 +111,7 @@ fn released(people: &[Person], people_min: u64) -> Vec<ReleasedWindow> {
     shard.close_idle(EventTime(last + 2 * HOUR));
     shard.end();
     let last = shard.checkpoint(EventTime(0), true);
-    last.publication.unwrap_or_default()
+    last.publication.unwrap_or_default().windows
 }
 
 /// A partition that has read all crops of these people.

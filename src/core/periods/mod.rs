@@ -4,8 +4,16 @@
 //! can begin in it; nothing but released windows comes in, and a sum says no more of hidden categories than they did.
 //! Why: docs/adr/0018.
 
+mod partition;
+mod published;
+mod released;
+mod source;
 mod zone;
 
+pub use partition::{CarriedWindows, Periods};
+pub(crate) use published::Published;
+pub use released::{Content, ReleasedPeriod};
+pub(crate) use source::{Line, Unfinished};
 pub use zone::{UnknownZone, Zone, Zones};
 
 use serde::{Deserialize, Serialize};

@@ -15,6 +15,7 @@ fn saved(outbox: Vec<ReleasedWindow>, publish: bool) -> Saved {
         ledger: Ledger::beginning(0),
         sources: Default::default(),
         outbox,
+        periods: Default::default(),
         publish,
     }
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{Fingerprint, LogIdentity, Terms, TrackKey, wire};
-use crate::{privacy::ReleasedWindow, record::EventTime, window::Sources};
+use crate::{periods::Periods, privacy::ReleasedWindow, record::EventTime, window::Sources};
 
 const MAGIC: &[u8; 6] = b"DGCKPT";
 const HASH_BYTES: usize = 32;
@@ -51,6 +51,8 @@ pub struct Saved {
     pub sources: Sources,
     /// Released panes that are in no file yet.
     pub outbox: Vec<ReleasedWindow>,
+    /// Unfinished hours and days, and finished ones that are in no file yet.
+    pub periods: Periods,
     /// Whether the outbox is published under this checkpoint's number.
     pub publish: bool,
 }
@@ -121,6 +123,17 @@ impl Saved {
         }
     }
 
+    /// What goes on once the publication of this checkpoint, if it has one, is done.
+    pub fn after_publication(mut self) -> Self {
+        if self.publish {
+            self.ledger = self.ledger_after();
+            self.outbox.clear();
+            self.periods.take_finished();
+            self.publish = false;
+        }
+        self
+    }
+
     /// The dates of the panes in the outbox.
     pub fn dates(&self) -> BTreeSet<String> {
         self.outbox.iter().map(ReleasedWindow::date).collect()
@@ -145,6 +158,7 @@ impl Saved {
             ledger: &self.ledger,
             sources: &self.sources,
             outbox: &self.outbox,
+            periods: &self.periods,
             publish: self.publish,
         })
     }
@@ -181,6 +195,7 @@ pub(super) struct Parts<'a> {
     pub ledger: &'a Ledger,
     pub sources: &'a Sources,
     pub outbox: &'a [ReleasedWindow],
+    pub periods: &'a Periods,
     pub publish: bool,
 }
 

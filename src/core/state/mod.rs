@@ -28,6 +28,6 @@ pub use checkpoint::{Damage, Hash, Header, Ledger, Saved, decode, hash};
 pub use first_start::FirstStart;
 pub use identity::{LogIdentity, OtherLog};
 pub use names::{ChainFolder, TopicFolder, plain};
-pub use shard::{Applied, Cadence, Checkpoint, Shard, Start};
+pub use shard::{Applied, Cadence, Checkpoint, Publication, Shard, Start};
 pub use terms::Terms;
 pub use track_key::{Fingerprint, OtherKey, TrackKey};

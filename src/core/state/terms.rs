@@ -2,6 +2,7 @@
 
 use crate::{
     facts::ModelFacts,
+    periods::Zones,
     privacy::{Policy, PolicyRules, Thresholds},
     record::SourceId,
     window::{Categories, Growth, Settings, Unit, Weighting},
@@ -32,6 +33,8 @@ pub struct Terms {
     pub window_max: i64,
     /// Whether people vote, or crops.
     pub weighting: Weighting,
+    /// By which clocks hours and days are cut.
+    pub zones: Zones,
 }
 
 impl Terms {
@@ -51,7 +54,13 @@ impl Terms {
             people_min: settings.growth.people_min,
             window_max: settings.growth.window_max,
             weighting: settings.weighting,
+            zones: Zones::default(),
         }
+    }
+
+    /// The same with hours and days of these zones.
+    pub fn in_zones(self, zones: Zones) -> Self {
+        Self { zones, ..self }
     }
 
     /// Those of a partition that counted nothing yet. They are nobody's, so that the first start takes its own.
@@ -72,6 +81,7 @@ impl Terms {
             people_min: 0,
             window_max: NO_PANE,
             weighting: Weighting::People,
+            zones: Zones::default(),
         }
     }
 

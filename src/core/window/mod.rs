@@ -78,4 +78,6 @@ impl Settings {
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod laws_of_floors;
+#[cfg(test)]
 mod laws_of_time;

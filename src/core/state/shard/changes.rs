@@ -213,7 +213,8 @@ fn follows(pane: &ReleasedWindow, terms: &Terms) {
 fn publish(checkpoint: &Checkpoint, published: &mut u64) -> Saved {
     let saved = Saved::decode(&checkpoint.saved).expect("what was written reads back");
     assert!(saved.is_conserved(), "{saved:?}");
-    for pane in checkpoint.publication.iter().flatten() {
+    let rows = checkpoint.publication.iter();
+    for pane in rows.flat_map(|rows| &rows.windows) {
         follows(pane, &checkpoint.terms);
         *published += pane.accounting.records();
     }
@@ -242,7 +243,7 @@ proptest! {
             let start = match kept.take() {
                 None => Start::At(0),
                 Some(saved) if saved.terms != *terms || key.check(saved.track_key).is_err() => {
-                    let cut = Shard::settle(3, saved, (&settings, &key), now);
+                    let cut = Shard::settle(3, saved, (&settings, &key, &terms), now);
                     let mut saved = publish(&cut, &mut published);
                     // As the writer does: what goes on is on the terms of today.
                     saved.terms = (*terms).clone();

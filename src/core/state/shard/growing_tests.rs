@@ -76,7 +76,7 @@ fn ended(mut shard: Shard) -> Vec<ReleasedWindow> {
     shard.end();
     let last = shard.checkpoint(EventTime(0), true);
     saved(&last);
-    let mut released = last.publication.unwrap_or_default();
+    let mut released = last.publication.unwrap_or_default().windows;
     released.sort_by(|a, b| (&a.source, a.start).cmp(&(&b.source, b.start)));
     released
 }
@@ -112,9 +112,9 @@ fn windows_of_another_size_begin_anew_and_lose_nothing() {
     let kept = saved(&shard.checkpoint(EventTime(0), false));
     let other = begin(Start::At(0), 80);
     assert_ne!(kept.terms, *other.terms, "they are terms of the rows");
-    let today = (&settings(80), &TrackKey::example());
+    let today = (&settings(80), &TrackKey::example(), &*other.terms);
     let cut = Shard::settle(3, kept, today, EventTime(0));
-    let [window] = &cut.publication.as_ref().unwrap()[..] else {
+    let [window] = &cut.publication.as_ref().unwrap().windows[..] else {
         panic!("one window");
     };
     assert_eq!((window.tracks, window.by), (40, ClosedBy::Change));

@@ -160,7 +160,7 @@ fn a_publication_leaves_the_outbox_and_enters_the_ledger() {
     shard.apply(face(5, 1_000));
     shard.apply(face(6, 11_000));
     let published = shard.checkpoint(EventTime(0), true);
-    assert_eq!(published.publication.as_ref().unwrap().len(), 1);
+    assert_eq!(published.publication.as_ref().unwrap().windows.len(), 1);
     let before = saved(&published);
     assert!(before.publish && before.is_conserved() && before.ledger.published == 0);
     let after = saved(&shard.checkpoint(EventTime(0), true));
@@ -177,7 +177,7 @@ fn a_checkpoint_is_due_at_once_then_by_time_and_a_publication_by_time_or_size() 
             shard.apply(face(offset, time));
         }
         let checkpoint = shard.checkpoint_if_due(EventTime(now), CADENCE);
-        checkpoint.map(|checkpoint| checkpoint.publication.map(|panes| panes.len()))
+        checkpoint.map(|checkpoint| checkpoint.publication.map(|rows| rows.windows.len()))
     };
     assert_eq!(due(0, &[]), Some(None), "where the partition begins");
     assert_eq!(due(20_000, &[]), None, "nothing happened");
@@ -203,7 +203,7 @@ fn rows_are_published_in_time_however_often_the_partition_moves() {
         assert_eq!(shard.waiting_since(), Some(EventTime(0)));
     }
     let due = shard.checkpoint_if_due(EventTime(60_000), CADENCE);
-    assert_eq!(due.unwrap().publication.unwrap().len(), 1);
+    assert_eq!(due.unwrap().publication.unwrap().windows.len(), 1);
     assert_eq!(shard.waiting_since(), None);
 }
 
@@ -305,8 +305,8 @@ fn another_key_cuts_the_open_panes_and_the_rest_goes_on_with_the_new_one() {
     let old = saved(&shard.checkpoint(EventTime(0), false));
     let other = TrackKey::of("another key of the tests, no secret").unwrap();
     other.check(old.track_key).unwrap_err();
-    let cut = Shard::settle(3, old, (&SETTINGS, &other), EventTime(0));
-    assert_eq!(cut.publication.as_ref().unwrap()[0].tracks, 1);
+    let cut = Shard::settle(3, old, (&SETTINGS, &other, &terms("m@1")), EventTime(0));
+    assert_eq!(cut.publication.as_ref().unwrap().windows[0].tracks, 1);
     let rest = saved(&cut);
     assert!(rest.is_conserved());
     assert_eq!(other.check(rest.track_key), Ok(()));
@@ -322,9 +322,9 @@ fn other_terms_cut_the_open_panes_and_publish_them_on_the_old_ones() {
     shard.apply(face(5, 1_000));
     shard.apply(face(6, 11_000));
     let old = saved(&shard.checkpoint(EventTime(0), false));
-    let cut = Shard::settle(3, old, (&SETTINGS, &key()), EventTime(0));
+    let cut = Shard::settle(3, old, (&SETTINGS, &key(), &terms("m@2")), EventTime(0));
     assert_eq!(cut.terms.model, "m@1");
-    let panes = cut.publication.as_ref().unwrap();
+    let panes = &cut.publication.as_ref().unwrap().windows;
     assert_eq!(panes.len(), 2);
     assert_eq!(panes[1].by, crate::window::ClosedBy::Change);
     let rest = saved(&cut);
