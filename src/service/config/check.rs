@@ -9,7 +9,7 @@ use demograph_core::{
     span::Span,
 };
 
-use super::{Config, Text, properties};
+use super::{Config, Text, properties, zones};
 
 /// Far above what fills a batch of a stream that deserves a GPU.
 const BATCH_WAIT_LIMIT: Span = Span::seconds(1);
@@ -21,6 +21,7 @@ pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
     faults.extend(policy(config));
     faults.extend(state(config));
     faults.extend(sources(&config.sources));
+    faults.extend(zones::faults(config));
     faults.extend(output(config));
     faults.extend(http(config));
     faults.extend(limits(config));
