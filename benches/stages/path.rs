@@ -6,9 +6,8 @@ use anyhow::Context;
 use crossbeam_channel::bounded;
 use demograph_core::{
     estimate::Calibrations,
-    privacy::ReleasedWindow,
     record::{EventTime, Position, Record},
-    state::{Chain, Commit, CommitStep, Shard, TableFile, Terms},
+    state::{Chain, Commit, CommitStep, Publication, Shard, TableFile, Terms},
 };
 use demograph_model::{decode::Limits, infer::StubModel};
 use demograph_service::{
@@ -164,7 +163,7 @@ pub fn fold() {
 /// How many panes a partition has released and not published.
 fn closed(shard: &mut Shard) -> usize {
     let checkpoint = shard.checkpoint(EventTime(BEGIN), true);
-    checkpoint.publication.map_or(0, |panes| panes.len())
+    checkpoint.publication.map_or(0, |rows| rows.windows.len())
 }
 
 /// The checkpoint of a partition with 200 sources, open panes and an outbox that is published: encoded, created, the
@@ -208,7 +207,7 @@ pub fn chain() -> anyhow::Result<()> {
 fn commit(chain: &Chain, shard: &mut Shard, terms: &Arc<Terms>) -> (Commit, usize) {
     let checkpoint = shard.checkpoint(EventTime(BEGIN), true);
     let commit = chain.commit(&checkpoint.saved, true, EventTime(BEGIN));
-    let panes = checkpoint.publication.expect("panes were closed");
+    let rows = checkpoint.publication.expect("panes were closed");
     let provenance = Provenance {
         terms: terms.clone(),
         calibrations: Arc::default(),
@@ -218,7 +217,7 @@ fn commit(chain: &Chain, shard: &mut Shard, terms: &Arc<Terms>) -> (Commit, usiz
         let facts = [(sink::CHECKPOINT, commit.mark())];
         TableFile {
             path: sink::part_path(table, "2026-01-01", &name),
-            bytes: sink::encode(&table.rows(&panes, &provenance), &facts).expect("rows fit"),
+            bytes: sink::encode(&table.rows(&rows, &provenance), &facts).expect("rows fit"),
         }
     });
     (commit.with_tables(files.to_vec()), checkpoint.saved.len())
@@ -269,7 +268,10 @@ pub fn rows() -> anyhow::Result<()> {
         panes: 10,
     };
     let terms = scene::terms(&scene::policy(scene.sources), &scene::facts());
-    let panes = scene.released(&terms);
+    let released = Publication {
+        windows: scene.released(&terms),
+        periods: Vec::new(),
+    };
     let calibrated = scene::calibrations(&model())?;
     for (row, table, calibrations) in [
         (
@@ -288,27 +290,28 @@ pub fn rows() -> anyhow::Result<()> {
             terms: terms.clone(),
             calibrations: Arc::new(calibrations),
         };
-        write(row, (table, &panes), &provenance).context(row)?;
+        write(row, (table, &released), &provenance).context(row)?;
     }
     Ok(())
 }
 
 fn write(
     row: &str,
-    (table, panes): (Table, &[ReleasedWindow]),
+    (table, released): (Table, &Publication),
     provenance: &Provenance,
 ) -> anyhow::Result<()> {
-    let count = table.rows(panes, provenance).num_rows();
+    let count = table.rows(released, provenance).num_rows();
     let mut bytes = 0;
     let cost = median_cost(
         ROUNDS,
         || (),
         |()| {
-            let rows = table.rows(panes, provenance);
+            let rows = table.rows(released, provenance);
             bytes = sink::encode(&rows, &[]).expect("rows fit").len();
         },
     );
-    let more = json!({"panes": panes.len(), "bytes_per_row": bytes as f64 / count as f64});
+    let more =
+        json!({"panes": released.windows.len(), "bytes_per_row": bytes as f64 / count as f64});
     print_row(row, (cost, count), more);
     Ok(())
 }

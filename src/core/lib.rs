@@ -3,7 +3,8 @@
 //! ```text
 //! event ─▶ … ─▶ window ─▶ privacy ─▶ state
 //!                pane      released   checkpoint
-//!                             └─▶ views
+//!                             ├─▶ views
+//!                             └─▶ periods
 //! ```
 //! `record` is the vocabulary of all crates; `estimate` corrects shares for the model's error.
 

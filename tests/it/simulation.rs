@@ -8,12 +8,11 @@ mod tables;
 use std::sync::Arc;
 
 use demograph_core::{
-    privacy::ReleasedWindow,
     record::EventTime,
     reject::Reject,
     state::{
-        Applied, Chain, Checkpoint, Commit, CommitStep, Found, Halt, Saved, Shard, Start,
-        TableFile, Terms, TrackKey,
+        Applied, Chain, Checkpoint, Commit, CommitStep, Found, Halt, Publication, Saved, Shard,
+        Start, TableFile, Terms, TrackKey,
         memory::{Luck, Memory},
         publish,
     },
@@ -22,7 +21,7 @@ use demograph_core::{
 use demograph_model::infer::{Model, StubModel};
 use log::PARTITIONS;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use tables::{Bounds, in_windows, published};
+use tables::{Bounds, PeriodRow, in_windows, periods_add_up, published};
 
 const PANE: i64 = 10_000;
 const SETTINGS: Settings = Settings {
@@ -71,6 +70,8 @@ struct Sometimes {
     grew_on: u64,
     /// A start of other terms cut a window that was growing.
     cut_growing: u64,
+    /// Rows of hours beyond one a source and partition.
+    hours: u64,
 }
 
 /// One process' hold on a partition.
@@ -125,6 +126,7 @@ fn whatever_happens_every_record_is_counted_once_and_where_it_belongs() {
         ("grown", sum(|s| s.grown)),
         ("grew on", sum(|s| s.grew_on)),
         ("cut while it grew", sum(|s| s.cut_growing)),
+        ("hours", sum(|s| s.hours)),
     ] {
         println!("{what}: {n}");
         assert!(n > 0 || all.len() == 1, "{what} never happened");
@@ -173,6 +175,8 @@ fn simulate(seed: u64) -> Sometimes {
     for partition in &mut partitions {
         world.calm_down(partition);
         let (mut published, windows) = published(&world.store, partition.number);
+        let periods = periods_add_up(&world.store, partition.number);
+        world.sometimes.hours += periods;
         let is_long = |window: &&Bounds| window.2 - window.1 > PANE;
         world.sometimes.grown += windows.iter().filter(is_long).count() as u64;
         let mut expected = log::group_by(&partition.log, &categories);
@@ -326,7 +330,8 @@ impl World {
     fn publish_head(&mut self, partition: i32, found: &Found) {
         if found.saved.publish {
             let seq = found.header.seq;
-            let file = table(partition, seq, (&found.mark, &found.saved.outbox));
+            let rows = found.saved.publication();
+            let file = table(partition, seq, (&found.mark, &rows));
             let is_new = !self.store.tables.borrow().contains_key(&file.path);
             self.sometimes.republished += u64::from(is_new);
             publish(&self.store, &file, &found.mark).unwrap();
@@ -337,7 +342,7 @@ impl World {
     fn settled(
         &mut self,
         chain: &Chain,
-        (partition, mut saved): (i32, Saved),
+        (partition, saved): (i32, Saved),
         (terms, settings): (&Arc<Terms>, &Settings),
     ) -> Option<Saved> {
         let is_growing = u64::from(saved.sources.growing() > 0);
@@ -345,7 +350,8 @@ impl World {
             self.sometimes.grew_on += is_growing;
             return Some(saved);
         }
-        let cut = Shard::settle(partition, saved.clone(), (settings, &key()), EventTime(0));
+        let today = (settings, &key(), &**terms);
+        let cut = Shard::settle(partition, saved.clone(), today, EventTime(0));
         if cut.publication.is_some() {
             self.sometimes.settled += 1;
             self.sometimes.cut_growing += is_growing;
@@ -356,11 +362,10 @@ impl World {
             ) {}
             return None;
         }
-        saved.ledger = saved.ledger_after();
-        saved.outbox.clear();
-        saved.publish = false;
-        saved.terms = (**terms).clone();
-        Some(saved)
+        Some(Saved {
+            terms: (**terms).clone(),
+            ..saved.after_publication()
+        })
     }
 
     /// Folds what comes next, and now and then what was folded already.
@@ -394,18 +399,20 @@ impl World {
 fn commit(chain: &Chain, checkpoint: Checkpoint) -> Commit {
     let publish = checkpoint.publication.is_some();
     let commit = chain.commit(&checkpoint.saved, publish, EventTime(0));
-    let Some(panes) = checkpoint.publication else {
+    let Some(rows) = checkpoint.publication else {
         return commit;
     };
-    let file = table(checkpoint.partition, commit.seq(), (&commit.mark(), &panes));
+    let file = table(checkpoint.partition, commit.seq(), (&commit.mark(), &rows));
     commit.with_tables(vec![file])
 }
 
-/// The one table: the panes themselves.
-fn table(partition: i32, seq: u64, (mark, panes): (&str, &[ReleasedWindow])) -> TableFile {
+/// The one table: the windows themselves, and of hours and days what they add up.
+fn table(partition: i32, seq: u64, (mark, rows): (&str, &Publication)) -> TableFile {
+    let periods: Vec<PeriodRow> = rows.periods.iter().map(PeriodRow::of).collect();
+    let rows = postcard::to_stdvec(&(&rows.windows, periods)).unwrap();
     TableFile {
         path: format!("panes/p{partition}-{seq:020}"),
-        bytes: [mark.as_bytes(), b" ", &postcard::to_stdvec(panes).unwrap()].concat(),
+        bytes: [mark.as_bytes(), b" ", &rows].concat(),
     }
 }
 

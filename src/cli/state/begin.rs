@@ -34,9 +34,11 @@ pub(super) fn reset(
                 found.saved.waiting()
             };
             println!(
-                "partition {partition}: next offset {} -> {offset}; {open} records in open panes and {waiting} in the \
-                 outbox are given up",
-                found.saved.ledger.next_offset
+                "partition {partition}: next offset {} -> {offset}; {open} records in open panes, {waiting} in the outbox and \
+                 {} unfinished hours and days are given up. Windows of these hours and days that are in `demographics` are \
+                 in no row of `hourly` and `daily`",
+                found.saved.ledger.next_offset,
+                found.saved.periods.unfinished()
             );
             found.saved.terms
         }
@@ -73,7 +75,7 @@ pub(super) fn adopt(config: &Config, stores: &Stores, order: Order) -> anyhow::R
     })?;
     println!(
         "partition {partition}: begins at offset {offset}, behind what {} files hold of it; records before it that are in no \
-         file were lost with the checkpoints",
+         file were lost with the checkpoints, and so were sums of hours and days that are in no file",
         left.files
     );
     let chain = behind(chain, Some(&left));
@@ -107,6 +109,7 @@ fn anew(terms: Terms, offset: i64) -> Saved {
         ledger: Ledger::beginning(offset),
         sources: Default::default(),
         outbox: Vec::new(),
+        periods: Default::default(),
         publish: false,
     }
 }

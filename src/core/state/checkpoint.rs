@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::{Fingerprint, LogIdentity, Terms, TrackKey, wire};
+use super::{Fingerprint, LogIdentity, Publication, Terms, TrackKey, wire};
 use crate::{periods::Periods, privacy::ReleasedWindow, record::EventTime, window::Sources};
 
 const MAGIC: &[u8; 6] = b"DGCKPT";
@@ -132,6 +132,14 @@ impl Saved {
             self.publish = false;
         }
         self
+    }
+
+    /// What the outbox is published as.
+    pub fn publication(&self) -> Publication {
+        Publication {
+            windows: self.outbox.clone(),
+            periods: self.periods.finished().to_vec(),
+        }
     }
 
     /// The dates of the panes in the outbox.

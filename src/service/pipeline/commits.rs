@@ -73,8 +73,8 @@ impl Writer {
             mark: commit.mark(),
             terms: checkpoint.terms,
         };
-        let panes = checkpoint.publication.unwrap_or_default();
-        let written = self.tables.files(&panes, &edition)?;
+        let rows = checkpoint.publication.unwrap_or_default();
+        let written = self.tables.files(&rows, &edition)?;
         let files = written.iter().map(|written| written.file.clone());
         Ok(Begun {
             partition,

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Context;
 use demograph_core::{
-    privacy::{Admit, ReleasedWindow},
-    state::{TableFile, Terms},
+    privacy::Admit,
+    state::{Publication, TableFile, Terms},
 };
 
 use super::Meaning;
@@ -40,17 +40,17 @@ impl Tables {
     /// One file a table and date that has rows.
     pub(super) fn files(
         &self,
-        panes: &[ReleasedWindow],
+        rows: &Publication,
         edition: &Edition,
     ) -> anyhow::Result<Vec<Written>> {
         let provenance = &self.provenance(&edition.terms);
         let mut files = Vec::new();
-        for (date, panes) in by_date(self.allowed(panes)) {
+        for (date, of_date) in by_date(self.allowed(rows)) {
             for table in Table::ALL {
                 if table == Table::Cells && !self.cells {
                     continue;
                 }
-                let rows = table.rows(&panes, provenance);
+                let rows = table.rows(&of_date, provenance);
                 if rows.num_rows() == 0 {
                     continue;
                 }
@@ -68,15 +68,22 @@ impl Tables {
         Ok(files)
     }
 
-    /// The panes without what the policy of today forbids, though a policy of before allowed it.
-    fn allowed(&self, panes: &[ReleasedWindow]) -> Vec<ReleasedWindow> {
-        let mut panes = panes.to_vec();
-        for pane in &mut panes {
-            let allowed = self.meaning.policy.admit(&pane.source).unwrap_or_default();
-            pane.attributes
+    /// The rows without what the policy of today forbids, though a policy of before allowed it.
+    fn allowed(&self, rows: &Publication) -> Publication {
+        let mut rows = rows.clone();
+        let allowed = |source| self.meaning.policy.admit(source).unwrap_or_default();
+        for window in &mut rows.windows {
+            let allowed = allowed(&window.source);
+            window
+                .attributes
                 .retain(|released| allowed.contains(released.attribute));
         }
-        panes
+        for period in &mut rows.periods {
+            let allowed = allowed(&period.source);
+            let sums = &mut period.content.sums;
+            sums.retain(|attribute| allowed.contains(attribute));
+        }
+        rows
     }
 
     /// Rows of former terms have no estimates: how that model erred is not known any more.
@@ -104,11 +111,16 @@ impl Tables {
     }
 }
 
-/// Hive partitions go by the UTC date of the pane's start.
-fn by_date(panes: Vec<ReleasedWindow>) -> BTreeMap<String, Vec<ReleasedWindow>> {
-    let mut dates: BTreeMap<String, Vec<ReleasedWindow>> = BTreeMap::new();
-    for pane in panes {
-        dates.entry(pane.date()).or_default().push(pane);
+/// Hive partitions go by the UTC date of the window's start; those of hours and days by the date of the clock on the wall.
+fn by_date(rows: Publication) -> BTreeMap<String, Publication> {
+    let mut dates: BTreeMap<String, Publication> = BTreeMap::new();
+    for window in rows.windows {
+        let of_date = dates.entry(window.date()).or_default();
+        of_date.windows.push(window);
+    }
+    for period in rows.periods {
+        let of_date = dates.entry(period.date().to_string()).or_default();
+        of_date.periods.push(period);
     }
     dates
 }
@@ -117,9 +129,11 @@ fn by_date(panes: Vec<ReleasedWindow>) -> BTreeMap<String, Vec<ReleasedWindow>> 
 mod tests {
     use demograph_core::{
         facts::ModelFacts,
-        privacy::{Cells, Policy, PolicyRules, ReleasedAttribute, SourceRules},
+        periods::{Content, PeriodKind, ReleasedPeriod, Zone},
+        privacy::{Cells, Policy, PolicyRules, ReleasedAttribute, ReleasedWindow, SourceRules},
         record::{Attribute, Position, SourceId},
-        window::Accounting,
+        views::Sums,
+        window::{Accounting, ClosedBy},
     };
 
     use super::*;
@@ -130,6 +144,7 @@ mod tests {
             attributes: attributes.to_vec(),
             legal_basis: Some("consent".into()),
             calibration: None,
+            time_zone: None,
         };
         let policy = Policy::new(&PolicyRules::default(), &[source]);
         let facts = ModelFacts {
@@ -174,6 +189,27 @@ mod tests {
         }
     }
 
+    /// The day in Berlin that holds such a window.
+    fn day(window: &ReleasedWindow) -> ReleasedPeriod {
+        let mut sums = Sums::default();
+        sums.add(window);
+        let berlin = Zone::named("Europe/Berlin").unwrap();
+        ReleasedPeriod {
+            source: window.source.clone(),
+            partition: 0,
+            kind: PeriodKind::Day,
+            period: berlin.period(PeriodKind::Day, window.start),
+            zone: berlin.name().into(),
+            by: ClosedBy::Watermark,
+            content: Content {
+                from: window.start,
+                until: window.end,
+                carried: 0,
+                sums,
+            },
+        }
+    }
+
     /// Folder and rows of every file.
     fn files(tables: &Tables, panes: &[ReleasedWindow]) -> Vec<(String, usize)> {
         let edition = Edition {
@@ -183,7 +219,11 @@ mod tests {
             terms: tables.meaning.terms.clone(),
         };
         let folder = |path: &str| path.split("/part").next().unwrap().to_owned();
-        let files = tables.files(panes, &edition).unwrap();
+        let rows = Publication {
+            windows: panes.to_vec(),
+            periods: panes.iter().map(day).collect(),
+        };
+        let files = tables.files(&rows, &edition).unwrap();
         files
             .iter()
             .map(|written| (folder(&written.file.path), written.rows))
@@ -196,8 +236,8 @@ mod tests {
             let files = files(&tables(attributes), &[pane(0)]);
             files.into_iter().map(|(_, rows)| rows).collect::<Vec<_>>()
         };
-        assert_eq!(rows(&[Attribute::Gender, Attribute::Ethnicity]), [4, 1]);
-        assert_eq!(rows(&[Attribute::Gender]), [2, 1]);
+        assert_eq!(rows(&[Attribute::Gender, Attribute::Ethnicity]), [4, 1, 4]);
+        assert_eq!(rows(&[Attribute::Gender]), [2, 1, 2]);
     }
 
     #[test]
@@ -222,7 +262,11 @@ mod tests {
                 mark: "mark".into(),
                 terms,
             };
-            let files = tables.files(&[pane(0)], &edition).unwrap();
+            let rows = Publication {
+                windows: vec![pane(0)],
+                periods: Vec::new(),
+            };
+            let files = tables.files(&rows, &edition).unwrap();
             assert!(!files.is_empty());
             for written in files {
                 let footer = sink::Footer::read(&written.file.bytes).unwrap();
@@ -232,16 +276,18 @@ mod tests {
     }
 
     #[test]
-    fn panes_of_two_days_are_files_of_two_dates() {
-        let files = files(&tables(&[Attribute::Gender]), &[pane(0), pane(86_400_000)]);
+    fn windows_go_by_the_date_in_utc_and_days_by_that_on_the_wall() {
+        // Half past eleven in the evening, in Berlin half an hour after midnight.
+        let evening = pane(84_600_000);
+        let files = files(&tables(&[Attribute::Gender]), &[pane(0), evening]);
         let folders: Vec<&str> = files.iter().map(|(folder, _)| folder.as_str()).collect();
         assert_eq!(
             folders,
             [
                 "demographics/date=1970-01-01",
                 "windows/date=1970-01-01",
-                "demographics/date=1970-01-02",
-                "windows/date=1970-01-02"
+                "daily/date=1970-01-01",
+                "daily/date=1970-01-02"
             ]
         );
     }

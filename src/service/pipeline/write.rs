@@ -230,7 +230,7 @@ impl Writer {
             mark: found.mark.clone(),
             terms: Arc::new(found.saved.terms.clone()),
         };
-        for written in self.tables.files(&found.saved.outbox, &edition)? {
+        for written in self.tables.files(&found.saved.publication(), &edition)? {
             self.insist(|stores| state::publish(stores, &written.file, &found.mark))?;
         }
         Ok(())
@@ -253,17 +253,17 @@ impl Writer {
 
     /// Writes the end of what was counted on other terms, or with another key; the rest goes on, on those of today.
     fn settled(&mut self, partition: i32, saved: Saved) -> anyhow::Result<Option<Resumed>> {
-        let today = (&self.settings, &self.track_key);
+        let today = (&self.settings, &self.track_key, &*self.meaning.terms);
         let cut = Shard::settle(partition, saved, today, clock::now());
-        let mut saved = Saved::decode(&cut.saved).context("a state that was just encoded")?;
+        let saved = Saved::decode(&cut.saved).context("a state that was just encoded")?;
         if cut.publication.is_some() && !matches!(self.write(vec![cut])?[..], [Ack::Durable { .. }])
         {
             return Ok(None);
         }
-        saved.ledger = saved.ledger_after();
-        saved.outbox.clear();
-        saved.publish = false;
-        saved.terms = (*self.meaning.terms).clone();
+        let saved = Saved {
+            terms: (*self.meaning.terms).clone(),
+            ..saved.after_publication()
+        };
         Ok(Some(Resumed {
             saved: Box::new(saved),
             history: Vec::new(),

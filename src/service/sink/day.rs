@@ -1,6 +1,6 @@
 //! A day of a table: many small files, each sorted, merged into one.
 //!
-//! Promises: every row once, by source and window; the same files make the same bytes; what is held at once is the
+//! Promises: every row once, by source and start; the same files make the same bytes; what is held at once is the
 //! compressed files, the decoders of a bounded number of them, and the file that grows. The number of rows is checked against what the small
 //! files say of themselves before anybody sees the result.
 
@@ -30,7 +30,7 @@ const BATCH: usize = 256;
 /// Files that are read at once: each costs most of a megabyte in the decoders of its columns.
 const OPEN: usize = 128;
 
-/// The facts of a daily file that say what went in, beside the names of the files and the checkpoints that they came
+/// The facts of a compacted file that say what went in, beside the names of the files and the checkpoints that they came
 /// from: how many files, the SHA-256 of their names, the rows.
 const INPUTS: &str = "inputs";
 const INPUTS_SHA256: &str = "inputs_sha256";
@@ -116,7 +116,7 @@ fn made_of(names: &[&str], rows: u64) -> [(&'static str, String); 4] {
 
 type Key = (SourceId, EventTime);
 
-/// Takes the rows of all files in the order of source and window; those of one window file by file.
+/// Takes the rows of all files in the order of source and start; those of one start file by file.
 fn interleave(
     table: Table,
     files: Vec<(String, Vec<u8>)>,
@@ -152,6 +152,7 @@ fn interleave(
 struct Run {
     name: String,
     batches: Batches,
+    table: Table,
     schema: SchemaRef,
     batch: RecordBatch,
     row: usize,
@@ -168,6 +169,7 @@ impl Run {
             batches: batches(bytes, BATCH).with_context(|| name.clone())?,
             name,
             batch: RecordBatch::new_empty(schema.clone()),
+            table,
             schema,
             row: 0,
             key: (SourceId::new(""), EventTime::MIN),
@@ -191,8 +193,9 @@ impl Run {
         let key = self.read_key()?;
         ensure!(
             key >= self.key,
-            "{} is not sorted by source and window_start: no file of `demograph run`",
-            self.name
+            "{} is not sorted by source and {}: no file of `demograph run`",
+            self.name,
+            self.table.start()
         );
         self.key = key;
         Ok(true)
@@ -200,7 +203,7 @@ impl Run {
 
     fn read_key(&self) -> anyhow::Result<Key> {
         let source: &StringArray = column(&self.batch, "source")?;
-        let start: &TimestampMillisecondArray = column(&self.batch, "window_start")?;
+        let start: &TimestampMillisecondArray = column(&self.batch, self.table.start())?;
         let source = match source.value(self.row) {
             same if same == self.key.0.as_str() => self.key.0.clone(),
             other => SourceId::new(other),
@@ -379,7 +382,8 @@ pub(super) mod tests {
         );
         assert!(checkpoints(&footer).eq(["of a", "of b", "of c"].map(String::from)));
         assert!(!footer.facts.contains_key(CHECKPOINT));
-        assert_eq!(footer.starts, Some((0, 9 * 60_000)));
+        let date = jiff::civil::date(1970, 1, 1);
+        assert_eq!(footer.dates, Some((date, date)));
         assert_eq!(merge(Table::Cells, files).unwrap().bytes, merged.bytes);
     }
 

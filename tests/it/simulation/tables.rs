@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use demograph_core::{
+    periods::{PeriodKind, ReleasedPeriod},
     privacy::{Cells, ReleasedWindow},
     record::Attribute,
     state::memory::Memory,
 };
+
+use serde::{Deserialize, Serialize};
 
 use super::log::{Totals, Votes};
 
@@ -38,9 +41,7 @@ pub fn published(store: &Memory, partition: i32) -> (Totals, Vec<Bounds>) {
         if !path.starts_with(&format!("panes/p{partition}-")) {
             continue;
         }
-        let mark = bytes.iter().position(|byte| *byte == b' ').unwrap();
-        let panes: Vec<ReleasedWindow> = postcard::from_bytes(&bytes[mark + 1..]).unwrap();
-        for pane in panes {
+        for pane in rows(bytes).0 {
             totals.faces += pane.accounting.faces;
             totals.late += pane.accounting.late;
             if pane.votes > 0 {
@@ -53,6 +54,67 @@ pub fn published(store: &Memory, partition: i32) -> (Totals, Vec<Bounds>) {
         }
     }
     (totals, windows)
+}
+
+/// What an hour or a day adds up.
+#[derive(Serialize, Deserialize)]
+pub struct PeriodRow {
+    source: String,
+    is_day: bool,
+    windows: u64,
+    faces: u64,
+    votes: u64,
+}
+
+impl PeriodRow {
+    pub fn of(period: &ReleasedPeriod) -> Self {
+        let sums = &period.content.sums;
+        Self {
+            source: period.source.to_string(),
+            is_day: period.kind == PeriodKind::Day,
+            windows: sums.windows() as u64,
+            faces: sums.faces(),
+            votes: sums.votes(),
+        }
+    }
+}
+
+/// The rows of a file behind its mark.
+fn rows(bytes: &[u8]) -> (Vec<ReleasedWindow>, Vec<PeriodRow>) {
+    let mark = bytes.iter().position(|byte| *byte == b' ').unwrap();
+    postcard::from_bytes(&bytes[mark + 1..]).unwrap()
+}
+
+/// Each window with faces is in one hour and one day, whatever happened. Returns how many hours there are beyond one a
+/// source.
+pub fn periods_add_up(store: &Memory, partition: i32) -> u64 {
+    let mut expected: BTreeMap<String, [u64; 3]> = BTreeMap::new();
+    let mut hours_and_days = [BTreeMap::new(), BTreeMap::new()];
+    let mut hours = 0;
+    let tables = store.tables.borrow();
+    let own = format!("panes/p{partition}-");
+    for (_, bytes) in tables.iter().filter(|(path, _)| path.starts_with(&own)) {
+        let (windows, periods) = rows(bytes);
+        for window in windows.iter().filter(|window| window.accounting.faces > 0) {
+            let sums = expected.entry(window.source.to_string()).or_default();
+            add(sums, [1, window.accounting.faces, window.votes]);
+        }
+        for row in periods {
+            hours += u64::from(!row.is_day);
+            let sums = hours_and_days[usize::from(row.is_day)].entry(row.source);
+            add(sums.or_default(), [row.windows, row.faces, row.votes]);
+        }
+    }
+    for sums in hours_and_days {
+        assert_eq!(sums, expected);
+    }
+    hours - expected.len() as u64
+}
+
+fn add(sums: &mut [u64; 3], more: [u64; 3]) {
+    sums.iter_mut()
+        .zip(more)
+        .for_each(|(sum, more)| *sum += more);
 }
 
 fn votes(pane: &ReleasedWindow, labels: &[&str], votes: &mut Votes) {

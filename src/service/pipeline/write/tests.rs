@@ -40,6 +40,7 @@ fn checkpoint(partition: i32, next_offset: i64, terms: &Arc<Terms>) -> Checkpoin
         ledger: Ledger::beginning(next_offset),
         sources: Default::default(),
         outbox: Vec::new(),
+        periods: Default::default(),
         publish: false,
     };
     Checkpoint {
