@@ -116,7 +116,8 @@ fn by_size(settings: &InferenceSettings) -> anyhow::Result<()> {
         let row = format!("inference, {}, batches of {size}", name(&model));
         print_row(
             &row,
-            (cost, CROPS.div_ceil(size) * size),
+            cost,
+            CROPS.div_ceil(size) * size,
             json!({"model": model.facts().id}),
         );
     }
@@ -156,7 +157,7 @@ fn slowest(settings: &InferenceSettings) -> anyhow::Result<()> {
         "slowest_of_its_median_cpu": ratio(|cost| cost.cpu),
         "slowest_of_its_median_wall": ratio(|cost| cost.wall),
     });
-    print_row(&row, (sum, events), more);
+    print_row(&row, sum, events, more);
     Ok(())
 }
 
@@ -200,7 +201,8 @@ fn together(settings: &InferenceSettings) -> anyhow::Result<()> {
         let row = format!("inference, {}, {sessions} sessions {how}", name(&models[0]));
         print_row(
             &row,
-            (cost, 4 * CROPS * sessions),
+            cost,
+            4 * CROPS * sessions,
             json!({"batch": USUAL_BATCH}),
         );
     }

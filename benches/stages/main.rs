@@ -96,7 +96,7 @@ fn cpu_time() -> Duration {
 }
 
 /// Prints a row: its name, what one event (or what `more` says) cost, and what else is to be known of it.
-pub fn print_row(name: &str, (cost, events): (Cost, usize), more: Value) {
+pub fn print_row(name: &str, cost: Cost, events: usize, more: Value) {
     let each = |time: Duration| rounded(time.as_secs_f64() * 1e6 / events as f64);
     let mut row = json!({
         "row": name,

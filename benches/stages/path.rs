@@ -5,15 +5,19 @@ use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 use anyhow::Context;
 use crossbeam_channel::bounded;
 use demograph_core::{
+    choose::{CropsMax, Spans},
     estimate::Calibrations,
     record::{EventTime, Position, Record},
-    state::{Chain, Commit, CommitStep, Publication, Shard, TableFile, Terms},
+    state::{
+        Chain, Commit, CommitStep, Publication, Saved, Shard, TableFile, Terms, TopicFolder,
+        TrackKey,
+    },
 };
 use demograph_model::{decode::Limits, infer::StubModel};
 use demograph_service::{
     config,
     metrics::Metrics,
-    pipeline::{Feed, Meaning, Numbered, Order, Sign, Worker},
+    pipeline::{Front, Looked, Meaning, Numbered, Order, Sign, Worker},
     sink::{self, Provenance, Store, Stores, Table},
 };
 use serde_json::json;
@@ -28,34 +32,44 @@ const ROUNDS: usize = 5;
 const WORKERS: usize = 2;
 const BATCH_MAX: usize = 8;
 
-/// Records through the channel into two workers' batches and back into order. Refused by the policy, so that nothing but
-/// that is measured; then with an image of 16 x 16 pixels and the stub model.
+/// Records opened, then through the channel into two workers' batches and back into order. Refused by the policy, so that
+/// nothing but opening and order is measured; spared, all but one; then decoded, images of 16 x 16 pixels for the stub model.
 pub fn batcher() -> anyhow::Result<()> {
     let mut image = std::io::Cursor::new(Vec::new());
     image::RgbImage::new(16, 16).write_to(&mut image, image::ImageFormat::Png)?;
     let image = image.into_inner();
-    for (row, key, events) in [
+    for (row, (key, track), events) in [
         (
             "batcher, records that the policy refuses",
-            "nobody",
+            ("nobody", None),
+            200_000,
+        ),
+        (
+            "batcher, crops of a track that are spared",
+            ("camera-00000", Some("7")),
             200_000,
         ),
         (
             "batcher, 16 x 16 PNG and stub model",
-            "camera-00000",
+            ("camera-00000", None),
             50_000,
         ),
     ] {
-        let records = || (0..events).map(|n| record(n, key, &image)).collect();
+        let records = || {
+            (0..events)
+                .map(|n| record(n, (key, track), &image))
+                .collect()
+        };
         let cost = median_cost(ROUNDS, records, through_workers);
         let more = json!({"workers": WORKERS, "batch_max": BATCH_MAX});
-        print_row(row, (cost, events), more);
+        print_row(row, cost, events, more);
     }
     Ok(())
 }
 
-fn record(number: usize, key: &str, payload: &[u8]) -> Numbered<Record> {
-    let record = Record {
+fn record(number: usize, (key, track): (&str, Option<&str>), payload: &[u8]) -> Record {
+    let track = track.map(|track| ("ce_trackid".to_owned(), Some(track.into())));
+    Record {
         position: Position {
             partition: 0,
             offset: number as i64,
@@ -63,16 +77,12 @@ fn record(number: usize, key: &str, payload: &[u8]) -> Numbered<Record> {
         timestamp: Some(EventTime(BEGIN)),
         received: EventTime(BEGIN),
         key: Some(key.as_bytes().to_vec()),
-        headers: Vec::new(),
+        headers: track.into_iter().collect(),
         payload: payload.to_vec(),
-    };
-    Numbered {
-        number: number as u64,
-        feed: Feed::Data(record),
     }
 }
 
-fn through_workers(records: Vec<Numbered<Record>>) {
+fn through_workers(records: Vec<Record>) {
     let (policy, facts) = (scene::policy(1), scene::facts());
     let meaning = Meaning {
         terms: scene::terms(&policy, &facts),
@@ -82,18 +92,31 @@ fn through_workers(records: Vec<Numbered<Record>>) {
     let (to_work, from_read) = bounded(2 * WORKERS * BATCH_MAX);
     let (to_fold, from_work) = bounded(16);
     let metrics = Metrics::new();
+    let limits = Limits {
+        payload_bytes_max: 512 * 1024,
+        image_side_min: 16,
+        image_side_max: 2048,
+        future_max: 60_000,
+        past_max: 30 * 86_400_000,
+    };
+    let mut front = Front {
+        limits,
+        policy: meaning.policy.clone(),
+        track_key: TrackKey::of("no secret: the key of the benchmark").expect("it is long enough"),
+        crops_max: CropsMax::new(3),
+        spans: Spans {
+            pane: 10_000,
+            lateness_max: 10_000,
+        },
+        partitions: Default::default(),
+    };
+    front.begin(0, &Saved::beginning(0));
     let worker = || Worker {
         model: Box::new(StubModel::default()),
         batch_max: BATCH_MAX,
         batch_wait_max: Duration::ZERO,
         core: None,
-        limits: Limits {
-            payload_bytes_max: 512 * 1024,
-            image_side_min: 16,
-            image_side_max: 2048,
-            future_max: 60_000,
-            past_max: 30 * 86_400_000,
-        },
+        limits,
         meaning: meaning.clone(),
         input: from_read.clone(),
         output: to_fold.clone(),
@@ -101,7 +124,7 @@ fn through_workers(records: Vec<Numbered<Record>>) {
         metrics: metrics.clone(),
     };
     let workers: Vec<Worker> = (0..WORKERS).map(|_| worker()).collect();
-    drop((from_read, to_fold));
+    drop(from_read);
     let sent = records.len();
     thread::scope(|scope| {
         for worker in workers {
@@ -118,10 +141,24 @@ fn through_workers(records: Vec<Numbered<Record>>) {
             }
             taken
         });
-        for record in records {
-            to_work.send(record).expect("the workers take all");
+        // As the reader does.
+        let mut passing = Vec::new();
+        for (number, record) in records.into_iter().enumerate() {
+            let number = number as u64;
+            match front.look(record) {
+                Looked::Candidate(item) => {
+                    let item = Numbered { number, item };
+                    to_work.send(item).expect("the workers take all");
+                }
+                Looked::Done(item) => passing.push(Numbered { number, item }),
+            }
+            if passing.len() == 64 {
+                let passing = std::mem::take(&mut passing);
+                to_fold.send(passing).expect("the fold takes all");
+            }
         }
-        drop(to_work);
+        to_fold.send(passing).expect("the fold takes all");
+        drop((to_work, to_fold));
         let taken: usize = fold.join().expect("nothing panics");
         assert_eq!(taken, sent, "what is sent comes back");
     });
@@ -156,11 +193,11 @@ pub fn fold() {
             },
         );
         let row = format!("fold, {} sources", scene.sources);
-        print_row(&row, (cost, observations.len()), json!({"panes": panes}));
+        print_row(&row, cost, observations.len(), json!({"panes": panes}));
     }
 }
 
-/// How many panes a partition has released and not published.
+/// How many windows a partition has released and not published.
 fn closed(shard: &mut Shard) -> usize {
     let checkpoint = shard.checkpoint(EventTime(BEGIN), true);
     checkpoint.publication.map_or(0, |rows| rows.windows.len())
@@ -192,7 +229,7 @@ pub fn chain() -> anyhow::Result<()> {
             (Folder::new(), shards.collect::<Vec<_>>())
         },
         |(folder, shards)| {
-            let mut chain = Chain::new(("bench", "faces"), 0, 1);
+            let mut chain = Chain::new(TopicFolder::new("bench", "faces").chain(0), 1);
             for mut shard in shards {
                 let commit = commit(&chain, &mut shard, &terms);
                 bytes = folder.carry_through(commit, &mut chain);
@@ -200,21 +237,21 @@ pub fn chain() -> anyhow::Result<()> {
         },
     );
     let sizes = json!({"sources": scene.sources, "state_bytes": bytes});
-    print_row("chain, one commit with two tables", (cost, COMMITS), sizes);
+    print_row("chain, one commit with two tables", cost, COMMITS, sizes);
     Ok(())
 }
 
 fn commit(chain: &Chain, shard: &mut Shard, terms: &Arc<Terms>) -> (Commit, usize) {
     let checkpoint = shard.checkpoint(EventTime(BEGIN), true);
     let commit = chain.commit(&checkpoint.saved, true, EventTime(BEGIN));
-    let rows = checkpoint.publication.expect("panes were closed");
+    let rows = checkpoint.publication.expect("windows were closed");
     let provenance = Provenance {
         terms: terms.clone(),
         calibrations: Arc::default(),
     };
     let name = sink::part_name("bench", "faces", 0, commit.seq());
     let files = [Table::Demographics, Table::Windows].map(|table| {
-        let facts = [(sink::CHECKPOINT, commit.mark())];
+        let facts = [(sink::CHECKPOINT, commit.origin())];
         TableFile {
             path: sink::part_path(table, "2026-01-01", &name),
             bytes: sink::encode(&table.rows(&rows, &provenance), &facts).expect("rows fit"),
@@ -259,7 +296,7 @@ impl Folder {
     }
 }
 
-/// Released panes to rows and to the bytes of a file: without estimates, and with the shipped model's calibration, where
+/// Released windows to rows and to the bytes of a file: without estimates, and with the shipped model's calibration, where
 /// each pane and attribute has shares, intervals and a shift test.
 pub fn rows() -> anyhow::Result<()> {
     let scene = Scene {
@@ -290,14 +327,15 @@ pub fn rows() -> anyhow::Result<()> {
             terms: terms.clone(),
             calibrations: Arc::new(calibrations),
         };
-        write(row, (table, &released), &provenance).context(row)?;
+        write(row, table, &released, &provenance).context(row)?;
     }
     Ok(())
 }
 
 fn write(
     row: &str,
-    (table, released): (Table, &Publication),
+    table: Table,
+    released: &Publication,
     provenance: &Provenance,
 ) -> anyhow::Result<()> {
     let count = table.rows(released, provenance).num_rows();
@@ -310,9 +348,9 @@ fn write(
             bytes = sink::encode(&rows, &[]).expect("rows fit").len();
         },
     );
-    let more =
-        json!({"panes": released.windows.len(), "bytes_per_row": bytes as f64 / count as f64});
-    print_row(row, (cost, count), more);
+    let windows = released.windows.len();
+    let more = json!({"windows": windows, "bytes_per_row": bytes as f64 / count as f64});
+    print_row(row, cost, count, more);
     Ok(())
 }
 

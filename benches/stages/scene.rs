@@ -8,7 +8,7 @@ use demograph_core::{
     facts::ModelFacts,
     privacy::{Policy, ReleasedWindow},
     record::{AgePosterior, Estimate, EventTime, Position, Posterior, SourceId, TrackId},
-    state::{Applied, Shard, Start, Terms, TrackKey},
+    state::{Applied, Saved, Shard, Terms, TrackKey},
     window::{Categories, Observation, Settings},
 };
 use demograph_model::infer::{Model, StubModel};
@@ -65,7 +65,7 @@ pub fn facts() -> ModelFacts {
 pub fn terms(policy: &Policy, facts: &ModelFacts) -> Arc<Terms> {
     let bands = config::Windows::default().age_bands;
     let categories = Categories::new(&bands, facts);
-    Arc::new(Terms::new(&facts.id, policy, (categories, &SETTINGS)))
+    Arc::new(Terms::new(&facts.id, policy, categories, &SETTINGS))
 }
 
 /// The calibration that the shipped model brings.
@@ -109,6 +109,7 @@ impl Scene {
                     stated: None,
                     id: None,
                     track: Some(TrackId::of(track.as_bytes())),
+                    judged: None,
                     outcome: Ok(terms.categories.evidence(&estimate(&mut random))),
                 });
             }
@@ -116,13 +117,13 @@ impl Scene {
         observations
     }
 
-    /// The panes that this scene leaves when all is folded.
+    /// The windows that this scene leaves when all is folded.
     pub fn released(self, terms: &Arc<Terms>) -> Vec<ReleasedWindow> {
         let mut shard = begin(terms);
         let mut released = Vec::new();
         for observation in self.observations(terms) {
-            if let Applied::Counted(_, panes) = shard.apply(observation) {
-                released.extend(panes);
+            if let Applied::Counted(_, windows) = shard.apply(observation) {
+                released.extend(windows);
             }
         }
         released.extend(shard.end());
@@ -132,9 +133,8 @@ impl Scene {
 
 /// A partition of which nothing was read.
 pub fn begin(terms: &Arc<Terms>) -> Shard {
-    let terms = (SETTINGS, terms.clone());
     let key = TrackKey::of("no secret: the key of the benchmark").expect("it is long enough");
-    Shard::begin(0, Start::At(0), terms, &key)
+    Shard::begin(0, Saved::beginning(0), SETTINGS, terms.clone(), &key)
 }
 
 /// As sharp as the shipped model's answers are: a head for each attribute, 101 ages.

@@ -66,7 +66,7 @@ pub fn sizes() -> anyhow::Result<()> {
             cpu: median(costs.iter().map(|cost| cost.cpu)),
             wall: median(costs.iter().map(|cost| cost.wall)),
         };
-        print_row(&row, (cost, CROPS), more);
+        print_row(&row, cost, CROPS, more);
     }
     Ok(())
 }

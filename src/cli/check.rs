@@ -13,6 +13,8 @@ use demograph_service::{
 
 use super::{EXIT_CODES, EXIT_ENVIRONMENT, read_config};
 
+mod hints;
+
 /// How long the broker may take to say what the topic is set to.
 const SETTINGS_MAX: Duration = Duration::from_secs(5);
 
@@ -102,12 +104,28 @@ fn secrets(config: &Config) -> anyhow::Result<String> {
     Ok("all values can be read".into())
 }
 
+/// Crops that the limits let through and the model's card calls too small.
+fn small_faces(files: &ModelFiles, side_min: u32) -> Option<String> {
+    let usable = files
+        .manifest
+        .min_face
+        .filter(|&usable| side_min < usable)?;
+    Some(format!(
+        "limits.image_side_min = {side_min} lets crops through that are smaller than {usable} pixels a side, the \
+         smallest that are usable by the model's card ({}). Set it to {usable}, or move the camera nearer",
+        files.manifest.card
+    ))
+}
+
 fn model(config: &Config) -> anyhow::Result<String> {
     let settings = wiring::inference_settings(config);
     let files = ModelFiles::read(&config.model.dir, &settings)?;
     let model = OnnxModel::load(&files, &settings)?;
     for warning in model.warnings() {
         println!("note   model: {warning}");
+    }
+    if let Some(note) = small_faces(&files, config.limits.image_side_min) {
+        println!("note   model: {note}");
     }
     let policy = Policy::new(&config.policy, &config.sources);
     for attribute in policy.attributes().iter() {
@@ -129,10 +147,7 @@ fn calibration(config: &Config) -> anyhow::Result<String> {
     let files = ModelFiles::read(&config.model.dir, &wiring::inference_settings(config))?;
     let calibrations = calibrations::load(config, &files.facts, files.precision)?;
     Ok(match calibrations.id() {
-        Some(id) => format!(
-            "{id} is of this model; shares are estimated by {}",
-            config.estimates.method.name()
-        ),
+        Some(id) => format!("{id} is of this model: shares are estimated from it"),
         None => {
             "none, so there are counts but no estimated shares: see `demograph calibrate --help`"
                 .into()
@@ -174,6 +189,9 @@ fn output(config: &Config) -> anyhow::Result<String> {
     }
     if let Some(warning) = wiring::old_cells(config, &stores.tables)? {
         println!("note   output: {warning}");
+    }
+    for line in hints::of_windows(config, &stores.tables)? {
+        println!("note   windows: {line}");
     }
     let cells = wiring::cells_place(config, &stores);
     let cells = cells.map_or(String::new(), |place| format!(", exact cells in {place}"));

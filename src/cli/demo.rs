@@ -101,7 +101,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let show = {
         let (latest, shutdown) = (latest.clone(), shutdown.clone());
         let window = config.windows.rolling[0];
-        spawn("live", move || show(&latest, &shutdown, (window, pace)))?
+        spawn("live", move || show(&latest, &shutdown, window, pace))?
     };
     let film = {
         let kafka = config.kafka.clone();
@@ -113,7 +113,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
                 metrics,
                 shutdown,
             };
-            let sent = set.film(cameras, (pace, seconds));
+            let sent = set.film(cameras, pace, seconds);
             set.await_records(sent.as_ref().copied().unwrap_or(0));
             set.shutdown.request();
             sent
@@ -126,7 +126,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     if args.brokers.is_some() {
         Admin::connect(&config.kafka)?.delete_topic()?;
     }
-    print!("{}", summary(&latest.get(), &args, (sent, pace.seconds())));
+    print!("{}", summary(&latest.get(), &args, sent, pace.seconds()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -206,7 +206,7 @@ struct Set {
 
 impl Set {
     /// Sends until the time is over. Returns the number of events.
-    fn film(&self, mut cameras: Cameras, (pace, seconds): (Pace, u64)) -> anyhow::Result<u64> {
+    fn film(&self, mut cameras: Cameras, pace: Pace, seconds: u64) -> anyhow::Result<u64> {
         let mut sent = 0;
         while pace.seconds() < seconds as f64 && !self.shutdown.is_requested() {
             pace.wait_for(sent);
@@ -237,7 +237,7 @@ impl Set {
     }
 }
 
-fn show(latest: &Latest, shutdown: &Shutdown, (window, pace): (Span, Pace)) -> anyhow::Result<()> {
+fn show(latest: &Latest, shutdown: &Shutdown, window: Span, pace: Pace) -> anyhow::Result<()> {
     let mut next = clock::now().plus(SHOW_EVERY_MILLIS);
     while !shutdown.is_requested() {
         pause(100);
@@ -249,7 +249,7 @@ fn show(latest: &Latest, shutdown: &Shutdown, (window, pace): (Span, Pace)) -> a
     Ok(())
 }
 
-fn summary(last: &Snapshot, args: &DemoArgs, (sent, seconds): (u64, f64)) -> String {
+fn summary(last: &Snapshot, args: &DemoArgs, sent: u64, seconds: f64) -> String {
     let (counts, read) = (&last.counts, last.counts.read());
     let rows = |table: Table| {
         let written = counts.written.get(table.name());

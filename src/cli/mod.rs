@@ -5,6 +5,8 @@ mod cameras;
 mod check;
 mod compact;
 mod demo;
+#[cfg(feature = "camera")]
+mod detect;
 mod estimate;
 mod evaluate;
 mod experiment;
@@ -64,6 +66,9 @@ enum Command {
     Publish(publish::PublishArgs),
     /// Run the model on single images and print its answers.
     Predict(predict::PredictArgs),
+    /// Find the faces in photographs. Write them as crops that a model knows.
+    #[cfg(feature = "camera")]
+    Detect(detect::DetectArgs),
     /// Prepare your own ONNX model: write a first manifest, check a model folder.
     Model(model::ModelArgs),
     /// Measure a model on labelled faces. Writes a report and its figures as JSON.
@@ -111,6 +116,8 @@ impl Cli {
             Command::Check(args) => check::run(&args),
             Command::Publish(args) => publish::run(args),
             Command::Predict(args) => predict::run(args),
+            #[cfg(feature = "camera")]
+            Command::Detect(args) => detect::run(args),
             Command::Model(args) => model::run(args),
             Command::Evaluate(args) => evaluate::run(args),
             Command::Calibrate(args) => calibrate::run(args),

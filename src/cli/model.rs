@@ -144,7 +144,7 @@ fn answers(model: &mut OnnxModel, folder: &Path) -> anyhow::Result<()> {
     ensure!(!files.is_empty(), "{} holds no image", folder.display());
     let mut estimates: Vec<Estimate> = Vec::new();
     let mut rejected: BTreeMap<&str, usize> = BTreeMap::new();
-    for files in files.chunks(Inference::BATCH_MAX) {
+    for files in files.chunks(Inference::BATCH_ON_PROCESSOR) {
         for prediction in predict(files, model, Attribute::ALL.into_iter().collect())? {
             match prediction.result {
                 Ok(estimate) => estimates.push(estimate),

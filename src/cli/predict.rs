@@ -5,8 +5,10 @@ use std::{path::PathBuf, process::ExitCode};
 use comfy_table::{Table, presets};
 use demograph_core::{
     facts::ModelFacts,
-    record::{AgePosterior, Attribute, Posterior},
+    record::{AgePosterior, Attribute, Attributes, Posterior},
 };
+#[cfg(feature = "camera")]
+use demograph_lab::predict::{Named, crop, predict_crops};
 use demograph_lab::{
     dataset::expand,
     predict::{Prediction, predict},
@@ -20,13 +22,17 @@ use demograph_model::{
 use serde_json::json;
 
 /// Images given to the model at a time, as in the service.
-const BATCH: usize = Inference::BATCH_MAX;
+const BATCH: usize = Inference::BATCH_ON_PROCESSOR;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   demograph predict tests/data/composites/white-female-25-34-a.jpg
   demograph predict --json --attributes age,gender crops/ | jq -r '.file + \" \" + .gender.label'
+  demograph predict --detect party.jpg
+
+The model expects crops of one face. For photographs write --detect: each face is found, cut out and estimated as \
+`demograph detect` would write it, and shown as party.jpg#1, party.jpg#2.
 
 A folder stands for the JPEG, PNG and WebP files in it. Images that cannot be used are printed with the reason for \
 rejection, and the exit code is 1.
@@ -46,6 +52,13 @@ pub(super) struct PredictArgs {
     /// The execution provider: cpu, openvino, or auto (the faster of the two). Default: cpu, and openvino for bf16.
     #[arg(long, value_parser = provider, value_name = "cpu|openvino|auto")]
     provider: Option<Provider>,
+    /// Find the faces in the images first.
+    #[cfg(feature = "camera")]
+    #[arg(long)]
+    detect: bool,
+    #[cfg(feature = "camera")]
+    #[command(flatten, next_help_heading = "With --detect")]
+    faces: super::detect::FinderArgs,
     /// Print one JSON object a line instead of a table.
     #[arg(long)]
     json: bool,
@@ -94,10 +107,7 @@ pub(super) fn run(args: PredictArgs) -> anyhow::Result<ExitCode> {
     let model_files = ModelFiles::read(&args.model, &settings)?;
     let mut model = OnnxModel::load(&model_files, &settings)?;
     let attributes = args.attributes.iter().copied().collect();
-    let mut predictions = Vec::new();
-    for files in files.chunks(BATCH) {
-        predictions.extend(predict(files, &mut model, attributes)?);
-    }
+    let predictions = predictions(&args, &files, &mut model, attributes)?;
     let words = Words {
         facts: model.facts(),
         interval: model_files.age_interval(),
@@ -117,6 +127,74 @@ pub(super) fn run(args: PredictArgs) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The images are crops.
+fn of_crops(
+    files: &[PathBuf],
+    model: &mut impl Model,
+    attributes: Attributes,
+) -> anyhow::Result<Vec<Prediction>> {
+    let mut predictions = Vec::new();
+    for files in files.chunks(BATCH) {
+        predictions.extend(predict(files, model, attributes)?);
+    }
+    Ok(predictions)
+}
+
+#[cfg(not(feature = "camera"))]
+fn predictions(
+    _: &PredictArgs,
+    files: &[PathBuf],
+    model: &mut impl Model,
+    attributes: Attributes,
+) -> anyhow::Result<Vec<Prediction>> {
+    of_crops(files, model, attributes)
+}
+
+#[cfg(feature = "camera")]
+fn predictions(
+    args: &PredictArgs,
+    files: &[PathBuf],
+    model: &mut impl Model,
+    attributes: Attributes,
+) -> anyhow::Result<Vec<Prediction>> {
+    if !args.detect {
+        return of_crops(files, model, attributes);
+    }
+    let mut finder = args.faces.open()?;
+    let mut predictions = Vec::new();
+    for file in files {
+        let name = file.display();
+        let crops = match super::detect::look(&mut finder, file)? {
+            Err(reason) => vec![Named {
+                name: name.to_string(),
+                crop: Err(reason),
+            }],
+            Ok(looked) => {
+                let faces = looked.found.faces.iter().enumerate();
+                faces
+                    .map(|(number, found)| Named {
+                        name: format!("{name}#{}", number + 1),
+                        // As the service gets it: the crop's JPEG.
+                        crop: crop(&found.shot.jpeg, attributes),
+                    })
+                    .collect()
+            }
+        };
+        if crops.is_empty() {
+            eprintln!(
+                "{name}: no face of {} pixels or more",
+                finder.wanted.min_face
+            );
+        }
+        let mut crops = crops.into_iter().peekable();
+        while crops.peek().is_some() {
+            let batch = crops.by_ref().take(BATCH).collect();
+            predictions.extend(predict_crops(batch, model)?);
+        }
+    }
+    Ok(predictions)
 }
 
 /// What it takes to put an estimate into words.

@@ -19,17 +19,22 @@ pub mod reject;
 pub mod span;
 pub mod winner;
 
+pub mod choose;
 pub mod estimate;
 pub mod event;
 pub mod periods;
 pub mod privacy;
 pub mod state;
-#[expect(missing_docs, reason = "some are still to be written")]
 pub mod views;
-#[expect(missing_docs, reason = "some are still to be written")]
 pub mod window;
 
 pub use hex::hex;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod golden;
+
+#[cfg(test)]
+extern crate self as demograph_core;
+#[cfg(test)]
+#[path = "examples/stays/tests.rs"]
+mod stays_tests;

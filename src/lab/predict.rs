@@ -18,17 +18,33 @@ pub struct Prediction {
     pub result: Result<Estimate, Reject>,
 }
 
+/// A named crop, or the reason why there is none.
+pub struct Named {
+    pub name: String,
+    pub crop: Result<Crop, Reject>,
+}
+
 /// One answer a file, in order. The files are one batch.
 pub fn predict(
     files: &[PathBuf],
     model: &mut impl Model,
     attributes: Attributes,
 ) -> anyhow::Result<Vec<Prediction>> {
+    let crops = files.iter().map(|file| {
+        Ok(Named {
+            name: file.display().to_string(),
+            crop: open(file, attributes)?,
+        })
+    });
+    predict_crops(crops.collect::<anyhow::Result<_>>()?, model)
+}
+
+/// One answer a crop, in order. The crops are one batch.
+pub fn predict_crops(named: Vec<Named>, model: &mut impl Model) -> anyhow::Result<Vec<Prediction>> {
     let mut crops = Vec::new();
     let mut decoded = Vec::new();
-    for file in files {
-        let result = open(file, attributes)?.map(|crop| crops.push(crop));
-        decoded.push((file.display().to_string(), result));
+    for Named { name, crop } in named {
+        decoded.push((name, crop.map(|crop| crops.push(crop))));
     }
     let mut answers = model.estimate(&crops)?.into_iter();
     Ok(decoded

@@ -1,6 +1,6 @@
 //! Every metric, declared once. To add one: a field, its registration below, and a panel in `dashboards/`.
 //!
-//! Promises: names by Prometheus' rules; audience series come from released panes only;
+//! Promises: names by Prometheus' rules; audience series come from released windows only;
 //! the number of sources with series of their own is bounded.
 
 use std::{
@@ -33,10 +33,12 @@ use declare::{
 /// What became of a record; the values of the label `outcome`.
 pub mod outcome {
     pub const FACE: &str = "face";
+    /// Its track has enough crops: it was not decoded.
+    pub const SPARED: &str = "spared";
     pub const LATE: &str = "late";
     pub const REJECTED: &str = "rejected";
     pub const REPLAYED: &str = "replayed";
-    pub const ALL: [&str; 4] = [FACE, LATE, REJECTED, REPLAYED];
+    pub const ALL: [&str; 5] = [FACE, SPARED, LATE, REJECTED, REPLAYED];
 }
 
 /// What happened to the assignment; the values of the label `kind`.
@@ -94,7 +96,7 @@ pub struct Metrics {
     pub oldest_unpublished: IntGauge,
     pub closed_panes: IntCounterVec,
     pub released_windows: IntCounterVec,
-    pub suppressed_panes: IntCounterVec,
+    pub suppressed_windows: IntCounterVec,
     pub limit_hits: IntCounterVec,
 
     pub checkpoints: IntCounter,
@@ -130,7 +132,7 @@ impl Metrics {
                 r,
                 counters(
                     "records_total",
-                    "Records by outcome: face, late, rejected.",
+                    "Records by outcome: face, spared, late, rejected, replayed.",
                     &["outcome"],
                 ),
             ),
@@ -288,11 +290,11 @@ impl Metrics {
                     &["by"],
                 ),
             ),
-            suppressed_panes: add(
+            suppressed_windows: add(
                 r,
                 counters(
-                    "suppressed_panes_total",
-                    "Closed panes whose attribute was suppressed: too few people.",
+                    "suppressed_windows_total",
+                    "Released windows whose attribute was suppressed: too few people.",
                     &["attribute"],
                 ),
             ),
@@ -382,7 +384,7 @@ impl Metrics {
     /// The sum over all labels of a counter or gauge.
     #[cfg(test)]
     pub(crate) fn sum(&self, name: &str) -> f64 {
-        // The sum of nothing is -0.0; nobody wants to read that.
+        // The sum of nothing is -0.0, which reads badly.
         self.samples(name)
             .iter()
             .map(|sample| sample.value)

@@ -9,6 +9,7 @@ use std::{
 };
 
 use demograph_core::{
+    estimate::calibration_fits,
     privacy::ShownShare,
     record::{Attribute, EventTime, SourceId},
     reject::Reject,
@@ -33,7 +34,8 @@ pub struct Snapshot {
     pub probes: Probes,
 }
 
-/// Who was seen: the rolling views of each source, by the length of the window. A view without a released window is not there.
+/// Who was seen: the rolling views of each source, by the length of the view. A view without a released window is not
+/// there.
 pub type Audience = BTreeMap<SourceId, BTreeMap<Span, ShownView>>;
 
 /// One rolling view. What is hidden or unknown is `None`.
@@ -41,7 +43,7 @@ pub type Audience = BTreeMap<SourceId, BTreeMap<Span, ShownView>>;
 pub struct ShownView {
     /// From when to when its released windows go.
     pub covers: Option<(EventTime, EventTime)>,
-    /// In all windows, suppressed or not.
+    /// In all windows, also those that were spared or are suppressed.
     pub faces: u64,
     pub attributes: Vec<ShownAttribute>,
 }
@@ -50,10 +52,18 @@ pub struct ShownView {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShownAttribute {
     pub attribute: Attribute,
-    pub coverage: Option<f64>,
+    /// The part of the votes that is shown.
+    pub shown_ratio: Option<f64>,
     pub shift_p: Option<f64>,
     /// In the order of the model.
     pub categories: Vec<ShownCategory>,
+}
+
+impl ShownAttribute {
+    /// Whether the shift test finds that the calibration fits; `None` without a test.
+    pub fn calibration_fits(&self) -> Option<bool> {
+        self.shift_p.map(calibration_fits)
+    }
 }
 
 /// One category of an attribute.

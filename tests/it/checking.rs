@@ -108,7 +108,7 @@ fn certificate(folder: &Path, name: &str, days: &str) {
 }
 
 /// Listeners with TLS and passwords, one with a certificate that has expired; who may do what is set up by `allow`.
-fn secured(folder: &Path, (good, expired): (u16, u16)) -> String {
+fn secured(folder: &Path, good: u16, expired: u16) -> String {
     let listener = |name: &str, store: &str| {
         format!(
             "listener.name.{name}.sasl.enabled.mechanisms=PLAIN
@@ -134,7 +134,7 @@ super.users=User:ANONYMOUS
 }
 
 /// The properties of a client.
-fn login(folder: &Path, (user, password, ca): (&str, &str, &str)) -> String {
+fn login(folder: &Path, user: &str, password: &str, ca: &str) -> String {
     format!(
         "[kafka.properties]
 \"security.protocol\" = \"SASL_SSL\"
@@ -155,7 +155,7 @@ fn login_tls_permission_and_absence_are_told_apart() {
         certificate(folder, name, days);
     }
     let (good, expired) = (free_port(), free_port());
-    let broker = Broker::start(folder, &secured(folder, (good, expired)));
+    let broker = Broker::start(folder, &secured(folder, good, expired));
     let open = broker.topic("permitted", 2);
     let allow = |user: &str, operation: &str, what: [&str; 2]| {
         broker.allow((&format!("User:{user}"), operation), what);
@@ -168,24 +168,24 @@ fn login_tls_permission_and_absence_are_told_apart() {
     allow("viewer", "Describe", topic);
     allow("viewer", "Read", group);
     let closed = named(&format!("127.0.0.1:{good}"), &open.name);
-    let as_user = |user: &str| check(&closed, folder, &login(folder, (user, "word", "good")));
+    let as_user = |user: &str| check(&closed, folder, &login(folder, user, "word", "good"));
 
     let said = as_user("all");
     assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
     fails(&as_user("topicless"), "not authorised for the topic");
     fails(&as_user("viewer"), "not authorised for the topic");
     fails(&as_user("groupless"), "not authorised for the group");
-    let wrong = login(folder, ("all", "wrong", "good"));
+    let wrong = login(folder, "all", "wrong", "good");
     fails(&check(&closed, folder, &wrong), "refuses the login");
-    let stranger = login(folder, ("all", "word", "stranger"));
+    let stranger = login(folder, "all", "word", "stranger");
     fails(
         &check(&closed, folder, &stranger),
         "self-signed certificate",
     );
-    let right = login(folder, ("all", "word", "good"));
+    let right = login(folder, "all", "word", "good");
     let localhost = named(&format!("localhost:{good}"), &open.name);
     fails(&check(&localhost, folder, &right), "hostname mismatch");
     let old = named(&format!("127.0.0.1:{expired}"), &open.name);
-    let old = check(&old, folder, &login(folder, ("all", "word", "expired")));
+    let old = check(&old, folder, &login(folder, "all", "word", "expired"));
     fails(&old, "certificate has expired");
 }

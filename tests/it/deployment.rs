@@ -34,8 +34,8 @@ fn mounts(compose: &Value, service: &str) -> Vec<(String, String)> {
 }
 
 /// What a Dockerfile copies from the repository.
-fn copied() -> Vec<String> {
-    let dockerfile = tools::text("deploy/Dockerfile");
+fn copied(dockerfile: &str) -> Vec<String> {
+    let dockerfile = tools::text(dockerfile);
     let copies = dockerfile
         .lines()
         .filter_map(|line| line.strip_prefix("COPY "));
@@ -133,14 +133,44 @@ fn the_image_s_context_holds_what_the_dockerfile_copies() {
         .lines()
         .filter_map(|line| line.strip_prefix('!'))
         .collect();
-    let copied = copied();
-    assert!(copied.len() > 8, "{copied:?}");
-    for path in copied {
+    let on_cpu = copied("deploy/Dockerfile");
+    assert!(on_cpu.len() > 8, "{on_cpu:?}");
+    let on_gpu = copied("deploy/Dockerfile.gpu");
+    assert_eq!(on_gpu, ["setup"]);
+    for path in on_cpu.into_iter().chain(on_gpu) {
         assert!(root().join(&path).exists(), "{path} is not there");
         assert!(
             let_in.contains(&path.as_str()),
             ".dockerignore keeps {path} out"
         );
+    }
+}
+
+/// The program looks for the library in this folder beside itself.
+#[test]
+fn the_image_for_a_gpu_runs_as_the_other_one_and_has_the_library_where_it_is_looked_for() {
+    let last = |file| {
+        let text = tools::text(file);
+        let from = text.find("WORKDIR /opt/demograph").unwrap();
+        text[from..].to_owned()
+    };
+    let (cpu, gpu) = (last("deploy/Dockerfile"), last("deploy/Dockerfile.gpu"));
+    assert!(gpu.contains("COPY --from=library /src/.setup/onnxruntime-gpu onnxruntime-gpu\n"));
+    for word in [
+        "ENV",
+        "USER",
+        "VOLUME",
+        "EXPOSE",
+        "HEALTHCHECK",
+        "    CMD",
+        "ENTRYPOINT",
+        "CMD",
+    ] {
+        let line = |text: &str| {
+            let line = text.lines().find(|line| line.starts_with(word));
+            line.unwrap_or_else(|| panic!("no {word}")).to_owned()
+        };
+        assert_eq!(line(&cpu), line(&gpu));
     }
 }
 

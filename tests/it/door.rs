@@ -5,7 +5,7 @@ use demograph_core::event::Event;
 use jiff::{Timestamp, ToSpan};
 use serde_json::json;
 
-use super::world::{Broker, Service, duckdb, repository};
+use super::world::{Broker, Service, check_config, duckdb, repository};
 
 const PEOPLE: i64 = 180;
 
@@ -75,4 +75,15 @@ fn a_shop_door_shows_its_hour_with_the_default_windows_and_over_a_restart() {
         out.display()
     ));
     assert_eq!(shown, [json!({ "people": PEOPLE })]);
+    let said = check_config(&config, &[]).stdout;
+    let hint =
+        "note   windows: door: 181 people an hour in the last days: a window about every 33 min";
+    assert!(said.contains(hint), "{said}");
+    let panes = config.replace("[windows]\n", "[windows]\npeople_min = 0\n");
+    let said = check_config(&panes, &[]).stdout;
+    assert!(said.contains("door: 181 people an hour"), "{said}");
+    assert!(
+        said.contains("0.5 in each pane of 10s. Fewer than 10 are hidden"),
+        "{said}"
+    );
 }

@@ -45,7 +45,7 @@ fn rows_are_consistent(out: &Path) {
         "SELECT count(share) > 0 AS some,
            count(*) FILTER (share < share_low OR share > share_high OR share_low < 0 OR share_high > 1) AS outside,
            count(*) FILTER (suppressed AND (share IS NOT NULL OR share_low IS NOT NULL)) AS leaked,
-           count(*) FILTER (category IS NOT NULL AND method <> 'emq') AS other
+           count(*) FILTER (category IS NOT NULL AND method <> 'score') AS other
          FROM read_parquet('{}/demographics/*/*.parquet')",
         out.display()
     ));

@@ -132,7 +132,7 @@ fn the_rows_are_those_of_the_clock_on_the_wall(out: &Path, midnight: i64) {
     let rows = |table: &str, columns: &str| {
         duckdb(&format!(
             "SELECT source, {columns}, sum(people)::BIGINT AS people, any_value(closed_by) AS closed_by,
-               min(coverage) AS coverage, bool_and(share_low < share AND share < share_high) AS is_estimated
+               min(shown_ratio) AS shown, bool_and(share_low < share AND share < share_high) AS is_estimated
              FROM read_parquet('{}/{table}/*/*.parquet', hive_partitioning = true)
              WHERE date = local_date GROUP BY ALL ORDER BY ALL",
             out.display()
@@ -144,7 +144,7 @@ fn the_rows_are_those_of_the_clock_on_the_wall(out: &Path, midnight: i64) {
     );
     let row = |source: &str, hour: i64, start: i64, people: i64, by: &str| {
         json!({ "source": source, "hour": hour, "start": start, "people": people, "closed_by": by,
-                "coverage": 1.0, "is_estimated": true })
+                "shown": 1.0, "is_estimated": true })
     };
     // In India an hour begins in the middle of one in Berlin. Its windows end with those of UTC, so that each is in the hour
     // in which it begins.

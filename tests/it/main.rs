@@ -14,6 +14,8 @@ mod crash_points;
 mod dashboards;
 mod dependencies;
 mod deployment;
+#[cfg(feature = "camera")]
+mod detect;
 mod door;
 mod end_to_end;
 mod estimates;

@@ -83,10 +83,10 @@ fn metrics_pass_promtool_and_a_real_prometheus_gets_what_was_published() {
     );
     let faces = prometheus.await_data("sum(demograph_records_total{outcome=\"face\"}) == 600", 30);
     assert_eq!(faces[0]["value"][1], "600");
-    // A pane hides both genders or none, so the shares sum to 1, and the coverage is what is shown.
+    // A window hides both genders or none, so the naive shares sum to 1.
     let sums = prometheus.await_data(
         "sum by (source) (demograph_audience_share_naive_ratio{attribute=\"gender\", window=\"1m\"})
-           - on (source) demograph_audience_coverage_ratio{attribute=\"gender\", window=\"1m\"}",
+           - on (source) demograph_audience_shown_ratio{attribute=\"gender\", window=\"1m\"}",
         30,
     );
     for series in sums {
@@ -137,11 +137,7 @@ fn every_query_of_every_dashboard_has_data_in_a_real_prometheus() {
     let topic = Broker::shared().topic("dashboards", 2);
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    // The bands of the calibration that the tests' model brings: without its own, ages have no estimate.
-    let config = Service::config(&topic, &out, EVERYTHING).replace(
-        "[windows]\n",
-        "[windows]\nage_bands = [0, 18, 25, 35, 45, 55, 65]\n",
-    );
+    let config = Service::config(&topic, &out, EVERYTHING);
     let mut service = Service::start(&config);
     let mut prometheus = Prometheus::scrape(&service.url);
     let values = Values {

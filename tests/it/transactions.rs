@@ -24,7 +24,7 @@ fn producer(topic: &Topic) -> BaseProducer {
 }
 
 /// One transaction of so many records to one partition.
-fn transaction(producer: &BaseProducer, topic: &Topic, (records, is_committed): (usize, bool)) {
+fn transaction(producer: &BaseProducer, topic: &Topic, records: usize, is_committed: bool) {
     producer.begin_transaction().unwrap();
     for _ in 0..records {
         let record: BaseRecord<'_, str, [u8]> = BaseRecord::to(&topic.name)
@@ -51,10 +51,10 @@ fn marks_of_transactions_are_no_lag() {
     service.await_ready();
     let producer = producer(&topic);
     for _ in 0..5 {
-        transaction(&producer, &topic, (4, true));
+        transaction(&producer, &topic, 4, true);
     }
     // The log ends with what nobody reads.
-    transaction(&producer, &topic, (3, false));
+    transaction(&producer, &topic, 3, false);
     service.await_metric("demograph_records_total", 20.0, 60);
     // 6 marks, and 3 records of the aborted transaction.
     service.await_metric("demograph_skipped_offsets_total", 9.0, 60);

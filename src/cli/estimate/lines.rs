@@ -3,7 +3,7 @@
 use anyhow::bail;
 use comfy_table::presets;
 use demograph_core::{
-    estimate::Calibrations,
+    estimate::{Calibrations, calibration_fits},
     privacy::{Cells, ShownShare, ShownShares, Thresholds, show_shares, suppress},
     record::{Attribute, EventTime},
 };
@@ -23,6 +23,7 @@ pub(super) struct Line {
     share_naive: Option<f64>,
     share: ShownShare,
     shift_p: Option<f64>,
+    design_effect: Option<f64>,
 }
 
 pub(super) fn estimated(
@@ -46,8 +47,11 @@ pub(super) fn estimated(
         by_class[grid.predicted(cell)] += n;
     }
     let shown = suppress(&whole(&by_class), thresholds);
-    let ShownShares { shares, shift_p } =
-        show_shares(&shown, &votes.cells, Some(estimator), thresholds.k_cell);
+    let ShownShares {
+        shares,
+        shift_p,
+        design_effect,
+    } = show_shares(&shown, &votes.cells, Some(estimator), thresholds.k_cell);
     let nothing = || Line {
         from: group.from,
         until: votes.until,
@@ -58,6 +62,7 @@ pub(super) fn estimated(
         share_naive: None,
         share: ShownShare::default(),
         shift_p,
+        design_effect,
     };
     let Cells::Shown { total, counts } = shown else {
         return Ok(vec![nothing()]);
@@ -85,7 +90,7 @@ fn whole(votes: &[f64]) -> Vec<u64> {
     votes.iter().map(count).collect()
 }
 
-const HEADER: [&str; 11] = [
+const HEADER: [&str; 13] = [
     "from",
     "until",
     "source",
@@ -97,11 +102,14 @@ const HEADER: [&str; 11] = [
     "share_low",
     "share_high",
     "shift_p",
+    "calibration_fits",
+    "design_effect",
 ];
 
 impl Line {
-    fn cells(&self, number: fn(f64) -> String) -> [String; 11] {
+    fn cells(&self, number: fn(f64) -> String) -> [String; 13] {
         let optional = |value: Option<f64>| value.map(number).unwrap_or_default();
+        let fits = self.shift_p.map(calibration_fits);
         [
             time(self.from),
             time(self.until),
@@ -114,6 +122,8 @@ impl Line {
             optional(self.share.low),
             optional(self.share.high),
             optional(self.shift_p),
+            fits.map(|fits| fits.to_string()).unwrap_or_default(),
+            optional(self.design_effect),
         ]
     }
 }
@@ -165,6 +175,7 @@ mod tests {
             share_naive: Some(0.5),
             share: ShownShare::default(),
             shift_p: None,
+            design_effect: None,
         };
         let mut csv = Vec::new();
         write_csv(&[line], &mut csv).unwrap();

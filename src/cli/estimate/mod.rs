@@ -26,7 +26,7 @@ Examples:
   demograph estimate --tables out
   demograph estimate --tables out --every 1h --by source --format csv > hours.csv
   demograph estimate --tables out --from 2026-03-02 --to 2026-03-09 --every 7d
-  demograph estimate --tables s3://bucket/prefix --calibration gate-calibration.json --method pacc
+  demograph estimate --tables s3://bucket/prefix --calibration gate-calibration.json
 
 Input: the table `cells`. `demograph run` writes it if output.cells = true, to output.cells_url (default: out-cells beside \
 out). The compacted files of `demograph compact` are read, and the small files that are in none of them, so each row counts once. \
@@ -73,9 +73,9 @@ pub(super) struct EstimateArgs {
     /// Only windows that begin before this time.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<EventTime>,
-    /// The estimator: emq, acc or pacc.
-    #[arg(long, default_value = "emq", value_parser = method)]
-    method: Method,
+    /// Of earlier versions; "score" (formerly "emq") is the only estimator.
+    #[arg(long, hide = true, value_parser = ["score", "emq"])]
+    method: Option<String>,
     /// Suppress groups with fewer votes.
     #[arg(long, default_value_t = 10, value_name = "N")]
     k_total: u64,
@@ -122,11 +122,6 @@ fn moment(text: &str) -> Result<EventTime, String> {
     Ok(EventTime(time.as_millisecond()))
 }
 
-fn method(text: &str) -> Result<Method, String> {
-    let found = Method::ALL.into_iter().find(|method| method.name() == text);
-    found.ok_or_else(|| format!("{text:?} is no estimator: write emq, acc or pacc"))
-}
-
 pub(super) fn run(args: EstimateArgs) -> anyhow::Result<ExitCode> {
     ensure!(
         args.k_total >= args.k_cell,
@@ -148,7 +143,13 @@ pub(super) fn run(args: EstimateArgs) -> anyhow::Result<ExitCode> {
     let rows = rows::read(&places, &choice)?;
     rows::of_one_model(&rows, &file.model, &args.calibration)?;
     let groups = groups::grouped(&rows, args.every, args.by);
-    let calibrations = Calibrations::new(args.method, Some(file), []);
+    if groups.values().any(|votes| votes.is_assumed) {
+        tracing::warn!(
+            "an earlier version wrote some of these cells, and did not say which votes are one person's: they count as \
+             independent, so the intervals are too narrow where people stay"
+        );
+    }
+    let calibrations = Calibrations::new(Method::default(), Some(file), []);
     let thresholds = Thresholds {
         k_total: args.k_total,
         k_cell: args.k_cell,

@@ -2,7 +2,7 @@
 //! the tables hold.
 
 use anyhow::{Context, bail};
-use demograph_core::state::{Chain, CommitStep, Ledger, Saved, Terms};
+use demograph_core::state::{Chain, CommitStep, Saved, Terms, TopicFolder};
 use demograph_service::{
     clock,
     config::Config,
@@ -26,21 +26,17 @@ pub(super) fn reset(
     let partition = order.partition;
     let mut chain = chain(config, partition);
     let terms = match chain.recover(stores)? {
-        Some(found) => {
-            let open = found.saved.sources.records();
-            let waiting = if found.saved.publish {
-                0
-            } else {
-                found.saved.waiting()
-            };
+        Some(saved) => {
+            let next_offset = saved.ledger.next_offset;
+            let left = saved.once_published();
+            let (open, waiting) = (left.sources.records(), left.waiting());
             println!(
-                "partition {partition}: next offset {} -> {offset}; {open} records in open panes, {waiting} in the outbox and \
-                 {} unfinished hours and days are given up. Windows of these hours and days that are in `demographics` are \
-                 in no row of `hourly` and `daily`",
-                found.saved.ledger.next_offset,
-                found.saved.periods.unfinished()
+                "partition {partition}: next offset {next_offset} -> {offset}; {open} records in open panes, {waiting} in the \
+                 outbox and {} unfinished hours and days are given up. Windows of these hours and days that are in \
+                 `demographics` are in no row of `hourly` and `daily`",
+                left.periods.unfinished()
             );
-            found.saved.terms
+            left.terms
         }
         None => {
             let left = left(config, stores, partition)?;
@@ -53,7 +49,12 @@ pub(super) fn reset(
             Terms::none()
         }
     };
-    write(stores, &chain, anew(terms, offset), &order)
+    // Without a topic's id: it goes on with the topic that is read next.
+    let saved = Saved {
+        terms,
+        ..Saved::beginning(offset)
+    };
+    write(stores, &chain, saved, &order)
 }
 
 /// Begins partitions whose chain is lost behind what the tables hold of them.
@@ -79,12 +80,12 @@ pub(super) fn adopt(config: &Config, stores: &Stores, order: Order) -> anyhow::R
         left.files
     );
     let chain = behind(chain, Some(&left));
-    write(stores, &chain, anew(Terms::none(), offset), &order)
+    write(stores, &chain, Saved::beginning(offset), &order)
 }
 
 fn chain(config: &Config, partition: i32) -> Chain {
-    let place = (config.kafka.group.as_str(), config.kafka.topic.as_str());
-    Chain::new(place, partition, rand::random())
+    let topic = TopicFolder::new(&config.kafka.group, &config.kafka.topic);
+    Chain::new(topic.chain(partition), rand::random())
 }
 
 fn left(config: &Config, stores: &Stores, partition: i32) -> anyhow::Result<Option<Remains>> {
@@ -96,21 +97,6 @@ fn behind(chain: Chain, left: Option<&Remains>) -> Chain {
     match left {
         Some(left) => chain.behind(left.seq),
         None => chain,
-    }
-}
-
-/// A partition of which nothing was read before this offset.
-fn anew(terms: Terms, offset: i64) -> Saved {
-    Saved {
-        // Whatever topic is read next is the one that it goes on with.
-        log: Default::default(),
-        track_key: None,
-        terms,
-        ledger: Ledger::beginning(offset),
-        sources: Default::default(),
-        outbox: Vec::new(),
-        periods: Default::default(),
-        publish: false,
     }
 }
 

@@ -65,8 +65,13 @@ pub(super) fn pooled(calibration: &Calibration, votes: &MaskedCounts) -> Option<
         let assumed = spread_over(calibration, (&hidden, parts), &mut all)?;
         spread.push(Spread { hidden, assumed });
     }
+    let all = all.dense(calibration.grid())?;
     Some(Pooled {
-        votes: all.dense(calibration.grid())?,
+        // How the crops of a person differ depends on the hidden votes.
+        votes: match votes.is_whole() {
+            true => all,
+            false => all.alike(),
+        },
         spread,
     })
 }
@@ -99,8 +104,8 @@ fn spread_over(
             (u128::from(upto - given) * u128::from(sum) / whole) as u64
         });
         let sums: Vec<u64> = sums.collect();
-        all.add(row.cell as u32, upto - given, &sums);
-        assumed[grid.predicted(row.cell)].add(row.cell as u32, upto - given, &[]);
+        all.add_parts(row.cell as u32, upto - given, &sums);
+        assumed[grid.predicted(row.cell)].add_parts(row.cell as u32, upto - given, &[]);
         given = upto;
     }
     Some(assumed.iter().map(CellCounts::votes).collect())
@@ -136,7 +141,7 @@ mod tests {
 
     /// That of the shipped model, whose five ethnicities are confused much.
     fn calibration() -> Calibration {
-        let text = include_str!("../../../models/research-small/calibration.int8.json");
+        let text = include_str!("../../../models/research-small/calibration.int8.five.json");
         let mut file = CalibrationFile::parse(text).unwrap();
         file.attributes
             .remove(&crate::record::Attribute::Ethnicity)

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Grid;
+use super::{CellVotes, Grid, repeats::Repeats};
 
 /// One vote, in the parts that are counted: divisible by every number of crops up to 16.
-const VOTE: u64 = 720_720;
+pub(crate) const VOTE: u64 = 720_720;
 
 /// Posteriors are summed in these steps before they are votes, so that the order of the faces changes no bit.
 pub const QUANTA: f32 = 65_535.0;
@@ -40,6 +40,11 @@ impl Crops {
         sums.for_each(|(sum, &p)| *sum += u64::from(p));
     }
 
+    /// How many.
+    pub fn number(&self) -> u64 {
+        self.number.into()
+    }
+
     /// More crops of the same track in the same cell.
     pub fn merge(&mut self, other: &Self) {
         self.number += other.number;
@@ -59,9 +64,16 @@ pub struct Cell {
     pub sums: Vec<u64>,
 }
 
-/// Votes by cell of one attribute, empty cells left out: a commutative monoid under [`CellCounts::merge`].
+/// Votes by cell of one attribute, empty cells left out, and how they depend on one another: a commutative monoid under
+/// [`CellCounts::merge`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct CellCounts(BTreeMap<u32, Cell>);
+pub struct CellCounts {
+    cells: BTreeMap<u32, Cell>,
+    /// Each person's posteriors are added up over the votes in a window: the sum of the squared lengths of these
+    /// vectors, in parts. It says how alike the crops of one person are.
+    squares: u64,
+    repeats: Repeats,
+}
 
 impl CellCounts {
     /// One vote, spread over cells as the crops are. What does not divide goes to the first cells, a part each; sums
@@ -83,16 +95,78 @@ impl CellCounts {
                 (rounded / u128::from(whole)) as u64
             };
             let sums: Vec<u64> = crops.posterior.iter().map(part).collect();
-            self.add(cell, even(crops) + extra, &sums);
+            self.add_parts(cell, even(crops) + extra, &sums);
+        }
+        let square = square(crops) * u128::from(VOTE);
+        self.add_squares(square / (u128::from(whole) * u128::from(whole)));
+    }
+
+    /// Says whose crops the votes are, where each crop has voted.
+    pub fn vote_each<'a>(&mut self, people: impl Iterator<Item = &'a BTreeMap<u32, Crops>>) {
+        self.squares = 0;
+        for crops in people {
+            let votes: u64 = crops.values().map(|crops| u64::from(crops.number)).sum();
+            let pairs = votes * votes.saturating_sub(1);
+            self.repeats.within = self.repeats.within.saturating_add(pairs);
+            let one = u128::from(QUANTA as u64);
+            self.add_squares(square(crops) * u128::from(VOTE) / (one * one));
         }
     }
 
-    /// Adds parts of votes, and the sums of their posteriors.
+    /// Says that the votes count only for so many independent ones, and that the crops of one person are all alike:
+    /// `design_effect` in hundredths.
+    pub fn repeat_alike(&mut self, design_effect: u64) {
+        let beyond = |n: u128| n * u128::from(design_effect.saturating_sub(100)) / 100;
+        let pairs = beyond(u128::from(self.parts())) / u128::from(VOTE);
+        let pairs = u64::try_from(pairs).unwrap_or(u64::MAX);
+        self.repeats.within = self.repeats.within.saturating_add(pairs);
+        self.add_squares(beyond(u128::from(self.squares)));
+    }
+
+    /// The votes are those of one window, and these are its pairs with the windows before (see [`Repeats::before`]).
+    pub fn repeat_before(&mut self, before: &[u64]) {
+        self.repeats.windows = 1;
+        self.repeats.before = before.to_vec();
+    }
+
+    /// What is known of people who voted more than once.
+    pub fn repeats(&self) -> &Repeats {
+        &self.repeats
+    }
+
+    /// The sum of the squared lengths of each person's posteriors, added up over the votes in a window, in parts.
+    pub fn squares(&self) -> u64 {
+        self.squares
+    }
+
+    /// Votes as a table holds them: the cells are added with [`CellCounts::add_parts`].
+    pub fn repeat(&mut self, repeats: &Repeats, squares: u64) {
+        self.repeats.merge(repeats);
+        self.add_squares(u128::from(squares));
+    }
+
+    fn add_squares(&mut self, more: u128) {
+        let sum = u128::from(self.squares) + more;
+        self.squares = u64::try_from(sum).unwrap_or(u64::MAX);
+    }
+
+    fn parts(&self) -> u64 {
+        self.cells.values().map(|cell| cell.parts).sum()
+    }
+
+    /// Adds parts of votes of different people, and the sums of their posteriors, which are alike.
     pub fn add(&mut self, cell: u32, parts: u64, sums: &[u64]) {
+        self.add_parts(cell, parts, sums);
+        let squares = sums.iter().map(|&sum| u128::from(sum) * u128::from(sum));
+        self.add_squares(squares.sum::<u128>() / u128::from(parts.max(1)));
+    }
+
+    /// Adds parts of votes, and the sums of their posteriors, and says nothing of how they depend on one another.
+    pub fn add_parts(&mut self, cell: u32, parts: u64, sums: &[u64]) {
         if parts == 0 {
             return;
         }
-        let votes = self.0.entry(cell).or_default();
+        let votes = self.cells.entry(cell).or_default();
         votes.parts += parts;
         votes.sums.resize(votes.sums.len().max(sums.len()), 0);
         let all = votes.sums.iter_mut().zip(sums);
@@ -102,89 +176,65 @@ impl CellCounts {
     /// Adds the votes of another window.
     pub fn merge(&mut self, other: &Self) {
         for (cell, more) in other.iter() {
-            self.add(cell, more.parts, &more.sums);
+            self.add_parts(cell, more.parts, &more.sums);
         }
+        self.repeat(&other.repeats, other.squares);
     }
 
     /// Takes out what was merged before.
     pub fn remove(&mut self, other: &Self) {
         for (cell, less) in other.iter() {
-            let votes = self.0.get_mut(&cell).expect("it was merged before");
+            let votes = self.cells.get_mut(&cell).expect("it was merged before");
             votes.parts -= less.parts;
             let all = votes.sums.iter_mut().zip(&less.sums);
             all.for_each(|(sum, less)| *sum -= less);
             if votes.parts == 0 {
-                self.0.remove(&cell);
+                self.cells.remove(&cell);
             }
         }
+        self.squares -= other.squares;
+        self.repeats.remove(&other.repeats);
     }
 
     /// Cells and the votes in them, in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Cell)> + '_ {
-        self.0.iter().map(|(&cell, votes)| (cell, votes))
+        self.cells.iter().map(|(&cell, votes)| (cell, votes))
     }
 
     /// Whole votes.
     pub fn votes(&self) -> f64 {
-        self.0.values().map(|cell| cell.parts).sum::<u64>() as f64 / VOTE as f64
+        self.parts() as f64 / VOTE as f64
+    }
+
+    /// So many votes count as an independent one.
+    pub fn design_effect(&self) -> f64 {
+        let votes = self.votes();
+        1.0 + if votes > 0.0 {
+            self.repeats.pairs() / votes
+        } else {
+            0.0
+        }
     }
 
     /// The votes in each cell of the grid. `None` where a cell lies beyond it or has another number of classes: the
     /// counts are of another attribute.
     pub fn dense(&self, grid: Grid) -> Option<CellVotes> {
-        let mut dense = CellVotes::new(grid);
-        for (cell, votes) in self.iter() {
-            let place = cell as usize;
-            *dense.counts.get_mut(place)? = votes.parts as f64 / VOTE as f64;
-            if votes.sums.len() != grid.classes() {
-                return None;
-            }
-            let sums = dense.sums[place * grid.classes()..].iter_mut();
-            sums.zip(&votes.sums)
-                .for_each(|(sum, &parts)| *sum = parts as f64 / VOTE as f64);
-        }
-        Some(dense)
+        CellVotes::of(self, grid)
     }
 }
 
-/// Votes as estimators take them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CellVotes {
-    /// By cell.
-    pub counts: Vec<f64>,
-    /// The sums of their posteriors, one row a cell.
-    sums: Vec<f64>,
-    classes: usize,
-}
-
-impl CellVotes {
-    /// None yet.
-    pub fn new(grid: Grid) -> Self {
-        Self {
-            counts: vec![0.0; grid.cells()],
-            sums: vec![0.0; grid.cells() * grid.classes()],
-            classes: grid.classes(),
-        }
-    }
-
-    /// What the model says of all of them, on average. `None` where nothing is known of it.
-    pub(super) fn mean_posterior(&self) -> Option<Vec<f64>> {
-        let mut sum = vec![0.0; self.classes];
-        for row in self.sums.chunks_exact(self.classes) {
-            sum.iter_mut().zip(row).for_each(|(sum, p)| *sum += p);
-        }
-        mean(&sum)
-    }
-
-    /// The same of those in one cell.
-    pub(super) fn mean_in(&self, cell: usize) -> Option<Vec<f64>> {
-        mean(&self.sums[cell * self.classes..][..self.classes])
-    }
-}
-
-fn mean(sums: &[f64]) -> Option<Vec<f64>> {
-    let all: f64 = sums.iter().sum();
-    (all > 0.0).then(|| sums.iter().map(|sum| sum / all).collect())
+/// The squared length of the sum of a person's posteriors.
+fn square(crops: &BTreeMap<u32, Crops>) -> u128 {
+    let classes = crops.values().map(|crops| crops.posterior.len()).max();
+    let sum_of = |class: usize| {
+        let sums = crops
+            .values()
+            .filter_map(|crops| crops.posterior.get(class));
+        sums.map(|&sum| u128::from(sum)).sum::<u128>()
+    };
+    (0..classes.unwrap_or(0))
+        .map(|class| sum_of(class).pow(2))
+        .sum()
 }
 
 #[cfg(test)]
@@ -196,7 +246,28 @@ mod tests {
     fn counts() -> impl Strategy<Value = CellCounts> {
         let cell = (1u64..1000, prop::collection::vec(0u64..1000, 2));
         let cell = cell.prop_map(|(parts, sums)| Cell { parts, sums });
-        prop::collection::btree_map(0u32..54, cell, 0..9).prop_map(CellCounts)
+        let cells = prop::collection::btree_map(0u32..54, cell, 0..9);
+        (
+            cells,
+            0u64..9,
+            0u64..99,
+            prop::collection::vec(1u64..99, 0..3),
+        )
+            .prop_map(|(cells, windows, within, before)| {
+                let mut counts = CellCounts::default();
+                for (cell, votes) in cells {
+                    counts.add(cell, votes.parts, &votes.sums);
+                }
+                counts.repeat(
+                    &Repeats {
+                        windows,
+                        within,
+                        before,
+                    },
+                    within,
+                );
+                counts
+            })
     }
 
     fn merged(a: &CellCounts, b: &CellCounts) -> CellCounts {

@@ -42,13 +42,15 @@ impl MaskedCounts {
                 hidden: BTreeMap::new(),
             };
         };
+        // Who votes more than once says nothing of categories. How his crops differ would.
         let mut shown = CellCounts::default();
+        shown.repeat(votes.repeats(), 0);
         let mut parts = 0;
         for (cell, votes) in votes.iter() {
             let place = cell as usize;
             match place < grid.cells() && hidden[grid.predicted(place)] {
                 true => parts += votes.parts,
-                false => shown.add(cell, votes.parts, &votes.sums),
+                false => shown.add_parts(cell, votes.parts, &votes.sums),
             }
         }
         let one = Hidden { windows: 1, parts };
@@ -98,12 +100,12 @@ impl MaskedCounts {
     }
 
     /// Those in cells of shown classes.
-    pub(super) fn shown(&self) -> &CellCounts {
+    pub fn shown(&self) -> &CellCounts {
         &self.shown
     }
 
     /// Each set of hidden classes of so many, and the parts of votes in their cells.
-    pub(super) fn hidden(&self, of: usize) -> impl Iterator<Item = (Vec<bool>, u64)> + '_ {
+    pub(crate) fn hidden(&self, of: usize) -> impl Iterator<Item = (Vec<bool>, u64)> + '_ {
         self.hidden.iter().map(move |(set, hidden)| {
             let is_in = |class: usize| set.iter().any(|&hidden| hidden as usize == class);
             ((0..of).map(is_in).collect(), hidden.parts)

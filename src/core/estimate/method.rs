@@ -1,16 +1,12 @@
 //! The methods by which shares can be estimated, and their names.
 
-use serde::{Deserialize, Serialize};
-
-/// How shares are estimated.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
+/// How shares are estimated. Tables and metrics have the default; the others are there to compare it with: they win no
+/// measured case (docs/adr/0007), and are linear in the votes, which a reader of many views can use (docs/adr/0019).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Method {
-    /// Expectation maximisation, then one step with the calibration's measured rates.
+    /// The score of the mixture likelihood at the shares of EMQ, then one step with the calibration's measured rates.
     #[default]
-    Emq,
+    Score,
     /// Adjusted count of predicted labels.
     Acc,
     /// Adjusted mean of posteriors.
@@ -19,12 +15,12 @@ pub enum Method {
 
 impl Method {
     /// All methods.
-    pub const ALL: [Self; 3] = [Self::Emq, Self::Acc, Self::Pacc];
+    pub const ALL: [Self; 3] = [Self::Score, Self::Acc, Self::Pacc];
 
-    /// The name in tables and the config.
+    /// The name in tables and reports.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Emq => "emq",
+            Self::Score => "score",
             Self::Acc => "acc",
             Self::Pacc => "pacc",
         }

@@ -22,7 +22,11 @@ const VARIANCE_MIN: f64 = 1e-8;
 pub(super) struct Moments {
     /// Votes in the window.
     pub(super) votes: f64,
-    /// Calibration faces by class.
+    /// So many of them count as an independent one.
+    pub(super) design_effect: f64,
+    /// Of how much crops of one class differ, this part is left between people, whose crops differ among themselves.
+    mix: f64,
+    /// Calibration faces by class, as many as it stands for.
     pub(super) faces: Vec<f64>,
     /// g of each cell of the calibration, and how often each class falls into it.
     pub(super) cells: Vec<CellMoment>,
@@ -61,13 +65,15 @@ impl Moments {
             return None;
         }
         let statistic = Statistic::new(calibration, &votes.counts, method);
-        let faces: Vec<f64> = calibration.faces().iter().map(|&n| n as f64).collect();
+        let faces = calibration.effective_faces();
+        let parts = calibration.parts as f64;
         let classes = faces.len();
         let seen: Vec<Seen> = calibration
             .cells
             .iter()
             .map(|row| {
-                let likelihood = row.faces.iter().zip(&faces).map(|(&n, m)| n as f64 / m);
+                let likelihood = row.faces.iter().zip(&faces);
+                let likelihood = likelihood.map(|(&n, m)| n as f64 / parts / m);
                 Seen {
                     cell: row.cell,
                     likelihood: likelihood.collect(),
@@ -77,7 +83,7 @@ impl Moments {
             .collect();
         let (shown, rates) = match method {
             Method::Pacc => (votes.mean_posterior()?, calibration.mean_posteriors()?),
-            Method::Acc | Method::Emq => (statistic.shown(&votes.counts), rates(&seen, classes)),
+            Method::Acc | Method::Score => (statistic.shown(&votes.counts), rates(&seen, classes)),
         };
         let inverse = inverse(&rates)?;
         let cells = seen.into_iter().map(|seen| CellMoment {
@@ -87,6 +93,8 @@ impl Moments {
         });
         let mut moments = Self {
             votes: total,
+            design_effect: votes.design_effect,
+            mix: 1.0,
             cells: cells.collect(),
             raw: times(&inverse, &shown),
             within: Vec::new(),
@@ -95,6 +103,7 @@ impl Moments {
             rates,
         };
         moments.within = (0..classes).map(|class| moments.within(class)).collect();
+        moments.mix = mix(calibration, votes, &normalised(&moments.raw));
         Some(moments)
     }
 
@@ -132,30 +141,69 @@ impl Moments {
         raw.most_likely(None).map_or(start, |best| best.shares)
     }
 
+    /// So many independent votes tell as much of the window's shares.
+    pub(super) fn independent(&self) -> f64 {
+        self.votes / self.design_effect
+    }
+
+    /// The most probable shares: those within reach, drawn a little towards each other where the data say little.
+    pub(super) fn probable(&self) -> Vec<f64> {
+        let within = self.within_reach();
+        let covariance = self.covariance(&within);
+        let raw = Normal {
+            mean: &self.raw,
+            covariance: &covariance,
+        };
+        raw.most_probable(self.independent(), &within)
+            .unwrap_or(within)
+    }
+
     /// Of the raw shares were the true ones those given, times the votes.
     pub(super) fn covariance(&self, shares: &[f64]) -> Matrix {
         let classes = shares.len();
         let mut sum = vec![vec![0.0; classes]; classes];
         for (class, within) in self.within.iter().enumerate() {
-            let weight = self.weight(class, shares) * self.votes;
+            let weight = self.weight(class, shares, self.mix) * self.votes;
             sum.iter_mut()
                 .zip(within)
                 .for_each(|(row, within)| add(row, within, weight));
         }
         for (k, row) in sum.iter_mut().enumerate() {
             for (l, entry) in row.iter_mut().enumerate() {
-                *entry -= shares[k] * shares[l];
+                *entry -= self.design_effect * shares[k] * shares[l];
             }
             // Of classes that are never confused nothing varies at a share of 0: the least keeps an inverse.
-            row[k] += shares[k] + VARIANCE_MIN;
+            row[k] += self.design_effect * shares[k] + VARIANCE_MIN;
         }
         sum
     }
 
     /// How much the variance within a class counts: faces of the window and of the calibration.
-    pub(super) fn weight(&self, class: usize, shares: &[f64]) -> f64 {
-        shares[class] / self.votes + shares[class] * shares[class] / self.faces[class]
+    /// `mix` is how much the window's is less than that of single crops.
+    pub(super) fn weight(&self, class: usize, shares: &[f64], mix: f64) -> f64 {
+        shares[class] * mix / self.independent() + shares[class] * shares[class] / self.faces[class]
     }
+}
+
+/// See [`Moments::mix`]. What a person's crops say together varies less than what a single one says: by how much, the
+/// posteriors themselves tell. The square of a mean posterior is that of its class, and what crops differ by beyond it.
+/// 1, as if a person's crops were all alike, where nothing is known of it or the calibration's classes do not fit.
+fn mix(calibration: &Calibration, votes: &CellVotes, shares: &[f64]) -> f64 {
+    let known = (
+        votes.square(),
+        votes.square_of_crops(),
+        calibration.mean_posteriors(),
+    );
+    let (Some(of_people), Some(of_crops), Some(means)) = known else {
+        return 1.0;
+    };
+    let of_classes: f64 = means
+        .iter()
+        .flat_map(|row| row.iter().zip(shares))
+        .map(|(mean, share)| share * mean * mean)
+        .sum();
+    let mix = (of_people - of_classes) / (of_crops - of_classes);
+    if mix > 0.0 && mix < 1.0 { mix } else { 1.0 }
 }
 
 /// The mean of g in each true class, from each cell's likelihoods and g.

@@ -45,6 +45,8 @@ pub struct Estimated {
     pub shares: Vec<Share>,
     /// Small where no shares explain the cells (see [`shift_p`]).
     pub shift_p: Option<f64>,
+    /// So many votes count as an independent one.
+    pub design_effect: f64,
 }
 
 impl Calibrations {
@@ -93,6 +95,7 @@ impl Estimator<'_> {
         Some(Estimated {
             shares: beside::estimate_beside(self.calibration, &pooled, self.method)?,
             shift_p: shift_p(self.calibration, &pooled.votes),
+            design_effect: pooled.votes.design_effect,
         })
     }
 }
@@ -114,7 +117,7 @@ mod tests {
         let (default, own) = (file(vec![0]), file(vec![0, 18]));
         let gate = SourceId::new("gate");
         let all = Calibrations::new(
-            Method::Emq,
+            Method::Score,
             Some(default.clone()),
             [(gate.clone(), own.clone())],
         );
@@ -128,10 +131,10 @@ mod tests {
     fn the_sum_of_several_sources_has_an_estimate_only_where_they_share_a_calibration() {
         let other = SourceId::new(SourceId::OTHER);
         let default = file(vec![0]);
-        let shared = Calibrations::new(Method::Emq, Some(default.clone()), []);
+        let shared = Calibrations::new(Method::Score, Some(default.clone()), []);
         assert!(shared.estimator(&other, Attribute::Gender).is_some());
         let own = [(SourceId::new("gate"), file(vec![0, 18]))];
-        let several = Calibrations::new(Method::Emq, Some(default), own);
+        let several = Calibrations::new(Method::Score, Some(default), own);
         assert!(several.estimator(&other, Attribute::Gender).is_none());
     }
 }

@@ -1,8 +1,9 @@
 //! Shares with their 95 % intervals, from votes by cell.
 //!
 //! ACC takes the predicted label for what a face shows, PACC the posterior itself, whose mean is known exactly on both
-//! sides. The default, "emq", takes the score of the mixture likelihood at EMQ's shares: the choice with the least
-//! variance where the posteriors are right, and still unbiased where they are not.
+//! sides. The default, "score", takes the score of the mixture likelihood at EMQ's shares: the choice with the least
+//! variance where the posteriors are right, and still unbiased where they are not. It is a one-step estimator (Le Cam
+//! 1956): EMQ is where it begins, not what it answers.
 
 use super::{
     Calibration, CellVotes, Method, interval::interval, moments::Moments, possible::with_share,
@@ -45,7 +46,7 @@ pub fn estimate(
 /// The same from moments that are known.
 pub(super) fn from_moments(moments: &Moments, method: Method) -> Option<Vec<Share>> {
     let shares = match method {
-        Method::Emq => moments.within_reach(),
+        Method::Score => moments.probable(),
         Method::Acc | Method::Pacc => solve_rates(&moments.rates, &moments.shown)?,
     };
     let shares_of = (0..shares.len()).map(|k| share(moments, k, &shares));
@@ -57,7 +58,8 @@ fn share(moments: &Moments, k: usize, shares: &[f64]) -> Share {
     let share = shares[k].clamp(0.0, 1.0);
     let (low, high) = interval(moments, k, shares);
     // A share of 0 or 1 has no binomial variance to compare with.
-    let inner = share.clamp(0.5 / moments.votes, 1.0 - 0.5 / moments.votes);
+    let least = (0.5 / moments.independent()).min(0.5);
+    let inner = share.clamp(least, 1.0 - least);
     let variance = moments.covariance(&with_share(shares, k, inner))[k][k] / moments.votes;
     Share {
         share,

@@ -1,73 +1,21 @@
 //! What an interval promises, on populations whose true shares are known.
 
-use rand::{RngExt, SeedableRng, rngs::StdRng};
-
 use super::*;
-use crate::estimate::{CellCounts, CellVotes, Crops, Grid, naive, quantise, shift_p};
-
-/// Cells of a made-up model: faces of class k fall into them by a softmax around k that errs often.
-struct World {
-    classes: usize,
-    rng: StdRng,
-    /// How far the features of the classes lie apart.
-    apart: f32,
-}
-
-impl World {
-    fn new(classes: usize, seed: u64) -> Self {
-        let rng = StdRng::seed_from_u64(seed);
-        Self {
-            classes,
-            rng,
-            apart: 1.6,
-        }
-    }
-
-    /// Too sure of itself by 1.5, as models are.
-    fn posterior(&mut self, class: usize) -> Vec<f32> {
-        let mut noise = || (0..12).map(|_| self.rng.random::<f32>()).sum::<f32>() - 6.0;
-        let mut weights: Vec<f32> = (0..self.classes).map(|_| noise()).collect();
-        weights[class] += self.apart;
-        weights.iter_mut().for_each(|x| *x = (*x * 1.6 * 1.5).exp());
-        let sum: f32 = weights.iter().sum();
-        weights.iter().map(|x| x / sum).collect()
-    }
-
-    fn calibration(&mut self, faces: &[usize]) -> Calibration {
-        let labels: Vec<String> = (0..self.classes).map(|k| k.to_string()).collect();
-        let truths = faces.iter().enumerate().flat_map(|(k, &n)| vec![k; n]);
-        let known: Vec<(usize, Vec<f32>)> = truths.map(|k| (k, self.posterior(k))).collect();
-        Calibration::new(&labels, known.iter().map(|(k, p)| (*k, p.as_slice()))).unwrap()
-    }
-
-    fn window(&mut self, shares: &[f64], faces: usize) -> CellVotes {
-        let grid = Grid::new(self.classes).unwrap();
-        let mut counts = CellCounts::default();
-        for _ in 0..faces {
-            let mut left = self.rng.random::<f64>();
-            let class = shares.iter().position(|share| {
-                left -= share;
-                left < 0.0
-            });
-            let posterior = self.posterior(class.unwrap_or(self.classes - 1));
-            vote(&mut counts, grid, &posterior);
-        }
-        counts.dense(grid).unwrap()
-    }
-}
-
-fn vote(counts: &mut CellCounts, grid: Grid, posterior: &[f32]) {
-    let mut one = Crops::default();
-    one.add(&quantise(posterior));
-    counts.vote(&[(grid.cell(posterior) as u32, one)].into());
-}
+use crate::estimate::{
+    CellCounts, CellVotes, Crops, naive, quantise, shift_p,
+    world::{World, vote},
+};
 
 const TRUTH: [f64; 4] = [0.6, 0.25, 0.1, 0.05];
 
 #[test]
 fn intervals_hold_the_truth_as_often_as_they_say() {
     let mut world = World::new(4, 7);
-    for (faces, method) in [(50, Method::Emq), (1000, Method::Emq), (1000, Method::Pacc)] {
+    for (faces, method) in [
+        (50, Method::Score),
+        (1000, Method::Score),
+        (1000, Method::Pacc),
+    ] {
         let draws = 300;
         let mut held = [0; 4];
         for _ in 0..draws {
@@ -94,7 +42,7 @@ fn corrected_shares_are_nearer_the_truth_than_counting() {
     let mut world = World::new(4, 8);
     let calibration = world.calibration(&[600, 600, 600, 600]);
     let counts = world.window(&TRUTH, 5000);
-    let shares = estimate(&calibration, &counts, Method::Emq).unwrap();
+    let shares = estimate(&calibration, &counts, Method::Score).unwrap();
     let tvd = |shares: &[f64]| -> f64 {
         let gaps = shares.iter().zip(&TRUTH).map(|(a, b)| (a - b).abs());
         gaps.sum::<f64>() / 2.0
@@ -134,9 +82,9 @@ fn no_face_and_a_blind_model_give_nothing_and_few_faces_are_insufficient() {
     let mut world = World::new(2, 10);
     let calibration = world.calibration(&[100, 100]);
     let none = CellVotes::new(calibration.grid());
-    assert_eq!(estimate(&calibration, &none, Method::Emq), None);
+    assert_eq!(estimate(&calibration, &none, Method::Score), None);
     let counts = world.window(&[0.5, 0.5], 4);
-    let shares = estimate(&calibration, &counts, Method::Emq).unwrap();
+    let shares = estimate(&calibration, &counts, Method::Score).unwrap();
     assert!(!shares[0].is_sufficient(), "{shares:?}");
     let blind = Calibration::new(
         &calibration.labels,
@@ -164,6 +112,65 @@ fn the_shift_test_stays_calm_when_only_shares_change_and_sees_other_faces() {
     assert_eq!(shift_p(&calibration, &world.window(&TRUTH, 5)), None);
 }
 
+/// Five crops of each person that are alike.
+#[test]
+fn the_votes_of_one_person_say_no_more_than_one() {
+    let mut world = World::new(4, 12);
+    let calibration = world.calibration(&[250, 120, 90, 60]);
+    let grid = calibration.grid();
+    let (mut once, mut often) = (CellCounts::default(), CellCounts::default());
+    for n in 0..300 {
+        let posterior = world.posterior([0, 0, 0, 1, 1, 2, 3][n % 7]);
+        vote(&mut once, grid, &posterior);
+        (0..5).for_each(|_| vote(&mut often, grid, &posterior));
+    }
+    often.repeat_alike(500);
+    let [once, often] = [once, often].map(|votes| votes.dense(grid).unwrap());
+    for method in Method::ALL {
+        let estimated = |votes| estimate(&calibration, votes, method).unwrap();
+        for (one, five) in estimated(&once).iter().zip(estimated(&often)) {
+            for (one, five) in [
+                (one.share, five.share),
+                (one.low, five.low),
+                (one.high, five.high),
+                (one.effective_n / 1e4, five.effective_n / 1e4),
+            ] {
+                assert!((one - five).abs() < 1e-4, "{method:?}: {one} {five}");
+            }
+        }
+    }
+    let [once, often] = [once, often].map(|votes| shift_p(&calibration, &votes).unwrap());
+    assert!((once - often).abs() < 1e-6, "{once} {often}");
+}
+
+/// A person's crops of one class that are as different as other people's say more than one crop, and no more than as many
+/// people do.
+#[test]
+fn crops_that_differ_narrow_the_interval_of_a_track() {
+    let mut world = World::new(4, 13);
+    let calibration = world.calibration(&[2_500, 1_200, 900, 600]);
+    let grid = calibration.grid();
+    let (mut alike, mut differ) = (CellCounts::default(), CellCounts::default());
+    for n in 0..400 {
+        let class = [0, 0, 0, 1, 1, 2, 3][n % 7];
+        let mut track = std::collections::BTreeMap::<u32, Crops>::new();
+        for _ in 0..10 {
+            let posterior = world.posterior(class);
+            let crops = track.entry(grid.cell(&posterior) as u32).or_default();
+            crops.add(&quantise(&posterior));
+        }
+        differ.vote(&track);
+        vote(&mut alike, grid, &world.posterior(class));
+    }
+    let width = |votes: &CellCounts| {
+        let shares = estimate(&calibration, &votes.dense(grid).unwrap(), Method::Score).unwrap();
+        shares[0].high - shares[0].low
+    };
+    let ratio = width(&differ) / width(&alike);
+    // The draw of people is left: its part of the variance is above a half.
+    assert!((0.70..0.92).contains(&ratio), "{ratio}");
+}
+
 #[test]
 fn no_interval_is_empty_however_far_off_the_answers_are() {
     let mut world = World::new(4, 11);
@@ -171,7 +178,7 @@ fn no_interval_is_empty_however_far_off_the_answers_are() {
     let mut counts = CellVotes::new(calibration.grid());
     // Surer of one class than any faces of the calibration were.
     counts.counts[calibration.grid().cell(&[0.999, 0.0006, 0.0003, 0.0001])] = 5000.0;
-    for share in estimate(&calibration, &counts, Method::Emq).unwrap() {
+    for share in estimate(&calibration, &counts, Method::Score).unwrap() {
         assert!(share.high - share.low > 1e-3, "{share:?}");
     }
 }

@@ -29,7 +29,7 @@ impl<'a> Statistic<'a> {
             at: prior.clone(),
             prior,
         };
-        if method == Method::Emq {
+        if method == Method::Score {
             let total: f64 = counts.iter().sum();
             let rows: Vec<(f64, Vec<f64>)> = occupied(counts)
                 .map(|(cell, n)| (n / total, statistic.ratios(cell)))
@@ -71,7 +71,7 @@ impl<'a> Statistic<'a> {
                 g[self.calibration.grid().predicted(cell)] = 1.0;
                 g
             }
-            Method::Emq => {
+            Method::Score => {
                 let mut g = self.ratios(cell);
                 let sum = dot(&g, &self.at);
                 g.iter_mut().for_each(|ratio| *ratio /= sum);

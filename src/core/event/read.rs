@@ -15,6 +15,7 @@ use super::{
     time, track,
 };
 use crate::{
+    choose::Quality,
     record::{EventTime, Record, SourceId},
     reject::Reject,
 };
@@ -33,8 +34,10 @@ pub struct Envelope<'a> {
     pub time: Result<EventTime, Reject>,
     /// The id of the event; `None` where it has none.
     pub id: Result<Option<String>, Reject>,
-    /// `None`: nobody is tracked.
+    /// The hash of the track id; `None` where the face is not tracked.
     pub track: Result<Option<String>, Reject>,
+    /// `None` where none is stated.
+    pub quality: Result<Option<Quality>, Reject>,
     /// The bytes of the image.
     pub image: Result<Cow<'a, [u8]>, Reject>,
 }
@@ -65,7 +68,7 @@ fn binary<'a>(
 ) -> Envelope<'a> {
     let image = image_of(Cow::Borrowed(&record.payload), payload_bytes_max)
         .and_then(|image| content::check(&headers.content_type).map(|()| image));
-    envelope((headers.attributes, Ok(())), image, record)
+    envelope(headers.attributes, Ok(()), image, record)
 }
 
 fn structured<'a>(record: &'a Record, payload_bytes_max: usize) -> Envelope<'a> {
@@ -82,7 +85,7 @@ fn structured<'a>(record: &'a Record, payload_bytes_max: usize) -> Envelope<'a> 
             .and_then(|image| image_of(Cow::Owned(image), payload_bytes_max)),
         Ok(None) | Err(_) => Err(Reject::MalformedEvent),
     };
-    envelope((attributes, form), image, record)
+    envelope(attributes, form, image, record)
 }
 
 fn image_of<'a>(bytes: Cow<'a, [u8]>, payload_bytes_max: usize) -> Result<Cow<'a, [u8]>, Reject> {
@@ -94,7 +97,8 @@ fn image_of<'a>(bytes: Cow<'a, [u8]>, payload_bytes_max: usize) -> Result<Cow<'a
 }
 
 fn envelope<'a>(
-    (attributes, form): (Attributes<'_>, Result<(), Reject>),
+    attributes: Attributes<'_>,
+    form: Result<(), Reject>,
     image: Result<Cow<'a, [u8]>, Reject>,
     record: &Record,
 ) -> Envelope<'a> {
@@ -104,6 +108,7 @@ fn envelope<'a>(
         time: time(&attributes, record),
         id: id(&attributes),
         track: track(&attributes),
+        quality: quality(&attributes),
         image: image.and_then(|image| {
             content::check(attributes.get(Name::DataContentType)).map(|()| image)
         }),
@@ -170,4 +175,10 @@ fn track(attributes: &Attributes<'_>) -> Result<Option<String>, Reject> {
         Some(text) if text.chars().any(char::is_control) => Err(Reject::MalformedEvent),
         text => Ok(text.and_then(track::person).map(str::to_owned)),
     }
+}
+
+fn quality(attributes: &Attributes<'_>) -> Result<Option<Quality>, Reject> {
+    let text = attributes.text(Name::Quality)?;
+    text.map(|text| Quality::stated(text).ok_or(Reject::MalformedEvent))
+        .transpose()
 }

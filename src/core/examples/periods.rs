@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 
 use demograph_core::{
     estimate::{
-        Calibration, CalibrationFile, Calibrations, CellCounts, CellRow, Crops, Estimator,
-        MaskedCounts, Method,
+        Calibration, CalibrationFile, Calibrations, CellCounts, CellRow, Crops, Estimator, Grid,
+        MaskedCounts, Method, quantise,
     },
     privacy::{
-        Cells, PolicyRules, ReleasedAttribute, ReleasedWindow, ShownShare, Thresholds,
+        Cells, PolicyRules, ReleasedAttribute, ReleasedWindow, Sealed, ShownShare, Thresholds,
         show_summed_shares, suppress,
     },
     record::{Attribute, EventTime, SourceId},
@@ -53,32 +53,30 @@ fn draw(weights: &[f64], rng: &mut StdRng) -> usize {
 }
 
 /// What the model says of faces of each class.
-struct Law<'a> {
-    calibration: &'a Calibration,
-    /// Weights of the calibration's rows, by class.
-    rows: Vec<Vec<f64>>,
-    /// What it says of a face in each row, in steps.
-    said: Vec<Vec<u32>>,
+struct Law {
+    labels: Vec<String>,
+    grid: Grid,
+    /// By class: how often it says each of these.
+    often: Vec<Vec<f64>>,
+    said: Vec<Vec<f32>>,
 }
 
-impl<'a> Law<'a> {
-    fn new(calibration: &'a Calibration) -> Self {
+impl Law {
+    /// That of a calibration: in each of its cells the mean of what the model said.
+    fn new(calibration: &Calibration) -> Self {
         let rows = &calibration.cells;
-        let of_class = |class| {
-            rows.iter()
-                .map(move |row| row.faces[class] as f64)
-                .collect()
-        };
+        let of_class = |class: usize| rows.iter().map(move |row| row.faces[class] as f64);
         let said = |row: &CellRow| {
-            let faces = row.faces.iter().sum::<u64>();
-            row.evidence
-                .iter()
-                .map(|sum| (sum / faces) as u32)
-                .collect()
+            let all = row.evidence.iter().sum::<u64>() as f32;
+            row.evidence.iter().map(|&sum| sum as f32 / all).collect()
         };
+        let classes = calibration.labels.len();
         Self {
-            calibration,
-            rows: (0..calibration.labels.len()).map(of_class).collect(),
+            labels: calibration.labels.clone(),
+            grid: calibration.grid(),
+            often: (0..classes)
+                .map(|class| of_class(class).collect())
+                .collect(),
             said: rows.iter().map(said).collect(),
         }
     }
@@ -86,14 +84,13 @@ impl<'a> Law<'a> {
     /// A person's vote: the category that his crops make most likely, and their cells.
     fn vote(&self, class: usize, votes: &mut CellCounts, rng: &mut StdRng) -> usize {
         let mut crops: BTreeMap<u32, Crops> = BTreeMap::new();
-        let mut logs = vec![0.0; self.rows.len()];
+        let mut logs = vec![0.0; self.labels.len()];
         for _ in 0..CROPS {
-            let row = draw(&self.rows[class], rng);
-            let said = &self.said[row];
-            let cell = self.calibration.cells[row].cell as u32;
-            crops.entry(cell).or_default().add(said);
-            for (log, &p) in logs.iter_mut().zip(said) {
-                *log += f64::from(p.max(1)).ln();
+            let said = &self.said[draw(&self.often[class], rng)];
+            let cell = self.grid.cell(said) as u32;
+            crops.entry(cell).or_default().add(&quantise(said));
+            for (log, p) in logs.iter_mut().zip(said) {
+                *log += f64::from(p.max(1e-6)).ln();
             }
         }
         votes.vote(&crops);
@@ -103,36 +100,20 @@ impl<'a> Law<'a> {
 
     /// Another calibration of as many faces.
     fn drawn(&self, rng: &mut StdRng) -> Calibration {
-        let classes = self.rows.len();
-        let mut cells: Vec<CellRow> = self.calibration.cells.clone();
-        let mut posteriors = vec![vec![0; classes]; classes];
-        for row in &mut cells {
-            row.faces = vec![0; classes];
-            row.evidence = vec![0; classes];
-        }
-        for (class, rows) in self.rows.iter().enumerate() {
-            for _ in 0..rows.iter().sum::<f64>() as usize {
-                let row = draw(rows, rng);
-                cells[row].faces[class] += 1;
-                for (answer, &p) in self.said[row].iter().enumerate() {
-                    cells[row].evidence[answer] += u64::from(p);
-                    posteriors[class][answer] += u64::from(p);
-                }
+        let mut faces: Vec<(usize, &[f32])> = Vec::new();
+        for (class, often) in self.often.iter().enumerate() {
+            for _ in 0..often.iter().sum::<f64>() as usize {
+                faces.push((class, &self.said[draw(often, rng)]));
             }
         }
-        cells.retain(|row| row.faces.iter().any(|&n| n > 0));
-        Calibration {
-            labels: self.calibration.labels.clone(),
-            cells,
-            posteriors,
-        }
+        Calibration::new(&self.labels, faces.into_iter()).expect("each class has enough faces")
     }
 }
 
 /// So many people, released as windows of a hundred, the rest of the hour with them.
 fn windows(
     people: usize,
-    laws: &BTreeMap<Attribute, Law<'_>>,
+    laws: &BTreeMap<Attribute, Law>,
     rng: &mut StdRng,
 ) -> Vec<ReleasedWindow> {
     let thresholds = Thresholds::of(&PolicyRules::default(), Unit::Tracks);
@@ -142,7 +123,7 @@ fn windows(
     let window = |size: usize| {
         let attributes = laws.iter().map(|(&attribute, law)| {
             let mut evidence = CellCounts::default();
-            let mut counts = vec![0; law.rows.len()];
+            let mut counts = vec![0; law.labels.len()];
             for _ in 0..size {
                 let class = draw(truth(attribute), rng);
                 counts[law.vote(class, &mut evidence, rng)] += 1;
@@ -150,7 +131,7 @@ fn windows(
             ReleasedAttribute {
                 attribute,
                 cells: suppress(&counts, thresholds),
-                evidence,
+                evidence: Sealed::of(evidence),
             }
         });
         ReleasedWindow {
@@ -159,9 +140,10 @@ fn windows(
             start: EventTime(0),
             end: EventTime(10_000),
             by: ClosedBy::Watermark,
-            attributes: attributes.collect(),
+            content: attributes.collect(),
             accounting: Accounting::default(),
             tracks: size as u64,
+            stayed: 0,
             votes: size as u64,
             unit: Unit::Tracks,
         }
@@ -202,19 +184,16 @@ impl Compared {
         let (mut sums, mut exact) = (Sums::default(), MaskedCounts::default());
         for window in windows {
             sums.add(window);
-            let own = window
-                .attributes
-                .iter()
-                .find(|one| one.attribute == attribute);
+            let own = window.content.iter().find(|one| one.attribute == attribute);
             exact.merge(&MaskedCounts::of(
-                &own.expect("it was counted").evidence,
+                own.expect("it was counted").evidence.for_cells_table(),
                 &[],
             ));
         }
         self.bytes += postcard::to_stdvec(&sums)
             .expect("numbers can be written")
             .len() as f64;
-        let mut found = sums.shares();
+        let mut found = sums.attributes();
         let (_, shares) = found
             .find(|one| one.0 == attribute)
             .expect("it was counted");
@@ -231,7 +210,7 @@ impl Compared {
             .map(|count| Some((*count)? as f64 / all as f64));
         let truth = truth(attribute);
         self.rows += 1.0;
-        self.shown += 100.0 * shares.coverage().unwrap_or(0.0);
+        self.shown += 100.0 * shares.shown_ratio().unwrap_or(0.0);
         self.counted += distance(&counted.collect::<Vec<_>>(), truth);
         let estimates =
             |shown: &[ShownShare]| shown.iter().map(|one| one.share).collect::<Vec<_>>();
@@ -265,7 +244,7 @@ impl Compared {
 
 fn main() {
     let file = CalibrationFile::parse(CALIBRATION).expect("the shipped file is right");
-    let laws: BTreeMap<Attribute, Law<'_>> = file
+    let laws: BTreeMap<Attribute, Law> = file
         .attributes
         .iter()
         .map(|(&a, c)| (a, Law::new(c)))
@@ -283,7 +262,7 @@ fn main() {
                 .map(|(&a, law)| (a, law.drawn(&mut rng)))
                 .collect();
             let other = CalibrationFile::new(file.model.clone(), file.age_bands.clone(), drawn);
-            let calibrations = Calibrations::new(Method::Emq, Some(other), []);
+            let calibrations = Calibrations::new(Method::Score, Some(other), []);
             let hours: Vec<_> = (0..HOURS)
                 .map(|_| windows(people, &laws, &mut rng))
                 .collect();

@@ -10,7 +10,7 @@ use demograph_core::{
     record::{
         AgePosterior, Attribute, Estimate, EventTime, Position, Posterior, SourceId, TrackId,
     },
-    state::{Shard, Start, Terms, TrackKey},
+    state::{Saved, Shard, Terms, TrackKey},
     window::{Categories, Growth, Observation, Settings, Untracked, Weighting},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -126,7 +126,7 @@ fn folded(people: &[Person], people_min: u64) -> Shard {
         sources_max: 10,
         weighting: Weighting::People,
         untracked: Untracked::Ignore,
-        growth: Growth::of(&rules, (people_min, 24 * HOUR)),
+        growth: Growth::of(&rules, people_min, 24 * HOUR),
     };
     let facts = ModelFacts {
         id: "simulated".into(),
@@ -136,9 +136,9 @@ fn folded(people: &[Person], people_min: u64) -> Shard {
     };
     let categories = Categories::new(&AGE_STARTS, &facts);
     let policy = Policy::new(&rules, &[]);
-    let terms = Terms::new("simulated", &policy, (categories.clone(), &settings));
+    let terms = Terms::new("simulated", &policy, categories.clone(), &settings);
     let key = TrackKey::of("no secret: the key of a simulation").expect("it is long enough");
-    let mut shard = Shard::begin(0, Start::At(0), (settings, terms.into()), &key);
+    let mut shard = Shard::begin(0, Saved::beginning(0), settings, terms.into(), &key);
     let mut random = StdRng::seed_from_u64(7);
     let crops = people.iter().enumerate();
     let mut crops: Vec<(i64, usize)> = crops
@@ -158,6 +158,7 @@ fn folded(people: &[Person], people_min: u64) -> Shard {
             stated: None,
             id: None,
             track: Some(TrackId::of(&person.to_le_bytes())),
+            judged: None,
             outcome: Ok(categories.evidence(&estimate)),
         });
     }
@@ -193,7 +194,7 @@ fn estimate([age, gender, ethnicity]: [usize; 3], random: &mut StdRng) -> Estima
 
 /// Counts that are shown of a window; `None` where all is suppressed.
 fn counts(window: &ReleasedWindow, attribute: Attribute) -> Option<&[Option<u64>]> {
-    let mut released = window.attributes.iter();
+    let mut released = window.content.iter();
     match &released.find(|one| one.attribute == attribute)?.cells {
         Cells::Shown { counts, .. } => Some(counts),
         Cells::Suppressed => None,

@@ -47,7 +47,7 @@ impl Periods {
             let zone = zones.of(&window.source);
             let lines = self.sources.entry(window.source.clone()).or_default();
             for (kind, line) in PeriodKind::ALL.into_iter().zip(lines) {
-                carried[kind as usize] += usize::from(line.add(window, (zone, kind)));
+                carried[kind as usize] += usize::from(line.add(window, zone, kind));
             }
         }
         carried
@@ -58,12 +58,13 @@ impl Periods {
         &mut self,
         source: &SourceId,
         floor: EventTime,
-        (zones, by): (&Zones, ClosedBy),
+        zones: &Zones,
+        by: ClosedBy,
     ) {
         if let Some(lines) = self.sources.get_mut(source) {
             let is_over = |end| end <= floor;
             let finished = finish(lines, |period| is_over(period.end));
-            self.release(source, finished, (zones, by));
+            self.release(source, finished, zones, by);
         }
     }
 
@@ -72,7 +73,7 @@ impl Periods {
     pub(crate) fn set_back(&mut self, source: &SourceId, newest: EventTime, zones: &Zones) {
         if let Some(lines) = self.sources.get_mut(source) {
             let finished = finish(lines, |period| period.start > newest);
-            self.release(source, finished, (zones, ClosedBy::Watermark));
+            self.release(source, finished, zones, ClosedBy::Watermark);
         }
     }
 
@@ -80,15 +81,15 @@ impl Periods {
     pub(crate) fn forget(&mut self, source: &SourceId, zones: &Zones) {
         if let Some(mut lines) = self.sources.remove(source) {
             let finished = finish(&mut lines, |_| true);
-            self.release(source, finished, (zones, ClosedBy::End));
+            self.release(source, finished, zones, ClosedBy::End);
         }
     }
 
     /// Nothing more is expected, or what comes means something else: all is finished, and later windows begin further rows.
-    pub(crate) fn end(&mut self, (zones, by): (&Zones, ClosedBy)) {
+    pub(crate) fn end(&mut self, zones: &Zones, by: ClosedBy) {
         for (source, mut lines) in std::mem::take(&mut self.sources) {
             let finished = finish(&mut lines, |_| true);
-            self.release(&source, finished, (zones, by));
+            self.release(&source, finished, zones, by);
         }
     }
 
@@ -96,7 +97,8 @@ impl Periods {
         &mut self,
         source: &SourceId,
         finished: Vec<(PeriodKind, Unfinished)>,
-        (zones, by): (&Zones, ClosedBy),
+        zones: &Zones,
+        by: ClosedBy,
     ) {
         let zone = zones.of(source);
         for (kind, one) in finished {

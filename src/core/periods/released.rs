@@ -36,6 +36,10 @@ pub struct Content {
     pub until: EventTime,
     /// Votes of windows that began in an earlier period, which was published before they were released.
     pub carried: u64,
+    /// Track ids of each of them, added up.
+    pub tracks: u64,
+    /// Those that stood in the source's window before, too.
+    pub stayed: u64,
     /// Their sums.
     pub sums: Sums,
 }

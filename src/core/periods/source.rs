@@ -24,11 +24,7 @@ pub(crate) struct Unfinished {
 impl Line {
     /// Adds a window to the period in which it begins; if that was published, to the next one that was not. Says whether it
     /// was.
-    pub(super) fn add(
-        &mut self,
-        window: &ReleasedWindow,
-        (zone, kind): (&Zone, PeriodKind),
-    ) -> bool {
+    pub(super) fn add(&mut self, window: &ReleasedWindow, zone: &Zone, kind: PeriodKind) -> bool {
         let at = self.published.free_from(window.start);
         let before = self.open.range_mut(..=at).next_back();
         let unfinished = match before.filter(|(_, unfinished)| at < unfinished.period.end) {
@@ -65,6 +61,8 @@ impl Unfinished {
                 from: first.start,
                 until: first.end,
                 carried: 0,
+                tracks: 0,
+                stayed: 0,
                 sums: Default::default(),
             },
         }
@@ -76,6 +74,8 @@ impl Content {
         self.from = self.from.min(window.start);
         self.until = self.until.max(window.end);
         self.carried += if is_carried { window.votes } else { 0 };
+        self.tracks += window.tracks;
+        self.stayed += window.stayed;
         self.sums.add(window);
     }
 }

@@ -88,7 +88,7 @@ impl Thresholds {
 
 impl Growth {
     /// A window that an hour ends, or a number of people, has enough of them for its total to be shown.
-    pub fn of(rules: &PolicyRules, (people_min, window_max): (u64, i64)) -> Self {
+    pub fn of(rules: &PolicyRules, people_min: u64, window_max: i64) -> Self {
         Self {
             people_min,
             hour_min: people_min.div_ceil(2).max(rules.k_total),
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn no_hour_ends_a_window_of_fewer_people_than_may_be_shown() {
-        let hour_min = |people_min| Growth::of(&PolicyRules::default(), (people_min, 1)).hour_min;
+        let hour_min = |people_min| Growth::of(&PolicyRules::default(), people_min, 1).hour_min;
         assert_eq!([0, 10, 19, 51].map(hour_min), [10, 10, 10, 26]);
     }
 

@@ -1,41 +1,32 @@
 //! A window that has ended becomes what the world may see of it. Decided once, when it ends.
 
-use serde::{Deserialize, Serialize};
-
-use super::{Cells, Thresholds, disclosure::suppress_by};
+use super::{Cells, Sealed, Thresholds, disclosure::suppress_by};
 use crate::{
-    estimate::CellCounts,
-    record::{Attribute, EventTime, SourceId},
-    window::{Accounting, ClosedBy, ClosedWindow, Unit},
+    record::Attribute,
+    window::{ClosedWindow, Ended},
 };
 
-/// What may be published of a window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ReleasedWindow {
-    pub source: SourceId,
-    pub partition: i32,
-    pub start: EventTime,
-    pub end: EventTime,
-    pub by: ClosedBy,
-    /// Totals only: exact, never suppressed.
-    pub accounting: Accounting,
-    pub tracks: u64,
-    pub votes: u64,
-    pub unit: Unit,
-    /// The attributes that were estimated.
-    pub attributes: Vec<ReleasedAttribute>,
+/// A window of which only this may be published.
+pub type ReleasedWindow = Ended<Vec<ReleasedAttribute>>;
+
+/// One attribute that was estimated in a released window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReleasedAttribute {
+    /// Which one.
+    pub attribute: Attribute,
+    /// Its counts, as far as they may be shown.
+    pub cells: Cells,
+    /// The exact votes that shares are estimated from.
+    pub evidence: Sealed,
 }
 
 impl ReleasedWindow {
     /// Its rows in the longest table that is always written: one a category, and at least one an attribute.
     pub fn rows(&self) -> usize {
-        let rows = self
-            .attributes
-            .iter()
-            .map(|released| match &released.cells {
-                Cells::Shown { counts, .. } => counts.len(),
-                Cells::Suppressed => 1,
-            });
+        let rows = self.content.iter().map(|released| match &released.cells {
+            Cells::Shown { counts, .. } => counts.len(),
+            Cells::Suppressed => 1,
+        });
         rows.sum::<usize>().max(1)
     }
 
@@ -46,49 +37,46 @@ impl ReleasedWindow {
     }
 }
 
-/// One attribute of a released window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ReleasedAttribute {
-    pub attribute: Attribute,
-    pub cells: Cells,
-    /// Votes by cell of the posterior, and the sums of the posteriors: exact, so not for show. What is estimated from them passes
-    /// [`show_shares`](super::show_shares).
-    pub evidence: CellCounts,
-}
-
-/// Applies disclosure control: the thresholds are those of [`ClosedWindow::people_unit`]. The exact counts of the window end here; its cells go on, under seal.
-pub fn release(pane: ClosedWindow, thresholds: Thresholds) -> ReleasedWindow {
-    let attributes = Attribute::ALL
+/// Applies disclosure control and drops the exact counts; the thresholds are those of [`ClosedWindow::people_unit`].
+pub fn release(window: ClosedWindow, thresholds: Thresholds) -> ReleasedWindow {
+    let counted = &window.content;
+    let released = Attribute::ALL
         .into_iter()
-        .filter(|&attribute| !pane.tally.counts(attribute).is_empty())
+        .filter(|&attribute| !counted.tally.counts(attribute).is_empty())
         .map(|attribute| ReleasedAttribute {
             attribute,
             cells: suppress_by(
-                pane.people(attribute),
-                pane.tally.counts(attribute),
+                counted.people(attribute),
+                counted.tally.counts(attribute),
                 thresholds,
             ),
-            evidence: pane.tally.cells(attribute).clone(),
+            evidence: Sealed::of(counted.tally.cells(attribute).clone()),
         })
         .collect();
-    ReleasedWindow {
-        source: pane.source,
-        partition: pane.partition,
-        start: pane.start,
-        end: pane.end,
-        by: pane.by,
-        accounting: pane.accounting,
-        tracks: pane.tracks,
-        votes: pane.votes,
-        unit: pane.unit,
-        attributes,
+    Ended {
+        source: window.source,
+        partition: window.partition,
+        start: window.start,
+        end: window.end,
+        by: window.by,
+        accounting: window.accounting,
+        tracks: window.tracks,
+        stayed: window.stayed,
+        votes: window.votes,
+        unit: window.unit,
+        content: released,
     }
 }
 
 #[cfg(any(test, feature = "testing"))]
 impl ReleasedWindow {
-    /// A pane of the source `cam` in which nobody was seen, for tests.
+    /// A window of the source `cam` in which nobody was seen, for tests.
     pub fn empty(start: i64, end: i64) -> Self {
+        use crate::{
+            record::{EventTime, SourceId},
+            window::{Accounting, ClosedBy, Unit},
+        };
+
         Self {
             source: SourceId::new("cam"),
             partition: 0,
@@ -97,9 +85,10 @@ impl ReleasedWindow {
             by: ClosedBy::Watermark,
             accounting: Accounting::default(),
             tracks: 0,
+            stayed: 0,
             votes: 0,
             unit: Unit::Tracks,
-            attributes: Vec::new(),
+            content: Vec::new(),
         }
     }
 }
@@ -109,12 +98,12 @@ mod tests {
     use super::*;
     use crate::{
         privacy::PolicyRules,
-        record::{Position, TrackId},
+        record::{EventTime, Position, SourceId, TrackId},
         reject::Reject,
         window::{Evidence, Growth, Observation, PartitionWindows, Settings, Weighting},
     };
 
-    /// A pane of twenty crops as the default policy releases it, each of the track that `track` says.
+    /// A window of twenty crops as the default policy releases it, each of the track that `track` says.
     fn released(track: impl Fn(usize) -> Option<usize>, weighting: Weighting) -> ReleasedWindow {
         let rules = PolicyRules::default();
         let settings = Settings {
@@ -143,12 +132,13 @@ mod tests {
                 stated: None,
                 id: None,
                 track: track(n).map(|track| TrackId::of(track.to_string().as_bytes())),
+                judged: None,
                 outcome: Ok::<_, Reject>(evidence),
             });
         }
-        let pane = windows.end().remove(0);
-        let thresholds = Thresholds::of(&rules, pane.people_unit());
-        release(pane, thresholds)
+        let window = windows.end().remove(0);
+        let thresholds = Thresholds::of(&rules, window.people_unit());
+        release(window, thresholds)
     }
 
     #[test]
@@ -156,15 +146,15 @@ mod tests {
     {
         for weighting in [Weighting::People, Weighting::Dwell] {
             for track in [None, Some(1)] {
-                let pane = released(|_| track, weighting);
-                assert_eq!(pane.accounting.faces, 20);
+                let window = released(|_| track, weighting);
+                assert_eq!(window.accounting.faces, 20);
                 assert_eq!(
-                    pane.attributes.len(),
+                    window.content.len(),
                     1,
                     "it is said that something is hidden"
                 );
                 assert_eq!(
-                    pane.attributes[0].cells,
+                    window.content[0].cells,
                     Cells::Suppressed,
                     "{track:?} {weighting:?}"
                 );
@@ -175,9 +165,9 @@ mod tests {
     #[test]
     fn ten_people_are_shown_by_their_votes_or_by_their_dwell() {
         for (weighting, votes) in [(Weighting::People, 10), (Weighting::Dwell, 20)] {
-            let pane = released(|n| Some(n / 2), weighting);
-            let Cells::Shown { total, .. } = pane.attributes[0].cells else {
-                panic!("{pane:?}");
+            let window = released(|n| Some(n / 2), weighting);
+            let Cells::Shown { total, .. } = window.content[0].cells else {
+                panic!("{window:?}");
             };
             assert_eq!(total, votes, "{weighting:?}");
         }

@@ -14,6 +14,8 @@ pub struct ShownShares {
     pub shares: Vec<ShownShare>,
     /// Small where no shares explain what the model says.
     pub shift_p: Option<f64>,
+    /// So many votes count as an independent one.
+    pub design_effect: Option<f64>,
 }
 
 /// Of one category; all `None` where it is hidden.
@@ -81,6 +83,7 @@ pub fn show_summed_shares(
         shift_p: estimated
             .shift_p
             .map(|p| if is_whole { p } else { one_digit(p) }),
+        design_effect: Some(estimated.design_effect),
     }
 }
 
@@ -143,7 +146,7 @@ mod tests {
         let calibration = Calibration::new(&labels, known).unwrap();
         let attributes = [(Attribute::Ethnicity, calibration)].into();
         let file = CalibrationFile::new("m@1".into(), vec![0], attributes);
-        Calibrations::new(Method::Emq, Some(file), [])
+        Calibrations::new(Method::Score, Some(file), [])
     }
 
     /// Votes for each class at the posteriors above.

@@ -1,11 +1,11 @@
-//! The checkpoint chain of one partition: how its state goes from one owner to the next without a record lost or
-//! counted twice, whoever believes to own it.
+//! The checkpoint chain of one partition: how its state goes from one owner to the next. No record is lost or counted
+//! twice, even while two instances believe that they own the partition.
 //!
 //! Correctness rests on one thing: a name in the store can be created once. Nothing here waits or tries again; each
 //! [`Commit::advance`] is one request to the store, so that a test can put anything between any two of them.
 
 use super::{
-    ChainFolder, Terms, TopicFolder,
+    ChainFolder, Terms,
     checkpoint::{self, Damage, Hash, Header, Saved},
 };
 use crate::{privacy::ReleasedWindow, record::EventTime};
@@ -22,7 +22,7 @@ pub trait Objects {
     fn list_after(&self, folder: &str, path: &str) -> anyhow::Result<Vec<Listed>>;
     /// The first of them, at most so many.
     fn list_first(&self, folder: &str, at_most: usize) -> anyhow::Result<Vec<Listed>>;
-    /// Deletes a checkpoint file that nobody needs.
+    /// Deletes a checkpoint file that is not needed any more.
     fn delete(&self, path: &str) -> anyhow::Result<()>;
     /// Creates a file of a table.
     fn create_table(&self, path: &str, bytes: &[u8]) -> anyhow::Result<Created>;
@@ -90,10 +90,18 @@ const COLLECT_MAX: usize = 1_000;
 
 /// The newest checkpoint that this owner knows of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Head {
-    seq: u64,
+pub struct Head {
+    /// Its number: part of the names of its tables.
+    pub seq: u64,
     hash: Hash,
     last_publication: Option<u64>,
+}
+
+impl Head {
+    /// What its tables must say that they were made of.
+    pub fn origin(&self) -> String {
+        crate::hex(self.hash)
+    }
 }
 
 /// One partition's chain, as one owner sees it.
@@ -104,17 +112,6 @@ pub struct Chain {
     head: Option<Head>,
     /// The number of the first checkpoint, where there is none yet.
     first: u64,
-}
-
-/// The newest checkpoint of a chain.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    /// Its place in the chain.
-    pub header: Header,
-    /// The state that it holds.
-    pub saved: Saved,
-    /// What the tables of its outbox must say that they were made of.
-    pub mark: String,
 }
 
 /// A checkpoint on its way: create, read back where that is unclear, check the head, publish.
@@ -144,10 +141,10 @@ pub enum CommitStep {
 }
 
 impl Chain {
-    /// The chain of `state/v1/GROUP/TOPIC/p=N`. Knows no head before [`Chain::recover`].
-    pub fn new((group, topic): (&str, &str), partition: i32, writer: u64) -> Self {
+    /// The chain in this folder. Knows no head before [`Chain::recover`]. `writer` is random for each process.
+    pub fn new(folder: ChainFolder, writer: u64) -> Self {
         Self {
-            folder: TopicFolder::new(group, topic).chain(partition),
+            folder,
             writer,
             head: None,
             first: 0,
@@ -168,8 +165,8 @@ impl Chain {
         Self { writer, ..self }
     }
 
-    /// Reads the newest checkpoint; `None` where there is none yet.
-    pub fn recover(&mut self, objects: &dyn Objects) -> Result<Option<Found>, Halt> {
+    /// Reads the state in the newest checkpoint, which becomes the head; `None` where there is none yet.
+    pub fn recover(&mut self, objects: &dyn Objects) -> Result<Option<Saved>, Halt> {
         let listed = objects.list(self.folder.path())?;
         let Some(newest) = self.folder.own(listed).pop() else {
             return Ok(None);
@@ -185,11 +182,12 @@ impl Chain {
                 false => header.previous_publication,
             },
         });
-        Ok(Some(Found {
-            header,
-            saved,
-            mark: mark(&hash),
-        }))
+        Ok(Some(saved))
+    }
+
+    /// The newest checkpoint that this owner has read or written.
+    pub fn head(&self) -> Option<&Head> {
+        self.head.as_ref()
     }
 
     /// The checkpoint after the head. `publish` says whether its outbox is published under its number.
@@ -231,15 +229,16 @@ impl Chain {
         self.head = Some(commit.head);
     }
 
-    /// The panes of this and earlier publications that end after `since`, newest publication first, as far as they were
+    /// The windows of this and earlier publications that end after `since`, newest publication first, as far as they were
     /// counted on these terms: on others an attribute may have been allowed that is not now, or a label had another
     /// place. Stops there, and where the chain was collected.
     pub fn history(
         &self,
         objects: &dyn Objects,
-        (terms, since): (&Terms, EventTime),
+        terms: &Terms,
+        since: EventTime,
     ) -> Result<Vec<ReleasedWindow>, Halt> {
-        let mut panes = Vec::new();
+        let mut windows = Vec::new();
         let mut next = self.head.and_then(|head| head.last_publication);
         while let Some(seq) = next {
             let path = self.folder.checkpoint(seq);
@@ -250,24 +249,25 @@ impl Chain {
             if saved.terms != *terms {
                 break;
             }
-            let before = panes.len();
-            panes.extend(saved.outbox.into_iter().filter(|pane| pane.end > since));
+            let before = windows.len();
+            windows.extend(saved.outbox.into_iter().filter(|window| window.end > since));
             // A window may have ended long before it was released; what was written before `since` holds none that ended
             // after it.
-            if panes.len() == before && header.written <= since {
+            if windows.len() == before && header.written <= since {
                 break;
             }
             next = header.previous_publication;
         }
-        Ok(panes)
+        Ok(windows)
     }
 
-    /// Deletes what nobody needs: all but the head and `keep` behind it, if older than `before`. Looks at the oldest files
-    /// only. What an earlier collection could not delete is among them, so it goes first.
+    /// Deletes old checkpoints: all but the head and `keep` behind it, if older than `before`. Looks at the oldest files
+    /// only, so what an earlier collection could not delete goes first.
     pub fn collect(
         &self,
         objects: &dyn Objects,
-        (keep, before): (u64, EventTime),
+        keep: u64,
+        before: EventTime,
     ) -> anyhow::Result<usize> {
         let Some(head) = self.head else { return Ok(0) };
         let first = self.folder.checkpoint(head.seq.saturating_sub(keep));
@@ -292,8 +292,8 @@ impl Commit {
     }
 
     /// What the checkpoint's tables must say that they were made of.
-    pub fn mark(&self) -> String {
-        mark(&self.head.hash)
+    pub fn origin(&self) -> String {
+        self.head.origin()
     }
 
     /// Gives it the tables of its outbox, which are created once the checkpoint holds.
@@ -310,7 +310,7 @@ impl Commit {
     pub fn advance(&mut self, objects: &dyn Objects) -> Result<CommitStep, Halt> {
         self.step = match self.step {
             CommitStep::Create => {
-                // Whatever the answer, the next question is what is there now.
+                // Without an answer it is not known whether the file is there: the next step reads it.
                 self.step = CommitStep::ReadBack;
                 match objects.create(&self.path, &self.bytes)? {
                     Created::New => CommitStep::HeadCheck,
@@ -331,7 +331,7 @@ impl Commit {
                 self.published(0)
             }
             CommitStep::Publish(done) => {
-                publish(objects, &self.files[done], &self.mark())?;
+                publish(objects, &self.files[done], &self.origin())?;
                 self.published(done + 1)
             }
             CommitStep::Done => CommitStep::Done,
@@ -348,30 +348,28 @@ impl Commit {
 }
 
 /// Creates a table's file, or finds that it is there: an earlier attempt, or another owner, was faster.
-pub fn publish(objects: &dyn Objects, file: &TableFile, mark: &str) -> Result<(), Halt> {
+pub fn publish(objects: &dyn Objects, file: &TableFile, origin: &str) -> Result<(), Halt> {
     if objects.create_table(&file.path, &file.bytes)? == Created::New {
         return Ok(());
     }
     match objects.origin(&file.path)? {
-        Some(origin) if origin == mark => Ok(()),
+        Some(found) if found == origin => Ok(()),
         Some(_) => Err(Halt::Foreign {
             path: file.path.clone(),
         }),
         // Another request to create it is under way, says S3 so (409): which one wins is not known yet.
         None => {
             let path = &file.path;
-            Err(anyhow::anyhow!("{path} is said to be there and is not"))?
+            Err(anyhow::anyhow!(
+                "the store says that {path} exists, and does not return it"
+            ))?
         }
     }
 }
 
-fn mark(hash: &Hash) -> String {
-    crate::hex(hash)
-}
-
 fn read(objects: &dyn Objects, path: &str) -> Result<Vec<u8>, Halt> {
     let found = objects.read(path)?;
-    Ok(found.ok_or_else(|| anyhow::anyhow!("{path} was listed and is not there"))?)
+    Ok(found.ok_or_else(|| anyhow::anyhow!("the store lists {path}, and does not return it"))?)
 }
 
 fn decode(path: &str, bytes: &[u8]) -> Result<(Header, Saved), Halt> {

@@ -1,8 +1,9 @@
 //! The chain's protocol, every interleaving of it: two owners at once on the real code, with a store that may lose an
 //! acknowledgement or fail, crashes between any two requests, and collection of old checkpoints.
 //!
-//! The partition is reduced to what the protocol sees: a log of records, each of which is folded into an open count;
-//! closing puts the open count into the outbox. So a state is small, and all of them can be visited.
+//! The partition is reduced to what the protocol sees: a log of records. Each is folded into an open pane. Silence puts
+//! the pane into a window that grows, and the end puts either into the outbox. So a state is small, and all of them can be
+//! visited.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -23,7 +24,6 @@ use crate::{
 
 /// Records in the log.
 const LOG: i64 = 1;
-pub(super) const PLACE: (&str, &str) = ("g", "t");
 const SETTINGS: Settings = Settings {
     pane: 10_000,
     lateness_max: 0,
@@ -36,6 +36,17 @@ const SETTINGS: Settings = Settings {
     sources_max: 1,
 };
 
+/// A record waits in a window until somebody ends the stream.
+const GROWING: Settings = Settings {
+    growth: Growth {
+        people_min: 2,
+        hour_min: 2,
+        rest_min: 2,
+        ..Growth::NONE
+    },
+    ..SETTINGS
+};
+
 /// What one owner holds in memory.
 #[derive(Debug, Clone)]
 struct Owner {
@@ -44,11 +55,16 @@ struct Owner {
     commit: Option<(Commit, Saved)>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct World {
+    settings: Settings,
     store: Memory,
     owners: [Option<Owner>; 2],
     attempts: u64,
+}
+
+pub(super) fn folder() -> ChainFolder {
+    TopicFolder::new("g", "t").chain(0)
 }
 
 pub(super) fn terms() -> Terms {
@@ -73,6 +89,7 @@ fn face(offset: i64) -> Observation {
         stated: None,
         id: None,
         track: None,
+        judged: None,
         outcome: Ok(Evidence::default()),
     }
 }
@@ -81,7 +98,7 @@ fn face(offset: i64) -> Observation {
 fn table(commit: &Commit, outbox: &[ReleasedWindow]) -> TableFile {
     TableFile {
         path: format!("windows/{}", commit.seq()),
-        bytes: format!("{} {}", commit.mark(), checkpoint::records(outbox)).into_bytes(),
+        bytes: format!("{} {}", commit.origin(), checkpoint::records(outbox)).into_bytes(),
     }
 }
 
@@ -97,7 +114,7 @@ impl World {
                     next.push(self.with(place, None));
                     match &owner.commit {
                         Some(_) => self.stepped(place, &mut next),
-                        None => self.worked(place, owner, (attempts_max, &mut next)),
+                        None => self.worked(place, owner, attempts_max, &mut next),
                     }
                 }
             }
@@ -122,27 +139,19 @@ impl World {
     /// An owner looks where to go on, and publishes what the head was to publish.
     fn recovered(&self, place: usize) -> Self {
         let mut world = self.clone();
-        let mut chain = Chain::new(PLACE, 0, place as u64);
+        let mut chain = Chain::new(folder(), place as u64);
         let saved = match chain.recover(&world.store).unwrap() {
-            None => Saved {
-                log: Default::default(),
-                track_key: None,
-                terms: terms(),
-                ledger: Ledger::beginning(0),
-                sources: Default::default(),
-                outbox: Vec::new(),
-                periods: Default::default(),
-                publish: false,
-            },
-            Some(found) => {
-                if found.saved.publish {
+            None => Saved::beginning(0),
+            Some(saved) => {
+                if saved.publish {
+                    let head = chain.head().unwrap();
                     let file = TableFile {
-                        path: format!("windows/{}", found.header.seq),
-                        bytes: format!("{} {}", found.mark, found.saved.waiting()).into_bytes(),
+                        path: format!("windows/{}", head.seq),
+                        bytes: format!("{} {}", head.origin(), saved.waiting()).into_bytes(),
                     };
-                    publish(&world.store, &file, &found.mark).unwrap();
+                    publish(&world.store, &file, &head.origin()).unwrap();
                 }
-                after(found.saved)
+                saved.once_published()
             }
         };
         world.owners[place] = Some(Owner {
@@ -170,7 +179,7 @@ impl World {
             match result {
                 Ok(CommitStep::Done) => {
                     owner.chain.advance(&commit);
-                    owner.saved = after(saved);
+                    owner.saved = saved.once_published();
                 }
                 Ok(_) | Err(Halt::Store(_)) => owner.commit = Some((commit, saved)),
                 Err(Halt::Fenced) => {
@@ -185,13 +194,13 @@ impl World {
     }
 
     /// An owner between two checkpoints: it folds a record, closes what is open, or begins a checkpoint.
-    fn worked(&self, place: usize, owner: &Owner, (attempts_max, next): (u64, &mut Vec<Self>)) {
+    fn worked(&self, place: usize, owner: &Owner, attempts_max: u64, next: &mut Vec<Self>) {
         let shard = || {
-            let start = Start::Resumed(Box::new(owner.saved.clone()));
             Shard::begin(
                 0,
-                start,
-                (SETTINGS, Arc::new(terms())),
+                owner.saved.clone(),
+                self.settings,
+                Arc::new(terms()),
                 &TrackKey::example(),
             )
         };
@@ -206,6 +215,13 @@ impl World {
         if folded.next_offset() < LOG {
             folded.apply(face(folded.next_offset()));
             next.push(self.with(place, Some(changed(folded))));
+        }
+        let mut grown = shard();
+        let is_open = grown.windows().sources().open_panes() > 0;
+        if self.settings == GROWING && is_open {
+            assert!(grown.close_idle(EventTime(GROWING.pane)).is_empty());
+            assert_eq!(grown.windows().sources().growing(), 1);
+            next.push(self.with(place, Some(changed(grown))));
         }
         let mut closed = shard();
         if !closed.end().is_empty() {
@@ -286,26 +302,17 @@ fn rows(text: &[u8]) -> u64 {
     text.split_once(' ').unwrap().1.parse().unwrap()
 }
 
-/// The state once its checkpoint is written and published.
-fn after(saved: Saved) -> Saved {
-    Saved {
-        ledger: saved.ledger_after(),
-        outbox: if saved.publish {
-            Vec::new()
-        } else {
-            saved.outbox
-        },
-        publish: false,
-        ..saved
-    }
-}
-
 /// Visits every state with at most so many checkpoint attempts; returns how many there are and how many are complete.
-fn visit(attempts_max: u64) -> (usize, usize) {
-    let mut seen = HashSet::new();
+fn visit(settings: Settings, attempts_max: u64) -> (usize, usize) {
     let mut complete = 0;
-    let mut queue = VecDeque::from([World::default()]);
-    seen.insert(World::default().digest());
+    let first = World {
+        settings,
+        store: Memory::default(),
+        owners: [None, None],
+        attempts: 0,
+    };
+    let mut seen = HashSet::from([first.digest()]);
+    let mut queue = VecDeque::from([first]);
     while let Some(world) = queue.pop_front() {
         world.check();
         complete += usize::from(world.is_complete());
@@ -320,8 +327,10 @@ fn visit(attempts_max: u64) -> (usize, usize) {
 
 #[test]
 fn no_interleaving_of_two_owners_loses_or_doubles_a_record() {
-    let (states, complete) = visit(3);
-    println!("{states} states, {complete} of them complete");
-    assert!(states > 5_000, "{states} states are not every interleaving");
-    assert!(complete > 0, "no state has everything published");
+    for (settings, attempts_max) in [(SETTINGS, 3), (GROWING, 2)] {
+        let (states, complete) = visit(settings, attempts_max);
+        println!("{states} states, {complete} of them complete");
+        assert!(states > 5_000, "{states} states are not every interleaving");
+        assert!(complete > 0, "no state has everything published");
+    }
 }

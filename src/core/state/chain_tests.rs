@@ -1,7 +1,7 @@
 //! The chain by examples: what a commit costs, which old checkpoints go, what history is, whose a table is.
 
 use super::{
-    chain_model::{PLACE, terms},
+    chain_model::{folder, terms},
     memory::{Asked, Luck, Memory},
     *,
 };
@@ -14,6 +14,7 @@ fn saved(outbox: Vec<ReleasedWindow>, publish: bool) -> Saved {
         terms: terms(),
         ledger: Ledger::beginning(0),
         sources: Default::default(),
+        chosen: Default::default(),
         outbox,
         periods: Default::default(),
         publish,
@@ -37,7 +38,7 @@ fn asked(store: &Memory, work: impl FnOnce()) -> Asked {
 #[test]
 fn a_commit_asks_for_the_same_however_long_the_chain_is() {
     let store = Memory::default();
-    let mut chain = Chain::new(PLACE, 0, 1);
+    let mut chain = Chain::new(folder(), 1);
     let saved = saved(Vec::new(), false);
     for _ in 0..3_000 {
         let commit = asked(&store, || grow(&mut chain, &store, &saved));
@@ -50,7 +51,7 @@ fn a_commit_asks_for_the_same_however_long_the_chain_is() {
         );
     }
     // Nothing is old enough: one page is looked at, and not the whole day.
-    let look = || assert_eq!(chain.collect(&store, (8, EventTime(0))).unwrap(), 0);
+    let look = || assert_eq!(chain.collect(&store, 8, EventTime(0)).unwrap(), 0);
     assert_eq!(
         asked(&store, look),
         Asked {
@@ -64,13 +65,13 @@ fn a_commit_asks_for_the_same_however_long_the_chain_is() {
 #[test]
 fn what_a_collection_left_behind_goes_with_a_later_one() {
     let store = Memory::default();
-    let mut chain = Chain::new(PLACE, 0, 1);
+    let mut chain = Chain::new(folder(), 1);
     for _ in 0..2_500 {
         grow(&mut chain, &store, &saved(Vec::new(), false));
     }
     let mut gone = Vec::new();
     for _ in 0..4 {
-        gone.push(chain.collect(&store, (8, EventTime(1))).unwrap());
+        gone.push(chain.collect(&store, 8, EventTime(1)).unwrap());
     }
     assert_eq!(gone, [1_000, 1_000, 491, 0]);
     assert_eq!(store.checkpoints.borrow().len(), 9);
@@ -106,12 +107,12 @@ fn a_table_that_is_said_to_be_there_and_is_not_is_asked_for_again() {
 #[test]
 fn old_checkpoints_go_but_not_the_head_and_not_what_is_young() {
     let store = Memory::default();
-    let mut chain = Chain::new(PLACE, 0, 1);
+    let mut chain = Chain::new(folder(), 1);
     for _ in 0..5 {
         grow(&mut chain, &store, &saved(Vec::new(), false));
     }
-    assert_eq!(chain.collect(&store, (1, EventTime(0))).unwrap(), 0);
-    assert_eq!(chain.collect(&store, (1, EventTime(1))).unwrap(), 3);
+    assert_eq!(chain.collect(&store, 1, EventTime(0)).unwrap(), 0);
+    assert_eq!(chain.collect(&store, 1, EventTime(1)).unwrap(), 3);
     let left: Vec<_> = store.checkpoints.borrow().keys().cloned().collect();
     assert!(
         left[0].ends_with("00003.ckpt") && left[1].ends_with("00004.ckpt"),
@@ -122,46 +123,51 @@ fn old_checkpoints_go_but_not_the_head_and_not_what_is_young() {
 #[test]
 fn history_is_what_the_publications_held() {
     let store = Memory::default();
-    let mut chain = Chain::new(PLACE, 0, 1);
-    let pane = |minute: i64| ReleasedWindow::empty(minute * 60_000, (minute + 1) * 60_000);
+    let mut chain = Chain::new(folder(), 1);
+    let window = |minute: i64| ReleasedWindow::empty(minute * 60_000, (minute + 1) * 60_000);
     for minute in 0..6 {
-        // Every second checkpoint publishes the panes of two minutes.
+        // Every second checkpoint publishes the windows of two minutes.
         let publish = minute % 2 == 1;
         let outbox = match publish {
-            true => vec![pane(minute - 1), pane(minute)],
-            false => vec![pane(minute)],
+            true => vec![window(minute - 1), window(minute)],
+            false => vec![window(minute)],
         };
         grow(&mut chain, &store, &saved(outbox, publish));
     }
     let starts = |since: i64| {
-        let panes = chain
-            .history(&store, (&terms(), EventTime(since * 60_000)))
+        let windows = chain
+            .history(&store, &terms(), EventTime(since * 60_000))
             .unwrap();
-        let mut starts: Vec<i64> = panes.iter().map(|pane| pane.start.0 / 60_000).collect();
+        let mut starts: Vec<i64> = windows
+            .iter()
+            .map(|window| window.start.0 / 60_000)
+            .collect();
         starts.sort_unstable();
         starts
     };
     assert_eq!(starts(0), [0, 1, 2, 3, 4, 5]);
     assert_eq!(starts(3), [3, 4, 5]);
     assert_eq!(starts(6), [0; 0]);
-    // Counted on other terms, a pane is no history of today's: an attribute may have been revoked.
+    // Counted on other terms, a window is no history of today's: an attribute may have been revoked.
     let mut revoked = terms();
     revoked.policy = "other@1".into();
-    assert_eq!(chain.history(&store, (&revoked, EventTime(0))).unwrap(), []);
+    assert_eq!(chain.history(&store, &revoked, EventTime(0)).unwrap(), []);
 }
 
 #[test]
 fn a_file_of_another_name_among_the_checkpoints_stops_nothing() {
     let store = Memory::default();
-    let mut chain = Chain::new(PLACE, 0, 1);
+    let mut chain = Chain::new(folder(), 1);
     grow(&mut chain, &store, &saved(Vec::new(), false));
     for stray in ["0.bak", "zzz.ckpt"] {
         let path = format!("state/v1/g/t/p=0/{stray}");
         store.checkpoints.borrow_mut().insert(path, Vec::new());
     }
     grow(&mut chain, &store, &saved(Vec::new(), false));
-    let found = Chain::new(PLACE, 0, 2).recover(&store).unwrap().unwrap();
-    assert_eq!(found.header.seq, 1);
-    assert_eq!(chain.collect(&store, (0, EventTime(1))).unwrap(), 1);
+    let mut again = Chain::new(folder(), 2);
+    assert!(again.recover(&store).unwrap().is_some());
+    assert_eq!(again.head(), chain.head());
+    assert_eq!(again.head().unwrap().seq, 1);
+    assert_eq!(chain.collect(&store, 0, EventTime(1)).unwrap(), 1);
     assert_eq!(store.checkpoints.borrow().len(), 3);
 }

@@ -13,7 +13,9 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{Fingerprint, LogIdentity, Publication, Terms, TrackKey, wire};
-use crate::{periods::Periods, privacy::ReleasedWindow, record::EventTime, window::Sources};
+use crate::{
+    choose::Chosen, periods::Periods, privacy::ReleasedWindow, record::EventTime, window::Sources,
+};
 
 const MAGIC: &[u8; 6] = b"DGCKPT";
 const HASH_BYTES: usize = 32;
@@ -49,7 +51,9 @@ pub struct Saved {
     pub ledger: Ledger,
     /// The open panes of each source.
     pub sources: Sources,
-    /// Released panes that are in no file yet.
+    /// What was chosen of each track, up to the next offset.
+    pub chosen: Chosen,
+    /// Released windows that are in no file yet.
     pub outbox: Vec<ReleasedWindow>,
     /// Unfinished hours and days, and finished ones that are in no file yet.
     pub periods: Periods,
@@ -68,7 +72,7 @@ pub struct Ledger {
     pub skipped: u64,
     /// Records that published rows stand for, without this checkpoint's own publication.
     pub published: u64,
-    /// Since when the oldest row of the outbox waits. Whoever takes the partition over goes on waiting from there.
+    /// Since when the oldest row of the outbox waits. The next owner of the partition continues that wait.
     pub waiting_since: Option<EventTime>,
 }
 
@@ -106,6 +110,40 @@ pub enum Damage {
 }
 
 impl Saved {
+    /// A partition that begins at this offset. Nothing was counted in it on any terms.
+    pub fn beginning(offset: i64) -> Self {
+        Self {
+            log: LogIdentity::default(),
+            track_key: None,
+            terms: Terms::none(),
+            ledger: Ledger::beginning(offset),
+            sources: Sources::default(),
+            chosen: Chosen::default(),
+            outbox: Vec::new(),
+            periods: Periods::default(),
+            publish: false,
+        }
+    }
+
+    /// The same, with what is known of the log that it is read from, as far as it does not say that itself.
+    pub fn read_from(self, log: &LogIdentity) -> Self {
+        Self {
+            log: self.log.or(log.clone()),
+            ..self
+        }
+    }
+
+    /// What is left once the publication of this checkpoint, if it has one, is done.
+    pub fn once_published(mut self) -> Self {
+        if self.publish {
+            self.ledger = self.ledger_after();
+            self.outbox.clear();
+            self.periods.take_finished();
+            self.publish = false;
+        }
+        self
+    }
+
     /// Records that wait in the outbox.
     pub fn waiting(&self) -> u64 {
         records(&self.outbox)
@@ -123,17 +161,6 @@ impl Saved {
         }
     }
 
-    /// What goes on once the publication of this checkpoint, if it has one, is done.
-    pub fn after_publication(mut self) -> Self {
-        if self.publish {
-            self.ledger = self.ledger_after();
-            self.outbox.clear();
-            self.periods.take_finished();
-            self.publish = false;
-        }
-        self
-    }
-
     /// What the outbox is published as.
     pub fn publication(&self) -> Publication {
         Publication {
@@ -142,7 +169,7 @@ impl Saved {
         }
     }
 
-    /// The dates of the panes in the outbox.
+    /// The dates of the windows in the outbox.
     pub fn dates(&self) -> BTreeSet<String> {
         self.outbox.iter().map(ReleasedWindow::date).collect()
     }
@@ -150,8 +177,8 @@ impl Saved {
     /// The same with keyed hashes, where they had no key yet. The key must be that of the chain ([`TrackKey::check`]).
     pub fn keyed(mut self, key: &TrackKey) -> Self {
         if self.track_key.is_none() {
-            let renamed = (|id| key.track(id), |id| key.event(id));
-            self.sources.rename(renamed);
+            self.sources
+                .rename(|track| key.track(track), |event| key.event(event));
             self.track_key = Some(key.fingerprint());
         }
         self
@@ -165,6 +192,7 @@ impl Saved {
             terms: &self.terms,
             ledger: &self.ledger,
             sources: &self.sources,
+            chosen: &self.chosen,
             outbox: &self.outbox,
             periods: &self.periods,
             publish: self.publish,
@@ -190,9 +218,12 @@ impl Saved {
     }
 }
 
-/// Records that panes stand for.
-pub(super) fn records(panes: &[ReleasedWindow]) -> u64 {
-    panes.iter().map(|pane| pane.accounting.records()).sum()
+/// Records that windows stand for.
+pub(super) fn records(windows: &[ReleasedWindow]) -> u64 {
+    windows
+        .iter()
+        .map(|window| window.accounting.records())
+        .sum()
 }
 
 /// A [`Saved`] whose parts lie elsewhere: it is written without copying them.
@@ -202,6 +233,7 @@ pub(super) struct Parts<'a> {
     pub terms: &'a Terms,
     pub ledger: &'a Ledger,
     pub sources: &'a Sources,
+    pub chosen: &'a Chosen,
     pub outbox: &'a [ReleasedWindow],
     pub periods: &'a Periods,
     pub publish: bool,

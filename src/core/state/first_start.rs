@@ -2,9 +2,9 @@
 //!
 //! "Latest" is one moment for the whole group, its first start: the ends of all partitions at that moment are written
 //! down once, before any chain begins. A partition without a chain begins there; one that the topic did not have yet
-//! begins with its oldest record, because whatever it holds came after the first start.
+//! begins with its oldest record, because all its records came after the first start.
 //!
-//! Promises: all instances begin by the same moment, whoever was first and whatever died on the way.
+//! Promise: all instances use the same moment, whichever was first, and also if one died in between.
 
 use std::collections::BTreeMap;
 
@@ -23,11 +23,11 @@ impl FirstStart {
     /// a group that has begun without such a moment never skips anything.
     pub fn settle(
         objects: &dyn Objects,
-        (group, topic): (&str, &str),
+        topic: &TopicFolder,
         is_known: bool,
         ends: impl FnOnce() -> anyhow::Result<BTreeMap<i32, i64>>,
     ) -> anyhow::Result<Self> {
-        let path = TopicFolder::new(group, topic).first_start();
+        let path = topic.first_start();
         // Asked after the chains were: a chain that was found is younger than the file, if there is one.
         if let Some(bytes) = objects.read(&path)? {
             return Self::decode(&path, &bytes);
@@ -42,8 +42,9 @@ impl FirstStart {
             // Another instance was faster, or the answer to an earlier attempt was lost.
             Ok(Created::Exists) => {
                 let found = objects.read(&path)?;
-                let bytes = found
-                    .ok_or_else(|| anyhow::anyhow!("{path} is said to be there and is not"))?;
+                let bytes = found.ok_or_else(|| {
+                    anyhow::anyhow!("the store says that {path} exists, and does not return it")
+                })?;
                 Self::decode(&path, &bytes)
             }
             Err(error) => Err(error),
@@ -57,7 +58,7 @@ impl FirstStart {
 
     fn decode(path: &str, bytes: &[u8]) -> anyhow::Result<Self> {
         serde_json::from_slice(bytes).map_err(|error| {
-            anyhow::anyhow!("{path} does not say where the partitions began: {error}")
+            anyhow::anyhow!("{path} is not a list of offsets by partition: {error}")
         })
     }
 }
@@ -66,7 +67,9 @@ impl FirstStart {
 mod tests {
     use super::{super::memory::Memory, *};
 
-    const PLACE: (&str, &str) = ("group", "topic");
+    fn topic() -> TopicFolder {
+        TopicFolder::new("group", "topic")
+    }
 
     fn ends(of: &[(i32, i64)]) -> anyhow::Result<BTreeMap<i32, i64>> {
         Ok(of.iter().copied().collect())
@@ -75,14 +78,15 @@ mod tests {
     #[test]
     fn the_first_start_is_one_moment_for_all() {
         let store = Memory::default();
-        let first = FirstStart::settle(&store, PLACE, false, || ends(&[(0, 12), (1, 7)])).unwrap();
+        let first =
+            FirstStart::settle(&store, &topic(), false, || ends(&[(0, 12), (1, 7)])).unwrap();
         assert_eq!((first.offset(0), first.offset(1)), (Some(12), Some(7)));
-        // Made later: whatever it holds came after the first start.
+        // Made later: all its records came after the first start.
         assert_eq!(first.offset(2), None);
         // A second instance, a minute later, with or without chains.
         for is_known in [false, true] {
             let again =
-                FirstStart::settle(&store, PLACE, is_known, || panic!("it is known")).unwrap();
+                FirstStart::settle(&store, &topic(), is_known, || panic!("it is known")).unwrap();
             assert_eq!(again, first);
         }
     }
@@ -90,7 +94,7 @@ mod tests {
     #[test]
     fn a_group_that_has_begun_without_such_a_moment_skips_nothing() {
         let store = Memory::default();
-        let known = FirstStart::settle(&store, PLACE, true, || panic!("it is known")).unwrap();
+        let known = FirstStart::settle(&store, &topic(), true, || panic!("it is known")).unwrap();
         assert_eq!(known, FirstStart::default());
         assert_eq!(known.offset(0), None);
     }
@@ -98,10 +102,8 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_is_an_error() {
         let store = Memory::default();
-        store
-            .create(&TopicFolder::new("group", "topic").first_start(), b"{")
-            .unwrap();
-        let error = FirstStart::settle(&store, PLACE, false, || ends(&[])).unwrap_err();
+        store.create(&topic().first_start(), b"{").unwrap();
+        let error = FirstStart::settle(&store, &topic(), false, || ends(&[])).unwrap_err();
         assert!(error.to_string().contains("first-start.json"), "{error}");
     }
 }

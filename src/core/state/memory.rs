@@ -71,7 +71,8 @@ impl Memory {
     fn put(
         &self,
         files: &RefCell<BTreeMap<String, Vec<u8>>>,
-        (path, bytes): (&str, &[u8]),
+        path: &str,
+        bytes: &[u8],
     ) -> anyhow::Result<Created> {
         self.note(0);
         let luck = self.luck.take();
@@ -97,7 +98,7 @@ impl Memory {
 
 impl Objects for Memory {
     fn create(&self, path: &str, bytes: &[u8]) -> anyhow::Result<Created> {
-        self.put(&self.checkpoints, (path, bytes))
+        self.put(&self.checkpoints, path, bytes)
     }
 
     fn read(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
@@ -129,15 +130,15 @@ impl Objects for Memory {
     }
 
     fn create_table(&self, path: &str, bytes: &[u8]) -> anyhow::Result<Created> {
-        self.put(&self.tables, (path, bytes))
+        self.put(&self.tables, path, bytes)
     }
 
     fn origin(&self, path: &str) -> anyhow::Result<Option<String>> {
         self.note(0);
         let tables = self.tables.borrow();
-        let mark = tables
+        let origin = tables
             .get(path)
             .and_then(|file| file.split(|b| *b == b' ').next());
-        Ok(mark.map(|mark| String::from_utf8_lossy(mark).into_owned()))
+        Ok(origin.map(|origin| String::from_utf8_lossy(origin).into_owned()))
     }
 }

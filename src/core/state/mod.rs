@@ -8,7 +8,6 @@ mod checkpoint;
 mod first_start;
 mod identity;
 mod names;
-#[expect(missing_docs, reason = "some are still to be written")]
 mod shard;
 mod terms;
 mod track_key;
@@ -22,12 +21,12 @@ mod chain_tests;
 pub mod memory;
 
 pub use chain::{
-    Chain, Commit, CommitStep, Created, Found, Halt, Listed, Objects, TableFile, publish,
+    Chain, Commit, CommitStep, Created, Halt, Head, Listed, Objects, TableFile, publish,
 };
 pub use checkpoint::{Damage, Hash, Header, Ledger, Saved, decode, hash};
 pub use first_start::FirstStart;
 pub use identity::{LogIdentity, OtherLog};
 pub use names::{ChainFolder, TopicFolder, plain};
-pub use shard::{Applied, Cadence, Checkpoint, Publication, Shard, Start};
+pub use shard::{Applied, Cadence, Checkpoint, Publication, Shard};
 pub use terms::Terms;
 pub use track_key::{Fingerprint, OtherKey, TrackKey};

@@ -8,6 +8,7 @@ use super::{
     wire,
 };
 use crate::{
+    choose::{Chooser, Sight},
     periods::{CarriedWindows, Periods, ReleasedPeriod},
     privacy::{ReleasedWindow, release},
     record::{EventTime, SourceId},
@@ -29,23 +30,6 @@ pub struct Cadence {
     pub outbox_max: usize,
 }
 
-/// Where a partition begins: anew at an offset, or with what was saved.
-#[derive(Debug, Clone)]
-pub enum Start {
-    At(i64),
-    Resumed(Box<Saved>),
-}
-
-impl Start {
-    /// The first offset to fold.
-    pub fn next_offset(&self) -> i64 {
-        match self {
-            Self::At(offset) => *offset,
-            Self::Resumed(saved) => saved.ledger.next_offset,
-        }
-    }
-}
-
 /// The state of one partition.
 #[derive(Debug)]
 pub struct Shard {
@@ -55,6 +39,8 @@ pub struct Shard {
     key: TrackKey,
     terms: Arc<Terms>,
     windows: PartitionWindows,
+    /// Follows the one before decoding, so that a checkpoint holds what that one must know at its next offset.
+    chooser: Chooser,
     ledger: Ledger,
     /// Released windows that are in no file yet.
     outbox: Vec<ReleasedWindow>,
@@ -77,13 +63,16 @@ pub struct Shard {
 pub enum Applied {
     /// It was part of the state already.
     Replayed,
+    /// It was counted now; the windows that it ended were released.
     Counted(Outcome, Vec<ReleasedWindow>),
 }
 
 /// The state at a moment, to be written down.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
+    /// The Kafka partition.
     pub partition: i32,
+    /// The terms on which the publication was counted.
     pub terms: Arc<Terms>,
     /// Everything before this offset was folded.
     pub next_offset: i64,
@@ -103,70 +92,59 @@ pub struct Publication {
 }
 
 impl Shard {
-    /// A partition of which nothing was read yet, or one that goes on. What was saved must be of the same terms and of no
-    /// other key (see [`Shard::settle`]).
+    /// Goes on with a partition. What was saved must be of the same terms, or of none, and of no other key (see
+    /// [`Shard::settle`]).
     pub fn begin(
         partition: i32,
-        start: Start,
-        (settings, terms): (Settings, Arc<Terms>),
+        saved: Saved,
+        settings: Settings,
+        terms: Arc<Terms>,
         key: &TrackKey,
     ) -> Self {
-        let mut log = LogIdentity::default();
-        let (sources, ledger, outbox, periods) = match start {
-            Start::At(offset) => (
-                Default::default(),
-                Ledger::beginning(offset),
-                Vec::new(),
-                Periods::default(),
-            ),
-            Start::Resumed(saved) => {
-                assert_eq!(
-                    key.check(saved.track_key),
-                    Ok(()),
-                    "the caller has checked the track key"
-                );
-                let saved = saved.keyed(key).after_publication();
-                log = saved.log;
-                (saved.sources, saved.ledger, saved.outbox, saved.periods)
-            }
-        };
+        assert_eq!(
+            key.check(saved.track_key),
+            Ok(()),
+            "the caller has checked the track key"
+        );
+        let saved = saved.keyed(key).once_published();
+        let outbox = saved.outbox;
         Self {
             partition,
-            log,
+            log: saved.log,
             key: key.clone(),
             terms,
-            windows: PartitionWindows::resume(partition, settings, sources),
-            ledger,
+            chooser: Chooser::resume(settings.spans(), saved.chosen),
+            windows: PartitionWindows::resume(partition, settings, saved.sources),
+            ledger: saved.ledger,
             rows: outbox.iter().map(ReleasedWindow::rows).sum(),
             bytes: outbox.iter().map(wire::window_bytes).sum(),
             outbox,
-            periods,
+            periods: saved.periods,
             carried: CarriedWindows::default(),
             last_checkpoint: None,
             is_changed: true,
         }
     }
 
-    /// Learns which log it reads, as far as its checkpoints did not say.
-    pub fn learn(&mut self, log: &LogIdentity) {
-        self.log = std::mem::take(&mut self.log).or(log.clone());
-    }
-
-    /// Ends what was counted on other terms, or with another key: its open panes and growing windows are cut and put into the outbox, which
-    /// the returned checkpoint publishes, still on the old terms. Hours and days go on if the terms of today are the same.
+    /// Ends what was counted on other terms, or with another key. Open panes and growing windows are cut and go into the
+    /// outbox, which the returned checkpoint publishes, still on the old terms. Hours and days go on if the terms of today
+    /// are the same.
     pub fn settle(
         partition: i32,
         mut saved: Saved,
-        (settings, key, today): (&Settings, &TrackKey, &Terms),
+        settings: &Settings,
+        key: &TrackKey,
+        today: &Terms,
         now: EventTime,
     ) -> Checkpoint {
         let terms = Arc::new(saved.terms.clone());
         let settings = terms.settings(settings);
         // None of its tracks is asked for again: the panes that hold them end here.
         saved.track_key = Some(key.fingerprint());
-        let start = Start::Resumed(Box::new(saved));
-        let mut shard = Self::begin(partition, start, (settings, terms), key);
+        let mut shard = Self::begin(partition, saved, settings, terms, key);
         let cut = shard.windows.cut();
+        // Those whose crops were taken for these panes begin anew with the next ones.
+        shard.chooser = Chooser::new(settings.spans());
         shard.put_out(cut);
         if *shard.terms != *today {
             shard.end_periods(ClosedBy::Change);
@@ -185,6 +163,7 @@ impl Shard {
         self.is_changed = true;
         observation.track = observation.track.map(|id| self.key.track(id));
         observation.id = observation.id.map(|id| self.key.event(id));
+        self.note(&observation);
         let source = observation.source.clone();
         let closed_before = self.windows.closed();
         let (outcome, ended) = self.windows.observe(observation);
@@ -200,10 +179,23 @@ impl Shard {
         if self.windows.closed() != closed_before
             && let Some(floor) = self.windows.floor(&source)
         {
-            let by = (zones, ClosedBy::Watermark);
-            self.periods.pass(&source, floor, by);
+            self.periods
+                .pass(&source, floor, zones, ClosedBy::Watermark);
         }
         Applied::Counted(outcome, released)
+    }
+
+    /// Follows the chooser before decoding.
+    fn note(&mut self, observation: &Observation) {
+        if let (Some(judged), Some(track)) = (observation.judged, observation.track) {
+            let sight = Sight {
+                source: &observation.source,
+                time: observation.time,
+                track,
+                quality: judged.quality,
+            };
+            self.chooser.note(&sight, judged.choice);
+        }
     }
 
     /// Everything before this offset was read, though not all of it were records. Returns how many were not.
@@ -217,7 +209,8 @@ impl Shard {
         skipped
     }
 
-    /// Closes panes of silent sources, and ends windows whose time has passed. Only when the whole log was read: a backlog is not silence.
+    /// Closes panes of silent sources, and ends windows whose time has passed. Call it only when the whole log was read: a
+    /// backlog is not silence.
     pub fn close_idle(&mut self, now: EventTime) -> Vec<ReleasedWindow> {
         let open = self.windows.sources().open_panes();
         let closed = self.windows.close_idle(now);
@@ -239,7 +232,7 @@ impl Shard {
             ];
             for (floor, by) in floors {
                 let floor = floor.unwrap_or(EventTime::MIN);
-                self.periods.pass(&source, floor, (zones, by));
+                self.periods.pass(&source, floor, zones, by);
             }
         }
         self.is_changed |= self.periods.finished().len() != before;
@@ -247,7 +240,7 @@ impl Shard {
 
     fn end_periods(&mut self, by: ClosedBy) {
         self.is_changed |= self.periods.unfinished() > 0;
-        self.periods.end((&self.terms.zones, by));
+        self.periods.end(&self.terms.zones, by);
     }
 
     /// Ends every window: nothing more is expected.
@@ -300,6 +293,7 @@ impl Shard {
             terms: &self.terms,
             ledger: &self.ledger,
             sources: self.windows.sources(),
+            chosen: self.chooser.chosen(),
             outbox: &self.outbox,
             periods: &self.periods,
             publish,
@@ -330,10 +324,12 @@ impl Shard {
         self.is_changed
     }
 
+    /// The first offset that is not folded.
     pub fn next_offset(&self) -> i64 {
         self.ledger.next_offset
     }
 
+    /// Offsets that held no record, since the chain began.
     pub fn skipped(&self) -> u64 {
         self.ledger.skipped
     }
@@ -358,6 +354,7 @@ impl Shard {
         &self.periods
     }
 
+    /// Open panes and growing windows.
     pub fn windows(&self) -> &PartitionWindows {
         &self.windows
     }
@@ -366,9 +363,9 @@ impl Shard {
         self.is_changed |= !closed.is_empty();
         let released: Vec<_> = closed
             .into_iter()
-            .map(|pane| {
-                let thresholds = self.terms.thresholds(pane.people_unit());
-                release(pane, thresholds)
+            .map(|window| {
+                let thresholds = self.terms.thresholds(window.people_unit());
+                release(window, thresholds)
             })
             .collect();
         self.rows += released.iter().map(ReleasedWindow::rows).sum::<usize>();
@@ -391,6 +388,8 @@ impl Shard {
     }
 }
 
+#[cfg(test)]
+mod chosen_tests;
 #[cfg(test)]
 mod growing_tests;
 #[cfg(test)]

@@ -39,11 +39,7 @@ pub struct Terms {
 
 impl Terms {
     /// The terms of a model, a policy and the settings of the windows.
-    pub fn new(
-        model: &str,
-        policy: &Policy,
-        (categories, settings): (Categories, &Settings),
-    ) -> Self {
+    pub fn new(model: &str, policy: &Policy, categories: Categories, settings: &Settings) -> Self {
         Self {
             model: model.to_owned(),
             policy: policy.id.clone(),
@@ -63,7 +59,7 @@ impl Terms {
         Self { zones, ..self }
     }
 
-    /// Those of a partition that counted nothing yet. They are nobody's, so that the first start takes its own.
+    /// The terms of a partition that counted nothing yet. They equal no others, so the first start goes on with its own.
     pub fn none() -> Self {
         let nothing = ModelFacts {
             id: String::new(),
@@ -106,7 +102,7 @@ impl Terms {
             pane: self.pane,
             weighting: self.weighting,
             untracked: self.rules.untracked,
-            growth: Growth::of(&self.rules, (self.people_min, self.window_max)),
+            growth: Growth::of(&self.rules, self.people_min, self.window_max),
             ..*settings
         }
     }
@@ -127,6 +123,6 @@ impl Terms {
             untracked: policy.rules().untracked,
             growth: Growth::NONE,
         };
-        Self::new(&facts.id, policy, (Categories::new(&[0], facts), &settings))
+        Self::new(&facts.id, policy, Categories::new(&[0], facts), &settings)
     }
 }

@@ -1,5 +1,5 @@
 //! Rolling views: sums of the released windows that ended in the last minute, five minutes, hour. What was hidden in a
-//! window stays hidden in the sum; `coverage` says how much that is. A view never holds a part of a window, so it may
+//! window stays hidden in the sum; the shown ratio says how much that is. A view never holds a part of a window, so it may
 //! cover more time than it was asked for, and says from when to when.
 
 mod ring;
@@ -7,7 +7,7 @@ mod sums;
 mod view;
 
 pub use sums::Sums;
-pub use view::{Shares, View};
+pub use view::{AttributeView, View};
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -31,6 +31,7 @@ pub struct Rolling {
 }
 
 impl Rolling {
+    /// Views of these lengths for each source. At most `series_max` sources have views of their own; the others share one.
     pub fn new(spans: &[Span], series_max: usize) -> Self {
         Self {
             spans: spans.to_vec(),
@@ -41,21 +42,21 @@ impl Rolling {
         }
     }
 
-    /// Adds a pane; [`Rolling::changed`] then shows it.
-    pub fn add(&mut self, pane: ReleasedWindow, now: EventTime) {
-        let key = self.series(&pane.source);
+    /// Adds a window; [`Rolling::changed`] then shows it.
+    pub fn add(&mut self, window: ReleasedWindow, now: EventTime) {
+        let key = self.series(&window.source);
         let rings = self.rings.entry(key.clone()).or_insert_with(|| {
             let ring = |&span| Ring::new(span, now);
             self.spans.iter().map(ring).collect()
         });
         for ring in rings {
-            ring.add(&pane, now);
+            ring.add(&window, now);
         }
         self.changed.insert(key);
     }
 
     /// Empties the windows whose source has been silent for longer than they are. Where no place is left, sources without
-    /// a pane give theirs up; they are returned.
+    /// a window give theirs up; they are returned.
     pub fn expire(&mut self, now: EventTime) -> Vec<SourceId> {
         for (source, rings) in &mut self.rings {
             for ring in rings {
@@ -77,7 +78,7 @@ impl Rolling {
         given_up
     }
 
-    /// Takes out the panes of a partition that somebody else goes on with. Sources with no pane left are forgotten.
+    /// Takes out the windows of a partition that somebody else goes on with. Sources with no window left are forgotten.
     pub fn forget(&mut self, partition: i32) {
         let Self {
             rings,
@@ -147,11 +148,11 @@ mod tests {
     #[test]
     fn a_view_holds_the_cells_of_its_panes_that_show_their_total_and_of_no_other() {
         let mut rolling = Rolling::new(&[Span::seconds(120)], 10);
-        let mut votes = |pane: ReleasedWindow| {
-            let now = pane.end;
-            rolling.add(pane, now);
+        let mut votes = |window: ReleasedWindow| {
+            let now = window.end;
+            rolling.add(window, now);
             let view = rolling.changed().remove(0);
-            view.shares(Attribute::Gender).evidence.votes()
+            view.attribute(Attribute::Gender).evidence.votes()
         };
         assert_eq!(votes(pane(0, 20, 10)), 30.0);
         // Too few people: suppressed, and so out of the estimate.
@@ -161,7 +162,7 @@ mod tests {
         rolling.expire(EventTime(3 * 60_000 + 120_000));
         let emptied = rolling.changed().remove(0);
         assert_eq!(
-            emptied.shares(Attribute::Gender).evidence,
+            emptied.attribute(Attribute::Gender).evidence,
             MaskedCounts::default()
         );
     }
@@ -175,7 +176,7 @@ mod tests {
         assert_eq!(rolling.expire(EventTime(179_999)), []);
         assert_eq!(rolling.expire(EventTime(180_000)), [cam]);
         let emptied = rolling.changed().remove(0);
-        assert_eq!((emptied.source.as_str(), emptied.panes), ("cam", 0));
+        assert_eq!((emptied.source.as_str(), emptied.windows), ("cam", 0));
         assert_eq!(rolling.series(&other), other);
     }
 
@@ -187,12 +188,12 @@ mod tests {
         rolling.add(long(0), EventTime(17 * MINUTE));
         let view = rolling.changed().remove(0);
         let covers = Some((EventTime(0), EventTime(17 * MINUTE)));
-        assert_eq!((view.panes, view.covers), (1, covers));
+        assert_eq!((view.windows, view.covers), (1, covers));
         rolling.expire(EventTime(34 * MINUTE - 1));
         assert!(rolling.changed().is_empty());
         rolling.add(long(17), EventTime(34 * MINUTE));
         let view = rolling.changed().remove(0);
-        assert_eq!(view.panes, 1, "only the last one ends within the minute");
+        assert_eq!(view.windows, 1, "only the last one ends within the minute");
         assert_eq!(view.covers.unwrap().0, EventTime(17 * MINUTE));
         rolling.expire(EventTime(51 * MINUTE));
         assert_eq!(rolling.changed().remove(0).covers, None);
@@ -201,21 +202,21 @@ mod tests {
     #[test]
     fn a_share_is_of_the_panes_that_showed_the_category() {
         let mut rolling = Rolling::new(&[Span::seconds(600)], 10);
-        let panes = [pane(0, 20, 20), pane(1, 40, 1), pane(2, 20, 20)];
-        let shown = |pane: &ReleasedWindow| match &pane.attributes[0].cells {
+        let windows = [pane(0, 20, 20), pane(1, 40, 1), pane(2, 20, 20)];
+        let shown = |window: &ReleasedWindow| match &window.content[0].cells {
             Cells::Shown { counts, .. } => counts.iter().flatten().count(),
             Cells::Suppressed => 0,
         };
         assert_eq!(
-            panes.each_ref().map(shown),
+            windows.each_ref().map(shown),
             [2, 0, 2],
             "one pane hides them"
         );
-        for pane in panes {
-            let now = pane.end;
-            rolling.add(pane, now);
+        for window in windows {
+            let now = window.end;
+            rolling.add(window, now);
         }
-        let shares = rolling.changed().remove(0).shares(Attribute::Gender);
+        let shares = rolling.changed().remove(0).attribute(Attribute::Gender);
         assert_eq!((shares.total, shares.count(0)), (121, Some(40)));
         assert_eq!(
             [0, 1].map(|category| shares.share(category)),
@@ -239,7 +240,7 @@ mod tests {
         assert!(rolling.changed().is_empty(), "nothing happened since");
         rolling.forget(0);
         let nobody = rolling.changed().remove(0);
-        assert_eq!((nobody.panes, nobody.faces), (0, 0));
+        assert_eq!((nobody.windows, nobody.faces), (0, 0));
         assert!(
             rolling.is_folded(&SourceId::new("cam")),
             "its place is free"

@@ -122,10 +122,10 @@ impl Ring {
             unit: self.whole.unit(),
             source: source.clone(),
             window: self.span,
-            panes: self.whole.windows(),
+            windows: self.whole.windows(),
             covers: self.covers(),
             faces: self.whole.faces(),
-            attributes: self.whole.shares().collect(),
+            attributes: self.whole.attributes().collect(),
         }
     }
 }
@@ -167,12 +167,12 @@ pub(super) mod tests {
 
     use proptest::prelude::*;
 
-    use super::{super::Shares, *};
+    use super::{super::AttributeView, *};
     use crate::{
         estimate::MaskedCounts,
         privacy::{PolicyRules, Thresholds, release},
         record::Attribute,
-        window::{ClosedBy, ClosedWindow, Evidence, Tally, Unit},
+        window::{ClosedBy, ClosedWindow, Counted, Evidence, Tally, Unit},
     };
 
     const MINUTE: i64 = 60_000;
@@ -202,10 +202,13 @@ pub(super) mod tests {
             by: ClosedBy::Watermark,
             accounting: Default::default(),
             tracks: votes,
+            stayed: 0,
             votes,
             unit: Unit::Tracks,
-            tally,
-            people: None,
+            content: Counted {
+                tally,
+                people: None,
+            },
         };
         release(
             closed,
@@ -224,14 +227,14 @@ pub(super) mod tests {
 
     /// What somebody sees, in one order.
     fn shown(view: &View) -> (usize, u64, u64, [Option<u64>; 2], MaskedCounts) {
-        let Shares {
+        let AttributeView {
             total,
             votes,
             evidence,
             ..
-        } = view.shares(Attribute::Gender);
-        let counts = [0, 1].map(|category| view.shares(Attribute::Gender).count(category));
-        (view.panes, total, votes, counts, evidence)
+        } = view.attribute(Attribute::Gender);
+        let counts = [0, 1].map(|category| view.attribute(Attribute::Gender).count(category));
+        (view.windows, total, votes, counts, evidence)
     }
 
     #[test]

@@ -5,10 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Shares;
+use super::AttributeView;
 use crate::{
     estimate::MaskedCounts,
-    privacy::{Cells, ReleasedAttribute, ReleasedWindow, masked},
+    privacy::{Cells, ReleasedAttribute, ReleasedWindow},
     record::Attribute,
     window::Unit,
 };
@@ -47,10 +47,10 @@ impl Sums {
     /// Adds one window.
     pub fn add(&mut self, window: &ReleasedWindow) {
         self.windows += 1;
-        self.faces += window.accounting.faces;
+        self.faces += window.accounting.seen();
         self.votes += window.votes;
         self.detections += usize::from(window.unit == Unit::Detections);
-        for released in &window.attributes {
+        for released in &window.content {
             self.attributes[released.attribute as usize].add(window.votes, released);
         }
     }
@@ -90,10 +90,10 @@ impl Sums {
     }
 
     /// The attributes that were estimated, and what may be shown of each.
-    pub fn shares(&self) -> impl Iterator<Item = (Attribute, Shares)> + '_ {
+    pub fn attributes(&self) -> impl Iterator<Item = (Attribute, AttributeView)> + '_ {
         let sums = Attribute::ALL.into_iter().zip(&self.attributes);
         let known = sums.filter(|(_, sum)| sum.windows > 0);
-        known.map(|(attribute, sum)| (attribute, sum.shares()))
+        known.map(|(attribute, sum)| (attribute, sum.view()))
     }
 
     /// How many rows of categories these are, at least one an attribute.
@@ -121,7 +121,7 @@ impl Sum {
         };
         self.total += total;
         self.evidence
-            .merge(&masked(&released.cells, &released.evidence));
+            .merge(&released.evidence.for_sums(&released.cells));
         let length = self.categories.len().max(counts.len());
         self.categories.resize(length, Category::default());
         for (sum, count) in self.categories.iter_mut().zip(counts) {
@@ -145,9 +145,9 @@ impl Sum {
         }
     }
 
-    fn shares(&self) -> Shares {
+    fn view(&self) -> AttributeView {
         let shown = |category: &Category| (category.windows > 0).then_some(category.votes);
-        Shares {
+        AttributeView {
             total: self.total,
             votes: self.votes,
             counts: self.categories.iter().map(shown).collect(),

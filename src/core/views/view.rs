@@ -11,48 +11,52 @@ use crate::{
 /// What one rolling view shows of one source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct View {
+    /// The source, or `__other__` for all that share a view.
     pub source: SourceId,
+    /// How long the view is.
     pub window: Span,
     /// How many released windows it adds up. Where there is none, the source has gone silent, or to another instance.
-    pub panes: usize,
+    pub windows: usize,
     /// From when to when these windows go; longer than the view where people are few.
     pub covers: Option<(EventTime, EventTime)>,
+    /// Faces that were counted, with or without a vote.
     pub faces: u64,
-    /// Detections if any pane's votes are.
+    /// Detections if any window's votes are.
     pub unit: Unit,
-    pub(super) attributes: Vec<(Attribute, Shares)>,
+    pub(super) attributes: Vec<(Attribute, AttributeView)>,
 }
 
-/// The released votes of one attribute.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Shares {
-    /// All votes, hidden ones too, of panes that showed their total.
+/// What a view shows of one attribute: the votes of its released windows, added up.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AttributeView {
+    /// All votes, hidden ones too, of windows that showed their total.
     pub total: u64,
-    /// Votes in all panes: what `total` would be without suppression.
+    /// Votes in all windows: what `total` would be without suppression.
     pub votes: u64,
-    /// By category; `None` where no pane of the window showed the category.
+    /// By category; `None` where no window of the view showed the category.
     pub counts: Vec<Option<u64>>,
-    /// By category: all votes of the panes that showed it.
+    /// By category: all votes of the windows that showed it.
     pub totals: Vec<u64>,
-    /// Votes by cell in the panes that showed a category, each pane behind its mask. Finer than the counts, so not for show:
-    /// what is estimated from them passes [`show_summed_shares`](crate::privacy::show_summed_shares).
+    /// Votes by cell in the windows that showed a category, each window behind its mask. Finer than the counts, so not for
+    /// show: what is estimated from them passes [`show_summed_shares`](crate::privacy::show_summed_shares).
     pub evidence: MaskedCounts,
 }
 
 impl View {
-    /// Nothing where the window holds no such votes.
-    pub fn shares(&self, attribute: Attribute) -> Shares {
+    /// The votes of one attribute; without any where no window of the view estimated it.
+    pub fn attribute(&self, attribute: Attribute) -> AttributeView {
         let found = self.attributes.iter().find(|(name, _)| *name == attribute);
-        found.map_or_else(Shares::default, |(_, shares)| shares.clone())
+        found.map_or_else(AttributeView::default, |(_, view)| view.clone())
     }
 }
 
-impl Shares {
+impl AttributeView {
+    /// The votes for a category in the windows that showed it; `None` where none did.
     pub fn count(&self, category: usize) -> Option<u64> {
         self.counts.get(category).copied().flatten()
     }
 
-    /// The category's part of the votes in the panes that showed it; those that hid it say nothing of it.
+    /// The category's part of the votes in the windows that showed it; those that hid it say nothing of it.
     pub fn share(&self, category: usize) -> Option<f64> {
         let count = self.count(category)?;
         let total = *self.totals.get(category)?;
@@ -67,8 +71,8 @@ impl Shares {
         }
     }
 
-    /// Part of the votes that the shown cells stand for.
-    pub fn coverage(&self) -> Option<f64> {
+    /// The part of the votes that is shown.
+    pub fn shown_ratio(&self) -> Option<f64> {
         let shown: u64 = self.counts.iter().flatten().sum();
         (self.votes > 0).then(|| shown as f64 / self.votes as f64)
     }

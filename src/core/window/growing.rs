@@ -62,7 +62,7 @@ impl Window {
         self.sum.absorb(next.sum);
     }
 
-    /// Whether so many people are in it that nobody else is awaited.
+    /// Whether enough people are in it, so that it waits for no more.
     pub(super) fn is_whole(&self, growth: &Growth) -> bool {
         self.sum.has_people(growth.people_min, growth)
     }
@@ -73,26 +73,28 @@ impl Window {
         let start = self.start.min(next.start);
         let is_over = |until| next.start >= until;
         self.end.max(next.end) > start.plus(growth.window_max)
-            || self.is_ended_by_an_hour((self.end, whole_until), is_over, growth)
+            || self.is_ended_by_an_hour(self.end, whole_until, is_over, growth)
     }
 
     /// Whether it ends with this pane, which was the last to be taken in.
     pub(super) fn ends_with(
         &self,
-        (start, end): (EventTime, EventTime),
+        start: EventTime,
+        end: EventTime,
         whole_until: EventTime,
         growth: &Growth,
     ) -> bool {
         let is_over = |until| end >= until;
         self.is_whole(growth)
             || self.end >= self.start.plus(growth.window_max)
-            || self.is_ended_by_an_hour((start.plus(1), whole_until), is_over, growth)
+            || self.is_ended_by_an_hour(start.plus(1), whole_until, is_over, growth)
     }
 
     /// Whether time alone has ended it by this clock, and no open pane can be a part of it any more.
     pub(super) fn has_passed(
         &self,
-        (clock, oldest_open): (EventTime, Option<EventTime>),
+        clock: EventTime,
+        oldest_open: Option<EventTime>,
         whole_until: EventTime,
         growth: &Growth,
     ) -> bool {
@@ -100,13 +102,14 @@ impl Window {
             clock >= until && oldest_open.is_none_or(|oldest_open| oldest_open >= until)
         };
         is_over(self.start.plus(growth.window_max))
-            || self.is_ended_by_an_hour((self.end, whole_until), is_over, growth)
+            || self.is_ended_by_an_hour(self.end, whole_until, is_over, growth)
     }
 
     /// Whether the end of the hour or of the day is over that holds this time, and enough people are there for it.
     fn is_ended_by_an_hour(
         &self,
-        (at, whole_until): (EventTime, EventTime),
+        at: EventTime,
+        whole_until: EventTime,
         is_over: impl Fn(EventTime) -> bool,
         growth: &Growth,
     ) -> bool {

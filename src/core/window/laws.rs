@@ -38,6 +38,7 @@ pub(super) fn face(offset: i64, time: i64, gender: usize) -> Observation {
         stated: None,
         id: None,
         track: None,
+        judged: None,
         outcome: Ok(evidence),
     }
 }
@@ -63,7 +64,12 @@ fn genders(panes: &[ClosedWindow]) -> BTreeMap<i64, Vec<u64>> {
     panes
         .iter()
         .filter(|pane| pane.votes > 0)
-        .map(|pane| (pane.start.0, pane.tally.counts(Attribute::Gender).to_vec()))
+        .map(|pane| {
+            (
+                pane.start.0,
+                pane.content.tally.counts(Attribute::Gender).to_vec(),
+            )
+        })
         .collect()
 }
 
@@ -157,7 +163,7 @@ fn a_track_has_one_vote_however_long_it_stays() {
         (3, 1, 1)
     );
     assert_eq!(panes[0].unit, Unit::Tracks);
-    assert_eq!(panes[0].tally.counts(Attribute::Gender), [0, 1]);
+    assert_eq!(panes[0].content.tally.counts(Attribute::Gender), [0, 1]);
 }
 
 #[test]
@@ -175,7 +181,7 @@ fn weighted_by_dwell_every_crop_of_a_track_votes() {
     let panes = windows.end();
     assert_eq!((panes[0].tracks, panes[0].votes), (1, 3));
     assert_eq!(panes[0].unit, Unit::Detections);
-    assert_eq!(panes[0].tally.counts(Attribute::Gender), [1, 2]);
+    assert_eq!(panes[0].content.tally.counts(Attribute::Gender), [1, 2]);
 }
 
 /// Closes one pane with so many crops a track, `None` without a track id, all of the gender 1.
@@ -201,7 +207,7 @@ fn a_face_without_a_track_is_a_face_and_casts_no_vote_unless_asked_to() {
     let alone = pane_of(&[(None, 20)], ignore);
     assert_eq!((alone.accounting.faces, alone.votes), (20, 0));
     assert_eq!(
-        alone.tally.counts(Attribute::Gender),
+        alone.content.tally.counts(Attribute::Gender),
         [0, 0],
         "estimated, nobody voted"
     );
@@ -211,7 +217,7 @@ fn a_face_without_a_track_is_a_face_and_casts_no_vote_unless_asked_to() {
         (pane.accounting.faces, pane.votes, pane.unit),
         (24, 2, Unit::Tracks)
     );
-    assert_eq!(pane.tally.counts(Attribute::Gender), [0, 2]);
+    assert_eq!(pane.content.tally.counts(Attribute::Gender), [0, 2]);
     let counted = pane_of(&mixed, SETTINGS);
     assert_eq!((counted.votes, counted.unit), (22, Unit::Detections));
     assert_eq!(counted.people_unit(), Unit::Detections);
@@ -224,14 +230,14 @@ fn people_stand_behind_dwell_where_every_vote_has_a_track() {
         ..SETTINGS
     };
     let tracked = pane_of(&[(Some("1"), 30), (Some("2"), 5)], dwell);
-    assert_eq!(tracked.tally.counts(Attribute::Gender), [0, 35]);
-    assert_eq!(tracked.people(Attribute::Gender), [0, 2]);
+    assert_eq!(tracked.content.tally.counts(Attribute::Gender), [0, 35]);
+    assert_eq!(tracked.content.people(Attribute::Gender), [0, 2]);
     assert_eq!(
         (tracked.unit, tracked.people_unit()),
         (Unit::Detections, Unit::Tracks)
     );
     let mixed = pane_of(&[(Some("1"), 30), (None, 5)], dwell);
-    assert_eq!(mixed.people(Attribute::Gender), [0, 35]);
+    assert_eq!(mixed.content.people(Attribute::Gender), [0, 35]);
     assert_eq!(mixed.people_unit(), Unit::Detections);
     let ignore = Settings {
         untracked: Untracked::Ignore,
@@ -239,7 +245,7 @@ fn people_stand_behind_dwell_where_every_vote_has_a_track() {
     };
     let ignored = pane_of(&[(Some("1"), 30), (None, 5)], ignore);
     assert_eq!(
-        (ignored.votes, ignored.people(Attribute::Gender)),
+        (ignored.votes, ignored.content.people(Attribute::Gender)),
         (30, &[0, 1][..])
     );
     assert_eq!(ignored.people_unit(), Unit::Tracks);

@@ -27,6 +27,7 @@ fn observation(offset: i64, (received, (is_face, _, age)): (i64, Sent)) -> Obser
         stated: None,
         id: None,
         track: Some(TrackId::of(&offset.to_le_bytes())),
+        judged: None,
         outcome: if is_face {
             Ok(evidence)
         } else {

@@ -1,7 +1,5 @@
 //! Laws of marks: whatever the lengths of panes, the lulls, the clocks and the restarts, nothing in order is late.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 
 use super::{
@@ -200,11 +198,7 @@ proptest! {
 fn marked(mark: i64) -> Sources {
     let source = SourceWindows {
         mark: EventTime(mark),
-        open: BTreeMap::new(),
-        growing: None,
-        whole_until: EventTime::MIN,
-        newest: EventTime::MIN,
-        heard: EventTime::MIN,
+        ..SourceWindows::new()
     };
     Sources([(SourceId::new("cam"), source)].into())
 }

@@ -2,102 +2,22 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::{Deserialize, Serialize};
-
-use super::{Accounting, Evidence, Growth, Note, Observation, Settings, Tally, track::Track};
+use super::{
+    Accounting, ClosedWindow, Counted, Ended, Evidence, Growth, Note, Observation, Settings, Tally,
+    Unit, bursts::Looks, ended::Place, stays::Stayed, track::Track,
+};
 use crate::{
-    record::{Attribute, EventId, EventTime, SourceId, TrackId},
+    record::{Attribute, EventId, EventTime, TrackId},
     reject::Reject,
     window::{Untracked, Weighting},
 };
 
-/// What a vote stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Unit {
-    /// A vote is a person's track.
-    Tracks,
-    /// Faces voted for themselves: some had no track id, or votes are weighted by dwell. A person may have several.
-    Detections,
-}
-
-impl Unit {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tracks => "tracks",
-            Self::Detections => "detections",
-        }
-    }
-}
-
-/// What ended a window: what closed its last pane, or time that has passed without another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ClosedBy {
-    /// The source's watermark passed its end.
-    Watermark,
-    /// Nothing came for it for `idle_after`.
-    Idle,
-    /// The stream has ended: nothing more is expected.
-    End,
-    /// Another model, policy or kind of window took over: more rows of the same pane follow.
-    Change,
-}
-
-impl ClosedBy {
-    pub const ALL: [Self; 4] = [Self::Watermark, Self::Idle, Self::End, Self::Change];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Watermark => "watermark",
-            Self::Idle => "idle",
-            Self::End => "end",
-            Self::Change => "change",
-        }
-    }
-}
-
-/// A window that has ended: one pane or several. Its exact counts must pass through `privacy::release`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ClosedWindow {
-    pub source: SourceId,
-    pub partition: i32,
-    pub start: EventTime,
-    pub end: EventTime,
-    pub by: ClosedBy,
-    pub accounting: Accounting,
-    pub tracks: u64,
-    /// Tracks, plus faces that voted for themselves.
-    pub votes: u64,
-    pub unit: Unit,
-    pub tally: Tally,
-    /// One vote a track, where the tally holds other votes of tracks only.
-    pub people: Option<Tally>,
-}
-
-impl ClosedWindow {
-    /// How many stand behind the votes for each category: what disclosure control judges. People as far as track ids
-    /// say who is the same, else detections ([`ClosedWindow::people_unit`]).
-    pub fn people(&self, attribute: Attribute) -> &[u64] {
-        self.people
-            .as_ref()
-            .unwrap_or(&self.tally)
-            .counts(attribute)
-    }
-
-    pub fn people_unit(&self) -> Unit {
-        match self.people {
-            Some(_) => Unit::Tracks,
-            None => self.unit,
-        }
-    }
-}
-
-/// Which window of which source it is, and what ended it.
-pub(super) struct WindowName {
-    pub source: SourceId,
-    pub partition: i32,
-    pub start: EventTime,
-    pub end: EventTime,
-    pub by: ClosedBy,
+/// What the votes of a window have to do with one another, and with those of the windows before.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Known {
+    pub stayed: Stayed,
+    /// By attribute, where faces without a track vote.
+    pub looks: Option<[Looks; 3]>,
 }
 
 /// An open pane.
@@ -122,7 +42,7 @@ impl OpenPane {
     }
 
     pub(super) fn is_without_faces(&self) -> bool {
-        self.accounting.faces == 0
+        self.accounting.seen() == 0
     }
 
     pub(super) fn ids(&self) -> usize {
@@ -140,6 +60,11 @@ impl OpenPane {
     /// Whether somebody votes: without votes there is nothing to protect.
     pub(super) fn has_votes(&self) -> bool {
         self.faces_voted > 0 || !self.tracks.is_empty()
+    }
+
+    /// Whether faces without a track vote.
+    pub(super) fn has_untracked_votes(&self) -> bool {
+        self.untracked_voted > 0
     }
 
     /// Whether so many people stand behind the votes, judged as disclosure control judges: by tracks, or by votes where
@@ -174,7 +99,8 @@ impl OpenPane {
 
     pub(super) fn rename(
         &mut self,
-        (track, event): (&impl Fn(TrackId) -> TrackId, &impl Fn(EventId) -> EventId),
+        track: &impl Fn(TrackId) -> TrackId,
+        event: &impl Fn(EventId) -> EventId,
     ) {
         let tracks = std::mem::take(&mut self.tracks).into_iter();
         self.tracks = tracks.map(|(id, faces)| (track(id), faces)).collect();
@@ -184,7 +110,8 @@ impl OpenPane {
 
     pub(super) fn face(
         &mut self,
-        (observation, evidence): (&Observation, &Evidence),
+        observation: &Observation,
+        evidence: &Evidence,
         settings: &Settings,
     ) -> Option<Note> {
         self.touch(observation, true);
@@ -204,6 +131,14 @@ impl OpenPane {
         track.face(observation.time, evidence)
     }
 
+    /// A face that nobody looked at: it casts no vote, and its track may be implausible all the same.
+    pub(super) fn spared(&mut self, observation: &Observation) -> Option<Note> {
+        self.touch(observation, true);
+        self.accounting.spared += 1;
+        let track = self.tracks.get_mut(&observation.track?)?;
+        track.seen(observation.time)
+    }
+
     pub(super) fn late(&mut self, observation: &Observation) {
         self.touch(observation, false);
         self.accounting.late += 1;
@@ -217,7 +152,7 @@ impl OpenPane {
     /// Only faces keep a pane from being closed for silence: others would hold back the faces that it has.
     fn touch(&mut self, observation: &Observation, is_face: bool) {
         if is_face || self.accounting.records() == 0 {
-            self.touched = match self.accounting.faces {
+            self.touched = match self.accounting.seen() {
                 0 => observation.received,
                 _ => self.touched.max(observation.received),
             };
@@ -225,9 +160,48 @@ impl OpenPane {
         self.accounting.cover(observation.position);
     }
 
-    /// Counts the tracks' votes and gives the window its name.
-    pub(super) fn close(self, name: WindowName, settings: &Settings) -> ClosedWindow {
-        let mut tally = self.faces;
+    /// Each track, and how many votes it has.
+    pub(super) fn votes_of_tracks(
+        &self,
+        weighting: Weighting,
+    ) -> impl Iterator<Item = (TrackId, u64)> {
+        let votes = move |track: &Track| match weighting {
+            Weighting::People => 1,
+            Weighting::Dwell => track.evidence.crops(),
+        };
+        self.tracks
+            .iter()
+            .map(move |(&id, track)| (id, votes(track)))
+    }
+
+    /// Says which votes of the tally are one person's.
+    fn repeat(&self, tally: &mut Tally, known: &Known, weighting: Weighting) {
+        for attribute in Attribute::ALL {
+            let mut before = known.stayed.before.clone();
+            if let Some(looks) = &known.looks {
+                let looks = &looks[attribute as usize];
+                // Crops of tracks are among the detections.
+                if weighting == Weighting::Dwell {
+                    before.clear();
+                }
+                before.resize(before.len().max(looks.before.len()), 0);
+                let pairs = before.iter_mut().zip(&looks.before);
+                pairs.for_each(|(sum, &more)| *sum += self.faces_voted.saturating_mul(more) / 100);
+            }
+            tally.repeat_before(attribute, &before);
+        }
+    }
+
+    /// Counts the tracks' votes.
+    pub(super) fn close(mut self, place: Place, known: Known, settings: &Settings) -> ClosedWindow {
+        let mut tally = std::mem::take(&mut self.faces);
+        if let Some(looks) = &known.looks {
+            for attribute in Attribute::ALL {
+                tally.repeat_alike(attribute, looks[attribute as usize].design_effect);
+            }
+        } else if settings.weighting == Weighting::Dwell {
+            tally.vote_each(self.tracks.values().map(|track| &track.evidence));
+        }
         let tracks = self.tracks.len() as u64;
         let mut votes = self.faces_voted;
         let mut people = None;
@@ -243,22 +217,23 @@ impl OpenPane {
             }
             people = Some(once);
         }
-        ClosedWindow {
-            source: name.source,
-            partition: name.partition,
-            start: name.start,
-            end: name.end,
-            by: name.by,
+        self.repeat(&mut tally, &known, settings.weighting);
+        Ended {
+            source: place.source,
+            partition: place.partition,
+            start: place.start,
+            end: place.end,
+            by: place.by,
             accounting: self.accounting,
             tracks,
+            stayed: known.stayed.tracks,
             votes,
             unit: if self.faces_voted == 0 {
                 Unit::Tracks
             } else {
                 Unit::Detections
             },
-            tally,
-            people,
+            content: Counted { tally, people },
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ClosedBy, ClosedWindow, Note, Observation, Settings, Window,
-    pane::WindowName,
-    source::{Outcome, SourceWindows},
+    ClosedBy, ClosedWindow, Note, Observation, Settings,
+    ended::Place,
+    source::{Outcome, SourceWindows, WindowEnd},
 };
 use crate::{
     record::{EventId, EventTime, SourceId, TrackId},
@@ -43,6 +43,7 @@ const LOOK_EVERY: i64 = 1_000;
 pub struct Sources(pub(crate) BTreeMap<SourceId, SourceWindows>);
 
 impl Sources {
+    /// Open panes of all sources.
     pub fn open_panes(&self) -> usize {
         self.0.values().map(SourceWindows::open_panes).sum()
     }
@@ -50,10 +51,11 @@ impl Sources {
     /// Gives every track and every event another name.
     pub fn rename(
         &mut self,
-        (track, event): (impl Fn(TrackId) -> TrackId, impl Fn(EventId) -> EventId),
+        track: impl Fn(TrackId) -> TrackId,
+        event: impl Fn(EventId) -> EventId,
     ) {
-        for pane in self.0.values_mut().flat_map(SourceWindows::held_mut) {
-            pane.rename((&track, &event));
+        for source in self.0.values_mut() {
+            source.rename(&track, &event);
         }
     }
 
@@ -76,6 +78,7 @@ impl Sources {
 }
 
 impl PartitionWindows {
+    /// A partition of which nothing was counted yet.
     pub fn new(partition: i32, settings: Settings) -> Self {
         Self::resume(partition, settings, Sources::default())
     }
@@ -95,6 +98,7 @@ impl PartitionWindows {
         }
     }
 
+    /// What a checkpoint keeps.
     pub fn sources(&self) -> &Sources {
         &self.sources
     }
@@ -222,7 +226,7 @@ impl PartitionWindows {
     fn close(
         &mut self,
         by: ClosedBy,
-        mut take: impl FnMut(&mut SourceWindows) -> Vec<Window>,
+        mut take: impl FnMut(&mut SourceWindows) -> Vec<WindowEnd>,
     ) -> Vec<ClosedWindow> {
         let open = self.sources.open_panes();
         let taken: Vec<_> = self
@@ -238,18 +242,18 @@ impl PartitionWindows {
             .collect()
     }
 
-    fn name(&self, source: &SourceId, windows: Vec<Window>, by: ClosedBy) -> Vec<ClosedWindow> {
+    fn name(&self, source: &SourceId, windows: Vec<WindowEnd>, by: ClosedBy) -> Vec<ClosedWindow> {
         windows
             .into_iter()
-            .map(|window| {
-                let name = WindowName {
+            .map(|WindowEnd { window, known }| {
+                let place = Place {
                     source: source.clone(),
                     partition: self.partition,
                     start: window.start,
                     end: window.end,
                     by,
                 };
-                window.sum.close(name, &self.settings)
+                window.sum.close(place, known, &self.settings)
             })
             .collect()
     }

@@ -1,14 +1,17 @@
 //! The panes of one source in one partition, its mark, and the window that takes in what is closed.
 //!
-//! Marks are times, and panes are views of them: a mark means the same whatever the length of the panes. Promises: a
+//! Marks are times, and panes are views of them: a mark means the same for any length of the panes. Promises: a
 //! mark never lies beyond the newest face that was accepted, so a face that is not older than the one before it is
 //! never late; a record that is late or rejected moves no mark.
 
 use std::collections::BTreeMap;
 
-use super::{Evidence, Note, Observation, Settings, Window, pane::OpenPane};
+use super::{
+    Bursts, Evidence, Note, Observation, Settings, Stays, Window,
+    pane::{Known, OpenPane},
+};
 use crate::{
-    record::{EventId, EventTime},
+    record::{EventId, EventTime, TrackId},
     reject::Reject,
 };
 
@@ -32,13 +35,29 @@ pub(crate) struct SourceWindows {
     pub(crate) newest: EventTime,
     /// When that face was received, by the wall clock.
     pub(crate) heard: EventTime,
+    /// Who stood in the last window.
+    pub(crate) stays: Stays,
+    /// How detections depend on one another.
+    pub(crate) bursts: Bursts,
+}
+
+/// A window that has ended.
+#[derive(Debug)]
+pub(super) struct WindowEnd {
+    pub window: Window,
+    pub known: Known,
 }
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
+    /// It is a face, in its own pane.
     Face,
+    /// It is a crop of a track that had enough, in its own pane.
+    Spared,
+    /// It is a face, and its own pane was closed already.
     Late,
+    /// It was not counted, for this reason.
     Rejected(Reject),
 }
 
@@ -51,10 +70,13 @@ impl SourceWindows {
             whole_until: EventTime::MIN,
             newest: EventTime::MIN,
             heard: EventTime::MIN,
+            stays: Stays::default(),
+            bursts: Bursts::default(),
         }
     }
 
-    /// What version 1 saved, without its newest face, had one where its newest pane with faces begins, or later, and at its mark.
+    /// Version 1 did not save the newest face: it is taken to lie at the start of the newest pane with faces, and not before
+    /// the mark.
     pub(super) fn resume(&mut self) {
         if self.newest > EventTime::MIN {
             return;
@@ -122,9 +144,17 @@ impl SourceWindows {
         self.open.values().chain(growing)
     }
 
-    pub(super) fn held_mut(&mut self) -> impl Iterator<Item = &mut OpenPane> {
+    /// Gives every track and every event another name.
+    pub(super) fn rename(
+        &mut self,
+        track: &impl Fn(TrackId) -> TrackId,
+        event: &impl Fn(EventId) -> EventId,
+    ) {
         let growing = self.growing.iter_mut().map(|window| &mut window.sum);
-        self.open.values_mut().chain(growing)
+        for pane in self.open.values_mut().chain(growing) {
+            pane.rename(track, event);
+        }
+        self.stays.rename(track);
     }
 
     /// Records in the open panes and the growing window.
@@ -144,7 +174,7 @@ impl SourceWindows {
             Ok(_) if self.is_duplicate(observation, settings) => {
                 (self.reject(observation, Reject::Duplicate, settings), None)
             }
-            Ok(evidence) => self.face((observation, evidence), settings),
+            Ok(evidence) => self.face(observation, evidence, settings),
         };
         assert!(
             self.mark <= self.newest,
@@ -167,7 +197,8 @@ impl SourceWindows {
 
     fn face(
         &mut self,
-        (observation, evidence): (&Observation, &Evidence),
+        observation: &Observation,
+        evidence: &Evidence,
         settings: &Settings,
     ) -> (Outcome, Option<Note>) {
         let own = settings.pane_start(observation.time);
@@ -187,14 +218,17 @@ impl SourceWindows {
             pane.late(observation);
             return (Outcome::Late, None);
         }
-        let note = pane.face((observation, evidence), settings);
+        let (outcome, note) = match observation.is_spared() {
+            true => (Outcome::Spared, pane.spared(observation)),
+            false => (Outcome::Face, pane.face(observation, evidence, settings)),
+        };
         if observation.time >= self.newest {
             self.newest = observation.time;
             self.heard = observation.received;
         }
         let mark = observation.time.minus(settings.lateness_max);
         self.mark = self.mark.max(mark);
-        (Outcome::Face, note.or(is_full.then_some(Note::TooManyIds)))
+        (outcome, note.or(is_full.then_some(Note::TooManyIds)))
     }
 
     fn reject(
@@ -233,7 +267,7 @@ impl SourceWindows {
     }
 
     /// Closes the panes that the mark has passed; returns the windows that end by it.
-    pub(super) fn close_passed(&mut self, settings: &Settings) -> Vec<Window> {
+    pub(super) fn close_passed(&mut self, settings: &Settings) -> Vec<WindowEnd> {
         let mut passed = Vec::new();
         while let Some(entry) = self.open.first_entry() {
             if entry.key().plus(settings.pane) > self.mark {
@@ -247,7 +281,7 @@ impl SourceWindows {
     /// Closes the panes that nothing has touched for long and that have passed: by the source's own clock, as far as
     /// it is known (its newest event time, and the time that went by since); by ours, where they hold no face. Returns
     /// the windows that end by it, or because their time has passed by the source's own clock.
-    pub(super) fn close_idle(&mut self, now: EventTime, settings: &Settings) -> Vec<Window> {
+    pub(super) fn close_idle(&mut self, now: EventTime, settings: &Settings) -> Vec<WindowEnd> {
         let own_clock = self.own_clock(now);
         let end = |start: EventTime| start.plus(settings.pane);
         let is_idle = |pane: &OpenPane| pane.touched.plus(settings.idle_after) <= now;
@@ -259,7 +293,7 @@ impl SourceWindows {
             .find(|&(&start, pane)| is_idle(pane) && has_passed(start, own_clock));
         self.pass(last.map(|(&start, _)| end(start)));
         let mark = self.mark;
-        // What nobody could have seen yet was opened by a clock that was wrong.
+        // A pane that begins later than any plausible time was opened by a wrong clock.
         let beyond = now.plus(settings.future_max);
         let is_done = |start, pane: &OpenPane| {
             end(start) <= mark
@@ -274,25 +308,30 @@ impl SourceWindows {
         let done: Vec<_> = done.collect();
         let mut ended = self.take_in(done, mark, settings);
         let oldest_open = self.open.first_key_value().map(|(&start, _)| start);
-        let passed = (own_clock.minus(settings.lateness_max), oldest_open);
+        let clock = own_clock.minus(settings.lateness_max);
         let (whole_until, growth) = (self.whole_until, &settings.growth);
-        let is_over = |window: &mut Window| window.has_passed(passed, whole_until, growth);
-        ended.extend(self.growing.take_if(is_over));
+        let is_over =
+            |window: &mut Window| window.has_passed(clock, oldest_open, whole_until, growth);
+        let over = self.growing.take_if(is_over);
+        ended.extend(over.map(|window| self.end(window, settings)));
         ended
     }
 
     /// Ends everything.
-    pub(super) fn close_all(&mut self, settings: &Settings) -> Vec<Window> {
+    pub(super) fn close_all(&mut self, settings: &Settings) -> Vec<WindowEnd> {
         let last = self.open.last_key_value();
         self.pass(last.map(|(start, _)| start.plus(settings.pane)));
         self.cut(settings)
     }
 
     /// Takes out everything without closing any pane: what comes later may begin them again.
-    pub(super) fn cut(&mut self, settings: &Settings) -> Vec<Window> {
+    pub(super) fn cut(&mut self, settings: &Settings) -> Vec<WindowEnd> {
         let panes = std::mem::take(&mut self.open).into_iter().collect();
         let mut ended = self.take_in(panes, EventTime::MAX, settings);
-        ended.extend(self.growing.take());
+        let growing = self.growing.take();
+        ended.extend(growing.map(|window| self.end(window, settings)));
+        // Another model may follow, whose posteriors are others.
+        self.bursts = Bursts::default();
         ended
     }
 
@@ -304,33 +343,54 @@ impl SourceWindows {
         panes: Vec<(EventTime, OpenPane)>,
         mark: EventTime,
         settings: &Settings,
-    ) -> Vec<Window> {
+    ) -> Vec<WindowEnd> {
         let growth = &settings.growth;
         let mut ended = Vec::new();
         for pane in panes {
             let next = Window::of(pane, settings);
-            let (has_votes, bounds) = (next.sum.has_votes(), (next.start, next.end));
+            let has_votes = next.sum.has_votes();
+            let (start, end) = (next.start, next.end);
             if !has_votes && next.end > mark {
-                ended.push(next);
+                ended.push(self.end(next, settings));
                 continue;
             }
             let before = self.whole_until;
             let is_over = |window: &mut Window| window.ends_before(&next, before, growth);
-            ended.extend(self.growing.take_if(is_over));
+            let over = self.growing.take_if(is_over);
+            ended.extend(over.map(|window| self.end(window, settings)));
+            if next.sum.has_untracked_votes() {
+                let number = next.start.0.div_euclid(settings.pane);
+                self.bursts.pane(number, &next.sum.faces);
+            }
             match &mut self.growing {
                 Some(growing) => growing.absorb(next),
                 None if has_votes => self.growing = Some(next),
-                None => ended.push(next),
+                None => ended.push(self.end(next, settings)),
             }
-            let is_over = |window: &mut Window| window.ends_with(bounds, before, growth);
+            let is_over = |window: &mut Window| window.ends_with(start, end, before, growth);
             if let Some(window) = self.growing.take_if(is_over) {
                 if window.is_whole(growth) {
                     self.whole_until = window.end.max(before);
                 }
-                ended.push(window);
+                ended.push(self.end(window, settings));
             }
         }
         ended
+    }
+
+    /// What is known of a window that has ended by what came before it; the next one will know of it.
+    fn end(&mut self, window: Window, settings: &Settings) -> WindowEnd {
+        let sum = &window.sum;
+        let mut known = Known::default();
+        if sum.has_votes() {
+            known.stayed = self.stays.next(sum.votes_of_tracks(settings.weighting));
+        }
+        if sum.has_untracked_votes() {
+            let panes = (window.end.0 - window.start.0) / settings.pane;
+            let panes = u64::try_from(panes).unwrap_or(1);
+            known.looks = Some(self.bursts.window(panes, settings.growth.votes_a_person));
+        }
+        WindowEnd { window, known }
     }
 
     /// Panes up to here are closed. The mark does not go beyond the newest face: what comes for the rest of its pane

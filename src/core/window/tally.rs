@@ -15,6 +15,7 @@ use crate::{
 pub struct Evidence([Vec<u32>; 3]);
 
 impl Evidence {
+    /// Puts in the probabilities of one attribute, by category.
     pub fn set(&mut self, attribute: Attribute, probabilities: &[f32]) {
         self.0[attribute as usize] = quantise(probabilities);
     }
@@ -36,6 +37,15 @@ pub struct TrackEvidence {
 impl TrackEvidence {
     const LOG_STEPS: f64 = 1000.0;
 
+    /// How many crops, where any attribute has categories.
+    pub(super) fn crops(&self) -> u64 {
+        let crops = self
+            .cells
+            .each_ref()
+            .map(|cells| cells.values().map(Crops::number).sum());
+        crops.into_iter().max().unwrap_or(0)
+    }
+
     /// Takes in other crops of the same track.
     pub fn merge(&mut self, other: &Self) {
         for (logs, more) in self.logs.iter_mut().zip(&other.logs) {
@@ -48,6 +58,7 @@ impl TrackEvidence {
         }
     }
 
+    /// Takes in another crop of the same track.
     pub fn add(&mut self, crop: &Evidence) {
         for attribute in Attribute::ALL {
             let log = |&weight: &u32| {
@@ -81,11 +92,16 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Votes by category and by cell, of each attribute.
+    pub(crate) fn of(counts: [Vec<u64>; 3], cells: [CellCounts; 3]) -> Self {
+        Self { counts, cells }
+    }
+
     /// The vote of one face in each attribute: for its most likely category, and for the cell of its posterior.
     pub fn vote(&mut self, face: &Evidence) {
         for attribute in Attribute::ALL {
             let weights = face.weights(attribute);
-            self.count(attribute, (winner(weights), weights.len()));
+            self.count(attribute, winner(weights), weights.len());
             if let Some(cell) = cell(weights) {
                 let mut one = Crops::default();
                 one.add(weights);
@@ -97,7 +113,7 @@ impl Tally {
     /// A face that casts no vote: it says which attributes are estimated, and how many categories they have.
     pub fn know(&mut self, face: &Evidence) {
         for attribute in Attribute::ALL {
-            self.count(attribute, (None, face.weights(attribute).len()));
+            self.count(attribute, None, face.weights(attribute).len());
         }
     }
 
@@ -111,12 +127,30 @@ impl Tally {
     pub fn vote_track(&mut self, track: &TrackEvidence) {
         for attribute in Attribute::ALL {
             let logs = &track.logs[attribute as usize];
-            self.count(attribute, (winner(logs), logs.len()));
+            self.count(attribute, winner(logs), logs.len());
             self.cells[attribute as usize].vote(&track.cells[attribute as usize]);
         }
     }
 
-    fn count(&mut self, attribute: Attribute, (winner, categories): (Option<usize>, usize)) {
+    /// Says whose crops the votes are, where each crop has voted.
+    pub fn vote_each<'a>(&mut self, tracks: impl Iterator<Item = &'a TrackEvidence> + Clone) {
+        for attribute in Attribute::ALL {
+            let crops = tracks.clone().map(|track| &track.cells[attribute as usize]);
+            self.cells[attribute as usize].vote_each(crops);
+        }
+    }
+
+    /// See [`CellCounts::repeat_alike`].
+    pub(super) fn repeat_alike(&mut self, attribute: Attribute, design_effect: u64) {
+        self.cells[attribute as usize].repeat_alike(design_effect);
+    }
+
+    /// See [`CellCounts::repeat_before`].
+    pub(super) fn repeat_before(&mut self, attribute: Attribute, before: &[u64]) {
+        self.cells[attribute as usize].repeat_before(before);
+    }
+
+    fn count(&mut self, attribute: Attribute, winner: Option<usize>, categories: usize) {
         let counts = &mut self.counts[attribute as usize];
         counts.resize(counts.len().max(categories), 0);
         if let Some(winner) = winner {
@@ -124,6 +158,7 @@ impl Tally {
         }
     }
 
+    /// Adds the votes of another tally. Neither order nor grouping changes the sum.
     pub fn merge(&mut self, other: &Self) {
         for (counts, more) in self.counts.iter_mut().zip(&other.counts) {
             add_up(counts, more, |a, b| a + b);

@@ -22,7 +22,7 @@ pub fn draw(report: &Report) -> String {
         for (method, tvd) in &figures.tvd_points {
             let colour = match *method {
                 "naive" => "#999999",
-                "emq" => "#1b5e9c",
+                "score" => "#1b5e9c",
                 _ => "#8fb8dc",
             };
             let long = tvd / most * (WIDTH - LEFT - 60.0);

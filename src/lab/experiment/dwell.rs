@@ -47,7 +47,8 @@ pub struct DwellFigures {
 pub(super) fn run(
     calibration: &Calibration,
     people: &[Person<'_>],
-    (attribute, seed): (Attribute, u64),
+    attribute: Attribute,
+    seed: u64,
 ) -> anyhow::Result<DwellFigures> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut worst = DwellFigures::default();

@@ -3,14 +3,19 @@
 //! Promises: the same seed gives the same figures, but for times.
 
 mod bars;
+mod crops;
 mod dwell;
+mod local;
+mod population;
 mod report;
 mod scatter;
 mod tracks;
 mod trials;
 
 pub use bars::draw as bars;
+pub use crops::{CropFigures, CropsPerTrack};
 pub use dwell::DwellFigures;
+pub use local::{LocalFigures, LocalReport, run as local};
 pub use report::{CoverageFigures, Figures, Report};
 pub use tracks::TrackFigures;
 
@@ -29,8 +34,10 @@ pub struct Settings {
     pub tvd_draws: u32,
     /// Draws of calibration set and windows.
     pub coverage_draws: u32,
-    /// Draws of calibration set and windows, for the ways in which a track can vote.
+    /// Draws of calibration set and windows, for the ways in which a track can vote and for the crops that are taken.
     pub track_draws: u32,
+    /// How many crops of a track are taken, in turn.
+    pub crops_per_track: Vec<CropsPerTrack>,
     /// What the draws begin with.
     pub seed: u64,
 }
@@ -43,7 +50,7 @@ pub fn run(
 ) -> anyhow::Result<Report> {
     let population = views.first().context("a population has a first view")?;
     let [calibration_split, population_split] = &settings.splits;
-    let mut report = Report::new(&calibration.model, (calibration_split, population_split));
+    let mut report = Report::new(&calibration.model, calibration_split, population_split);
     for attribute in Attribute::ALL {
         let (known, all) = (calibration.pairs(attribute), population.pairs(attribute));
         if known.is_empty() || all.is_empty() {
@@ -56,10 +63,19 @@ pub fn run(
         let mut figures = trials.run(settings.tvd_draws, settings.coverage_draws)?;
         let people = people(views, attribute)?;
         let known = trials.calibration();
-        figures.dwell_bias_points = dwell::run(known, &people, (attribute, settings.seed))?;
+        figures.dwell_bias_points = dwell::run(known, &people, attribute, settings.seed)?;
         figures.tracks = tracks::run(
-            (&known.labels, &known.faces()),
+            &known.labels,
+            &known.faces(),
             &people,
+            attribute,
+            settings.seed,
+            settings.track_draws,
+        )?;
+        figures.crops = crops::run(
+            (&known.labels, &known.faces()),
+            (&people, population.cpu_per_face),
+            &settings.crops_per_track,
             (attribute, settings.seed, settings.track_draws),
         )?;
         report.heads.insert(attribute.name(), figures);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use demograph_core::estimate::Share;
 use serde::Serialize;
 
-use super::{dwell::DwellFigures, scatter::Dot, tracks::TrackFigures};
+use super::{crops::CropFigures, dwell::DwellFigures, scatter::Dot, tracks::TrackFigures};
 
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -31,6 +31,8 @@ pub struct Figures {
     pub dwell_bias_points: DwellFigures,
     /// How a track should vote.
     pub tracks: Vec<TrackFigures>,
+    /// How many crops of a track are enough.
+    pub crops: Vec<CropFigures>,
     /// For the picture.
     #[serde(skip)]
     pub dots: Vec<Dot>,
@@ -44,9 +46,12 @@ pub struct CoverageFigures {
     pub mean_width: f64,
     /// The mean width over that of a parametric bootstrap's intervals.
     pub width_ratio: f64,
-    /// How often the shift test's p was below 5 %, though nothing but chance was at work.
-    pub shift_p_below_5_percent: f64,
+    /// How often the shift test's p was below each of these, though nothing but chance was at work.
+    pub shift_p_below: BTreeMap<&'static str, f64>,
 }
+
+/// p-values whose frequency is counted.
+const LEVELS: [(&str, f64); 3] = [("0.05", 0.05), ("0.01", 0.01), ("0.001", 0.001)];
 
 /// While draws go on.
 pub(super) struct Coverage {
@@ -56,7 +61,7 @@ pub(super) struct Coverage {
     width: f64,
     compared: f64,
     bootstrap: f64,
-    shifted: u32,
+    shifted: [u32; LEVELS.len()],
 }
 
 impl Coverage {
@@ -68,7 +73,7 @@ impl Coverage {
             width: 0.0,
             compared: 0.0,
             bootstrap: 0.0,
-            shifted: 0,
+            shifted: [0; LEVELS.len()],
         }
     }
 
@@ -81,7 +86,9 @@ impl Coverage {
     }
 
     pub(super) fn shift(&mut self, p: Option<f64>) {
-        self.shifted += u32::from(p.is_some_and(|p| p < 0.05));
+        for (shifted, (_, level)) in self.shifted.iter_mut().zip(LEVELS) {
+            *shifted += u32::from(p.is_some_and(|p| p < level));
+        }
     }
 
     pub(super) fn compare(&mut self, found: &[Share], bootstrap: &[f64]) {
@@ -101,7 +108,11 @@ impl Coverage {
                 .collect(),
             mean_width: self.width / draws,
             width_ratio: self.compared / self.bootstrap,
-            shift_p_below_5_percent: share(self.shifted),
+            shift_p_below: LEVELS
+                .iter()
+                .map(|(name, _)| *name)
+                .zip(self.shifted.map(share))
+                .collect(),
         }
     }
 }
@@ -124,13 +135,14 @@ impl Figures {
             coverage: Vec::new(),
             dwell_bias_points: DwellFigures::default(),
             tracks: Vec::new(),
+            crops: Vec::new(),
             dots: Vec::new(),
         }
     }
 }
 
 impl Report {
-    pub(super) fn new(model: &str, (calibration, population): (&str, &str)) -> Self {
+    pub(super) fn new(model: &str, calibration: &str, population: &str) -> Self {
         Self {
             demograph: env!("CARGO_PKG_VERSION"),
             model: model.into(),

@@ -24,7 +24,7 @@ pub(super) fn draw<'a>(heads: impl Iterator<Item = (&'a str, &'a [Dot])>) -> Str
     let mut body = String::new();
     let mut left = GAP;
     for (head, dots) in heads {
-        panel(&mut body, left, (head, dots));
+        panel(&mut body, left, head, dots);
         left += SIDE + GAP;
     }
     let (width, height) = (left, TOP + SIDE + 44.0);
@@ -36,7 +36,7 @@ pub(super) fn draw<'a>(heads: impl Iterator<Item = (&'a str, &'a [Dot])>) -> Str
     )
 }
 
-fn panel(body: &mut String, left: f64, (head, dots): (&str, &[Dot])) {
+fn panel(body: &mut String, left: f64, head: &str, dots: &[Dot]) {
     let (right, bottom) = (left + SIDE, TOP + SIDE);
     let x = |share: f64| left + share * SIDE;
     let y = |share: f64| bottom - share * SIDE;

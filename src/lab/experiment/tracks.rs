@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::dwell::Person;
 
 /// Tracks in a window.
-const TRACKS: usize = 1000;
+pub(super) const TRACKS: usize = 1000;
 /// The least probability whose logarithm counts: half a step of a tally.
 const LEAST: f64 = 0.5 / 65_535.0;
 
@@ -90,11 +90,14 @@ struct Sums {
 
 /// The calibrations' class sizes, the faces in their views, and what the draws begin with.
 pub(super) fn run(
-    (labels, sizes): (&[String], &[u64]),
+    labels: &[String],
+    sizes: &[u64],
     people: &[Person<'_>],
-    (attribute, seed, draws): (Attribute, u64, u32),
+    attribute: Attribute,
+    seed: u64,
+    draws: u32,
 ) -> anyhow::Result<Vec<TrackFigures>> {
-    let mut trial = Trial::new(labels, people, (attribute, seed));
+    let mut trial = Trial::new(labels, people, attribute, seed);
     let mut sums: BTreeMap<(usize, Way), Sums> = BTreeMap::new();
     for _ in 0..draws {
         let (calibration, prior) = trial.calibration(sizes)?;
@@ -102,7 +105,7 @@ pub(super) fn run(
         for (kind, stay) in STAYS.into_iter().enumerate() {
             let shares = trial.shares.clone();
             for (is_population, shares) in [(false, &drawn), (true, &shares)] {
-                let window = trial.window(shares, (stay, &prior));
+                let window = trial.window(shares, stay, &prior);
                 for (way, tally) in Way::ALL.into_iter().zip(&window.tallies) {
                     let votes = tally.cells(attribute).dense(calibration.grid());
                     let found = votes.and_then(|v| estimate(&calibration, &v, Method::default()));
@@ -149,14 +152,15 @@ pub(super) fn run(
     Ok(figures.collect())
 }
 
-struct Trial<'a> {
+/// What is drawn: calibrations and tracks.
+pub(super) struct Trial<'a> {
     labels: &'a [String],
     attribute: Attribute,
     classes: Vec<Vec<&'a Person<'a>>>,
     /// The population's.
-    shares: Vec<f64>,
+    pub shares: Vec<f64>,
     rarest: usize,
-    rng: StdRng,
+    pub rng: StdRng,
 }
 
 /// A window, counted in each way.
@@ -168,10 +172,11 @@ struct Window {
 }
 
 impl<'a> Trial<'a> {
-    fn new(
+    pub(super) fn new(
         labels: &'a [String],
         people: &'a [Person<'a>],
-        (attribute, seed): (Attribute, u64),
+        attribute: Attribute,
+        seed: u64,
     ) -> Self {
         let mut classes: Vec<Vec<&Person>> = labels.iter().map(|_| Vec::new()).collect();
         for person in people {
@@ -191,12 +196,12 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn person(&mut self, class: usize) -> &'a Person<'a> {
+    pub(super) fn person(&mut self, class: usize) -> &'a Person<'a> {
         self.classes[class][self.rng.random_range(0..self.classes[class].len())]
     }
 
     /// Single crops of any view, and what the model says of them on average: its prior.
-    fn calibration(&mut self, sizes: &[u64]) -> anyhow::Result<(Calibration, Vec<f64>)> {
+    pub(super) fn calibration(&mut self, sizes: &[u64]) -> anyhow::Result<(Calibration, Vec<f64>)> {
         let mut crops: Vec<(usize, &[f32])> = Vec::new();
         for (class, &size) in sizes.iter().enumerate() {
             for _ in 0..size {
@@ -213,7 +218,7 @@ impl<'a> Trial<'a> {
         Ok((Calibration::new(self.labels, crops.into_iter())?, prior))
     }
 
-    fn window(&mut self, shares: &[f64], (stay, prior): (Stay, &[f64])) -> Window {
+    fn window(&mut self, shares: &[f64], stay: Stay, prior: &[f64]) -> Window {
         let mut window = Window {
             tallies: vec![Tally::default(); Way::ALL.len()],
             rarest: vec![(0, 0); Way::ALL.len()],
@@ -235,7 +240,7 @@ impl<'a> Trial<'a> {
                 let tally = &mut window.tallies[place];
                 let of_class = |tally: &Tally| tally.counts(self.attribute).get(class).copied();
                 let before = of_class(tally).unwrap_or(0);
-                vote(tally, (way, self.attribute), (&views, prior));
+                vote(tally, way, self.attribute, &views, prior);
                 if class == self.rarest {
                     let right = of_class(tally).unwrap_or(0) - before;
                     window.rarest[place].0 += right;
@@ -246,7 +251,7 @@ impl<'a> Trial<'a> {
         window
     }
 
-    fn class(&mut self, shares: &[f64]) -> usize {
+    pub(super) fn class(&mut self, shares: &[f64]) -> usize {
         let mut left = self.rng.random::<f64>();
         let found = shares.iter().position(|share| {
             left -= share;
@@ -256,7 +261,7 @@ impl<'a> Trial<'a> {
     }
 
     /// Shares of which all are equally likely.
-    fn dirichlet(&mut self) -> Vec<f64> {
+    pub(super) fn dirichlet(&mut self) -> Vec<f64> {
         let draw = |_| -(1.0 - self.rng.random::<f64>()).ln();
         let weights: Vec<f64> = (0..self.labels.len()).map(draw).collect();
         let sum: f64 = weights.iter().sum();
@@ -265,11 +270,7 @@ impl<'a> Trial<'a> {
 }
 
 /// The one vote of a track.
-fn vote(
-    tally: &mut Tally,
-    (way, attribute): (Way, Attribute),
-    (views, prior): (&[&[f32]], &[f64]),
-) {
+fn vote(tally: &mut Tally, way: Way, attribute: Attribute, views: &[&[f32]], prior: &[f64]) {
     let evidence = |posterior: &[f32]| {
         let mut evidence = Evidence::default();
         evidence.set(attribute, posterior);
@@ -302,7 +303,7 @@ fn pooled(way: Way, views: &[&[f32]], prior: &[f64]) -> Vec<f32> {
     weights.iter().map(|weight| (weight / sum) as f32).collect()
 }
 
-fn tvd(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn tvd(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
 }
 

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Crops given to the model at a time, as in the service.
-const BATCH: usize = Inference::BATCH_MAX;
+const BATCH: usize = Inference::BATCH_ON_PROCESSOR;
 
 /// The reason for a face that is not where the labels say.
 const MISSING: &str = "missing_file";
@@ -35,7 +35,7 @@ pub(super) struct Job<'a> {
     pub reading: &'a Reading,
     /// Which view of each face (see [`views`]).
     pub view: usize,
-    /// The first row that nobody has taken.
+    /// The first row that no thread has taken.
     pub next: AtomicUsize,
     pub progress: Progress<'a>,
 }
@@ -96,7 +96,7 @@ impl Job<'_> {
             if first >= last {
                 return Ok(done);
             }
-            let batch = self.batch(first..last, &mut model, (&mut pictures, &mut done));
+            let batch = self.batch(first..last, &mut model, &mut pictures, &mut done);
             if let Err(error) = batch {
                 // The others need not go on.
                 self.next.store(self.rows.len(), Ordering::Relaxed);
@@ -110,7 +110,8 @@ impl Job<'_> {
         &self,
         rows: std::ops::Range<usize>,
         model: &mut OnnxModel,
-        (pictures, done): (&mut Pictures, &mut Done),
+        pictures: &mut Pictures,
+        done: &mut Done,
     ) -> anyhow::Result<()> {
         let before = clocks::thread_cpu();
         let max = Limits::default().payload_bytes_max;

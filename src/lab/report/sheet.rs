@@ -30,7 +30,7 @@ pub fn draw(opened: &Opened, measured: &Measured) -> anyhow::Result<String> {
         let bytes = pictures
             .read(&row.file, Limits::default().payload_bytes_max)?
             .with_context(|| format!("{} is gone", row.file))?;
-        figures += &figure((&row.file, &bytes), &lines(row, answer, &opened.names));
+        figures += &figure(&row.file, &bytes, &lines(row, answer, &opened.names));
     }
     Ok(format!(
         "<section>\n<h2>Contact sheet</h2>\n<p class=\"faint\">What the model says; in red where the label says \
@@ -38,7 +38,7 @@ pub fn draw(opened: &Opened, measured: &Measured) -> anyhow::Result<String> {
     ))
 }
 
-fn figure((file, bytes): (&str, &[u8]), lines: &[Line]) -> String {
+fn figure(file: &str, bytes: &[u8], lines: &[Line]) -> String {
     let spoken: Vec<String> = lines.iter().map(|line| line.text.clone()).collect();
     let shown: String = lines
         .iter()

@@ -1,5 +1,5 @@
-//! JPEG -> planes. libjpeg-turbo stops before it would make full-size RGB of them: whoever resizes a crop does both
-//! at once, for a fraction of the time.
+//! JPEG -> planes. libjpeg-turbo stops before it would make full-size RGB of them: resizing does both at once,
+//! for a fraction of the time.
 //!
 //! Promises: strict, a warning of the decoder is a reject, but for faults that every viewer shows and [`mend`] can
 //! take out; then the decoder must find nothing wrong with the rest. Size is checked before memory is taken.
@@ -19,7 +19,7 @@ use super::{
 /// The most scans of a progressive JPEG. Encoders write about ten; thousands would cost minutes.
 const SCANS_MAX: u32 = 100;
 
-/// What libjpeg-turbo says of a side that it cannot have, whatever the limits are.
+/// libjpeg-turbo's message for a side beyond its own limit.
 const DIMENSION: &str = "Maximum supported image dimension";
 
 /// What libjpeg-turbo says first of a JPEG that [`mend`] can take up. It tells of the first fault only.
@@ -47,12 +47,12 @@ pub(super) fn decode(
     attributes: Attributes,
 ) -> Result<Crop, Reject> {
     let layout = layout::jpeg(bytes);
-    let mut outcome = strictly(bytes, (&layout, limits), attributes);
+    let mut outcome = strictly(bytes, &layout, limits, attributes);
     if let Err(DecodeFailure::Said(said)) = &outcome
         && MENDED.iter().any(|fault| said.contains(fault))
         && let Some(mended) = mend::mended(bytes)
     {
-        outcome = strictly(&mended, (&layout, limits), attributes);
+        outcome = strictly(&mended, &layout, limits, attributes);
     }
     match outcome {
         Err(DecodeFailure::Reject(reason)) => Err(reason),
@@ -66,7 +66,8 @@ pub(super) fn decode(
 
 fn strictly(
     bytes: &[u8],
-    (layout, limits): (&Layout<'_>, &Limits),
+    layout: &Layout<'_>,
+    limits: &Limits,
     attributes: Attributes,
 ) -> Result<Crop, DecodeFailure> {
     // A new one for each JPEG: after a bad one it refuses good ones too, and it would remember the size of the last.
@@ -85,9 +86,9 @@ fn strictly(
         && (header.subsamp == Subsamp::Gray
             || orientation.keeps_samples(size, header.subsamp.size()));
     let crop = if has_planes {
-        planes(&mut decompressor, (bytes, &header), attributes)
+        planes(&mut decompressor, bytes, &header, attributes)
     } else {
-        rgb(&mut decompressor, (bytes, &header), attributes)
+        rgb(&mut decompressor, bytes, &header, attributes)
     };
     Ok(orientation.apply(crop?))
 }
@@ -95,7 +96,8 @@ fn strictly(
 /// Luma and colour differences as they are stored.
 fn planes(
     decompressor: &mut Decompressor,
-    (bytes, header): (&[u8], &DecompressHeader),
+    bytes: &[u8],
+    header: &DecompressHeader,
     attributes: Attributes,
 ) -> turbojpeg::Result<Crop> {
     let &DecompressHeader {
@@ -115,7 +117,7 @@ fn planes(
         width,
         align,
         height,
-        // The header's own: the library writes by it, whatever is said here.
+        // Must be the header's own: the library writes by that one.
         subsamp,
     };
     decompressor.decompress_to_yuv(bytes, picture)?;
@@ -153,7 +155,8 @@ fn planes(
 /// What is stored as RGB, or shares samples in an unusual way.
 fn rgb(
     decompressor: &mut Decompressor,
-    (bytes, header): (&[u8], &DecompressHeader),
+    bytes: &[u8],
+    header: &DecompressHeader,
     attributes: Attributes,
 ) -> turbojpeg::Result<Crop> {
     let &DecompressHeader { width, height, .. } = header;

@@ -57,7 +57,8 @@ impl Orientation {
                 crop.height.div_ceil(down) as usize,
             );
             self.copy(
-                (&crop.samples[plane.start..], plane.stride),
+                &crop.samples[plane.start..],
+                plane.stride,
                 stored,
                 &mut samples,
             );
@@ -89,7 +90,8 @@ impl Orientation {
 
     fn copy(
         self,
-        (stored, stride): (&[u8], usize),
+        stored: &[u8],
+        stride: usize,
         (width, height): (usize, usize),
         upright: &mut Vec<u8>,
     ) {

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Turns that each provider gets; the best counts, since other programs can only make one slower.
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 3;
 
 /// The settings with a provider that can be opened.
 pub(super) fn settle(
@@ -33,7 +33,7 @@ pub(super) fn settle(
         Provider::Auto if settings.precision == PrecisionChoice::Bf16 => with(Provider::Openvino),
         Provider::Auto if !runtime::has_openvino() => {
             tracing::info!(
-                "provider auto: cpu, as no library with OpenVINO is there (setup/onnxruntime-openvino fetches it)"
+                "provider auto: cpu, because no library with OpenVINO was found (setup/onnxruntime-openvino fetches it)"
             );
             with(Provider::Cpu)
         }

@@ -16,6 +16,7 @@ mod runtime;
 mod self_test;
 mod session;
 mod stub;
+mod tensors;
 mod trial;
 
 pub use files::{ModelFiles, NetFile, sha256};
@@ -23,6 +24,7 @@ pub use onnx::{OnnxModel, describe};
 pub use options::{Inference, PrecisionChoice, Provider};
 pub use self_test::{Engine, Passed};
 pub use stub::StubModel;
+pub use tensors::TensorNet;
 
 use std::path::PathBuf;
 
@@ -70,7 +72,7 @@ impl Default for InferenceSettings {
             precision: PrecisionChoice::Auto,
             allow_cpu_fallback: false,
             device_id: 0,
-            batch_max: Inference::BATCH_MAX,
+            batch_max: Inference::BATCH_ON_PROCESSOR,
             onnxruntime: None,
             flush_denormals: false,
             ethnicity: None,

@@ -28,6 +28,8 @@ use crate::{
 
 /// On a processor, batches up to this size are run as they are: padding 5 crops to 8 computes 3 for nothing.
 const UNPADDED_MAX: usize = 32;
+/// On a GPU, batches are padded to the next of these.
+const GPU_SIZES: [usize; 4] = [1, 16, 64, 256];
 
 /// A loaded net.
 pub(super) struct LoadedNet {
@@ -40,7 +42,7 @@ pub(super) struct LoadedNet {
     preparer: Preparer,
     /// Room for the largest batch, used again and again.
     batch: Tensor<f32>,
-    /// The batch sizes that were warmed up, ascending: each new size would cost time.
+    /// The sizes that batches are run in, ascending.
     sizes: Vec<usize>,
     scales_by_batch: bool,
     warnings: Vec<String>,
@@ -123,17 +125,12 @@ impl LoadedNet {
             return Ok(());
         }
         let outputs = self.outputs(crops, answers, &wanted)?;
-        self.read((&wanted, &outputs), crops, answers);
+        self.read(&wanted, &outputs, crops, answers);
         Ok(())
     }
 
     /// Adds to the answers what the outputs of the wanted heads say.
-    fn read(
-        &self,
-        (wanted, outputs): (&[usize], &[Output]),
-        crops: &[Crop],
-        answers: &mut [Answer],
-    ) {
+    fn read(&self, wanted: &[usize], outputs: &[Output], crops: &[Crop], answers: &mut [Answer]) {
         for (&head, output) in wanted.iter().zip(outputs) {
             let reader = &self.heads[head];
             let rows = output.numbers.chunks(output.width);
@@ -172,17 +169,22 @@ impl LoadedNet {
         self.run(size, wanted)
     }
 
-    /// The smallest warm size that holds so many.
+    /// The smallest size that holds so many.
     fn padded(&self, crops: usize) -> usize {
         let fits = self.sizes.iter().find(|&&size| size >= crops);
         *fits.expect("crops come in chunks of the largest size")
     }
 
-    /// The largest size first, so that memory is taken once.
+    /// The largest size first, so that memory is taken once. On a processor the sizes between cost nothing to prepare.
     fn warm_up(&mut self) -> anyhow::Result<()> {
         let all: Vec<usize> = (0..self.heads.len()).collect();
         self.batch.extract_tensor_mut().1.fill(0.0);
-        for size in self.sizes.clone().into_iter().rev() {
+        let mut sizes = self.sizes.clone();
+        if self.settings.provider.is_on_processor() {
+            sizes = vec![sizes[0], largest(&sizes)];
+            sizes.dedup();
+        }
+        for size in sizes.into_iter().rev() {
             let run = self.run(size, &all);
             if let Err(error) = run {
                 let takes_one = size > 1 && self.run(1, &all).is_ok();
@@ -207,15 +209,14 @@ impl LoadedNet {
         for (crop, answer) in crops.iter().zip(&mut alone) {
             let (crop, answer) = (slice::from_ref(crop), slice::from_mut(answer));
             let outputs = self.outputs(crop, answer, &all)?;
-            self.read((&all, &outputs), crop, answer);
+            self.read(&all, &outputs, crop, answer);
             for (rows, output) in rows.iter_mut().zip(outputs) {
                 rows.push(output.numbers[..output.width].to_vec());
             }
         }
         let mut together = vec![Ok(Estimate::default()); crops.len()];
         self.estimate(&crops, &mut together)?;
-        let net = (self.net.file.as_str(), self.scales_by_batch);
-        trial::compare(net, &together, &alone)?;
+        trial::compare(&self.net.file, self.scales_by_batch, &together, &alone)?;
         let warnings = self.net.heads.iter().zip(&rows).flat_map(|(head, rows)| {
             let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
             trial::warnings(head, &rows)
@@ -328,19 +329,19 @@ fn output(value: &DynValue, size: usize) -> anyhow::Result<Output> {
 }
 
 /// The sizes that batches are run in, ascending. Only the one that the graph takes, if it fixes it. On a GPU each size
-/// costs time and memory to prepare, so those are few: the powers of two, and the largest. On a processor a new size
+/// costs time and memory to prepare, so those are few: 1, 16, 64, 256, and the largest. On a processor a new size
 /// costs nothing (OpenVINO: 5 ms, once), so small batches have their own.
 fn sizes(fixed: Option<usize>, settings: &InferenceSettings) -> Vec<usize> {
     if let Some(size) = fixed {
         return vec![size];
     }
-    let unpadded_max = match settings.provider.is_on_processor() {
-        true => UNPADDED_MAX,
-        false => 1,
-    };
     let largest = settings.batch_max;
+    let is_run = |size: usize| match settings.provider.is_on_processor() {
+        true => size <= UNPADDED_MAX || size.is_power_of_two(),
+        false => GPU_SIZES.contains(&size),
+    };
     (1..=largest)
-        .filter(|&size| size <= unpadded_max || size.is_power_of_two() || size == largest)
+        .filter(|&size| is_run(size) || size == largest)
         .collect()
 }
 
@@ -397,7 +398,8 @@ mod tests {
         };
         assert_eq!(of(None, Provider::Openvino, 6), [1, 2, 3, 4, 5, 6]);
         assert_eq!(of(None, Provider::Cpu, 100)[30..], [31, 32, 64, 100]);
-        assert_eq!(of(None, Provider::Cuda, 6), [1, 2, 4, 6]);
+        assert_eq!(of(None, Provider::Cuda, 6), [1, 6]);
+        assert_eq!(of(None, Provider::Cuda, 300), [1, 16, 64, 256, 300]);
         assert_eq!(of(Some(4), Provider::Cpu, 8), [4]);
     }
 }

@@ -1,6 +1,6 @@
 //! The model that is really used: the nets of a folder, run one after the other.
 
-use std::{slice, sync::Arc};
+use std::{panic::resume_unwind, slice, sync::Arc, thread};
 
 use anyhow::Context;
 use demograph_core::{
@@ -21,6 +21,21 @@ use crate::manifest::draft;
 pub fn describe(onnx: Vec<u8>, settings: &InferenceSettings) -> anyhow::Result<draft::Graph> {
     let opened = Opened::new(&onnx.into(), settings)?;
     graph::describe(&opened.session)
+}
+
+/// Opens so many at once: on a GPU each takes seconds, most of which it waits.
+fn beside<T: Send>(
+    count: usize,
+    open: impl Fn() -> anyhow::Result<T> + Sync,
+) -> anyhow::Result<Vec<T>> {
+    thread::scope(|scope| {
+        let opening: Vec<_> = (0..count).map(|_| scope.spawn(&open)).collect();
+        let opened = opening.into_iter().map(|one| match one.join() {
+            Ok(opened) => opened,
+            Err(panic) => resume_unwind(panic),
+        });
+        opened.collect()
+    })
 }
 
 /// A model with sessions of its own.
@@ -48,8 +63,7 @@ impl OnnxModel {
         count: usize,
     ) -> anyhow::Result<Vec<Self>> {
         let settled = choose::settle(files, settings)?;
-        let models = (0..count).map(|_| Self::with_provider(files, &settled));
-        let models = models.collect::<anyhow::Result<Vec<_>>>()?;
+        let models = beside(count, || Self::with_provider(files, &settled))?;
         models.iter().take(1).for_each(Self::warn);
         Ok(models)
     }
@@ -97,9 +111,11 @@ impl OnnxModel {
     /// Runs the self-test on the sessions as they are.
     fn prove(&mut self) -> anyhow::Result<Passed> {
         let nets = &mut self.nets;
-        let rules = (self.self_test.tolerance, &self.engine);
-        self_test::run(&self.cases, rules, |crops| estimate(nets, crops))
-            .with_context(|| self.facts.id.clone())
+        let tolerance = self.self_test.tolerance;
+        self_test::run(&self.cases, tolerance, &self.engine, |crops| {
+            estimate(nets, crops)
+        })
+        .with_context(|| self.facts.id.clone())
     }
 
     /// New sessions, which pass the self-test.

@@ -18,11 +18,17 @@ pub struct Inference {
     pub allow_cpu_fallback: bool,
     /// The GPU to use.
     pub device_id: i32,
-    /// The number of threads that decode and infer, each with a session of its own. 0: one for each core.
+    /// The number of threads that decode and infer, each with a session of its own. 0: one for each core, and two on a GPU.
     #[schemars(range(max = 256))]
     pub sessions: usize,
-    /// The largest batch, in crops: 8 to 32 for a CPU, 64 or more for a GPU.
-    #[schemars(range(min = 1, max = 1024))]
+    /// The most crops of a track that are estimated in ten seconds. The others are spared: they are counted and not
+    /// decoded, because a track has one vote. Crops without a track id are never spared. 0: all are estimated. Default: 3;
+    /// 0 with `windows.weighting = "dwell"`.
+    #[schemars(range(max = 1000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crops_per_track: Option<u32>,
+    /// The largest batch, in crops. 0: 16 on a CPU, 256 on a GPU.
+    #[schemars(range(max = 1024))]
     pub batch_max: usize,
     /// How long a worker waits for a full batch. 0s: it runs the crops that are there. For GPUs with one session, where a
     /// small batch costs as much as a large one. Estimates may come later by this time.
@@ -37,8 +43,32 @@ pub struct Inference {
 }
 
 impl Inference {
-    /// The default of `batch_max`, also where no config is read.
-    pub const BATCH_MAX: usize = 16;
+    /// The largest batch on a CPU where nothing is said, also where no config is read.
+    pub const BATCH_ON_PROCESSOR: usize = 16;
+    /// The same on a GPU: the largest that was measured on one.
+    const BATCH_ON_GPU: usize = 256;
+    /// One session computes while the other's batch is made ready.
+    const SESSIONS_ON_GPU: usize = 2;
+    /// The default of `crops_per_track`.
+    pub const CROPS_PER_TRACK: u32 = 3;
+
+    /// The largest batch.
+    pub fn batch(&self) -> usize {
+        match (self.batch_max, self.provider.is_on_processor()) {
+            (0, true) => Self::BATCH_ON_PROCESSOR,
+            (0, false) => Self::BATCH_ON_GPU,
+            (said, _) => said,
+        }
+    }
+
+    /// How many sessions run on a machine with so many cores.
+    pub fn sessions_on(&self, cores: usize) -> usize {
+        match (self.sessions, self.provider.is_on_processor()) {
+            (0, true) => cores,
+            (0, false) => Self::SESSIONS_ON_GPU,
+            (said, _) => said,
+        }
+    }
 }
 
 impl Default for Inference {
@@ -49,7 +79,8 @@ impl Default for Inference {
             allow_cpu_fallback: false,
             device_id: 0,
             sessions: 0,
-            batch_max: Self::BATCH_MAX,
+            crops_per_track: None,
+            batch_max: 0,
             batch_wait_max: Span::seconds(0),
             pin: false,
             onnxruntime: None,
@@ -94,12 +125,37 @@ pub enum PrecisionChoice {
 }
 
 impl PrecisionChoice {
-    /// The provider that computes so, where none is named.
+    /// The provider that computes in this precision, where none is named.
     pub fn provider(self) -> Provider {
         match self {
             Self::Bf16 => Provider::Openvino,
             Self::Fp16 => Provider::Tensorrt,
             Self::Auto | Self::Fp32 | Self::Int8 => Provider::Cpu,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_depends_on_the_provider() {
+        let of = |provider, (sessions, batch_max)| {
+            let inference = Inference {
+                provider,
+                sessions,
+                batch_max,
+                ..Default::default()
+            };
+            (inference.sessions_on(16), inference.batch())
+        };
+        for provider in [Provider::Auto, Provider::Cpu, Provider::Openvino] {
+            assert_eq!(of(provider, (0, 0)), (16, 16));
+        }
+        for provider in [Provider::Cuda, Provider::Tensorrt] {
+            assert_eq!(of(provider, (0, 0)), (2, 256));
+            assert_eq!(of(provider, (5, 7)), (5, 7));
         }
     }
 }

@@ -15,10 +15,27 @@ use crate::infer::Provider;
 
 /// What the library is called beside the program and in the project's folder.
 const LIBRARY: &str = "libonnxruntime.so";
-/// The folder, beside that library's or the program, of one with the OpenVINO provider.
-const OPENVINO_FOLDER: &str = "onnxruntime-openvino";
-/// What lies beside a library that has the provider.
-const OPENVINO_PROVIDER: &str = "libonnxruntime_providers_openvino.so";
+/// Libraries with another provider than the CPU's.
+const OPENVINO: Variant = Variant {
+    folder: "onnxruntime-openvino",
+    provider: "libonnxruntime_providers_openvino.so",
+};
+const CUDA: Variant = Variant {
+    folder: "onnxruntime-gpu",
+    provider: "libonnxruntime_providers_cuda.so",
+};
+const TENSORRT: Variant = Variant {
+    provider: "libonnxruntime_providers_tensorrt.so",
+    ..CUDA
+};
+
+/// A library with a provider of its own.
+struct Variant {
+    /// Its folder, beside that of the usual library or the program.
+    folder: &'static str,
+    /// What lies beside it.
+    provider: &'static str,
+}
 /// Minor versions in which int8 was measured 2.7 times slower on a processor without AMX (docs/adr, 1); 1.32 is well again.
 const SLOW_INT8: std::ops::Range<u32> = 27..32;
 
@@ -55,11 +72,7 @@ pub(super) fn version() -> &'static str {
 pub(super) fn has_openvino() -> bool {
     LIBRARY_FILE
         .get()
-        .is_some_and(|library| has_provider(library))
-}
-
-fn has_provider(library: &Path) -> bool {
-    library.with_file_name(OPENVINO_PROVIDER).is_file()
+        .is_some_and(|library| OPENVINO.is_at(library))
 }
 
 /// Why int8 on the loaded library's CPU provider is slower than it need be on this processor, if it is.
@@ -118,9 +131,13 @@ fn find(settings: &InferenceSettings) -> anyhow::Result<PathBuf> {
         Some(path) => vec![path.clone()],
         None => usual_places(),
     };
-    if matches!(settings.provider, Provider::Openvino | Provider::Auto)
-        && let Some(library) = with_openvino(&places)
-    {
+    let variant = match settings.provider {
+        Provider::Cpu => None,
+        Provider::Openvino | Provider::Auto => Some(OPENVINO),
+        Provider::Cuda => Some(CUDA),
+        Provider::Tensorrt => Some(TENSORRT),
+    };
+    if let Some(library) = variant.and_then(|variant| variant.find(&places)) {
         return Ok(library);
     }
     match places.iter().find(|place| place.is_file()) {
@@ -137,17 +154,21 @@ fn find(settings: &InferenceSettings) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// The first library with the OpenVINO provider: one of the places, or in its folder's or its folder's neighbour.
-/// A process can load one ONNX Runtime only, and this one has the CPU provider too.
-fn with_openvino(places: &[PathBuf]) -> Option<PathBuf> {
-    let candidates = places.iter().flat_map(|place| {
-        let folders = [place.parent(), place.parent().and_then(Path::parent)];
-        let beside = folders.map(|folder| Some(folder?.join(OPENVINO_FOLDER).join(LIBRARY)));
-        [Some(place.clone())].into_iter().chain(beside).flatten()
-    });
-    candidates
-        .into_iter()
-        .find(|library| library.is_file() && has_provider(library))
+impl Variant {
+    /// The first library with the provider: one of the places, or in its folder's or its folder's neighbour. A process
+    /// can load one ONNX Runtime only, and each has the CPU provider too.
+    fn find(&self, places: &[PathBuf]) -> Option<PathBuf> {
+        let candidates = places.iter().flat_map(|place| {
+            let folders = [place.parent(), place.parent().and_then(Path::parent)];
+            let beside = folders.map(|folder| Some(folder?.join(self.folder).join(LIBRARY)));
+            [Some(place.clone())].into_iter().chain(beside).flatten()
+        });
+        candidates.into_iter().find(|library| self.is_at(library))
+    }
+
+    fn is_at(&self, library: &Path) -> bool {
+        library.is_file() && library.with_file_name(self.provider).is_file()
+    }
 }
 
 #[expect(
@@ -210,19 +231,17 @@ mod tests {
     }
 
     #[test]
-    fn the_library_with_openvino_is_found_beside_the_one_without() {
-        let root = tempfile::tempdir().unwrap();
-        let place = root.path().join("onnxruntime").join(LIBRARY);
-        assert_eq!(with_openvino(std::slice::from_ref(&place)), None);
-        let folder = root.path().join(OPENVINO_FOLDER);
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join(LIBRARY), "").unwrap();
-        assert_eq!(
-            with_openvino(std::slice::from_ref(&place)),
-            None,
-            "without its provider"
-        );
-        std::fs::write(folder.join(OPENVINO_PROVIDER), "").unwrap();
-        assert_eq!(with_openvino(&[place]), Some(folder.join(LIBRARY)));
+    fn the_library_with_a_provider_is_found_beside_the_one_without() {
+        for variant in [OPENVINO, CUDA, TENSORRT] {
+            let root = tempfile::tempdir().unwrap();
+            let places = [root.path().join("onnxruntime").join(LIBRARY)];
+            assert_eq!(variant.find(&places), None);
+            let folder = root.path().join(variant.folder);
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::write(folder.join(LIBRARY), "").unwrap();
+            assert_eq!(variant.find(&places), None, "without its provider");
+            std::fs::write(folder.join(variant.provider), "").unwrap();
+            assert_eq!(variant.find(&places), Some(folder.join(LIBRARY)));
+        }
     }
 }

@@ -148,7 +148,8 @@ impl Passed {
 /// Gives every crop to the model, and compares. The first answer that is not within the tolerance is an error.
 pub(super) fn run(
     cases: &[Case],
-    (tolerance, engine): (f32, &Engine),
+    tolerance: f32,
+    engine: &Engine,
     mut estimate: impl FnMut(&[Crop]) -> anyhow::Result<Vec<Answer>>,
 ) -> anyhow::Result<Passed> {
     let mut passed = Passed {
@@ -161,7 +162,7 @@ pub(super) fn run(
         let got = got.with_context(|| format!("the self-test fails on {}", case.image))?;
         for difference in case.differences(&got) {
             if difference.size() > tolerance {
-                bail!("{}", mismatch(&difference, (tolerance, engine)));
+                bail!("{}", mismatch(&difference, tolerance, engine));
             }
             passed.largest_difference = passed.largest_difference.max(difference.size());
         }
@@ -169,7 +170,7 @@ pub(super) fn run(
     Ok(passed)
 }
 
-fn mismatch(difference: &Difference<'_>, (tolerance, engine): (f32, &Engine)) -> String {
+fn mismatch(difference: &Difference<'_>, tolerance: f32, engine: &Engine) -> String {
     let Difference {
         image,
         attribute,

@@ -45,6 +45,8 @@ impl Opened {
                     format!("{:?}", settings.provider).to_lowercase(),
                     match settings.provider {
                         Provider::Openvino => " (setup/onnxruntime-openvino fetches one for Linux on x86_64)",
+                        Provider::Cuda | Provider::Tensorrt =>
+                            " (setup/onnxruntime-gpu fetches one for Linux on x86_64; CUDA 13 and cuDNN 9 must be there)",
                         _ => "",
                     }
                 )

@@ -57,7 +57,8 @@ pub(super) fn crops(net: &Net) -> Vec<Crop> {
 
 /// Refuses a net whose answer for a crop depends on the other crops.
 pub(super) fn compare(
-    (file, scales_by_batch): (&str, bool),
+    file: &str,
+    scales_by_batch: bool,
     together: &[Answer],
     alone: &[Answer],
 ) -> anyhow::Result<()> {
@@ -205,12 +206,12 @@ mod tests {
                 ..Default::default()
             })
         };
-        let (plain, scaled) = (("m.onnx", false), ("m.onnx", true));
-        compare(plain, &[gender(0.5)], &[gender(0.51)]).unwrap();
-        compare(scaled, &[gender(0.5)], &[gender(0.6)]).unwrap();
-        compare(plain, &[gender(0.5)], &[gender(0.6)]).unwrap_err();
-        let mixed = compare(scaled, &[gender(0.5)], &[gender(0.9)]).unwrap_err();
+        let (plain, scaled) = (false, true);
+        compare("m.onnx", plain, &[gender(0.5)], &[gender(0.51)]).unwrap();
+        compare("m.onnx", scaled, &[gender(0.5)], &[gender(0.6)]).unwrap();
+        compare("m.onnx", plain, &[gender(0.5)], &[gender(0.6)]).unwrap_err();
+        let mixed = compare("m.onnx", scaled, &[gender(0.5)], &[gender(0.9)]).unwrap_err();
         assert!(mixed.to_string().contains("mixes the crops"), "{mixed}");
-        compare(plain, &[gender(0.5)], &[Err(NoAnswer)]).unwrap_err();
+        compare("m.onnx", plain, &[gender(0.5)], &[Err(NoAnswer)]).unwrap_err();
     }
 }

@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use demograph_core::{
-    estimate::Method,
     span::Span,
     window::{Growth, Weighting},
 };
@@ -76,7 +75,8 @@ pub struct Model {
     #[serde(default)]
     pub flush_denormals: bool,
     /// The categories of ethnicity. Default: all that the model tells apart. Or the name of coarser groups in the model's
-    /// manifest, such as "five"; then make a calibration with `demograph calibrate --ethnicity five`.
+    /// manifest, such as "five". The shipped models have calibrations for both; for a model of your own make one with
+    /// `demograph calibrate --ethnicity five`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ethnicity: Option<String>,
 }
@@ -172,12 +172,23 @@ impl Default for Windows {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Estimates {
-    /// The estimator: "emq", "acc" or "pacc".
-    pub method: Method,
+    /// The estimator: "score", the only one. "emq" is its former name and means the same.
+    pub method: EstimatorName,
     /// The model's errors, measured by `demograph calibrate`. Default: calibration.PRECISION.json in the model's folder, if
     /// it exists (PRECISION is the one that runs, such as int8). Without a calibration there are counts only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibration: Option<PathBuf>,
+}
+
+/// The estimator of true shares.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum EstimatorName {
+    /// One step from EMQ, along the score of the likelihood, with the calibration's measured rates.
+    #[default]
+    Score,
+    /// The former name of "score".
+    Emq,
 }
 
 /// Where the tables go.

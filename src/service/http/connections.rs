@@ -31,10 +31,10 @@ pub(super) struct Connections {
 
 impl Connections {
     pub(super) fn of(listener: TcpListener) -> Self {
-        Self::limited(listener, (CONNECTIONS_MAX, UNANSWERED_MAX))
+        Self::limited(listener, CONNECTIONS_MAX, UNANSWERED_MAX)
     }
 
-    fn limited(listener: TcpListener, (places, unanswered_max): (usize, Duration)) -> Self {
+    fn limited(listener: TcpListener, places: usize, unanswered_max: Duration) -> Self {
         Self {
             listener,
             places: Arc::new(Semaphore::new(places)),
@@ -78,7 +78,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// An error once the time is over; else whoever polls is woken when it is.
+    /// An error once the time is over; before that, the polling task is woken when it is over.
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         match self.deadline.as_mut().poll(cx) {
             Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
@@ -143,7 +143,7 @@ mod tests {
                 .unwrap();
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).unwrap();
-                let connections = Connections::limited(listener, (1, Duration::from_millis(500)));
+                let connections = Connections::limited(listener, 1, Duration::from_millis(500));
                 let routes = axum::Router::new().route("/", axum::routing::get(|| async { "ok" }));
                 axum::serve(connections, routes).await.unwrap();
             });

@@ -1,7 +1,8 @@
 //! Asks the brokers what a topic is: its id, its partitions, what we may do with it. rdkafka has no words for this
 //! request, so this file speaks to librdkafka itself, in unsafe code.
 //!
-//! Promises: asking creates no topic, whatever the broker is set to; what is taken from librdkafka is given back once.
+//! Promises: asking creates no topic, also where the broker creates topics by itself; what is taken from librdkafka is
+//! given back once.
 
 #![expect(unsafe_code, reason = "calls librdkafka where rdkafka has no wrapper")]
 use std::{
@@ -66,7 +67,8 @@ impl<'c> Question<'c> {
     pub(super) fn ask<C: ClientContext>(
         client: &'c Client<C>,
         topic: &str,
-        (rights, timeout): (Rights, Duration),
+        rights: Rights,
+        timeout: Duration,
     ) -> anyhow::Result<Self> {
         let name = CString::new(topic).context("kafka.topic holds a zero byte")?;
         let mut names = [name.as_ptr()];

@@ -16,8 +16,9 @@ pub struct Audience {
     pub share_high: GaugeVec,
     pub effective_n: GaugeVec,
     pub shift_p: GaugeVec,
+    pub calibration_fits: GaugeVec,
     pub faces: GaugeVec,
-    pub coverage: GaugeVec,
+    pub shown: GaugeVec,
     pub from: GaugeVec,
     pub until: GaugeVec,
     pub untracked: IntCounter,
@@ -44,7 +45,7 @@ impl Audience {
         Self {
             votes: gauges(
                 "audience_votes",
-                "Votes for a category in the released windows of the view. A vote is a track, or a detection where detections vote.",
+                "Votes for a category in the released windows of the view, not people: a person votes in each window that holds him. Where detections vote, each is a vote.",
                 CATEGORY,
             ),
             share_naive: gauges(
@@ -69,7 +70,7 @@ impl Audience {
             ),
             effective_n: gauges(
                 "audience_effective_n",
-                "Effective sample size: this many error-free labels would give the same precision.",
+                "Effective sample size: this many error-free labels of different people would give the same precision.",
                 CATEGORY,
             ),
             shift_p: gauges(
@@ -77,13 +78,18 @@ impl Audience {
                 "p-value of the shift test. Small: the model's errors are no longer those of the calibration.",
                 ATTRIBUTE,
             ),
+            calibration_fits: gauges(
+                "audience_calibration_fits",
+                "1 if the shift test finds that the calibration fits, 0 if its p-value is below 0.001. Absent without a test.",
+                ATTRIBUTE,
+            ),
             faces: gauges(
                 "audience_faces",
-                "Faces in all released windows of the view, suppressed or not.",
+                "Faces in all released windows of the view, also those that were spared or are suppressed.",
                 &["source", "window"],
             ),
-            coverage: gauges(
-                "audience_coverage_ratio",
+            shown: gauges(
+                "audience_shown_ratio",
                 "Part of the view's votes that is shown, not suppressed.",
                 ATTRIBUTE,
             ),

@@ -29,7 +29,8 @@ impl Metrics {
             self.released_windows.with_label_values(&[by.name()]);
         }
         for attribute in Attribute::ALL {
-            self.suppressed_panes.with_label_values(&[attribute.name()]);
+            self.suppressed_windows
+                .with_label_values(&[attribute.name()]);
         }
         for limit in [SOURCE_SERIES_LIMIT, DUPLICATES_LIMIT] {
             self.limit_hits.with_label_values(&[limit]);

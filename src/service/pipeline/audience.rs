@@ -6,7 +6,7 @@ use demograph_core::{
     privacy::{ShownShare, ShownShares, show_summed_shares},
     record::{Attribute, EventTime, SourceId},
     span::Span,
-    views::{Shares, View},
+    views::{AttributeView, View},
 };
 
 use super::Meaning;
@@ -16,11 +16,7 @@ use crate::{
 };
 
 /// Shows one view. What is hidden has no series, rather than a zero.
-pub(super) fn show(
-    view: &View,
-    meaning: &Meaning,
-    (metrics, audience): (&Metrics, &mut Arc<Audience>),
-) {
+pub fn show(view: &View, meaning: &Meaning, metrics: &Metrics, audience: &mut Arc<Audience>) {
     // Before the lock: no scrape waits for an estimate.
     let attributes = Attribute::ALL.map(|attribute| shown(view, meaning, attribute));
     let shown = ShownView {
@@ -28,8 +24,8 @@ pub(super) fn show(
         faces: view.faces,
         attributes: attributes.into(),
     };
-    let is_there = view.panes > 0;
-    set_series((&view.source, view.window), (&shown, is_there), metrics);
+    let is_there = view.windows > 0;
+    set_series(&view.source, view.window, &shown, is_there, metrics);
     let audience = Arc::make_mut(audience);
     let views = audience.entry(view.source.clone()).or_default();
     match is_there {
@@ -43,26 +39,28 @@ pub(super) fn show(
 
 /// What may be said of one attribute.
 fn shown(view: &View, meaning: &Meaning, attribute: Attribute) -> ShownAttribute {
-    let shares = view.shares(attribute);
-    let estimated = estimate(view, &shares, (meaning, attribute));
+    let votes = view.attribute(attribute);
+    let estimated = estimate(view, &votes, meaning, attribute);
     let labels = meaning.terms.categories.labels(attribute);
     let category = |(category, label): (usize, &String)| ShownCategory {
         label: label.clone(),
-        votes: shares.count(category),
-        share_naive: shares.share(category),
+        votes: votes.count(category),
+        share_naive: votes.share(category),
         share: estimated.shares.get(category).copied().unwrap_or_default(),
     };
     ShownAttribute {
         attribute,
-        coverage: shares.coverage(),
+        shown_ratio: votes.shown_ratio(),
         shift_p: estimated.shift_p,
         categories: labels.iter().enumerate().map(category).collect(),
     }
 }
 
 fn set_series(
-    (source, window): (&SourceId, Span),
-    (shown, is_there): (&ShownView, bool),
+    source: &SourceId,
+    window: Span,
+    shown: &ShownView,
+    is_there: bool,
     metrics: &Metrics,
 ) {
     let _whole = metrics.change_together();
@@ -77,8 +75,10 @@ fn set_series(
     for attribute in &shown.attributes {
         let name = attribute.attribute.name();
         let labels = [source, name, &window];
-        put(&audience.coverage, &labels, attribute.coverage);
+        put(&audience.shown, &labels, attribute.shown_ratio);
         put(&audience.shift_p, &labels, attribute.shift_p);
+        let fits = attribute.calibration_fits().map(f64::from);
+        put(&audience.calibration_fits, &labels, fits);
         for category in &attribute.categories {
             let labels = [source, name, &category.label, &window];
             let votes = category.votes.map(|votes| votes as f64);
@@ -100,10 +100,11 @@ fn set_series(
 
 fn estimate(
     view: &View,
-    shares: &Shares,
-    (meaning, attribute): (&Meaning, Attribute),
+    votes: &AttributeView,
+    meaning: &Meaning,
+    attribute: Attribute,
 ) -> ShownShares {
     let estimator = meaning.calibrations.estimator(&view.source, attribute);
     let k_cell = meaning.terms.thresholds(view.unit).k_cell;
-    show_summed_shares(&shares.cells(), &shares.evidence, estimator, k_cell)
+    show_summed_shares(&votes.cells(), &votes.evidence, estimator, k_cell)
 }

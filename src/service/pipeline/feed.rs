@@ -1,27 +1,28 @@
-//! What flows between the stages. One closed enum, so that a new signal does not compile until each stage
-//! has an answer to it; numbered, so that parallel workers cannot change the order.
+//! What flows from the reader to the fold: records through the workers, signals past them. Both are numbered in the order
+//! of reading, and the fold takes them in that order.
 
 use std::collections::{BTreeMap, HashMap};
 
 use demograph_core::{
-    privacy::ReleasedWindow,
-    record::EventTime,
-    state::{LogIdentity, Start},
+    privacy::ReleasedWindow, record::EventTime, state::Saved, window::Observation,
 };
 
-/// Data, or a signal that keeps its place among the data.
+/// What the fold takes.
 #[derive(Debug)]
-pub enum Feed<T> {
-    Data(T),
+pub enum Feed {
+    Data(Observation),
+    Signal(Signal),
+}
+
+/// What the reader tells the fold between two records.
+#[derive(Debug)]
+pub enum Signal {
     /// Everything that the broker has of a partition was read: what comes next has this offset.
-    Reached {
-        partition: i32,
-        next_offset: i64,
-    },
+    Reached { partition: i32, next_offset: i64 },
     /// The wall clock has moved on.
     Tick(Tick),
     /// Partitions to begin with.
-    Assigned(Vec<Beginning>),
+    Assigned(Vec<Resumed>),
     /// Partitions to write down and give up.
     Revoked(Vec<i32>),
     /// Partitions whose stream has ended: to close, publish and give up.
@@ -30,14 +31,24 @@ pub enum Feed<T> {
     Lost(Vec<i32>),
 }
 
-/// Where a partition begins, and the panes that were released before.
+/// A partition that is taken up.
 #[derive(Debug)]
-pub struct Beginning {
+pub struct Resumed {
     pub partition: i32,
-    pub start: Start,
-    /// Which log it is read from.
-    pub log: LogIdentity,
+    pub saved: Saved,
+    /// Windows that were released before, for the rolling views.
     pub history: Vec<ReleasedWindow>,
+}
+
+impl Resumed {
+    /// A partition that begins at this offset.
+    pub fn beginning(partition: i32, offset: i64) -> Self {
+        Self {
+            partition,
+            saved: Saved::beginning(offset),
+            history: Vec::new(),
+        }
+    }
 }
 
 /// What the reader knows at a moment.
@@ -51,18 +62,28 @@ pub struct Tick {
     pub ends: HashMap<i32, i64>,
 }
 
-/// A feed with its place in the order of reading.
+/// An item with its place in the order of reading.
 #[derive(Debug)]
 pub struct Numbered<T> {
     pub number: u64,
-    pub feed: Feed<T>,
+    pub item: T,
+}
+
+impl<T> Numbered<T> {
+    /// Another item in its place.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Numbered<U> {
+        Numbered {
+            number: self.number,
+            item: change(self.item),
+        }
+    }
 }
 
 /// Puts numbered things back into order. Holds only what overtook something: at most what may be under way.
 #[derive(Debug)]
 pub struct Order<T> {
     next: u64,
-    waiting: BTreeMap<u64, Feed<T>>,
+    waiting: BTreeMap<u64, T>,
 }
 
 impl<T> Default for Order<T> {
@@ -76,14 +97,14 @@ impl<T> Default for Order<T> {
 
 impl<T> Order<T> {
     pub fn put(&mut self, item: Numbered<T>) {
-        self.waiting.insert(item.number, item.feed);
+        self.waiting.insert(item.number, item.item);
     }
 
     /// The next in order, if it has arrived.
-    pub fn take(&mut self) -> Option<Feed<T>> {
-        let feed = self.waiting.remove(&self.next)?;
+    pub fn take(&mut self) -> Option<T> {
+        let item = self.waiting.remove(&self.next)?;
         self.next += 1;
-        Some(feed)
+        Some(item)
     }
 }
 
@@ -99,8 +120,8 @@ mod tests {
             let mut order = Order::default();
             let mut out = Vec::new();
             for number in numbers {
-                order.put(Numbered { number, feed: Feed::Data(number) });
-                while let Some(Feed::Data(n)) = order.take() {
+                order.put(Numbered { number, item: number });
+                while let Some(n) = order.take() {
                     out.push(n);
                 }
             }

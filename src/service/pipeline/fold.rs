@@ -5,19 +5,19 @@ use std::{
     sync::Arc,
 };
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, never, select};
 use demograph_core::{
     privacy::{Cells, ReleasedWindow},
     record::{EventTime, SourceId},
     reject::Reject,
     state::{Applied, Cadence, Checkpoint, Shard, TrackKey},
     views::Rolling,
-    window::{ClosedBy, ClosedPanes, Note, Observation, Outcome, Settings, Sources, Untracked},
+    window::{Note, Observation, Outcome, Settings, Untracked},
 };
 
 use super::{
     Meaning, audience,
-    feed::{Beginning, Feed, Numbered, Order, Tick},
+    feed::{Feed, Numbered, Order, Resumed, Signal, Tick},
     sources::{Seen, Watch},
     write::Task,
 };
@@ -30,9 +30,10 @@ use crate::{
 
 /// The fold's parts.
 pub(super) struct Fold {
-    pub input: Receiver<Vec<Numbered<Observation>>>,
+    pub observations: Receiver<Vec<Numbered<Observation>>>,
+    pub signals: Receiver<Numbered<Signal>>,
     pub output: Sender<Task>,
-    /// One for each feed that is under way: the reader puts it in, the fold takes it out.
+    /// One for each record and signal that is under way: the reader puts it in, the fold takes it out.
     pub under_way: Receiver<()>,
     pub settings: Settings,
     pub cadence: Cadence,
@@ -63,16 +64,17 @@ pub(super) struct Shown {
 struct WriterGone;
 
 impl Fold {
-    /// Folds until the input ends.
+    /// Folds until the observations end, and with them the signals.
     pub(super) fn run(mut self) -> anyhow::Result<()> {
         let mut order = Order::default();
-        while let Ok(items) = self.input.recv() {
+        let mut goes_on = true;
+        while goes_on {
+            goes_on = self.hear(&mut order);
             let timer = self
                 .metrics
                 .stage_seconds
                 .with_label_values(&[stage::FOLD])
                 .start_timer();
-            items.into_iter().for_each(|item| order.put(item));
             while let Some(feed) = order.take() {
                 // Before each feed the reader has put one in.
                 let _room = self.under_way.try_recv();
@@ -85,24 +87,49 @@ impl Fold {
         Ok(())
     }
 
-    fn take(&mut self, feed: Feed<Observation>) -> Result<(), WriterGone> {
+    /// Puts in order what comes next. False when there is no more.
+    fn hear(&mut self, order: &mut Order<Feed>) -> bool {
+        select! {
+            recv(self.observations) -> batch => match batch {
+                Ok(batch) => batch.into_iter().for_each(|item| order.put(item.map(Feed::Data))),
+                // The workers end after the reader has: its last signals are there.
+                Err(_) => {
+                    self.signals.try_iter().for_each(|item| order.put(item.map(Feed::Signal)));
+                    return false;
+                }
+            },
+            recv(self.signals) -> signal => match signal {
+                Ok(signal) => order.put(signal.map(Feed::Signal)),
+                Err(_) => self.signals = never(),
+            },
+        }
+        true
+    }
+
+    fn take(&mut self, feed: Feed) -> Result<(), WriterGone> {
         match feed {
             Feed::Data(observation) => self.apply(observation),
-            Feed::Reached {
+            Feed::Signal(signal) => self.signal(signal),
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) -> Result<(), WriterGone> {
+        match signal {
+            Signal::Reached {
                 partition,
                 next_offset,
             } => {
                 self.reach(partition, next_offset);
                 Ok(())
             }
-            Feed::Tick(tick) => self.tick(&tick),
-            Feed::Assigned(beginnings) => {
-                for beginning in beginnings {
-                    self.begin(beginning);
+            Signal::Tick(tick) => self.tick(&tick),
+            Signal::Assigned(partitions) => {
+                for resumed in partitions {
+                    self.begin(resumed);
                 }
                 Ok(())
             }
-            Feed::Revoked(partitions) => {
+            Signal::Revoked(partitions) => {
                 for partition in partitions {
                     self.give_up(partition)?;
                 }
@@ -110,7 +137,7 @@ impl Fold {
                 self.take_snapshot(clock::now());
                 self.send(Task::Drained)
             }
-            Feed::Ended(partitions) => {
+            Signal::Ended(partitions) => {
                 for partition in partitions {
                     self.end(partition)?;
                 }
@@ -118,7 +145,7 @@ impl Fold {
                 self.take_snapshot(clock::now());
                 self.send(Task::Drained)
             }
-            Feed::Lost(partitions) => {
+            Signal::Lost(partitions) => {
                 for partition in partitions {
                     self.forget(partition);
                 }
@@ -130,15 +157,19 @@ impl Fold {
     }
 
     /// Takes up a partition where it was left.
-    fn begin(&mut self, beginning: Beginning) {
+    fn begin(&mut self, resumed: Resumed) {
         let now = clock::now();
-        let terms = (self.settings, self.meaning.terms.clone());
-        let (partition, start) = (beginning.partition, beginning.start);
-        let mut shard = Shard::begin(partition, start, terms, &self.track_key);
-        shard.learn(&beginning.log);
+        let (partition, terms) = (resumed.partition, self.meaning.terms.clone());
+        let shard = Shard::begin(
+            partition,
+            resumed.saved,
+            self.settings,
+            terms,
+            &self.track_key,
+        );
         self.shards.insert(partition, shard);
-        for pane in beginning.history {
-            self.views.add(pane, now);
+        for window in resumed.history {
+            self.views.add(window, now);
         }
     }
 
@@ -185,7 +216,7 @@ impl Fold {
             let mark = shard
                 .filter(|_| outcome == Outcome::Late)
                 .and_then(|shard| shard.windows().closed_until(&source));
-            self.watch.record(&seen, outcome, (series, mark));
+            self.watch.record(&seen, outcome, series, mark);
             self.check_keying(&source, partition);
         }
         self.take_in(released, now);
@@ -280,11 +311,11 @@ impl Fold {
         self.output.send(task).map_err(|_| WriterGone)
     }
 
-    /// Shows the views of released panes in /metrics: at every tick, because an estimate costs more than a pane.
+    /// Shows the views of released windows in /metrics: at every tick, because an estimate costs more than a window.
     fn show_changes(&mut self) {
         for view in self.views.changed() {
-            let places = (&self.metrics, &mut self.shown.audience);
-            audience::show(&view, &self.meaning, places);
+            let audience = &mut self.shown.audience;
+            audience::show(&view, &self.meaning, &self.metrics, audience);
         }
     }
 
@@ -301,24 +332,24 @@ impl Fold {
 
     /// Takes released windows into the views: after disclosure control, never before.
     fn take_in(&mut self, released: Vec<ReleasedWindow>, now: EventTime) {
-        for pane in released {
+        for window in released {
             self.metrics
                 .released_windows
-                .with_label_values(&[pane.by.name()])
+                .with_label_values(&[window.by.name()])
                 .inc();
-            for attribute in &pane.attributes {
+            for attribute in &window.content {
                 if attribute.cells == Cells::Suppressed {
                     self.metrics
-                        .suppressed_panes
+                        .suppressed_windows
                         .with_label_values(&[attribute.attribute.name()])
                         .inc();
                 }
             }
-            if pane.source.as_str() == SourceId::UNKNOWN {
+            if window.source.as_str() == SourceId::UNKNOWN {
                 continue;
             }
-            let source = pane.source.clone();
-            self.views.add(pane, now);
+            let source = window.source.clone();
+            self.views.add(window, now);
             self.watch.show(&self.views.series(&source));
             if self.views.is_folded(&source) {
                 self.metrics
@@ -327,21 +358,6 @@ impl Fold {
                     .inc();
             }
         }
-    }
-
-    fn count(&self, outcome: Outcome) {
-        let label = match outcome {
-            Outcome::Face => outcome::FACE,
-            Outcome::Late => outcome::LATE,
-            Outcome::Rejected(reason) => {
-                self.metrics
-                    .rejected_records
-                    .with_label_values(&[reason.name()])
-                    .inc();
-                outcome::REJECTED
-            }
-        };
-        self.metrics.records.with_label_values(&[label]).inc();
     }
 
     /// One person may be many such faces, so by default they cast no vote.
@@ -366,68 +382,6 @@ impl Fold {
             self.metrics.partition_conflicts.inc();
         }
     }
-
-    /// Counts panes that were closed, and says whether there were any.
-    fn count_closed(&self, closed: ClosedPanes) -> bool {
-        let mut is_any = false;
-        for (by, panes) in ClosedBy::ALL.into_iter().zip(closed) {
-            if panes > 0 {
-                is_any = true;
-                let counter = self.metrics.closed_panes.with_label_values(&[by.name()]);
-                counter.inc_by(panes as u64);
-            }
-        }
-        is_any
-    }
-
-    fn watermarks(&self, partition: i32) {
-        let Some(shard) = self.shards.get(&partition) else {
-            return;
-        };
-        for (source, ..) in shard.windows().sources().iter() {
-            self.watermark(partition, source);
-        }
-    }
-
-    fn watermark(&self, partition: i32, source: &SourceId) {
-        let until = self
-            .shards
-            .get(&partition)
-            .and_then(|shard| shard.windows().closed_until(source));
-        if let Some(until) = until
-            && !self.views.is_folded(source)
-        {
-            let gauge = self
-                .metrics
-                .source_watermark
-                .with_label_values(&[source.as_str()]);
-            gauge.set(until.0 as f64 / 1_000.0);
-        }
-    }
-
-    fn measure(&mut self, tick: &Tick) {
-        let sources = || self.shards.values().map(|shard| shard.windows().sources());
-        let open: usize = sources().map(Sources::open_panes).sum();
-        let growing: usize = sources().map(Sources::growing).sum();
-        self.metrics.open_panes.set(open as i64);
-        self.metrics.growing_windows.set(growing as i64);
-        let waiting = self.shards.values().filter_map(Shard::waiting_since);
-        let oldest = waiting.map(|since| tick.now.0 - since.0).max();
-        self.metrics
-            .oldest_unpublished
-            .set(oldest.unwrap_or(0) / 1_000);
-        for (partition, shard) in &self.shards {
-            let Some(end) = tick.ends.get(partition) else {
-                continue;
-            };
-            let lag = (end - shard.next_offset()).max(0);
-            self.metrics
-                .partition_lag
-                .with_label_values(&[&partition.to_string()])
-                .set(lag);
-            self.shown.lag.insert(*partition, lag);
-        }
-    }
 }
 
 /// Whether the record's source has a place of its own in the state. What has none is remembered nowhere else either:
@@ -436,6 +390,8 @@ fn has_place(source: &SourceId, outcome: Outcome) -> bool {
     let is_beyond = outcome == Outcome::Rejected(Reject::TooManySources);
     source.as_str() != SourceId::UNKNOWN && !is_beyond
 }
+
+mod measures;
 
 #[cfg(test)]
 mod tests;

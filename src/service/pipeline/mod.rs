@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! read ─▶ work × n ─▶ fold ─▶ write
-//!   ▲                           │
-//!   └── where to begin, what is durable
+//!  │ ▲                 ▲        │
+//!  │ │                 │        │
+//!  └─┼──── signals ────┘        │
+//!    └── where to go on, what is durable
 //! ```
 //! Every channel is bounded: when a stage is slow, the one before it waits, and at the front Kafka does.
 
@@ -14,6 +16,7 @@ mod audience;
 mod commits;
 mod feed;
 mod fold;
+mod front;
 mod log;
 mod read;
 mod sources;
@@ -52,12 +55,17 @@ use crate::{
 };
 
 // What `benches/stages` drives without a broker.
-pub use feed::{Feed, Numbered, Order};
+pub use feed::{Numbered, Order};
+pub use front::{Candidate, Front, Looked};
 pub use watch::Sign;
 pub use work::Worker;
 
 /// Batches that wait for the fold: enough that no worker waits for another's batch to be folded.
 const BATCHES_QUEUED: usize = 16;
+/// Signals that wait for the fold, which always listens.
+const SIGNALS_QUEUED: usize = 16;
+/// So many times what the stages before the fold can hold may be under way.
+const UNDER_WAY: usize = 16;
 /// Checkpoints that wait for the store; each holds the state of one partition.
 const CHECKPOINTS_QUEUED: usize = 8;
 /// Bytes of released windows that wait for a publication, a partition: some thousand windows. Every checkpoint holds
@@ -130,14 +138,12 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         untracked: config.policy.untracked,
         growth: window::Growth::of(
             &config.policy,
-            (
-                config.windows.people_min,
-                config.windows.window_max.as_millis(),
-            ),
+            config.windows.people_min,
+            config.windows.window_max.as_millis(),
         ),
     };
     let categories = window::Categories::new(&config.windows.age_bands, &facts);
-    let terms = Terms::new(&facts.id, &policy, (categories, &settings)).in_zones(config.zones());
+    let terms = Terms::new(&facts.id, &policy, categories, &settings).in_zones(config.zones());
     let meaning = Meaning {
         policy: Arc::new(policy),
         terms: Arc::new(terms),
@@ -145,20 +151,39 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
     };
 
     // Twice what the workers hold, so that a full batch is there whenever a model is free.
-    let records_queued = 2 * models.len() * config.inference.batch_max;
+    let records_queued = 2 * models.len() * config.inference.batch();
     let (to_work, from_read) = bounded(records_queued);
     let (to_fold, from_work) = bounded(BATCHES_QUEUED);
+    let (signals, signalled) = bounded(SIGNALS_QUEUED);
     let (to_write, from_fold) = bounded(CHECKPOINTS_QUEUED);
     let (acks, from_write) = bounded(ACKS_QUEUED);
-    // All that the stages before the fold can hold, and as much again for a worker that is slow, three times over.
-    let held = records_queued + (models.len() + BATCHES_QUEUED) * config.inference.batch_max;
-    let (under_way, done) = bounded(4 * held);
+    // All that the stages before the fold can hold, and many times as much: of a track most crops go past the workers.
+    let held = records_queued + (models.len() + BATCHES_QUEUED) * config.inference.batch();
+    let (under_way, done) = bounded(UNDER_WAY * held);
     let signs: Vec<Sign> = models.iter().map(|_| Sign::default()).collect();
 
     let attention = attention::Attention::new(consumer.answer_max());
+    let limits = Limits {
+        payload_bytes_max: config.limits.payload_bytes_max,
+        image_side_min: config.limits.image_side_min,
+        image_side_max: config.limits.image_side_max,
+        future_max: config.windows.future_max.as_millis(),
+        past_max: config.windows.past_max.as_millis(),
+    };
     let reader = read::Reader {
         consumer,
-        output: to_work,
+        front: front::Front {
+            limits,
+            policy: meaning.policy.clone(),
+            track_key: track_key.clone(),
+            crops_max: config.crops_max(),
+            spans: settings.spans(),
+            partitions: Default::default(),
+        },
+        to_work,
+        past_the_workers: to_fold.clone(),
+        to_fold: signals,
+        passing: Default::default(),
         under_way,
         to_write: to_write.clone(),
         acks: from_write,
@@ -170,8 +195,8 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         first_start,
         idle_after: config.windows.idle_after.as_millis(),
         at_stop: match config.windows.on_stop {
-            OnStop::Keep => feed::Feed::Revoked,
-            OnStop::Close => feed::Feed::Ended,
+            OnStop::Keep => feed::Signal::Revoked,
+            OnStop::Close => feed::Signal::Ended,
         },
         assignment: Default::default(),
         early: Default::default(),
@@ -195,16 +220,10 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         .map(|(n, (model, sign))| work::Worker {
             model,
             sign,
-            batch_max: config.inference.batch_max,
+            batch_max: config.inference.batch(),
             batch_wait_max: config.inference.batch_wait_max.0,
             core: cores.get(n).copied(),
-            limits: Limits {
-                payload_bytes_max: config.limits.payload_bytes_max,
-                image_side_min: config.limits.image_side_min,
-                image_side_max: config.limits.image_side_max,
-                future_max: config.windows.future_max.as_millis(),
-                past_max: config.windows.past_max.as_millis(),
-            },
+            limits,
             meaning: meaning.clone(),
             input: from_read.clone(),
             output: to_fold.clone(),
@@ -214,7 +233,8 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
     // A stage ends when the ones before it have: only they may hold these ends.
     drop((from_read, to_fold));
     let fold = fold::Fold {
-        input: from_work,
+        observations: from_work,
+        signals: signalled,
         output: to_write,
         under_way: done,
         settings,

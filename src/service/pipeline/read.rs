@@ -1,4 +1,6 @@
-//! The poll loop: records and rebalances in, numbered feeds out. Polling never stops.
+//! The poll loop: records and rebalances in, numbered records and signals out. Polling never stops.
+
+mod send;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -7,24 +9,22 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
-use demograph_core::{
-    record::{EventTime, Record},
-    state::{FirstStart, Start},
-};
+use demograph_core::{record::EventTime, state::FirstStart, window::Observation};
 
 use super::{
-    assignment::{Assignment, Drain, Ticket},
+    assignment::{Answer, Assignment, Drain},
     attention::Attention,
-    feed::{Beginning, Feed, Numbered, Tick},
+    feed::{Numbered, Resumed, Signal, Tick},
+    front::{Candidate, Front, Looked},
     log::Log,
     watch::Watch,
-    write::{Ack, Recovered, Task},
+    write::{Ack, Task},
 };
 use crate::{
     clock,
     http::Health,
     kafka::{Consumer, Polled, Wait},
-    metrics::{Metrics, rebalance, stage},
+    metrics::{Metrics, rebalance},
     shutdown::Shutdown,
 };
 
@@ -32,8 +32,6 @@ use crate::{
 const POLL: Duration = Duration::from_millis(100);
 /// How often the other stages learn of the wall clock.
 const TICK_MILLIS: i64 = 1_000;
-/// How long to wait for room before fetching is paused: pausing throws the prefetch away, so not at once.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a partition may be assigned and not read before the instance is not ready.
 const WAIT_MAX_MILLIS: i64 = 60_000;
@@ -41,8 +39,15 @@ const WAIT_MAX_MILLIS: i64 = 60_000;
 /// The state of the poll loop.
 pub(super) struct Reader {
     pub consumer: Consumer,
-    pub output: Sender<Numbered<Record>>,
-    /// Takes one for each feed that is under way to the fold; its room is what may be under way.
+    /// Opens records and spares crops.
+    pub front: Front,
+    pub to_work: Sender<Numbered<Candidate>>,
+    /// What the fold gets without the workers.
+    pub past_the_workers: Sender<Vec<Numbered<Observation>>>,
+    /// What goes past them next.
+    pub passing: Vec<Numbered<Observation>>,
+    pub to_fold: Sender<Numbered<Signal>>,
+    /// Takes one for each record and signal that is under way to the fold; its room is what may be under way.
     pub under_way: Sender<()>,
     pub to_write: Sender<Task>,
     pub acks: Receiver<Ack>,
@@ -58,9 +63,9 @@ pub(super) struct Reader {
     /// Milliseconds for which a worker may hold a batch.
     pub batch_stall_max: i64,
     /// What becomes of the partitions at the end: revoked, or ended.
-    pub at_stop: fn(Vec<i32>) -> Feed<Record>,
+    pub at_stop: fn(Vec<i32>) -> Signal,
     pub assignment: Assignment,
-    /// What the writer said while nobody listened.
+    /// The writer's answers that came while the reader waited for something else.
     pub early: VecDeque<Ack>,
     /// Partitions whose end was reached, as far as was heard.
     pub at_end: BTreeSet<i32>,
@@ -101,6 +106,7 @@ impl Reader {
     fn listen(&mut self) -> anyhow::Result<Polled> {
         match self.consumer.poll_arrived()? {
             Polled::Nothing => {
+                self.pass()?;
                 self.attention.listen(self.consumer.answered());
                 self.consumer.poll(POLL)
             }
@@ -116,15 +122,18 @@ impl Reader {
                 self.assignment.heard_of(position.partition);
                 self.positions
                     .insert(position.partition, position.next_offset());
-                self.send(Feed::Data(record))
+                match self.front.look(record) {
+                    Looked::Candidate(candidate) => self.send(candidate),
+                    Looked::Done(observation) => self.send_past(observation),
+                }
             }
             Polled::AtEnd {
                 partition,
                 next_offset,
             } => self.reach_end(partition, next_offset),
             Polled::Assigned(partitions) => self.ask_where(partitions),
-            Polled::Revoked(partitions) => self.let_go(&partitions, Feed::Revoked),
-            Polled::Lost(partitions) => self.let_go(&partitions, Feed::Lost),
+            Polled::Revoked(partitions) => self.let_go(&partitions, Signal::Revoked),
+            Polled::Lost(partitions) => self.let_go(&partitions, Signal::Lost),
             Polled::Trouble(trouble) => {
                 tracing::warn!(trouble, "kafka: going on");
                 self.metrics.kafka_errors.inc();
@@ -142,7 +151,7 @@ impl Reader {
         match (position, next_offset) {
             (Some(position), Some(next_offset)) if position < next_offset => {
                 self.positions.insert(partition, next_offset);
-                self.send(Feed::Reached {
+                self.signal(Signal::Reached {
                     partition,
                     next_offset,
                 })
@@ -151,7 +160,7 @@ impl Reader {
         }
     }
 
-    /// Partitions are read from where their chains say; until the writer has looked, nothing is.
+    /// Asks the writer where the chains say to go on. Nothing is read before it has answered.
     fn ask_where(&mut self, partitions: Vec<i32>) -> anyhow::Result<()> {
         self.metrics
             .rebalances
@@ -161,39 +170,27 @@ impl Reader {
         self.hand_over(Task::Recover { ticket, partitions })
     }
 
-    fn begin(&mut self, ticket: Ticket, recovered: Vec<Recovered>) -> anyhow::Result<()> {
-        // Revoked, or assigned anew, while the writer looked.
-        let Some(wanted) = self.assignment.begin(ticket) else {
-            return Ok(());
-        };
+    fn begin(&mut self, recovered: BTreeMap<i32, Option<Resumed>>) -> anyhow::Result<()> {
         self.log.ask(&self.consumer)?;
         let mut starts = Vec::new();
-        let mut beginnings = Vec::new();
-        for Recovered { partition, resumed } in recovered {
-            if !wanted.contains(&partition) {
-                continue;
-            }
-            let (start, history) = match resumed {
-                Some(resumed) => {
-                    self.log
-                        .expect(&resumed.saved.log)
-                        .with_context(|| format!("partition {partition}"))?;
-                    (Start::Resumed(resumed.saved), resumed.history)
-                }
-                None => (Start::At(self.first_offset(partition)?), Vec::new()),
+        let mut assigned = Vec::new();
+        for (partition, resumed) in recovered {
+            let mut resumed = match resumed {
+                Some(resumed) => resumed,
+                None => Resumed::beginning(partition, self.first_offset(partition)?),
             };
-            starts.push((partition, start.next_offset()));
-            beginnings.push(Beginning {
-                partition,
-                start,
-                log: self.log.known().clone(),
-                history,
-            });
+            self.log
+                .expect(&resumed.saved.log)
+                .with_context(|| format!("partition {partition}"))?;
+            resumed.saved = resumed.saved.read_from(self.log.known());
+            self.front.begin(partition, &resumed.saved);
+            starts.push((partition, resumed.saved.ledger.next_offset));
+            assigned.push(resumed);
         }
         self.consumer.begin(&starts)?;
         tracing::info!(?starts, "partitions assigned");
         self.positions.extend(starts.iter().copied());
-        self.send(Feed::Assigned(beginnings))?;
+        self.signal(Signal::Assigned(assigned))?;
         self.show_assignment();
         Ok(())
     }
@@ -206,7 +203,7 @@ impl Reader {
         }
     }
 
-    /// Ready is an instance that reads: with partitions, of which none has waited for long.
+    /// The instance is ready if it has partitions and none of them has waited for long.
     fn show_assignment(&self) {
         let begun = self.assignment.begun().len();
         let waiting = self.assignment.waiting();
@@ -217,29 +214,26 @@ impl Reader {
     }
 
     /// Has the partitions written down (or forgotten), commits, and gives them up.
-    fn let_go(
-        &mut self,
-        partitions: &[i32],
-        signal: fn(Vec<i32>) -> Feed<Record>,
-    ) -> anyhow::Result<()> {
+    fn let_go(&mut self, partitions: &[i32], signal: fn(Vec<i32>) -> Signal) -> anyhow::Result<()> {
         let gone = self.assignment.release(partitions);
         for partition in partitions {
             self.at_end.remove(partition);
             self.positions.remove(partition);
             self.attention.forget(*partition);
+            self.front.forget(*partition);
         }
         self.show_assignment();
-        let feed = signal(gone.clone());
-        let kind = if matches!(feed, Feed::Lost(_)) {
+        let signal = signal(gone.clone());
+        let kind = if matches!(signal, Signal::Lost(_)) {
             rebalance::LOST
         } else {
             rebalance::REVOKED
         };
         tracing::info!(kind, ?partitions, "partitions go away");
         self.metrics.rebalances.with_label_values(&[kind]).inc();
-        self.send(feed)?;
+        self.signal(signal)?;
         self.await_drained()?;
-        // What was not begun yet is in no assignment that could be given up.
+        // Partitions that were not begun are in no assignment that could be given up.
         self.consumer.give_up(&gone)
     }
 
@@ -255,9 +249,9 @@ impl Reader {
             match ack {
                 Ok(ack) => {
                     if drain.hear(ack) {
-                        drain.later.append(&mut self.early);
-                        self.early = drain.later;
-                        return self.commit(&drain.durable, Wait::Yes);
+                        let durable = std::mem::take(&mut drain.durable);
+                        self.early = drain.rest(std::mem::take(&mut self.early));
+                        return self.commit(&durable, Wait::Yes);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) if !self.shutdown.has_failed() => self.health.beat(),
@@ -274,13 +268,13 @@ impl Reader {
         let mut offsets = BTreeMap::new();
         self.collect_acks();
         while let Some(ack) = self.early.pop_front() {
-            match ack {
-                Ack::Durable {
+            match self.assignment.hear(ack) {
+                Answer::Commit {
                     partition,
                     next_offset,
                 } => drop(offsets.insert(partition, next_offset)),
-                Ack::Recovered { ticket, recovered } => self.begin(ticket, recovered)?,
-                Ack::Fenced { partition, ticket } if self.assignment.holds(partition, ticket) => {
+                Answer::Begin(recovered) => self.begin(recovered)?,
+                Answer::Rejoin(partition) => {
                     tracing::warn!(partition, "joining the group anew");
                     self.metrics
                         .rebalances
@@ -288,8 +282,7 @@ impl Reader {
                         .inc();
                     self.consumer.rejoin()?;
                 }
-                // Of an assignment that is gone.
-                Ack::Fenced { .. } | Ack::Drained => {}
+                Answer::Nothing => {}
             }
         }
         self.commit(&offsets, Wait::No)
@@ -345,7 +338,7 @@ impl Reader {
             let until = self.attention.silent_until(partition, self.idle_after)?;
             Some((partition, until))
         });
-        self.send(Feed::Tick(Tick {
+        self.signal(Signal::Tick(Tick {
             now,
             silent: silent.collect(),
             ends: self.consumer.high_watermarks(),
@@ -362,52 +355,6 @@ impl Reader {
              decoder hangs; a restart resumes from the last checkpoint",
             held / 1_000
         );
-        Ok(())
-    }
-
-    /// Hands on in order. While there is no room, fetching pauses but polling goes on.
-    fn send(&mut self, feed: Feed<Record>) -> anyhow::Result<()> {
-        let number = self.next_number;
-        self.next_number += 1;
-        let mut item = Numbered { number, feed };
-        let blocked = self.metrics.blocked(stage::POLL);
-        let mut paused: Vec<i32> = Vec::new();
-        // Else what the other workers have done would pile up before the fold while one is slow.
-        while let Err(error) = self.under_way.send_timeout((), PATIENCE) {
-            self.wait(error.is_disconnected(), &mut paused)?;
-        }
-        loop {
-            match self.output.send_timeout(item, PATIENCE) {
-                Ok(()) => break,
-                Err(error) => {
-                    self.wait(error.is_disconnected(), &mut paused)?;
-                    item = error.into_inner();
-                }
-            }
-        }
-        drop(blocked);
-        if paused.is_empty() {
-            return Ok(());
-        }
-        self.consumer.resume(&paused).context("after a pause")
-    }
-
-    /// What goes on while there is no room.
-    fn wait(&mut self, is_disconnected: bool, paused: &mut Vec<i32>) -> anyhow::Result<()> {
-        if is_disconnected || self.shutdown.has_failed() {
-            bail!("another stage has ended");
-        }
-        if paused.is_empty() {
-            *paused = self.assignment.begun();
-            self.consumer.pause(paused)?;
-        }
-        self.collect_acks();
-        self.watch_workers(clock::now())?;
-        self.health.beat();
-        match self.consumer.poll(Duration::ZERO)? {
-            Polled::Nothing => {}
-            polled => self.stash.push_back(polled),
-        }
         Ok(())
     }
 }

@@ -1,5 +1,5 @@
-//! What somebody must hear of single sources: times that do not fit, tracks that cannot be one person. Warnings name the
-//! source, and come once until it recovers: a camera that is wrong is wrong with each face.
+//! Warnings about single sources: times that are not plausible, tracks that cannot be one person. A warning names the source
+//! and comes once until the source recovers, because a wrong camera is wrong with each face.
 
 use std::collections::{HashMap, HashSet};
 
@@ -87,7 +87,8 @@ impl Watch {
         &mut self,
         seen: &Seen,
         outcome: Outcome,
-        (series, mark): (SourceId, Option<EventTime>),
+        series: SourceId,
+        mark: Option<EventTime>,
     ) {
         let Some(stated) = seen.stated else { return };
         let offset = seen.received.0.saturating_sub(stated.0) as f64 / 1e3;
@@ -133,7 +134,7 @@ impl Watch {
     /// Says when trouble begins, and when it is over.
     fn judge(&mut self, series: &SourceId, outcome: Outcome) -> Option<Word> {
         let (word, weight) = match outcome {
-            Outcome::Face => {
+            Outcome::Face | Outcome::Spared => {
                 let badness = self.badness.get_mut(series)?;
                 badness.score -= 1;
                 if badness.score > 0 {
@@ -236,11 +237,7 @@ mod tests {
         let metrics = Metrics::new();
         let mut watch = Watch::new(metrics.clone());
         for series in [CAM, "__other__", "__other__"] {
-            watch.record(
-                &seen(0, 5_000),
-                Outcome::Late,
-                (SourceId::new(series), None),
-            );
+            watch.record(&seen(0, 5_000), Outcome::Late, SourceId::new(series), None);
         }
         assert_eq!(metrics.sum("source_late_faces_total"), 3.0);
         assert_eq!(value(&metrics, "source_late_faces_total").len(), 2);
@@ -253,8 +250,12 @@ mod tests {
         let metrics = Metrics::new();
         let mut watch = Watch::new(metrics.clone());
         let record = |watch: &mut Watch, offset, stated| {
-            let names = (SourceId::new(CAM), None);
-            watch.record(&seen(offset, stated), Outcome::Face, names);
+            watch.record(
+                &seen(offset, stated),
+                Outcome::Face,
+                SourceId::new(CAM),
+                None,
+            );
             value(&metrics, "source_time_offset_seconds")
         };
         let nothing: [f64; 0] = [];

@@ -1,4 +1,5 @@
-//! The files of a publication: a pure function of its checkpoint, so that whoever publishes it writes the same rows.
+//! The files of a publication: a pure function of its checkpoint, so that every instance that publishes it writes the
+//! same rows.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,7 +12,7 @@ use demograph_core::{
 use super::Meaning;
 use crate::sink::{self, CHECKPOINT, Provenance, TOPIC, Table};
 
-/// Writes released panes as files.
+/// Writes released windows as files.
 pub(super) struct Tables {
     pub group: String,
     pub topic: String,
@@ -20,12 +21,12 @@ pub(super) struct Tables {
     pub meaning: Meaning,
 }
 
-/// Which checkpoint of which partition the files belong to.
+/// The checkpoint that the files belong to.
 #[derive(Debug, Clone)]
 pub(super) struct Edition {
     pub partition: i32,
     pub seq: u64,
-    pub mark: String,
+    pub origin: String,
     pub terms: Arc<Terms>,
 }
 
@@ -75,7 +76,7 @@ impl Tables {
         for window in &mut rows.windows {
             let allowed = allowed(&window.source);
             window
-                .attributes
+                .content
                 .retain(|released| allowed.contains(released.attribute));
         }
         for period in &mut rows.periods {
@@ -105,7 +106,7 @@ impl Tables {
             ("model", edition.terms.model.clone()),
             ("policy", edition.terms.policy.clone()),
             ("legal_basis", edition.terms.legal_basis()),
-            (CHECKPOINT, edition.mark.clone()),
+            (CHECKPOINT, edition.origin.clone()),
             (TOPIC, self.topic.clone()),
         ]
     }
@@ -166,7 +167,7 @@ mod tests {
         }
     }
 
-    fn pane(start: i64) -> ReleasedWindow {
+    fn window(start: i64) -> ReleasedWindow {
         let released = |attribute| ReleasedAttribute {
             attribute,
             cells: Cells::Shown {
@@ -184,7 +185,7 @@ mod tests {
             accounting,
             tracks: 40,
             votes: 40,
-            attributes: vec![released(Attribute::Gender), released(Attribute::Ethnicity)],
+            content: vec![released(Attribute::Gender), released(Attribute::Ethnicity)],
             ..ReleasedWindow::empty(start, start + 10_000)
         }
     }
@@ -205,23 +206,25 @@ mod tests {
                 from: window.start,
                 until: window.end,
                 carried: 0,
+                tracks: 0,
+                stayed: 0,
                 sums,
             },
         }
     }
 
     /// Folder and rows of every file.
-    fn files(tables: &Tables, panes: &[ReleasedWindow]) -> Vec<(String, usize)> {
+    fn files(tables: &Tables, windows: &[ReleasedWindow]) -> Vec<(String, usize)> {
         let edition = Edition {
             partition: 0,
             seq: 3,
-            mark: "mark".into(),
+            origin: "origin".into(),
             terms: tables.meaning.terms.clone(),
         };
         let folder = |path: &str| path.split("/part").next().unwrap().to_owned();
         let rows = Publication {
-            windows: panes.to_vec(),
-            periods: panes.iter().map(day).collect(),
+            windows: windows.to_vec(),
+            periods: windows.iter().map(day).collect(),
         };
         let files = tables.files(&rows, &edition).unwrap();
         files
@@ -233,7 +236,7 @@ mod tests {
     #[test]
     fn what_the_policy_of_today_forbids_is_not_published_though_it_was_counted() {
         let rows = |attributes: &[Attribute]| {
-            let files = files(&tables(attributes), &[pane(0)]);
+            let files = files(&tables(attributes), &[window(0)]);
             files.into_iter().map(|(_, rows)| rows).collect::<Vec<_>>()
         };
         assert_eq!(rows(&[Attribute::Gender, Attribute::Ethnicity]), [4, 1, 4]);
@@ -259,11 +262,11 @@ mod tests {
             let edition = Edition {
                 partition: 0,
                 seq: 3,
-                mark: "mark".into(),
+                origin: "origin".into(),
                 terms,
             };
             let rows = Publication {
-                windows: vec![pane(0)],
+                windows: vec![window(0)],
                 periods: Vec::new(),
             };
             let files = tables.files(&rows, &edition).unwrap();
@@ -278,8 +281,8 @@ mod tests {
     #[test]
     fn windows_go_by_the_date_in_utc_and_days_by_that_on_the_wall() {
         // Half past eleven in the evening, in Berlin half an hour after midnight.
-        let evening = pane(84_600_000);
-        let files = files(&tables(&[Attribute::Gender]), &[pane(0), evening]);
+        let evening = window(84_600_000);
+        let files = files(&tables(&[Attribute::Gender]), &[window(0), evening]);
         let folders: Vec<&str> = files.iter().map(|(folder, _)| folder.as_str()).collect();
         assert_eq!(
             folders,

@@ -1,25 +1,21 @@
-//! The workers: decode and infer, each with a session of its own. Batches are pulled: the next one is whatever is there
-//! when the model is free, and nothing that is there waits. Only a batch that is not full may wait for more, where the
-//! config says so, and no signal waits with it.
+//! The workers: decode and infer, each with a session of its own. Batches are pulled: when the model is free, the next one
+//! is all that is there. Only a batch that is not full may wait for more, where the
+//! config says so.
 
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, after, select};
 use demograph_core::{
-    record::{Crop, EventTime, Record},
+    record::{Crop, EventTime},
     reject::Reject,
-    window::{Evidence, Observation},
+    window::Observation,
 };
 use demograph_model::{
-    decode::{Decoded, Limits, decode},
+    decode::Limits,
     infer::{Answer, Model},
 };
 
-use super::{
-    Meaning,
-    feed::{Feed, Numbered},
-    watch::Sign,
-};
+use super::{Meaning, feed::Numbered, front::Candidate, watch::Sign};
 use crate::{
     clock, cores,
     metrics::{Metrics, stage},
@@ -35,7 +31,7 @@ pub struct Worker {
     pub core: Option<usize>,
     pub limits: Limits,
     pub meaning: Meaning,
-    pub input: Receiver<Numbered<Record>>,
+    pub input: Receiver<Numbered<Candidate>>,
     pub output: Sender<Vec<Numbered<Observation>>>,
     /// Shows for how long a batch is held.
     pub sign: Sign,
@@ -50,7 +46,7 @@ impl Worker {
         }
         while let Ok(first) = self.input.recv() {
             let deadline = (!self.batch_wait_max.is_zero()).then(|| after(self.batch_wait_max));
-            let batch = pull(first, &self.input, (self.batch_max, deadline));
+            let batch = pull(first, &self.input, self.batch_max, deadline);
             self.sign.turn();
             let observed = self.observe(batch)?;
             self.sign.turn();
@@ -66,7 +62,7 @@ impl Worker {
 
     fn observe(
         &mut self,
-        batch: Vec<Numbered<Record>>,
+        batch: Vec<Numbered<Candidate>>,
     ) -> anyhow::Result<Vec<Numbered<Observation>>> {
         let mut crops = Vec::with_capacity(batch.len());
         let mut sent = Vec::with_capacity(batch.len());
@@ -77,21 +73,29 @@ impl Worker {
             .start_timer();
         let mut observed: Vec<_> = batch
             .into_iter()
-            .map(|item| Numbered {
-                number: item.number,
-                feed: self.decode(item.feed, (&mut crops, &mut sent)),
+            .map(|item| {
+                item.map(|candidate| {
+                    let mut observation = candidate.observation;
+                    match candidate.crop.decode(&self.limits) {
+                        // The crop goes into the batch; its evidence follows.
+                        Ok(crop) => {
+                            sent.push(candidate.sent);
+                            crops.push(crop);
+                        }
+                        Err(reason) => observation.outcome = Err(reason),
+                    }
+                    observation
+                })
             })
             .collect();
         timer.observe_duration();
         let mut answers = self.infer(crops)?.into_iter();
         self.show_latency(&sent);
         let categories = &self.meaning.terms.categories;
-        for item in &mut observed {
-            if let Feed::Data(observation) = &mut item.feed
-                && observation.outcome.is_ok()
-            {
+        for Numbered { item: seen, .. } in &mut observed {
+            if seen.outcome.is_ok() {
                 let answer = answers.next().expect("the model gives one answer a crop");
-                observation.outcome = answer
+                seen.outcome = answer
                     .map(|estimate| categories.evidence(&estimate))
                     .map_err(|_no_answer| Reject::NoAnswer);
             }
@@ -99,36 +103,7 @@ impl Worker {
         Ok(observed)
     }
 
-    /// Puts the crop aside for the batch, and when it was sent; its evidence follows.
-    fn decode(
-        &self,
-        feed: Feed<Record>,
-        (crops, sent): (&mut Vec<Crop>, &mut Vec<EventTime>),
-    ) -> Feed<Observation> {
-        match feed {
-            Feed::Data(record) => {
-                let decoded = decode(&record, &self.limits, self.meaning.policy.as_ref());
-                if decoded.crop.is_ok() {
-                    sent.push(record.timestamp.unwrap_or(record.received));
-                }
-                Feed::Data(observation(decoded, record.received, crops))
-            }
-            Feed::Reached {
-                partition,
-                next_offset,
-            } => Feed::Reached {
-                partition,
-                next_offset,
-            },
-            Feed::Tick(tick) => Feed::Tick(tick),
-            Feed::Assigned(starts) => Feed::Assigned(starts),
-            Feed::Revoked(partitions) => Feed::Revoked(partitions),
-            Feed::Ended(partitions) => Feed::Ended(partitions),
-            Feed::Lost(partitions) => Feed::Lost(partitions),
-        }
-    }
-
-    /// The clock of whoever stamped the record may run ahead of this one: then it took no time.
+    /// The clock that stamped the record may run ahead of this one: then it counts as 0 s.
     fn show_latency(&self, sent: &[EventTime]) {
         let now = clock::now();
         for sent in sent {
@@ -154,15 +129,13 @@ impl Worker {
     }
 }
 
-/// The first item and what else is there, up to a batch; then what comes before the deadline, unless a signal is
-/// among what was taken.
+/// The first item and what else is there, up to a batch; then what comes before the deadline.
 fn pull<T>(
-    first: Numbered<T>,
-    input: &Receiver<Numbered<T>>,
-    (batch_max, deadline): (usize, Option<Receiver<Instant>>),
-) -> Vec<Numbered<T>> {
-    let is_data = |item: &Numbered<T>| matches!(item.feed, Feed::Data(_));
-    let mut deadline = deadline.filter(|_| is_data(&first));
+    first: T,
+    input: &Receiver<T>,
+    batch_max: usize,
+    deadline: Option<Receiver<Instant>>,
+) -> Vec<T> {
     let mut batch = vec![first];
     while batch.len() < batch_max {
         let next = match (input.try_recv(), &deadline) {
@@ -174,26 +147,9 @@ fn pull<T>(
             },
         };
         let Some(next) = next else { break };
-        deadline = deadline.filter(|_| is_data(&next));
         batch.push(next);
     }
     batch
-}
-
-fn observation(decoded: Decoded, received: EventTime, crops: &mut Vec<Crop>) -> Observation {
-    Observation {
-        position: decoded.position,
-        received,
-        source: decoded.source,
-        time: decoded.time,
-        stated: decoded.stated,
-        id: decoded.id,
-        track: decoded.track,
-        outcome: decoded.crop.map(|crop| {
-            crops.push(crop);
-            Evidence::default()
-        }),
-    }
 }
 
 #[cfg(test)]

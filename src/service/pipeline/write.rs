@@ -1,15 +1,14 @@
 //! The writer: the only owner of the checkpoint chains. Checkpoints in, durable state and files out, then the offsets
-//! that are safe. Commits of different partitions overlap ([`commits`](super::commits)). While the store does not answer it asks again, up to a limit; the stages before it wait meanwhile.
+//! that are safe. Commits of different partitions overlap ([`commits`](super::commits)). While the store does not answer it
+//! asks again, up to a limit; the stages before it wait meanwhile.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, Sender};
 use demograph_core::{
-    privacy::ReleasedWindow,
     state::{
-        self, Chain, Checkpoint, Found, Halt, Objects, OtherKey, Saved, Shard, TopicFolder,
-        TrackKey,
+        self, Chain, Checkpoint, Halt, Objects, OtherKey, Saved, Shard, TopicFolder, TrackKey,
     },
     window::Settings,
 };
@@ -17,6 +16,7 @@ use demograph_core::{
 use super::{
     Meaning,
     assignment::Ticket,
+    feed::Resumed,
     tables::{Edition, Tables},
 };
 use crate::{
@@ -49,7 +49,8 @@ pub enum Task {
 pub enum Ack {
     Recovered {
         ticket: Ticket,
-        recovered: Vec<Recovered>,
+        /// By partition; nothing where it was never read.
+        recovered: BTreeMap<i32, Option<Resumed>>,
     },
     /// The state up to this offset is durable.
     Durable {
@@ -62,22 +63,6 @@ pub enum Ack {
         ticket: Ticket,
     },
     Drained,
-}
-
-/// Where a partition stands.
-#[derive(Debug)]
-pub struct Recovered {
-    pub partition: i32,
-    /// Nothing where the partition was never read.
-    pub resumed: Option<Resumed>,
-}
-
-/// State to go on with.
-#[derive(Debug)]
-pub struct Resumed {
-    pub saved: Box<Saved>,
-    /// Panes that were released before, for the rolling views.
-    pub history: Vec<ReleasedWindow>,
 }
 
 /// The writer's parts.
@@ -118,7 +103,7 @@ impl Writer {
                         .extend(partitions.iter().map(|&partition| (partition, ticket)));
                     let found = partitions
                         .into_iter()
-                        .map(|partition| self.recover(partition));
+                        .map(|partition| Ok((partition, self.recover(partition)?)));
                     let recovered = found.collect::<anyhow::Result<_>>()?;
                     crash::at("recovered");
                     vec![Ack::Recovered { ticket, recovered }]
@@ -139,22 +124,19 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes up a partition's chain.
-    fn recover(&mut self, partition: i32) -> anyhow::Result<Recovered> {
+    /// Takes up a partition's chain; nothing where the partition was never read.
+    fn recover(&mut self, partition: i32) -> anyhow::Result<Option<Resumed>> {
         loop {
-            let name = (self.tables.group.as_str(), self.tables.topic.as_str());
-            let mut chain = Chain::new(name, partition, self.writer_id);
-            let found = self.insist(|stores| chain.recover(stores))?;
-            if let Some(found) = &found {
-                self.publish_head(partition, found)?;
+            let topic = TopicFolder::new(&self.tables.group, &self.tables.topic);
+            let mut chain = Chain::new(topic.chain(partition), self.writer_id);
+            let saved = self.insist(|stores| chain.recover(stores))?;
+            if let Some(saved) = &saved {
+                self.publish_head(partition, &chain, saved)?;
             }
             self.chains.insert(partition, chain);
-            let Some(Found { saved, .. }) = found else {
+            let Some(saved) = saved else {
                 self.refuse_to_count_again(partition)?;
-                return Ok(Recovered {
-                    partition,
-                    resumed: None,
-                });
+                return Ok(None);
             };
             let goes_on = self.knows_tracks(partition, &saved)? && self.has_these_terms(&saved);
             let resumed = match goes_on {
@@ -163,7 +145,7 @@ impl Writer {
                 false => self.settled(partition, saved)?,
             };
             if resumed.is_some() {
-                return Ok(Recovered { partition, resumed });
+                return Ok(resumed);
             }
         }
     }
@@ -220,52 +202,54 @@ impl Writer {
     }
 
     /// Publishes what the head's outbox was to publish, as far as that was not done.
-    fn publish_head(&self, partition: i32, found: &Found) -> anyhow::Result<()> {
-        if !found.saved.publish {
+    fn publish_head(&self, partition: i32, chain: &Chain, saved: &Saved) -> anyhow::Result<()> {
+        let Some(head) = chain.head().filter(|_| saved.publish) else {
             return Ok(());
-        }
+        };
         let edition = Edition {
             partition,
-            seq: found.header.seq,
-            mark: found.mark.clone(),
-            terms: Arc::new(found.saved.terms.clone()),
+            seq: head.seq,
+            origin: head.origin(),
+            terms: Arc::new(saved.terms.clone()),
         };
-        for written in self.tables.files(&found.saved.publication(), &edition)? {
-            self.insist(|stores| state::publish(stores, &written.file, &found.mark))?;
+        for written in self.tables.files(&saved.publication(), &edition)? {
+            self.insist(|stores| state::publish(stores, &written.file, &edition.origin))?;
         }
         Ok(())
     }
 
-    /// The state, and the panes that the rolling views had before.
+    /// The state, and the windows that the rolling views had before.
     fn resumed(&self, partition: i32, saved: Saved) -> anyhow::Result<Resumed> {
         let chain = &self.chains[&partition];
         let since = clock::now().minus(self.history);
         let mut history =
-            self.insist(|stores| chain.history(stores, (&self.meaning.terms, since)))?;
+            self.insist(|stores| chain.history(stores, &self.meaning.terms, since))?;
         if !saved.publish {
             history.extend(saved.outbox.iter().cloned());
         }
         Ok(Resumed {
-            saved: Box::new(saved),
+            partition,
+            saved,
             history,
         })
     }
 
     /// Writes the end of what was counted on other terms, or with another key; the rest goes on, on those of today.
     fn settled(&mut self, partition: i32, saved: Saved) -> anyhow::Result<Option<Resumed>> {
-        let today = (&self.settings, &self.track_key, &*self.meaning.terms);
-        let cut = Shard::settle(partition, saved, today, clock::now());
+        let (settings, key) = (&self.settings, &self.track_key);
+        let today = &self.meaning.terms;
+        let cut = Shard::settle(partition, saved, settings, key, today, clock::now());
         let saved = Saved::decode(&cut.saved).context("a state that was just encoded")?;
         if cut.publication.is_some() && !matches!(self.write(vec![cut])?[..], [Ack::Durable { .. }])
         {
             return Ok(None);
         }
-        let saved = Saved {
-            terms: (*self.meaning.terms).clone(),
-            ..saved.after_publication()
-        };
         Ok(Some(Resumed {
-            saved: Box::new(saved),
+            partition,
+            saved: Saved {
+                terms: (*self.meaning.terms).clone(),
+                ..saved.once_published()
+            },
             history: Vec::new(),
         }))
     }

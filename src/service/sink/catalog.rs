@@ -1,7 +1,7 @@
 //! Which files of a table hold which rows: the small files of a date, compacted files that hold the same rows again, copies.
 //!
-//! Promises: everything that reads a whole table asks here, so that each row is read once, whatever `demograph compact`
-//! has done so far and whoever copied a file. What cannot be told apart is an error that names the files.
+//! Promises: everything that reads a whole table asks here, so that each row is read once, at any
+//! stage of `demograph compact` and also if files were copied. Files that cannot be told apart are an error that names them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,7 @@ pub struct Day {
 /// The dates of a table that have files, small or compacted.
 pub fn days(store: &Store, table: Table) -> anyhow::Result<BTreeMap<Date, Day>> {
     let mut days: BTreeMap<Date, Day> = BTreeMap::new();
-    // Small files first: `compact` makes the compacted file before it deletes them, so whatever happens in between, a row
+    // Small files first: `compact` makes the compacted file before it deletes them, so at any moment a row
     // is seen in one of the two.
     for path in store.list(table.name())? {
         if let Some(date) = date_of(table.name(), &path)? {
@@ -219,7 +219,7 @@ impl Once {
 pub fn read(
     stores: &[&Store],
     table: Table,
-    mut take: impl FnMut(&RecordBatch) -> anyhow::Result<()>,
+    take: impl FnMut(&RecordBatch) -> anyhow::Result<()>,
 ) -> anyhow::Result<(usize, Vec<Copy>)> {
     let mut dates: BTreeMap<Date, Vec<(&Store, Day)>> = BTreeMap::new();
     for &store in stores {
@@ -227,6 +227,14 @@ pub fn read(
             dates.entry(date).or_default().push((store, day));
         }
     }
+    read_dates(dates, take)
+}
+
+/// The same of some dates, with the stores that hold their files.
+pub(super) fn read_dates(
+    dates: BTreeMap<Date, Vec<(&Store, Day)>>,
+    mut take: impl FnMut(&RecordBatch) -> anyhow::Result<()>,
+) -> anyhow::Result<(usize, Vec<Copy>)> {
     let (mut files, mut copies) = (0, Vec::new());
     for (date, days) in dates {
         let mut once = Once::new(date);

@@ -1,4 +1,4 @@
-//! Released panes -> rows -> Parquet files.
+//! Released windows -> rows -> Parquet files.
 //!
 //! Promises: the schema is the one in `schemas/`; readers see complete files only; rows are sorted by source and window.
 
@@ -11,6 +11,7 @@ mod records;
 mod remains;
 mod store;
 mod tables;
+mod traffic;
 
 pub(crate) use file::TOPIC;
 pub use file::{CHECKPOINT, Footer, decode, encode};
@@ -20,4 +21,5 @@ pub use objects::Stores;
 pub use records::records;
 pub use remains::{Remains, remains};
 pub use store::Store;
-pub use tables::{CellRow, Provenance, Table};
+pub use tables::{CellRow, Provenance, RowRepeats, Table};
+pub use traffic::{Traffic, traffic};

@@ -62,7 +62,7 @@ pub fn inspect(config: &Config, stores: &Stores) -> anyhow::Result<String> {
     Ok(match place.as_str() {
         "state.track_key" => "given by state.track_key".into(),
         place => format!(
-            "lies in {place}, beside the checkpoints. Whoever reads both can find track ids: give state.track_key to keep \
+            "lies in {place}, beside the checkpoints. A reader of both can find track ids: set state.track_key to keep \
              them apart"
         ),
     })
@@ -105,9 +105,9 @@ fn fingerprints(
     let mut fingerprints = Vec::new();
     for partition in partitions {
         // It is only read: what writes would have a number of its own.
-        let found = Chain::new((group, topic), partition, 0).recover(stores)?;
-        if let Some(found) = found {
-            fingerprints.push((partition, found.saved.track_key));
+        let saved = Chain::new(names.chain(partition), 0).recover(stores)?;
+        if let Some(saved) = saved {
+            fingerprints.push((partition, saved.track_key));
         }
     }
     Ok(fingerprints)

@@ -18,7 +18,7 @@ pub fn line(config: &Config, sessions: usize) -> String {
 }
 
 fn say(config: &Config, sessions: usize, limit: Option<usize>) -> String {
-    let batch = config.inference.batch_max;
+    let batch = config.inference.batch();
     let side = config.limits.image_side_max as usize;
     let crops = [sessions, batch, side, side, BYTES_A_PIXEL];
     let payloads = [

@@ -138,9 +138,9 @@ fn first_start(
     if kafka.start == config::StartOffset::Earliest {
         return Ok(FirstStart::default());
     }
-    let place = (kafka.group.as_str(), kafka.topic.as_str());
-    let is_known = has_begun(&stores.state, place)?;
-    FirstStart::settle(stores, place, is_known, || consumer.ends())
+    let topic = TopicFolder::new(&kafka.group, &kafka.topic);
+    let is_known = has_begun(&stores.state, &topic)?;
+    FirstStart::settle(stores, &topic, is_known, || consumer.ends())
         .context("kafka.start = \"latest\": where the partitions end at the first start")
 }
 
@@ -156,8 +156,7 @@ impl Service {
 }
 
 /// Whether a partition of the topic has a chain there.
-fn has_begun(store: &Store, (group, topic): (&str, &str)) -> anyhow::Result<bool> {
-    let topic = TopicFolder::new(group, topic);
+fn has_begun(store: &Store, topic: &TopicFolder) -> anyhow::Result<bool> {
     let folders = store.folders(topic.path())?;
     Ok(folders
         .iter()
@@ -205,7 +204,7 @@ pub fn old_cells(config: &Config, tables: &Store) -> anyhow::Result<Option<Strin
         return Ok(None);
     }
     Ok(Some(format!(
-        "exact cells of an earlier version lie under output.url ({}): whoever may read the tables can read exact counts \
+        "exact cells of an earlier version lie under output.url ({}): everyone who may read the tables can read exact counts \
          there. Move the folders cells/, compacted/cells/ and daily/cells/ from there to {}",
         tables.place(),
         config::without_login(&place)
@@ -221,11 +220,12 @@ fn open_state(config: &Config, tables: &Store) -> anyhow::Result<Store> {
         return open(&place);
     }
     let (group, topic) = (&config.kafka.group, &config.kafka.topic);
-    if !has_begun(tables, (group, topic))? {
+    let folder = TopicFolder::new(group, topic);
+    if !has_begun(tables, &folder)? {
         return open(&place);
     }
     // A folder that is not there is not made only to look into it.
-    if Store::may_be_there(&place) && has_begun(&open(&place)?, (group, topic))? {
+    if Store::may_be_there(&place) && has_begun(&open(&place)?, &folder)? {
         bail!(
             "checkpoints of the group {group:?} and the topic {topic:?} lie in {} and in {place}: write as state.url the \
              one that was written last (`demograph state ls` with each tells), or move the other away",
@@ -233,7 +233,7 @@ fn open_state(config: &Config, tables: &Store) -> anyhow::Result<Store> {
         );
     }
     tracing::warn!(
-        "checkpoints lie under output.url ({}), where an earlier version began them: whoever may read the tables can read \
+        "checkpoints lie under output.url ({}), where an earlier version began them: everyone who may read the tables can read \
          exact counts there. Stop all instances, move the folders state/ and keys/ from there to {place}, and start again",
         tables.place()
     );
@@ -242,10 +242,8 @@ fn open_state(config: &Config, tables: &Store) -> anyhow::Result<Store> {
 
 /// How many sessions the config asks for.
 pub fn sessions(config: &Config) -> usize {
-    match config.inference.sessions {
-        0 => available_parallelism().map_or(1, usize::from),
-        n => n,
-    }
+    let cores = available_parallelism().map_or(1, usize::from);
+    config.inference.sessions_on(cores)
 }
 
 /// Reads the files once and makes a session for each worker. Says which precision they run in.
@@ -262,7 +260,7 @@ fn load_models(config: &Config) -> anyhow::Result<(Vec<Box<dyn Model>>, Precisio
             provider = ?engine.provider,
             library = engine.library,
             sessions,
-            "every session answers as it should"
+            "every session passed its self-test"
         );
     }
     let models = models
@@ -280,7 +278,7 @@ pub fn inference_settings(config: &Config) -> InferenceSettings {
         precision: inference.precision,
         allow_cpu_fallback: inference.allow_cpu_fallback,
         device_id: inference.device_id,
-        batch_max: inference.batch_max,
+        batch_max: inference.batch(),
         onnxruntime: inference.onnxruntime.clone(),
         flush_denormals: config.model.flush_denormals,
         ethnicity: config.model.ethnicity.clone(),

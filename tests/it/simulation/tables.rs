@@ -3,33 +3,25 @@
 use std::collections::BTreeMap;
 
 use demograph_core::{
-    periods::{PeriodKind, ReleasedPeriod},
+    periods::PeriodKind,
     privacy::{Cells, ReleasedWindow},
     record::Attribute,
-    state::memory::Memory,
+    state::{Saved, memory::Memory},
 };
-
-use serde::{Deserialize, Serialize};
 
 use super::log::{Totals, Votes};
 
 /// A window with votes: its source, start and end.
 pub type Bounds = (String, i64, i64);
 
-/// The votes of panes, or of windows, by the window that holds them: exactly one.
-pub fn in_windows(votes: &Votes, windows: &[Bounds]) -> Votes {
-    let mut sums = Votes::new();
-    for ((source, start, category), n) in votes {
-        let holds = |window: &&Bounds| window.0 == *source && (window.1..window.2).contains(start);
-        let holders: Vec<&Bounds> = windows.iter().filter(holds).collect();
-        let [holder] = holders[..] else {
-            panic!("{source} {start} is in {holders:?}");
-        };
-        *sums
-            .entry((source.clone(), holder.1, category.clone()))
-            .or_default() += n;
-    }
-    sums
+/// The start of the window that holds this pane of the source: exactly one.
+pub fn holder(windows: &[Bounds], (source, start): (&str, i64)) -> i64 {
+    let holds = |window: &&Bounds| window.0 == *source && (window.1..window.2).contains(&start);
+    let holders: Vec<&Bounds> = windows.iter().filter(holds).collect();
+    let [holder] = holders[..] else {
+        panic!("{source} {start} is in {holders:?}");
+    };
+    holder.1
 }
 
 /// What a reader of the tables finds, and the windows that hold votes.
@@ -38,51 +30,29 @@ pub fn published(store: &Memory, partition: i32) -> (Totals, Vec<Bounds>) {
     let mut totals = Totals::default();
     let labels = ["female", "male"];
     for (path, bytes) in store.tables.borrow().iter() {
-        if !path.starts_with(&format!("panes/p{partition}-")) {
+        if !path.starts_with(&format!("windows/p{partition}-")) {
             continue;
         }
-        for pane in rows(bytes).0 {
-            totals.faces += pane.accounting.faces;
-            totals.late += pane.accounting.late;
-            if pane.votes > 0 {
-                windows.push((pane.source.to_string(), pane.start.0, pane.end.0));
+        for window in saved(bytes).outbox {
+            totals.faces += window.accounting.faces;
+            totals.spared += window.accounting.spared;
+            totals.late += window.accounting.late;
+            if window.votes > 0 {
+                windows.push((window.source.to_string(), window.start.0, window.end.0));
             }
-            for (reason, n) in pane.accounting.rejected_by_reason() {
+            for (reason, n) in window.accounting.rejected_by_reason() {
                 *totals.rejected.entry(reason).or_default() += n;
             }
-            votes(&pane, &labels, &mut totals.votes);
+            votes(&window, &labels, &mut totals.votes);
         }
     }
     (totals, windows)
 }
 
-/// What an hour or a day adds up.
-#[derive(Serialize, Deserialize)]
-pub struct PeriodRow {
-    source: String,
-    is_day: bool,
-    windows: u64,
-    faces: u64,
-    votes: u64,
-}
-
-impl PeriodRow {
-    pub fn of(period: &ReleasedPeriod) -> Self {
-        let sums = &period.content.sums;
-        Self {
-            source: period.source.to_string(),
-            is_day: period.kind == PeriodKind::Day,
-            windows: sums.windows() as u64,
-            faces: sums.faces(),
-            votes: sums.votes(),
-        }
-    }
-}
-
-/// The rows of a file behind its mark.
-fn rows(bytes: &[u8]) -> (Vec<ReleasedWindow>, Vec<PeriodRow>) {
-    let mark = bytes.iter().position(|byte| *byte == b' ').unwrap();
-    postcard::from_bytes(&bytes[mark + 1..]).unwrap()
+/// The state that a file holds behind its origin.
+fn saved(bytes: &[u8]) -> Saved {
+    let end = bytes.iter().position(|byte| *byte == b' ').unwrap();
+    Saved::decode(&bytes[end + 1..]).unwrap()
 }
 
 /// Each window with faces is in one hour and one day, whatever happened. Returns how many hours there are beyond one a
@@ -92,17 +62,20 @@ pub fn periods_add_up(store: &Memory, partition: i32) -> u64 {
     let mut hours_and_days = [BTreeMap::new(), BTreeMap::new()];
     let mut hours = 0;
     let tables = store.tables.borrow();
-    let own = format!("panes/p{partition}-");
+    let own = format!("windows/p{partition}-");
     for (_, bytes) in tables.iter().filter(|(path, _)| path.starts_with(&own)) {
-        let (windows, periods) = rows(bytes);
-        for window in windows.iter().filter(|window| window.accounting.faces > 0) {
+        let saved = saved(bytes);
+        let with_faces = |window: &&ReleasedWindow| window.accounting.faces > 0;
+        for window in saved.outbox.iter().filter(with_faces) {
             let sums = expected.entry(window.source.to_string()).or_default();
-            add(sums, [1, window.accounting.faces, window.votes]);
+            add(sums, [1, window.accounting.seen(), window.votes]);
         }
-        for row in periods {
-            hours += u64::from(!row.is_day);
-            let sums = hours_and_days[usize::from(row.is_day)].entry(row.source);
-            add(sums.or_default(), [row.windows, row.faces, row.votes]);
+        for period in saved.periods.finished() {
+            hours += u64::from(period.kind == PeriodKind::Hour);
+            let all = hours_and_days[period.kind as usize].entry(period.source.to_string());
+            let sums = &period.content.sums;
+            let more = [sums.windows() as u64, sums.faces(), sums.votes()];
+            add(all.or_default(), more);
         }
     }
     for sums in hours_and_days {
@@ -117,9 +90,9 @@ fn add(sums: &mut [u64; 3], more: [u64; 3]) {
         .for_each(|(sum, more)| *sum += more);
 }
 
-fn votes(pane: &ReleasedWindow, labels: &[&str], votes: &mut Votes) {
-    let gender = pane
-        .attributes
+fn votes(window: &ReleasedWindow, labels: &[&str], votes: &mut Votes) {
+    let gender = window
+        .content
         .iter()
         .find(|released| released.attribute == Attribute::Gender);
     let Some(Cells::Shown { counts, .. }) = gender.map(|released| &released.cells) else {
@@ -131,7 +104,7 @@ fn votes(pane: &ReleasedWindow, labels: &[&str], votes: &mut Votes) {
         .filter_map(|(label, count)| Some((*label, count.filter(|&n| n > 0)?)))
         .collect();
     for (label, n) in shown {
-        let key = (pane.source.to_string(), pane.start.0, label.to_owned());
+        let key = (window.source.to_string(), window.start.0, label.to_owned());
         *votes.entry(key).or_default() += n;
     }
 }

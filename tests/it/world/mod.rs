@@ -11,14 +11,14 @@ mod prometheus;
 mod service;
 mod tables;
 
-pub use audit::{Audit, Produced, audit, counted, hours_and_days};
+pub use audit::{Audit, Produced, Sent, audit, counted, hours_and_days};
 pub use broker::{Broker, Topic, free_port};
 pub use faulty::{Fault, Faulty};
 pub use process::{Finished, Process, command};
 pub use prometheus::{Prometheus, promtool_check};
 pub use service::{
     LOBBY_AND_CAFE, Launched, Service, check_config, composites, crops_csv, demograph, launch,
-    metric, publish,
+    metric, publish, run_until, with_config,
 };
 pub use tables::{duckdb, pyarrow_schema, pyarrow_totals};
 

@@ -95,7 +95,7 @@ impl Configuration {
             sources_max: 3,
             weighting: self.weighting,
             untracked: self.untracked,
-            growth: Growth::of(&self.rules(), (self.people_min, self.window_max)),
+            growth: Growth::of(&self.rules(), self.people_min, self.window_max),
         }
     }
 
@@ -121,11 +121,7 @@ impl Configuration {
         let starts = &[0, 18, 65][..self.bands];
         let categories = Categories::new(starts, &facts);
         let policy = Policy::new(&rules, &[]);
-        Arc::new(Terms::new(
-            &facts.id,
-            &policy,
-            (categories, &self.settings()),
-        ))
+        Arc::new(Terms::new(&facts.id, &policy, categories, &self.settings()))
     }
 
     fn key(&self) -> TrackKey {
@@ -186,6 +182,7 @@ fn observation(sent: &Sent, (offset, clock): (i64, i64), terms: &Terms) -> Obser
         stated: None,
         id: sent.id.map(|id| crate::record::EventId::of(&[id])),
         track: sent.track.map(|track| TrackId::of(&[track])),
+        judged: None,
         outcome: match sent.is_rejected {
             true => Err(Reject::Truncated),
             false => Ok(evidence),
@@ -194,17 +191,17 @@ fn observation(sent: &Sent, (offset, clock): (i64, i64), terms: &Terms) -> Obser
 }
 
 /// A row means what its terms say: its window lies on their grid, its categories are theirs.
-fn follows(pane: &ReleasedWindow, terms: &Terms) {
-    assert_eq!(pane.start.0.rem_euclid(terms.pane), 0, "{pane:?}");
+fn follows(window: &ReleasedWindow, terms: &Terms) {
+    assert_eq!(window.start.0.rem_euclid(terms.pane), 0, "{window:?}");
     assert_eq!(
-        (pane.end.0 - pane.start.0).rem_euclid(terms.pane),
+        (window.end.0 - window.start.0).rem_euclid(terms.pane),
         0,
-        "{pane:?}"
+        "{window:?}"
     );
-    for released in &pane.attributes {
+    for released in &window.content {
         let classes = terms.categories.labels(released.attribute).len();
         if let Cells::Shown { counts, .. } = &released.cells {
-            assert_eq!(counts.len(), classes, "{pane:?}");
+            assert_eq!(counts.len(), classes, "{window:?}");
         }
     }
 }
@@ -214,9 +211,9 @@ fn publish(checkpoint: &Checkpoint, published: &mut u64) -> Saved {
     let saved = Saved::decode(&checkpoint.saved).expect("what was written reads back");
     assert!(saved.is_conserved(), "{saved:?}");
     let rows = checkpoint.publication.iter();
-    for pane in rows.flat_map(|rows| &rows.windows) {
-        follows(pane, &checkpoint.terms);
-        *published += pane.accounting.records();
+    for window in rows.flat_map(|rows| &rows.windows) {
+        follows(window, &checkpoint.terms);
+        *published += window.accounting.records();
     }
     saved
 }
@@ -240,19 +237,18 @@ proptest! {
             let (settings, terms, key) =
                 (configuration.settings(), configuration.terms(), configuration.key());
             let now = EventTime(clocks[end - 1]);
-            let start = match kept.take() {
-                None => Start::At(0),
+            let saved = match kept.take() {
+                None => Saved::beginning(0),
                 Some(saved) if saved.terms != *terms || key.check(saved.track_key).is_err() => {
-                    let cut = Shard::settle(3, saved, (&settings, &key, &terms), now);
-                    let mut saved = publish(&cut, &mut published);
-                    // As the writer does: what goes on is on the terms of today.
-                    saved.terms = (*terms).clone();
+                    let cut = Shard::settle(3, saved, &settings, &key, &terms, now);
+                    let saved = publish(&cut, &mut published);
                     prop_assert_eq!(saved.sources.records(), 0, "nothing open is carried over");
-                    Start::Resumed(Box::new(saved))
+                    // As the writer does: what goes on is on the terms of today.
+                    Saved { terms: (*terms).clone(), ..saved }
                 }
-                Some(saved) => Start::Resumed(Box::new(saved)),
+                Some(saved) => saved,
             };
-            let mut shard = Shard::begin(3, start, (settings, terms.clone()), &key);
+            let mut shard = Shard::begin(3, saved, settings, terms.clone(), &key);
             let from = shard.next_offset() as usize;
             let middle = from + (end - from) / 2;
             let mut saved = None;
@@ -276,7 +272,7 @@ proptest! {
         let (last, ..) = runs.last().expect("there is a run");
         let (settings, terms, key) = (last.settings(), last.terms(), last.key());
         let saved = kept.expect("each run wrote one");
-        let mut shard = Shard::begin(3, Start::Resumed(Box::new(saved)), (settings, terms.clone()), &key);
+        let mut shard = Shard::begin(3, saved, settings, terms.clone(), &key);
         for offset in shard.next_offset() as usize..log.len() {
             shard.apply(observation(&log[offset], (offset as i64, clocks[offset]), &terms));
         }

@@ -14,6 +14,15 @@ use crate::{
 
 const HOUR: i64 = 3_600_000;
 
+/// Faces without a track vote.
+fn rules() -> PolicyRules {
+    PolicyRules {
+        untracked: Untracked::Count,
+        detections_factor: 2,
+        ..PolicyRules::default()
+    }
+}
+
 fn settings(people_min: u64) -> Settings {
     Settings {
         pane: 10_000,
@@ -22,14 +31,14 @@ fn settings(people_min: u64) -> Settings {
         future_max: 60_000,
         drops_duplicates: false,
         weighting: Weighting::People,
-        untracked: Untracked::Ignore,
-        growth: Growth::of(&PolicyRules::default(), (people_min, 24 * HOUR)),
+        untracked: Untracked::Count,
+        growth: Growth::of(&rules(), people_min, 24 * HOUR),
         sources_max: 10,
     }
 }
 
 /// A partition of which nothing was read, or one that goes on.
-fn begin(start: Start, people_min: u64) -> Shard {
+fn begin(saved: Saved, people_min: u64) -> Shard {
     let facts = ModelFacts {
         id: "m@1".into(),
         has_age: false,
@@ -37,10 +46,10 @@ fn begin(start: Start, people_min: u64) -> Shard {
         ethnicity: vec![],
     };
     let settings = settings(people_min);
-    let policy = Policy::new(&PolicyRules::default(), &[]);
+    let policy = Policy::new(&rules(), &[]);
     let categories = Categories::new(&[0, 18], &facts);
-    let terms = Arc::new(Terms::new("m@1", &policy, (categories, &settings)));
-    Shard::begin(3, start, (settings, terms), &TrackKey::example())
+    let terms = Arc::new(Terms::new("m@1", &policy, categories, &settings));
+    Shard::begin(3, saved, settings, terms, &TrackKey::example())
 }
 
 /// A crop of a person before one of two cameras.
@@ -61,6 +70,7 @@ fn crop((offset, time): (i64, i64), (camera, person): (u8, u64)) -> Observation 
         stated: None,
         id: None,
         track: Some(TrackId::of(&person.to_le_bytes())),
+        judged: None,
         outcome: Ok(evidence),
     }
 }
@@ -89,14 +99,14 @@ fn morning() -> Vec<Observation> {
 
 #[test]
 fn a_checkpoint_holds_the_window_that_grows() {
-    let mut shard = begin(Start::At(0), 50);
+    let mut shard = begin(Saved::beginning(0), 50);
     for crop in morning() {
         shard.apply(crop);
     }
     let kept = saved(&shard.checkpoint(EventTime(0), false));
     assert_eq!((kept.sources.growing(), kept.outbox.len()), (1, 0));
     assert_eq!(kept.sources.records(), 200);
-    let again = begin(Start::Resumed(Box::new(kept)), 50);
+    let again = begin(kept, 50);
     let [window] = &ended(again)[..] else {
         panic!("one window");
     };
@@ -105,22 +115,22 @@ fn a_checkpoint_holds_the_window_that_grows() {
 
 #[test]
 fn windows_of_another_size_begin_anew_and_lose_nothing() {
-    let mut shard = begin(Start::At(0), 50);
+    let mut shard = begin(Saved::beginning(0), 50);
     for crop in morning() {
         shard.apply(crop);
     }
     let kept = saved(&shard.checkpoint(EventTime(0), false));
-    let other = begin(Start::At(0), 80);
+    let other = begin(Saved::beginning(0), 80);
     assert_ne!(kept.terms, *other.terms, "they are terms of the rows");
-    let today = (&settings(80), &TrackKey::example(), &*other.terms);
-    let cut = Shard::settle(3, kept, today, EventTime(0));
+    let key = TrackKey::example();
+    let cut = Shard::settle(3, kept, &settings(80), &key, &other.terms, EventTime(0));
     let [window] = &cut.publication.as_ref().unwrap().windows[..] else {
         panic!("one window");
     };
     assert_eq!((window.tracks, window.by), (40, ClosedBy::Change));
     let rest = saved(&cut);
     assert_eq!(rest.sources.growing(), 0);
-    let mut next = begin(Start::Resumed(Box::new(rest)), 80);
+    let mut next = begin(rest, 80);
     let goes_on = crop((200, 801_000), (0, 40));
     assert!(matches!(
         next.apply(goes_on),
@@ -130,7 +140,7 @@ fn windows_of_another_size_begin_anew_and_lose_nothing() {
 
 #[test]
 fn silence_that_only_lets_a_window_grow_is_a_change_to_write_down() {
-    let mut shard = begin(Start::At(0), 50);
+    let mut shard = begin(Saved::beginning(0), 50);
     shard.apply(crop((0, 0), (0, 0)));
     shard.checkpoint(EventTime(0), false);
     assert_eq!(shard.close_idle(EventTime(60_000)), []);
@@ -139,14 +149,16 @@ fn silence_that_only_lets_a_window_grow_is_a_change_to_write_down() {
     assert_eq!((kept.sources.open_panes(), kept.sources.growing()), (0, 1));
 }
 
-/// Gaps between crops, which camera, who.
+/// Gaps between crops, which camera, who; the last ten have no track.
 fn visits() -> impl Strategy<Value = Vec<Observation>> {
     let gap = prop_oneof![20 => 0i64..4_000, 2 => 0i64..120_000, 1 => 0..2 * HOUR];
     prop::collection::vec((gap, 0u8..2, 0u64..40), 1..250).prop_map(|visits| {
         let mut time = 50 * 60_000;
         let seen = |(offset, (gap, camera, person)): (usize, (i64, u8, u64))| {
             time += gap;
-            crop((offset as i64, time), (camera, person))
+            let mut crop = crop((offset as i64, time), (camera, person));
+            crop.track = crop.track.filter(|_| person < 30);
+            crop
         };
         visits.into_iter().enumerate().map(seen).collect()
     })
@@ -157,9 +169,9 @@ proptest! {
     fn whatever_restarts_and_crashes_the_windows_are_the_same(
         log in visits(), crashes in prop::collection::vec((0usize..250, 0usize..30), 0..6), people_min in 10u64..25,
     ) {
-        let mut steady = begin(Start::At(0), people_min);
+        let mut steady = begin(Saved::beginning(0), people_min);
         log.iter().for_each(|crop| drop(steady.apply(crop.clone())));
-        let mut shard = begin(Start::At(0), people_min);
+        let mut shard = begin(Saved::beginning(0), people_min);
         for (place, lost) in crashes {
             let next = shard.next_offset() as usize;
             for crop in log.iter().skip(next).take(place.saturating_sub(next)) {
@@ -171,7 +183,7 @@ proptest! {
             for crop in log.iter().skip(next).take(lost) {
                 shard.apply(crop.clone());
             }
-            shard = begin(Start::Resumed(Box::new(kept)), people_min);
+            shard = begin(kept, people_min);
         }
         let next = shard.next_offset() as usize;
         log.iter().skip(next).for_each(|crop| drop(shard.apply(crop.clone())));

@@ -26,7 +26,7 @@ fn settings(people_min: u64, sources_max: usize) -> Settings {
         drops_duplicates: false,
         weighting: Weighting::People,
         untracked: Untracked::Ignore,
-        growth: Growth::of(&PolicyRules::default(), (people_min, 24 * HOUR)),
+        growth: Growth::of(&PolicyRules::default(), people_min, 24 * HOUR),
         sources_max,
     }
 }
@@ -49,12 +49,12 @@ fn terms(model: &str, settings: &Settings) -> Arc<Terms> {
     };
     let policy = Policy::new(&PolicyRules::default(), &[]);
     let categories = Categories::new(&[0, 18], &facts);
-    Arc::new(Terms::new(model, &policy, (categories, settings)).in_zones(zones()))
+    Arc::new(Terms::new(model, &policy, categories, settings).in_zones(zones()))
 }
 
-fn begin(start: Start, settings: Settings) -> Shard {
+fn begin(saved: Saved, settings: Settings) -> Shard {
     let terms = terms("m@1", &settings);
-    Shard::begin(3, start, (settings, terms), &TrackKey::example())
+    Shard::begin(3, saved, settings, terms, &TrackKey::example())
 }
 
 /// A crop of a person before one of the cameras, seen a while before it was received.
@@ -73,6 +73,7 @@ fn crop((offset, received, behind): (i64, i64, i64), (camera, person): (u8, u64)
         stated: None,
         id: None,
         track: Some(TrackId::of(&person.to_le_bytes())),
+        judged: None,
         outcome: Ok(evidence),
     }
 }
@@ -110,7 +111,7 @@ fn finished(shard: &mut Shard) -> Vec<String> {
 
 #[test]
 fn the_last_hour_of_a_shop_is_published_soon_after_its_end_by_its_own_clock() {
-    let mut shard = begin(Start::At(0), settings(25, 10));
+    let mut shard = begin(Saved::beginning(0), settings(25, 10));
     people(&mut shard, "2026-03-02T16:50:00Z", 36);
     // Silent for 30 s behind the 10 s of lateness.
     shard.close_idle(time("2026-03-02T17:00:39.999Z"));
@@ -132,7 +133,7 @@ fn the_last_hour_of_a_shop_is_published_soon_after_its_end_by_its_own_clock() {
 
 #[test]
 fn an_hour_waits_for_the_pane_that_is_open_and_the_window_that_grows() {
-    let mut shard = begin(Start::At(0), settings(25, 10));
+    let mut shard = begin(Saved::beginning(0), settings(25, 10));
     people(&mut shard, "2026-03-02T16:50:00Z", 25);
     // Two more before five, and one of them was received long after it.
     let [seen, later] = ["2026-03-02T16:59:58Z", "2026-03-02T17:00:35Z"].map(|text| time(text).0);
@@ -150,12 +151,12 @@ fn an_hour_waits_for_the_pane_that_is_open_and_the_window_that_grows() {
 
 #[test]
 fn what_comes_for_an_hour_that_is_published_counts_in_the_next_one_also_after_a_restart() {
-    let mut shard = begin(Start::At(0), settings(25, 10));
+    let mut shard = begin(Saved::beginning(0), settings(25, 10));
     people(&mut shard, "2026-03-02T16:30:00Z", 36);
     shard.close_idle(time("2026-03-02T17:01:00Z"));
     assert_eq!(finished(&mut shard).len(), 1);
     let saved = Saved::decode(&shard.checkpoint(EventTime(0), false).saved).unwrap();
-    let mut shard = begin(Start::Resumed(Box::new(saved)), settings(25, 10));
+    let mut shard = begin(saved, settings(25, 10));
     // An outage of the camera's network is over: it sends what it saw.
     people(&mut shard, "2026-03-02T16:40:00Z", 25);
     assert_eq!(shard.take_carried(), [0, 0]);
@@ -175,7 +176,7 @@ fn what_comes_for_an_hour_that_is_published_counts_in_the_next_one_also_after_a_
 
 #[test]
 fn hours_of_a_clock_that_was_wrong_are_published_when_it_is_set_right() {
-    let mut shard = begin(Start::At(0), settings(10, 10));
+    let mut shard = begin(Saved::beginning(0), settings(10, 10));
     people(&mut shard, "2026-03-02T09:10:00Z", 12);
     people(&mut shard, "2031-07-01T12:10:00Z", 13);
     let before = [
@@ -205,7 +206,7 @@ fn hours_of_a_clock_that_was_wrong_are_published_when_it_is_set_right() {
 
 #[test]
 fn a_source_that_gives_its_place_away_publishes_what_it_has() {
-    let mut shard = begin(Start::At(0), settings(10, 1));
+    let mut shard = begin(Saved::beginning(0), settings(10, 1));
     people(&mut shard, "2026-03-02T09:10:00Z", 12);
     shard.close_idle(time("2026-03-02T09:20:00Z"));
     let received = time("2026-03-02T11:00:00Z").0;
@@ -221,22 +222,22 @@ fn a_source_that_gives_its_place_away_publishes_what_it_has() {
 #[test]
 fn other_terms_publish_what_there_is_and_another_key_does_not() {
     let ten = settings(10, 10);
-    let mut shard = begin(Start::At(0), ten);
+    let mut shard = begin(Saved::beginning(0), ten);
     people(&mut shard, "2026-03-02T09:10:00Z", 12);
     let saved = || Saved::decode(&shard_checkpoint(&shard)).unwrap();
     let other = TrackKey::of("another key of the tests, no secret").unwrap();
     let today = terms("m@1", &ten);
-    let cut = Shard::settle(3, saved(), (&ten, &other, &today), EventTime(0));
+    let cut = Shard::settle(3, saved(), &ten, &other, &today, EventTime(0));
     let kept = Saved::decode(&cut.saved).unwrap();
     assert_eq!(cut.publication.unwrap().periods, []);
-    assert_eq!(kept.after_publication().periods.unfinished(), 2);
+    assert_eq!(kept.once_published().periods.unfinished(), 2);
     let today = terms("m@2", &ten);
-    let cut = Shard::settle(3, saved(), (&ten, &other, &today), EventTime(0));
+    let cut = Shard::settle(3, saved(), &ten, &other, &today, EventTime(0));
     let rows = cut.publication.unwrap().periods;
     assert_eq!(rows.len(), 2);
     assert!(rows.iter().all(|row| row.by == ClosedBy::Change));
     assert_eq!(cut.terms.model, "m@1");
-    let kept = Saved::decode(&cut.saved).unwrap().after_publication();
+    let kept = Saved::decode(&cut.saved).unwrap().once_published();
     assert_eq!(
         kept.periods,
         Periods::default(),
@@ -251,6 +252,7 @@ fn shard_checkpoint(shard: &Shard) -> Vec<u8> {
         terms: &shard.terms,
         ledger: &shard.ledger,
         sources: shard.windows.sources(),
+        chosen: shard.chooser.chosen(),
         outbox: &shard.outbox,
         periods: &shard.periods,
         publish: false,
@@ -260,7 +262,7 @@ fn shard_checkpoint(shard: &Shard) -> Vec<u8> {
 #[test]
 fn a_camera_in_berlin_has_23_hours_in_spring_and_25_in_autumn() {
     for (date, hours) in [("2026-03-28", 24), ("2026-03-29", 23), ("2026-10-25", 25)] {
-        let mut shard = begin(Start::At(0), settings(100, 10));
+        let mut shard = begin(Saved::beginning(0), settings(100, 10));
         let noon = time(&format!("{date}T12:00:00Z"));
         let day = zones().default.period(PeriodKind::Day, noon);
         // From an hour before midnight to an hour after the next one, a person every minute.

@@ -40,7 +40,7 @@ fn terms(model: &str) -> Arc<Terms> {
         ethnicity: vec![],
     };
     let categories = Categories::new(&[0, 18], &facts);
-    Arc::new(Terms::new(model, &policy(), (categories, &SETTINGS)))
+    Arc::new(Terms::new(model, &policy(), categories, &SETTINGS))
 }
 
 fn key() -> TrackKey {
@@ -48,7 +48,7 @@ fn key() -> TrackKey {
 }
 
 fn shard() -> Shard {
-    Shard::begin(3, Start::At(5), (SETTINGS, terms("m@1")), &key())
+    Shard::begin(3, Saved::beginning(5), SETTINGS, terms("m@1"), &key())
 }
 
 fn face(offset: i64, time: i64) -> Observation {
@@ -63,6 +63,7 @@ fn face(offset: i64, time: i64) -> Observation {
         stated: None,
         id: None,
         track: None,
+        judged: None,
         outcome: Ok(Evidence::default()),
     }
 }
@@ -77,14 +78,13 @@ fn the_log_that_is_read_stays_in_the_state() {
         topic_id: Some([byte; 16]),
         cluster: Some("a".into()),
     };
-    let mut first = shard();
-    first.learn(&log(1));
-    let kept = saved(&first.checkpoint(EventTime(0), false));
+    let again = |saved: Saved| {
+        let mut shard = Shard::begin(3, saved, SETTINGS, terms("m@1"), &key());
+        self::saved(&shard.checkpoint(EventTime(0), false))
+    };
+    let kept = again(Saved::beginning(5).read_from(&log(1)));
     assert_eq!(kept.log, log(1));
-    let start = Start::Resumed(Box::new(kept));
-    let mut next = Shard::begin(3, start, (SETTINGS, terms("m@1")), &key());
-    next.learn(&log(2));
-    assert_eq!(saved(&next.checkpoint(EventTime(0), false)).log, log(1));
+    assert_eq!(again(kept.read_from(&log(2))).log, log(1));
 }
 
 #[test]
@@ -129,8 +129,7 @@ fn what_is_saved_goes_on_where_it_was() {
     let first = saved(&shard.checkpoint(EventTime(0), false));
     assert_eq!((first.sources.records(), first.outbox.len()), (2, 1));
     assert!(first.is_conserved());
-    let start = Start::Resumed(Box::new(first.clone()));
-    let mut again = Shard::begin(3, start, (SETTINGS, terms("m@1")), &key());
+    let mut again = Shard::begin(3, first.clone(), SETTINGS, terms("m@1"), &key());
     assert_eq!(again.apply(face(7, 0)), Applied::Replayed);
     let second = saved(&again.checkpoint(EventTime(0), false));
     assert_eq!(second, first);
@@ -146,10 +145,10 @@ fn an_event_is_known_again_behind_a_restart() {
         id: Some(EventId::of(b"0b1e")),
         ..face(offset, 1_000)
     };
-    let mut shard = Shard::begin(3, Start::At(5), (settings, terms("m@1")), &key());
+    let mut shard = Shard::begin(3, Saved::beginning(5), settings, terms("m@1"), &key());
     shard.apply(event(5));
-    let start = Start::Resumed(Box::new(saved(&shard.checkpoint(EventTime(0), false))));
-    let mut again = Shard::begin(3, start, (settings, terms("m@1")), &key());
+    let kept = saved(&shard.checkpoint(EventTime(0), false));
+    let mut again = Shard::begin(3, kept, settings, terms("m@1"), &key());
     let rejected = Outcome::Rejected(Reject::Duplicate);
     assert_eq!(again.apply(event(6)), Applied::Counted(rejected, vec![]));
 }
@@ -198,8 +197,7 @@ fn rows_are_published_in_time_however_often_the_partition_moves() {
         let now = EventTime(now);
         shard.checkpoint_if_due(now, CADENCE);
         let given_up = saved(&shard.checkpoint(now, false));
-        let start = Start::Resumed(Box::new(given_up));
-        shard = Shard::begin(3, start, (SETTINGS, terms("m@1")), &key());
+        shard = Shard::begin(3, given_up, SETTINGS, terms("m@1"), &key());
         assert_eq!(shard.waiting_since(), Some(EventTime(0)));
     }
     let due = shard.checkpoint_if_due(EventTime(60_000), CADENCE);
@@ -231,7 +229,7 @@ fn tracked(offset: i64, track: &str) -> Observation {
 
 /// What an older version kept of two tracks: no hash has a key.
 fn unkeyed(settings: Settings) -> Saved {
-    let mut shard = Shard::begin(3, Start::At(5), (settings, terms("m@1")), &key());
+    let mut shard = Shard::begin(3, Saved::beginning(5), settings, terms("m@1"), &key());
     shard.apply(tracked(5, "1"));
     shard.apply(tracked(6, "2"));
     let mut saved = saved(&shard.checkpoint(EventTime(0), false));
@@ -245,8 +243,8 @@ fn unkeyed(settings: Settings) -> Saved {
 
 #[test]
 fn open_tracks_of_a_checkpoint_without_a_key_count_once() {
-    let start = Start::Resumed(Box::new(unkeyed(SETTINGS)));
-    let mut shard = Shard::begin(3, start, (SETTINGS, terms("m@1")), &key());
+    let kept = unkeyed(SETTINGS);
+    let mut shard = Shard::begin(3, kept, SETTINGS, terms("m@1"), &key());
     shard.apply(tracked(7, "1"));
     shard.apply(tracked(8, "3"));
     let closed = shard.end();
@@ -273,8 +271,8 @@ fn an_event_of_a_checkpoint_without_a_key_is_known_again() {
         drops_duplicates: true,
         ..SETTINGS
     };
-    let start = Start::Resumed(Box::new(unkeyed(settings)));
-    let mut shard = Shard::begin(3, start, (settings, terms("m@1")), &key());
+    let kept = unkeyed(settings);
+    let mut shard = Shard::begin(3, kept, settings, terms("m@1"), &key());
     let again = shard.apply(tracked(7, "1"));
     let duplicate = Outcome::Rejected(Reject::Duplicate);
     assert!(matches!(again, Applied::Counted(outcome, _) if outcome == duplicate));
@@ -283,7 +281,7 @@ fn an_event_of_a_checkpoint_without_a_key_is_known_again() {
 #[test]
 fn the_same_log_and_key_give_the_same_state_and_another_key_another_one() {
     let state = |key: &TrackKey| {
-        let mut shard = Shard::begin(3, Start::At(5), (SETTINGS, terms("m@1")), key);
+        let mut shard = Shard::begin(3, Saved::beginning(5), SETTINGS, terms("m@1"), key);
         shard.apply(tracked(5, "1"));
         saved(&shard.checkpoint(EventTime(0), false))
     };
@@ -291,7 +289,7 @@ fn the_same_log_and_key_give_the_same_state_and_another_key_another_one() {
     let other = TrackKey::of("another key of the tests, no secret").unwrap();
     assert_ne!(state(&key()).sources, state(&other).sources);
     // Whether it was converted or keyed from the beginning.
-    let mut shard = Shard::begin(3, Start::At(5), (SETTINGS, terms("m@1")), &key());
+    let mut shard = Shard::begin(3, Saved::beginning(5), SETTINGS, terms("m@1"), &key());
     shard.apply(tracked(5, "1"));
     shard.apply(tracked(6, "2"));
     let keyed = saved(&shard.checkpoint(EventTime(0), false));
@@ -305,13 +303,12 @@ fn another_key_cuts_the_open_panes_and_the_rest_goes_on_with_the_new_one() {
     let old = saved(&shard.checkpoint(EventTime(0), false));
     let other = TrackKey::of("another key of the tests, no secret").unwrap();
     other.check(old.track_key).unwrap_err();
-    let cut = Shard::settle(3, old, (&SETTINGS, &other, &terms("m@1")), EventTime(0));
+    let cut = Shard::settle(3, old, &SETTINGS, &other, &terms("m@1"), EventTime(0));
     assert_eq!(cut.publication.as_ref().unwrap().windows[0].tracks, 1);
     let rest = saved(&cut);
     assert!(rest.is_conserved());
     assert_eq!(other.check(rest.track_key), Ok(()));
-    let start = Start::Resumed(Box::new(rest));
-    let mut next = Shard::begin(3, start, (SETTINGS, terms("m@1")), &other);
+    let mut next = Shard::begin(3, rest, SETTINGS, terms("m@1"), &other);
     next.apply(tracked(6, "1"));
     assert_eq!(next.end()[0].tracks, 1);
 }
@@ -322,16 +319,15 @@ fn other_terms_cut_the_open_panes_and_publish_them_on_the_old_ones() {
     shard.apply(face(5, 1_000));
     shard.apply(face(6, 11_000));
     let old = saved(&shard.checkpoint(EventTime(0), false));
-    let cut = Shard::settle(3, old, (&SETTINGS, &key(), &terms("m@2")), EventTime(0));
+    let cut = Shard::settle(3, old, &SETTINGS, &key(), &terms("m@2"), EventTime(0));
     assert_eq!(cut.terms.model, "m@1");
-    let panes = &cut.publication.as_ref().unwrap().windows;
-    assert_eq!(panes.len(), 2);
-    assert_eq!(panes[1].by, crate::window::ClosedBy::Change);
+    let windows = &cut.publication.as_ref().unwrap().windows;
+    assert_eq!(windows.len(), 2);
+    assert_eq!(windows[1].by, crate::window::ClosedBy::Change);
     let rest = saved(&cut);
     assert!(rest.is_conserved() && rest.sources.open_panes() == 0);
     // The pane that was cut goes on: nothing of it became late.
-    let start = Start::Resumed(Box::new(rest));
-    let mut next = Shard::begin(3, start, (SETTINGS, terms("m@2")), &key());
+    let mut next = Shard::begin(3, rest, SETTINGS, terms("m@2"), &key());
     assert!(matches!(
         next.apply(face(7, 12_000)),
         Applied::Counted(Outcome::Face, _)
@@ -377,7 +373,7 @@ fn busy(outbox_max: usize) -> (usize, usize, usize) {
         sources_max: 1_000,
         ..SETTINGS
     };
-    let mut shard = Shard::begin(3, Start::At(0), (settings, terms("m@1")), &key());
+    let mut shard = Shard::begin(3, Saved::beginning(0), settings, terms("m@1"), &key());
     let (mut bytes, mut largest, mut publications) = (0, 0, 0);
     for offset in 0..PANES * SOURCES {
         let (pane, source) = (offset / SOURCES, offset % SOURCES);
@@ -412,7 +408,7 @@ fn an_outbox_of_many_bytes_is_published_before_its_time() {
     assert!(unbounded.0 > 2 * bounded.0, "{unbounded:?} {bounded:?}");
 }
 
-/// Whoever takes a partition over knows how large the outbox is that it was given.
+/// The next owner of a partition knows the size of the outbox that it takes over.
 #[test]
 fn an_outbox_keeps_its_size_over_a_restart() {
     let mut first = shard();
@@ -420,12 +416,7 @@ fn an_outbox_keeps_its_size_over_a_restart() {
         first.apply(face(5 + pane, pane * 10_000));
     }
     let kept = saved(&first.checkpoint(EventTime(0), false));
-    let next = Shard::begin(
-        3,
-        Start::Resumed(Box::new(kept)),
-        (SETTINGS, terms("m@1")),
-        &key(),
-    );
+    let next = Shard::begin(3, kept, SETTINGS, terms("m@1"), &key());
     assert!(first.bytes > 0);
     assert_eq!((next.bytes, next.rows), (first.bytes, first.rows));
 }

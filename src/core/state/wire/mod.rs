@@ -2,9 +2,10 @@
 //!
 //! Promises: the formats are plain structs of their own, so that a change of a type elsewhere changes no byte here; the
 //! version before is read as long as this program writes the next; a recorded file of each is read by a test.
-//! The small types that these structs hold (names, times, tallies, cells) are part of the formats: whoever changes the
-//! fields of one freezes the old ones in `v1` or `v2` first. The recorded files fail until that is done.
+//! The small types that these structs hold (names, times, tallies, cells) are part of the formats. Before you change the
+//! fields of one, freeze the old ones in `v1` or `v2`. The recorded files fail until that is done.
 
+mod chosen;
 mod v1;
 mod v2;
 
@@ -14,9 +15,9 @@ use crate::privacy::ReleasedWindow;
 /// The version that is written.
 pub(super) const VERSION: u16 = 2;
 
-/// How many bytes a pane of the outbox takes in today's version.
-pub(super) fn window_bytes(pane: &ReleasedWindow) -> usize {
-    let size = postcard::experimental::serialized_size(&v2::Released::from(pane));
+/// How many bytes a window of the outbox takes in today's version.
+pub(super) fn window_bytes(window: &ReleasedWindow) -> usize {
+    let size = postcard::experimental::serialized_size(&v2::Released::from(window));
     size.expect("plain data in memory can always be measured")
 }
 

@@ -2,12 +2,13 @@
 
 use super::super::{Header, Saved, TrackKey, checkpoint};
 use crate::{
+    choose::{Choice, Chooser, Quality, Sight, Spans},
     golden::repository,
     periods::{Zone, Zones},
     privacy::UnknownSources,
     record::{Attribute, EventTime, SourceId, TrackId},
     reject::Reject,
-    window::{ClosedBy, Untracked, Window},
+    window::{ClosedBy, Evidence, Tally, Untracked, Window},
 };
 
 fn recorded(version: u16) -> (Header, Saved) {
@@ -17,7 +18,8 @@ fn recorded(version: u16) -> (Header, Saved) {
 
 /// What was folded when the files were recorded: partition 3 from offset 100; four tracks of two crops each and a late face
 /// in the pane of 0 s of the source `lobby`, which was released; a face and a reject of each of the 16 reasons of version 1
-/// in the pane of 10 s; one track of the source `yard`, in an open pane (in the file of version 2: in a growing window); a face without a track after a gap of two offsets.
+/// in the pane of 10 s; one track of the source `yard`, in an open pane (in the file of version 2: in a growing window, with
+/// one of its two crops spared, and in the chooser's memory); a face without a track after a gap of two offsets.
 fn is_what_was_recorded((header, saved): &(Header, Saved)) {
     assert_eq!((header.seq, header.writer), (4, 11));
     assert_eq!(header.parent, Some([7; 32]));
@@ -35,15 +37,18 @@ fn is_what_was_recorded((header, saved): &(Header, Saved)) {
         (100, 130)
     );
     assert_eq!(saved.ledger.skipped, 2);
-    let [pane] = saved.outbox.as_slice() else {
-        panic!("one pane was released");
+    let [window] = saved.outbox.as_slice() else {
+        panic!("one window was released");
     };
     assert_eq!(
-        (pane.source.as_str(), pane.by),
+        (window.source.as_str(), window.by),
         ("lobby", ClosedBy::Watermark)
     );
-    assert_eq!((pane.accounting.faces, pane.tracks, pane.votes), (8, 4, 4));
-    assert_eq!(pane.attributes.len(), 2);
+    assert_eq!(
+        (window.accounting.faces, window.tracks, window.votes),
+        (8, 4, 4)
+    );
+    assert_eq!(window.content.len(), 2);
     let lobby = &saved.sources.0[&SourceId::new("lobby")];
     let open = &lobby.open[&EventTime(10_000)].accounting;
     assert_eq!((open.faces, open.late, open.rejected()), (1, 1, 16));
@@ -93,8 +98,38 @@ fn a_checkpoint_of_this_version_reads_as_it_was() {
     saved.terms.zones = zones();
     saved.periods.add(&saved.outbox, &saved.terms.zones);
     let end = EventTime(3_600_000);
-    let by = (&saved.terms.zones, ClosedBy::Idle);
-    saved.periods.pass(&SourceId::new("lobby"), end, by);
+    let zones = &saved.terms.zones;
+    saved
+        .periods
+        .pass(&SourceId::new("lobby"), end, zones, ClosedBy::Idle);
+    let before = (TrackId::of(b"one who stayed"), 2);
+    yard.stays.next([before].into_iter());
+    let mut face = Evidence::default();
+    face.set(Attribute::Gender, &[0.9, 0.1]);
+    let mut pane = Tally::default();
+    pane.vote(&face);
+    for number in [0, 64, 128, 192] {
+        yard.bursts.pane(number, &pane);
+    }
+    yard.bursts.window(3, 10);
+    assert_eq!(saved.chosen.tracks(), 0, "version 1 spared nothing");
+    let growing = yard.growing.as_mut().unwrap();
+    growing.sum.accounting.faces -= 1;
+    growing.sum.accounting.spared += 1;
+    let mut chooser = Chooser::new(Spans {
+        pane: 10_000,
+        lateness_max: 10_000,
+    });
+    for (time, quality, choice) in [(4_000, 9, Choice::Taken), (12_000, 8, Choice::Taken)] {
+        let sight = Sight {
+            source: &SourceId::new("yard"),
+            time: EventTime(time),
+            track: *growing.sum.tracks.keys().next().unwrap(),
+            quality: Quality::of_size((quality, 10)),
+        };
+        chooser.note(&sight, choice);
+    }
+    saved.chosen = chooser.chosen().clone();
     if std::env::var_os("DEMOGRAPH_BLESS").is_some() {
         let (bytes, _) = checkpoint::encode(&header, &saved.encode());
         std::fs::write(repository("tests/data/checkpoints/v2.ckpt"), bytes).unwrap();

@@ -10,9 +10,10 @@ use serde::Deserialize;
 
 use super::v2;
 use crate::{
-    privacy::ReleasedAttribute,
-    record::{EventTime, SourceId, TrackId},
-    window::{Categories, ClosedBy, Tally, Track, Unit},
+    estimate::{Cell, CellCounts},
+    privacy::Cells,
+    record::{Attribute, EventTime, SourceId, TrackId},
+    window::{self, Categories, ClosedBy, Track, Unit},
 };
 
 #[derive(Deserialize)]
@@ -80,6 +81,12 @@ struct Pane {
 }
 
 #[derive(Deserialize)]
+struct Tally {
+    counts: [Vec<u64>; 3],
+    cells: [BTreeMap<u32, Cell>; 3],
+}
+
+#[derive(Deserialize)]
 struct Accounting {
     faces: u64,
     late: u64,
@@ -122,6 +129,13 @@ struct Released {
     attributes: Vec<ReleasedAttribute>,
 }
 
+#[derive(Deserialize)]
+struct ReleasedAttribute {
+    attribute: Attribute,
+    cells: Cells,
+    evidence: BTreeMap<u32, Cell>,
+}
+
 impl From<Saved> for v2::Saved<'static> {
     fn from(saved: Saved) -> Self {
         let sources = saved.sources.into_iter();
@@ -131,6 +145,8 @@ impl From<Saved> for v2::Saved<'static> {
             terms: saved.terms.into(),
             ledger: saved.ledger.into(),
             sources: sources.map(|(id, source)| (id, source.into())).collect(),
+            // Nothing was spared.
+            chosen: Vec::new(),
             outbox: saved.outbox.into_iter().map(Into::into).collect(),
             periods: v2::Periods::default(),
             publish: saved.publish,
@@ -199,6 +215,8 @@ impl From<Source> for v2::Source<'static> {
             open: open.map(|(start, pane)| (start, pane.into())).collect(),
             growing: None,
             whole_until: EventTime::MIN,
+            stays: Cow::default(),
+            bursts: Cow::default(),
         }
     }
 }
@@ -207,7 +225,7 @@ impl From<Pane> for v2::Pane<'static> {
     fn from(pane: Pane) -> Self {
         Self {
             accounting: pane.accounting.into(),
-            faces: Cow::Owned(pane.faces),
+            faces: Cow::Owned(pane.faces.into()),
             faces_voted: pane.faces_voted,
             // Judged as detections, as they were.
             untracked_voted: pane.faces_voted,
@@ -218,11 +236,37 @@ impl From<Pane> for v2::Pane<'static> {
     }
 }
 
+impl From<Tally> for window::Tally {
+    fn from(tally: Tally) -> Self {
+        Self::of(tally.counts, tally.cells.map(votes))
+    }
+}
+
+/// As if all votes were of different people: nothing else was known.
+fn votes(cells: BTreeMap<u32, Cell>) -> CellCounts {
+    let mut votes = CellCounts::default();
+    for (cell, here) in cells {
+        votes.add(cell, here.parts, &here.sums);
+    }
+    votes
+}
+
+impl From<ReleasedAttribute> for v2::Estimated<'static> {
+    fn from(released: ReleasedAttribute) -> Self {
+        Self {
+            attribute: released.attribute,
+            cells: Cow::Owned(released.cells),
+            evidence: Cow::Owned(votes(released.evidence)),
+        }
+    }
+}
+
 impl From<Accounting> for v2::Accounting<'static> {
     fn from(accounting: Accounting) -> Self {
         let rejected = REASONS.into_iter().zip(accounting.rejected);
         Self {
             faces: accounting.faces,
+            spared: 0,
             late: accounting.late,
             rejected: rejected
                 .filter(|&(_, records)| records > 0)
@@ -235,18 +279,19 @@ impl From<Accounting> for v2::Accounting<'static> {
 }
 
 impl From<Released> for v2::Released<'static> {
-    fn from(pane: Released) -> Self {
+    fn from(window: Released) -> Self {
         Self {
-            source: pane.source,
-            partition: pane.partition,
-            start: pane.start,
-            end: pane.end,
-            by: pane.by,
-            accounting: pane.accounting.into(),
-            tracks: pane.tracks,
-            votes: pane.votes,
-            unit: pane.unit,
-            attributes: Cow::Owned(pane.attributes),
+            source: window.source,
+            partition: window.partition,
+            start: window.start,
+            end: window.end,
+            by: window.by,
+            accounting: window.accounting.into(),
+            tracks: window.tracks,
+            stayed: 0,
+            votes: window.votes,
+            unit: window.unit,
+            attributes: window.attributes.into_iter().map(Into::into).collect(),
         }
     }
 }

@@ -15,13 +15,17 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use periods::{Periods, Zones};
 
-use super::{Parts, Unknown};
+use super::{Parts, Unknown, chosen};
 use crate::{
-    privacy::{ReleasedAttribute, ReleasedWindow},
-    record::{EventId, EventTime, SourceId, TrackId},
+    estimate::CellCounts,
+    privacy::{Cells, ReleasedAttribute, ReleasedWindow, Sealed},
+    record::{Attribute, EventId, EventTime, SourceId, TrackId},
     reject::Reject,
     state::{self, checkpoint},
-    window::{self, Categories, ClosedBy, OpenPane, SourceWindows, Tally, Track, Unit, Weighting},
+    window::{
+        self, Bursts, Categories, ClosedBy, OpenPane, SourceWindows, Stays, Tally, Track, Unit,
+        Weighting,
+    },
 };
 
 #[derive(Serialize, Deserialize)]
@@ -31,6 +35,7 @@ pub(super) struct Saved<'a> {
     pub terms: Terms<'a>,
     pub ledger: Ledger,
     pub sources: Vec<(SourceId, Source<'a>)>,
+    pub chosen: Vec<chosen::Source>,
     pub outbox: Vec<Released<'a>>,
     pub periods: Periods<'a>,
     pub publish: bool,
@@ -74,6 +79,8 @@ pub(super) struct Source<'a> {
     pub open: Vec<(EventTime, Pane<'a>)>,
     pub growing: Option<Window<'a>>,
     pub whole_until: EventTime,
+    pub stays: Cow<'a, Stays>,
+    pub bursts: Cow<'a, Bursts>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -97,6 +104,7 @@ pub(super) struct Pane<'a> {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Accounting<'a> {
     pub faces: u64,
+    pub spared: u64,
     pub late: u64,
     /// Reasons that occurred, and how often.
     pub rejected: Vec<(Cow<'a, str>, u64)>,
@@ -113,9 +121,17 @@ pub(super) struct Released<'a> {
     pub by: ClosedBy,
     pub accounting: Accounting<'a>,
     pub tracks: u64,
+    pub stayed: u64,
     pub votes: u64,
     pub unit: Unit,
-    pub attributes: Cow<'a, [ReleasedAttribute]>,
+    pub attributes: Vec<Estimated<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Estimated<'a> {
+    pub attribute: Attribute,
+    pub cells: Cow<'a, Cells>,
+    pub evidence: Cow<'a, CellCounts>,
 }
 
 impl<'a> From<Parts<'a>> for Saved<'a> {
@@ -129,6 +145,7 @@ impl<'a> From<Parts<'a>> for Saved<'a> {
             sources: sources
                 .map(|(id, source)| (id.clone(), source.into()))
                 .collect(),
+            chosen: chosen::write(parts.chosen),
             outbox: parts.outbox.iter().map(Into::into).collect(),
             periods: parts.periods.into(),
             publish: parts.publish,
@@ -149,6 +166,7 @@ impl TryFrom<Saved<'_>> for checkpoint::Saved {
             terms: saved.terms.try_into()?,
             ledger: saved.ledger.into(),
             sources: window::Sources(sources.collect::<Result<_, Unknown>>()?),
+            chosen: chosen::read(saved.chosen),
             outbox: outbox.collect::<Result<_, Unknown>>()?,
             periods: saved.periods.into(),
             publish: saved.publish,
@@ -253,6 +271,8 @@ impl<'a> From<&'a SourceWindows> for Source<'a> {
             open: open.map(|(&start, pane)| (start, pane.into())).collect(),
             growing: source.growing.as_ref().map(Into::into),
             whole_until: source.whole_until,
+            stays: Cow::Borrowed(&source.stays),
+            bursts: Cow::Borrowed(&source.bursts),
         }
     }
 }
@@ -270,6 +290,8 @@ impl TryFrom<Source<'_>> for SourceWindows {
             open: open.collect::<Result<_, Unknown>>()?,
             growing: source.growing.map(TryInto::try_into).transpose()?,
             whole_until: source.whole_until,
+            stays: source.stays.into_owned(),
+            bursts: source.bursts.into_owned(),
         })
     }
 }
@@ -331,6 +353,7 @@ impl<'a> From<&'a window::Accounting> for Accounting<'a> {
         let rejected = accounting.rejected_by_reason();
         Self {
             faces: accounting.faces,
+            spared: accounting.spared,
             late: accounting.late,
             rejected: rejected
                 .map(|(reason, records)| (reason.name().into(), records))
@@ -347,6 +370,7 @@ impl TryFrom<Accounting<'_>> for window::Accounting {
     fn try_from(wire: Accounting<'_>) -> Result<Self, Unknown> {
         let mut accounting = Self {
             faces: wire.faces,
+            spared: wire.spared,
             late: wire.late,
             first_offset: wire.first_offset,
             next_offset: wire.next_offset,
@@ -361,18 +385,19 @@ impl TryFrom<Accounting<'_>> for window::Accounting {
 }
 
 impl<'a> From<&'a ReleasedWindow> for Released<'a> {
-    fn from(pane: &'a ReleasedWindow) -> Self {
+    fn from(window: &'a ReleasedWindow) -> Self {
         Self {
-            source: pane.source.clone(),
-            partition: pane.partition,
-            start: pane.start,
-            end: pane.end,
-            by: pane.by,
-            accounting: (&pane.accounting).into(),
-            tracks: pane.tracks,
-            votes: pane.votes,
-            unit: pane.unit,
-            attributes: Cow::Borrowed(&pane.attributes),
+            source: window.source.clone(),
+            partition: window.partition,
+            start: window.start,
+            end: window.end,
+            by: window.by,
+            accounting: (&window.accounting).into(),
+            tracks: window.tracks,
+            stayed: window.stayed,
+            votes: window.votes,
+            unit: window.unit,
+            attributes: window.content.iter().map(Into::into).collect(),
         }
     }
 }
@@ -380,18 +405,39 @@ impl<'a> From<&'a ReleasedWindow> for Released<'a> {
 impl TryFrom<Released<'_>> for ReleasedWindow {
     type Error = Unknown;
 
-    fn try_from(pane: Released<'_>) -> Result<Self, Unknown> {
+    fn try_from(window: Released<'_>) -> Result<Self, Unknown> {
         Ok(Self {
-            source: pane.source,
-            partition: pane.partition,
-            start: pane.start,
-            end: pane.end,
-            by: pane.by,
-            accounting: pane.accounting.try_into()?,
-            tracks: pane.tracks,
-            votes: pane.votes,
-            unit: pane.unit,
-            attributes: pane.attributes.into_owned(),
+            source: window.source,
+            partition: window.partition,
+            start: window.start,
+            end: window.end,
+            by: window.by,
+            accounting: window.accounting.try_into()?,
+            tracks: window.tracks,
+            stayed: window.stayed,
+            votes: window.votes,
+            unit: window.unit,
+            content: window.attributes.into_iter().map(Into::into).collect(),
         })
+    }
+}
+
+impl<'a> From<&'a ReleasedAttribute> for Estimated<'a> {
+    fn from(released: &'a ReleasedAttribute) -> Self {
+        Self {
+            attribute: released.attribute,
+            cells: Cow::Borrowed(&released.cells),
+            evidence: Cow::Borrowed(released.evidence.for_state()),
+        }
+    }
+}
+
+impl From<Estimated<'_>> for ReleasedAttribute {
+    fn from(wire: Estimated<'_>) -> Self {
+        Self {
+            attribute: wire.attribute,
+            cells: wire.cells.into_owned(),
+            evidence: Sealed::of(wire.evidence.into_owned()),
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! The law of the read model: it says of the audience, of records and of lag what /metrics says, and nothing else.
+//! The law of the read model: it says of the audience, of records and of lag what /metrics says, and nothing else. And the
+//! order of what is folded.
 
 use crossbeam_channel::bounded;
 use demograph_core::{
@@ -7,7 +8,7 @@ use demograph_core::{
     privacy::{Policy, PolicyRules},
     record::{Attribute, Position, TrackId},
     span::Span,
-    state::{LogIdentity, Start, Terms, TrackKey},
+    state::{Terms, TrackKey},
     window::{Categories, Evidence, Growth, Weighting},
 };
 use proptest::prelude::*;
@@ -32,11 +33,11 @@ const WINDOWS: [Span; 2] = [Span::seconds(20), Span::seconds(60)];
 /// A name and labels -> the value.
 type Series = BTreeMap<(&'static str, BTreeMap<String, String>), f64>;
 
-/// A fold of one partition, and what it sends to, which must stay open.
+/// A fold of one partition, and the writer that it sends to.
 struct World {
     fold: Fold,
     next_offset: i64,
-    _writer: Receiver<Task>,
+    writer: Receiver<Task>,
 }
 
 impl World {
@@ -44,7 +45,8 @@ impl World {
         let (output, writer) = bounded(16);
         let metrics = Metrics::new();
         let mut fold = Fold {
-            input: bounded(1).1,
+            observations: bounded(1).1,
+            signals: bounded(1).1,
             output,
             under_way: bounded(1).1,
             settings: SETTINGS,
@@ -64,22 +66,22 @@ impl World {
             untracked: Default::default(),
             shown: Default::default(),
         };
-        let beginning = Beginning {
-            partition: 0,
-            start: Start::At(0),
-            log: LogIdentity::default(),
-            history: Vec::new(),
-        };
-        assert!(fold.take(Feed::Assigned(vec![beginning])).is_ok());
+        let beginning = Resumed::beginning(0, 0);
+        assert!(fold.signal(Signal::Assigned(vec![beginning])).is_ok());
         Self {
             fold,
             next_offset: 0,
-            _writer: writer,
+            writer,
         }
     }
 
     /// A face that the model takes for a woman with this probability, or a reject.
     fn see(&mut self, source: &str, time: i64, woman: Option<f32>) {
+        let observation = self.observation(source, time, woman);
+        assert!(self.fold.apply(observation).is_ok());
+    }
+
+    fn observation(&mut self, source: &str, time: i64, woman: Option<f32>) -> Observation {
         let offset = self.next_offset;
         self.next_offset += 1;
         let face = |p| {
@@ -87,7 +89,7 @@ impl World {
             face.set(Attribute::Gender, &[p, 1.0 - p]);
             face
         };
-        let observation = Observation {
+        Observation {
             position: Position {
                 partition: 0,
                 offset,
@@ -98,9 +100,9 @@ impl World {
             stated: None,
             id: None,
             track: Some(TrackId::of(&offset.to_be_bytes())),
+            judged: None,
             outcome: woman.map(face).ok_or(Reject::NotAnImage),
-        };
-        assert!(self.fold.take(Feed::Data(observation)).is_ok());
+        }
     }
 
     fn tick(&mut self, now: i64) {
@@ -109,7 +111,7 @@ impl World {
             silent: BTreeMap::new(),
             ends: HashMap::from([(0, self.next_offset + 5)]),
         };
-        assert!(self.fold.take(Feed::Tick(tick)).is_ok());
+        assert!(self.fold.signal(Signal::Tick(tick)).is_ok());
     }
 
     /// What the snapshot says, in the words of /metrics.
@@ -140,8 +142,10 @@ impl World {
                 );
                 for one in &view.attributes {
                     let place = [&place[..], &[("attribute", one.attribute.name())]].concat();
-                    say("audience_coverage_ratio", &place, one.coverage);
+                    say("audience_shown_ratio", &place, one.shown_ratio);
                     say("audience_shift_p_value", &place, one.shift_p);
+                    let fits = one.calibration_fits().map(f64::from);
+                    say("audience_calibration_fits", &place, fits);
                     for category in &one.categories {
                         let place = [&place[..], &[("category", &category.label)]].concat();
                         let share = category.share;
@@ -203,7 +207,7 @@ fn meaning() -> Meaning {
     };
     let policy = Policy::new(&PolicyRules::default(), &[]);
     let categories = Categories::new(&[0, 18], &facts);
-    let terms = Terms::new(&facts.id, &policy, (categories, &SETTINGS));
+    let terms = Terms::new(&facts.id, &policy, categories, &SETTINGS);
     let posterior = |is_first: bool| if is_first { [0.8, 0.2] } else { [0.2, 0.8] };
     let faces: Vec<(usize, [f32; 2])> = (0..200)
         .map(|n| (n % 2, posterior((n % 2 == 0) == (n % 5 != 0))))
@@ -254,10 +258,50 @@ fn the_snapshot_shows_estimates_and_nothing_that_is_suppressed() {
     assert_eq!((now.counts.read(), now.lag[&0]), (66, 5));
     assert_eq!(now.at, EventTime(BEGIN + 15_000));
 
-    assert!(world.fold.take(Feed::Lost(vec![0])).is_ok());
+    assert!(world.fold.signal(Signal::Lost(vec![0])).is_ok());
     let now = world.fold.shown.latest.get();
     assert!(now.audience.is_empty() && now.lag.is_empty());
     assert_eq!(world.snapshot(), world.metrics());
+}
+
+/// Observations and signals come by two ways, and one worker is faster than the other.
+#[test]
+fn signals_keep_their_place_among_the_observations_up_to_the_end() {
+    // Which of two channels is heard first is chance.
+    for _ in 0..64 {
+        let mut world = World::new();
+        let mut seen = |number| Numbered {
+            number,
+            item: world.observation("lobby", BEGIN, Some(0.8)),
+        };
+        let (earlier, later) = (vec![seen(0), seen(1)], vec![seen(4), seen(5)]);
+        let (to_fold, observations) = bounded(2);
+        to_fold.send(later).unwrap();
+        to_fold.send(earlier).unwrap();
+        let (signal, signals) = bounded(3);
+        for (number, item) in [
+            (2, Signal::Revoked(vec![0])),
+            (3, Signal::Assigned(vec![Resumed::beginning(0, 2)])),
+            (6, Signal::Revoked(vec![0])),
+        ] {
+            signal.send(Numbered { number, item }).unwrap();
+        }
+        drop((to_fold, signal));
+        let World { fold, writer, .. } = world;
+        let fold = Fold {
+            observations,
+            signals,
+            ..fold
+        };
+        fold.run().unwrap();
+        let written = writer.iter().map(|task| match task {
+            Task::Write(checkpoint) => checkpoint.next_offset,
+            Task::Drained => -1,
+            other => panic!("{other:?}"),
+        });
+        // The first checkpoint of a partition is due at once.
+        assert_eq!(written.collect::<Vec<_>>(), [1, 2, -1, 3, 4, -1]);
+    }
 }
 
 proptest! {

@@ -5,32 +5,21 @@ use crossbeam_channel::{bounded, never};
 use demograph_core::{
     facts::ModelFacts,
     privacy::{Policy, PolicyRules, SourceRules},
-    record::{Attribute, Position, SourceId, TrackId},
-    state::{Applied, Shard, Start, Terms, TrackKey},
-    window::{Growth, Outcome, Settings, Untracked, Weighting},
+    record::{Attribute, Position, Record, SourceId, TrackId},
+    state::{Applied, Saved, Shard, Terms, TrackKey},
+    window::{Evidence, Growth, Outcome, Settings, Untracked, Weighting},
 };
 use demograph_model::infer::{NoAnswer, StubModel};
 
-use super::*;
-
-fn data(number: u64) -> Numbered<()> {
-    Numbered {
-        number,
-        feed: Feed::Data(()),
-    }
-}
-
-fn signal(number: u64) -> Numbered<()> {
-    Numbered {
-        number,
-        feed: Feed::Revoked(vec![0]),
-    }
-}
+use super::{
+    super::front::{Front, Looked},
+    *,
+};
 
 /// A channel that holds these items, and its end that sends more.
-fn holding(items: Vec<Numbered<()>>) -> (Sender<Numbered<()>>, Receiver<Numbered<()>>) {
+fn holding(items: &[u64]) -> (Sender<u64>, Receiver<u64>) {
     let (sender, receiver) = bounded(16);
-    for item in items {
+    for &item in items {
         sender.send(item).unwrap();
     }
     (sender, receiver)
@@ -42,49 +31,42 @@ fn rung() -> Option<Receiver<Instant>> {
 
 #[test]
 fn without_a_wait_a_batch_is_what_is_there() {
-    let (_sender, input) = holding(vec![data(1), data(2)]);
-    assert_eq!(pull(data(0), &input, (8, None)).len(), 3);
-    assert_eq!(pull(data(3), &input, (8, None)).len(), 1);
+    let (_sender, input) = holding(&[1, 2]);
+    assert_eq!(pull(0, &input, 8, None).len(), 3);
+    assert_eq!(pull(3, &input, 8, None).len(), 1);
 }
 
 #[test]
 fn a_full_batch_leaves_the_rest_and_does_not_wait() {
-    let (_sender, input) = holding(vec![data(1), data(2), data(3)]);
-    assert_eq!(pull(data(0), &input, (3, Some(never()))).len(), 3);
+    let (_sender, input) = holding(&[1, 2, 3]);
+    assert_eq!(pull(0, &input, 3, Some(never())).len(), 3);
     assert_eq!(input.len(), 1);
 }
 
 #[test]
 fn what_is_there_is_taken_though_the_time_is_over() {
-    let (_sender, input) = holding(vec![data(1), data(2)]);
-    assert_eq!(pull(data(0), &input, (8, rung())).len(), 3);
+    let (_sender, input) = holding(&[1, 2]);
+    assert_eq!(pull(0, &input, 8, rung()).len(), 3);
 }
 
 #[test]
 fn a_batch_waits_until_it_is_full() {
-    let (sender, input) = holding(vec![data(1)]);
+    let (sender, input) = holding(&[1]);
     let late = std::thread::spawn(move || {
         for number in 2..4 {
-            sender.send(data(number)).unwrap();
+            sender.send(number).unwrap();
         }
         sender
     });
-    assert_eq!(pull(data(0), &input, (4, Some(never()))).len(), 4);
+    assert_eq!(pull(0, &input, 4, Some(never())).len(), 4);
     late.join().unwrap();
 }
 
 #[test]
-fn no_signal_waits_for_a_batch_to_fill_up() {
-    let (_sender, input) = holding(vec![data(1), signal(2), data(3)]);
-    assert_eq!(pull(data(0), &input, (8, Some(never()))).len(), 4);
-    assert_eq!(pull(signal(4), &input, (8, Some(never()))).len(), 1);
-}
-
-#[test]
 fn the_end_of_the_input_ends_the_wait() {
-    let (sender, input) = holding(vec![data(1)]);
+    let (sender, input) = holding(&[1]);
     drop(sender);
-    assert_eq!(pull(data(0), &input, (8, Some(never()))).len(), 2);
+    assert_eq!(pull(0, &input, 8, Some(never())).len(), 2);
 }
 
 /// The stub, which has no answer for a crop that is dark.
@@ -116,6 +98,14 @@ const SETTINGS: Settings = Settings {
     untracked: Untracked::Count,
     growth: Growth::NONE,
     sources_max: 10,
+};
+
+const LIMITS: Limits = Limits {
+    payload_bytes_max: 10_000,
+    image_side_min: 16,
+    image_side_max: 64,
+    future_max: 60_000,
+    past_max: 86_400_000,
 };
 
 /// A policy that knows two cameras.
@@ -157,7 +147,7 @@ fn record(number: u64, (source, time): (&str, i64), level: Option<u8>) -> Number
     };
     Numbered {
         number,
-        feed: Feed::Data(record),
+        item: record,
     }
 }
 
@@ -165,18 +155,20 @@ fn record(number: u64, (source, time): (&str, i64), level: Option<u8>) -> Number
 fn observed(records: Vec<Numbered<Record>>, meaning: &Meaning) -> Vec<Observation> {
     let (to_work, input) = bounded(records.len());
     let (output, from_work) = bounded(records.len());
+    let mut front = Front {
+        limits: LIMITS,
+        policy: meaning.policy.clone(),
+        track_key: TrackKey::example(),
+        crops_max: None,
+        spans: SETTINGS.spans(),
+        partitions: Default::default(),
+    };
     let worker = Worker {
         model: Box::new(BlindInTheDark(StubModel::default())),
         batch_max: records.len(),
         batch_wait_max: Duration::ZERO,
         core: None,
-        limits: Limits {
-            payload_bytes_max: 10_000,
-            image_side_min: 16,
-            image_side_max: 64,
-            future_max: 60_000,
-            past_max: 86_400_000,
-        },
+        limits: LIMITS,
         meaning: meaning.clone(),
         input,
         output,
@@ -184,14 +176,18 @@ fn observed(records: Vec<Numbered<Record>>, meaning: &Meaning) -> Vec<Observatio
         metrics: Metrics::new(),
     };
     for record in records {
-        to_work.send(record).unwrap();
+        let candidate = record.map(|record| match front.look(record) {
+            Looked::Candidate(candidate) => candidate,
+            Looked::Done(_) => panic!("each is to be decoded"),
+        });
+        to_work.send(candidate).unwrap();
     }
     drop(to_work);
     worker.run().unwrap();
     let items = from_work.iter().flatten().enumerate();
-    let observations = items.map(|(place, item)| match item.feed {
-        Feed::Data(observation) if item.number == place as u64 => observation,
-        other => panic!("{place}: {} {other:?}", item.number),
+    let observations = items.map(|(place, observed)| {
+        assert_eq!(observed.number, place as u64);
+        observed.item
     });
     observations.collect()
 }
@@ -259,24 +255,24 @@ fn a_crop_without_an_answer_keeps_its_source_time_and_place_and_takes_no_other_s
 #[test]
 fn a_crop_without_an_answer_is_counted_in_the_pane_of_its_source() {
     let meaning = meaning(StubModel::default().facts());
-    let terms = (SETTINGS, meaning.terms.clone());
-    let mut shard = Shard::begin(3, Start::At(100), terms, &TrackKey::example());
-    let mut panes = Vec::new();
+    let (saved, terms) = (Saved::beginning(100), meaning.terms.clone());
+    let mut shard = Shard::begin(3, saved, SETTINGS, terms, &TrackKey::example());
+    let mut windows = Vec::new();
     for seen in observed(with_dark_crops(), &meaning) {
         let is_dark = seen.outcome == Err(Reject::NoAnswer);
         let Applied::Counted(outcome, closed) = shard.apply(seen) else {
             panic!("no record comes twice");
         };
         assert_eq!(outcome == Outcome::Rejected(Reject::NoAnswer), is_dark);
-        panes.extend(closed);
+        windows.extend(closed);
     }
-    panes.extend(shard.end());
-    let mut counted: Vec<_> = panes
+    windows.extend(shard.end());
+    let mut counted: Vec<_> = windows
         .iter()
-        .map(|pane| {
-            let of = &pane.accounting;
+        .map(|window| {
+            let of = &window.accounting;
             let rejected: Vec<_> = of.rejected_by_reason().collect();
-            let place = (pane.source.as_str(), pane.start.0);
+            let place = (window.source.as_str(), window.start.0);
             (place, of.faces, rejected, (of.first_offset, of.next_offset))
         })
         .collect();
@@ -289,5 +285,9 @@ fn a_crop_without_an_answer_is_counted_in_the_pane_of_its_source() {
             (("yard", 10_000), 1, vec![(Reject::NoAnswer, 1)], (104, 106)),
         ]
     );
-    assert!(panes.iter().all(|pane| pane.source != SourceId::unknown()));
+    assert!(
+        windows
+            .iter()
+            .all(|window| window.source != SourceId::unknown())
+    );
 }

@@ -11,7 +11,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field};
 use demograph_core::{
-    estimate::Cell,
+    estimate::{Cell, CellCounts, Repeats},
     privacy::ReleasedWindow,
     record::{Attribute, EventTime, SourceId},
 };
@@ -38,6 +38,16 @@ pub struct CellRow {
     /// The same, by class: each vote as its posterior divides it.
     pub posterior_sums: Vec<u64>,
     pub model: String,
+    /// Which votes are one person's; nothing in rows of an earlier version.
+    pub repeats: Option<RowRepeats>,
+}
+
+/// Which votes of a window and attribute are one person's: in the first of its rows, so that rows can be added up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RowRepeats {
+    pub repeats: Repeats,
+    /// See [`CellCounts::squares`].
+    pub squares: u64,
 }
 
 pub(super) fn fields() -> Vec<Field> {
@@ -53,34 +63,50 @@ pub(super) fn fields() -> Vec<Field> {
         text("model"),
         text("policy"),
         partition(),
+        // Of files that an earlier version wrote, `compact` knows none of these.
+        integer("windows").with_nullable(true),
+        integer("pairs").with_nullable(true),
+        Field::new_list("pairs_before", integer("item"), true),
+        integer("squares").with_nullable(true),
     ]
 }
 
-/// One cell with votes, of one pane and attribute.
+/// One cell with votes, of one window and attribute.
 struct Counted<'a> {
-    pane: &'a ReleasedWindow,
+    window: &'a ReleasedWindow,
     attribute: Attribute,
     cell: u32,
     votes: &'a Cell,
+    /// In the first row of a window and attribute.
+    all: Option<&'a CellCounts>,
 }
 
-/// One row a pane, attribute and cell with votes, in the order of [`fields`].
-pub(super) fn columns(panes: &[ReleasedWindow], provenance: &Provenance) -> Vec<ArrayRef> {
+impl Counted<'_> {
+    fn repeats(&self) -> Option<&Repeats> {
+        self.all.map(CellCounts::repeats)
+    }
+}
+
+/// One row a window, attribute and cell with votes, in the order of [`fields`].
+pub(super) fn columns(windows: &[ReleasedWindow], provenance: &Provenance) -> Vec<ArrayRef> {
     let mut rows: Vec<Counted<'_>> = Vec::new();
-    for pane in sorted(panes) {
-        for released in &pane.attributes {
-            rows.extend(released.evidence.iter().map(|(cell, votes)| Counted {
-                pane,
+    for window in sorted(windows) {
+        for released in &window.content {
+            let votes = released.evidence.for_cells_table();
+            let cells = votes.iter().enumerate();
+            rows.extend(cells.map(|(place, (cell, of_cell))| Counted {
+                window,
                 attribute: released.attribute,
                 cell,
-                votes,
+                votes: of_cell,
+                all: (place == 0).then_some(votes),
             }));
         }
     }
     vec![
-        texts(&rows, |row| row.pane.source.as_str()),
-        times(&rows, |row| row.pane.start),
-        times(&rows, |row| row.pane.end),
+        texts(&rows, |row| row.window.source.as_str()),
+        times(&rows, |row| row.window.start),
+        times(&rows, |row| row.window.end),
         texts(&rows, |row| row.attribute.name()),
         Arc::new(
             rows.iter()
@@ -89,10 +115,21 @@ pub(super) fn columns(panes: &[ReleasedWindow], provenance: &Provenance) -> Vec<
         ),
         integers(&rows, |row| signed(row.votes.parts)),
         lists(rows.iter().map(|row| row.votes.sums.as_slice())),
-        texts(&rows, |row| row.pane.unit.name()),
+        texts(&rows, |row| row.window.unit.name()),
         texts(&rows, |_| &provenance.terms.model),
         texts(&rows, |_| &provenance.terms.policy),
-        partitions(&rows, |row| row.pane.partition),
+        partitions(&rows, |row| row.window.partition),
+        integers(&rows, |row| {
+            row.repeats().map_or(0, |all| signed(all.windows))
+        }),
+        integers(&rows, |row| {
+            row.repeats().map_or(0, |all| signed(all.within))
+        }),
+        lists(
+            rows.iter()
+                .map(|row| row.repeats().map_or(&[][..], |all| &all.before)),
+        ),
+        integers(&rows, |row| row.all.map_or(0, |all| signed(all.squares()))),
     ]
 }
 
@@ -107,6 +144,7 @@ impl CellRow {
         let parts: &Int64Array = column(batch, "parts")?;
         let sums: &ListArray = column(batch, "posterior_sums")?;
         let model: &StringArray = column(batch, "model")?;
+        let repeats = Columns::of(batch)?;
         (0..batch.num_rows())
             .map(|row| {
                 let name = attribute.value(row);
@@ -120,19 +158,63 @@ impl CellRow {
                         .with_context(|| format!("attribute {name:?} is none that is known"))?,
                     cell: u32::try_from(cell.value(row)).context("a cell below 0")?,
                     parts: u64::try_from(parts.value(row)).context("parts below 0")?,
-                    posterior_sums: read_sums(&sums.value(row))?,
+                    posterior_sums: read_list(&sums.value(row))?,
                     model: model.value(row).to_owned(),
+                    repeats: repeats
+                        .as_ref()
+                        .map(|all| all.read(row))
+                        .transpose()?
+                        .flatten(),
                 })
             })
             .collect()
     }
 }
 
-fn read_sums(list: &ArrayRef) -> anyhow::Result<Vec<u64>> {
-    let sums: &Int64Array = list
+/// The columns that say which votes are one person's.
+struct Columns<'a> {
+    windows: &'a Int64Array,
+    pairs: &'a Int64Array,
+    before: &'a ListArray,
+    squares: &'a Int64Array,
+}
+
+impl<'a> Columns<'a> {
+    /// None in files of an earlier version.
+    fn of(batch: &'a RecordBatch) -> anyhow::Result<Option<Self>> {
+        if batch.column_by_name("pairs").is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            windows: column(batch, "windows")?,
+            pairs: column(batch, "pairs")?,
+            before: column(batch, "pairs_before")?,
+            squares: column(batch, "squares")?,
+        }))
+    }
+
+    /// Nothing where a compacted file holds a row of an earlier version.
+    fn read(&self, row: usize) -> anyhow::Result<Option<RowRepeats>> {
+        if self.pairs.is_null(row) {
+            return Ok(None);
+        }
+        let count = |column: &Int64Array| u64::try_from(column.value(row)).context("pairs below 0");
+        Ok(Some(RowRepeats {
+            repeats: Repeats {
+                windows: count(self.windows)?,
+                within: count(self.pairs)?,
+                before: read_list(&self.before.value(row))?,
+            },
+            squares: count(self.squares)?,
+        }))
+    }
+}
+
+fn read_list(list: &ArrayRef) -> anyhow::Result<Vec<u64>> {
+    let list: &Int64Array = list
         .as_any()
         .downcast_ref()
-        .context("posterior_sums are no lists of integers")?;
-    let sum = |&sum: &i64| u64::try_from(sum).context("a sum of posteriors below 0");
-    sums.values().iter().map(sum).collect()
+        .context("no list of integers")?;
+    let number = |&number: &i64| u64::try_from(number).context("a number below 0 in a list");
+    list.values().iter().map(number).collect()
 }

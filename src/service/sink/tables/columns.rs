@@ -30,6 +30,11 @@ pub(super) fn flag(name: &str) -> Field {
     Field::new(name, DataType::Boolean, false)
 }
 
+/// True, false or unknown.
+pub(super) fn known_flag(name: &str) -> Field {
+    flag(name).with_nullable(true)
+}
+
 pub(super) fn time(name: &str) -> Field {
     Field::new(
         name,
@@ -52,11 +57,11 @@ pub(super) fn partition() -> Field {
     Field::new("partition", DataType::Int32, false)
 }
 
-/// The panes in the order of every table: by source, then by window.
-pub(super) fn sorted(panes: &[ReleasedWindow]) -> Vec<&ReleasedWindow> {
-    let mut panes: Vec<_> = panes.iter().collect();
-    panes.sort_by(|a, b| (&a.source, a.start).cmp(&(&b.source, b.start)));
-    panes
+/// The windows in the order of every table: by source, then by window.
+pub(super) fn sorted(windows: &[ReleasedWindow]) -> Vec<&ReleasedWindow> {
+    let mut windows: Vec<_> = windows.iter().collect();
+    windows.sort_by(|a, b| (&a.source, a.start).cmp(&(&b.source, b.start)));
+    windows
 }
 
 pub(super) fn texts<'a, T>(rows: &'a [T], get: impl Fn(&'a T) -> &'a str) -> ArrayRef {
@@ -84,8 +89,11 @@ pub(super) fn known_numbers<T>(rows: &[T], get: impl Fn(&T) -> Option<f64>) -> A
 }
 
 pub(super) fn flags<T>(rows: &[T], get: impl Fn(&T) -> bool) -> ArrayRef {
-    let flags = rows.iter().map(|row| Some(get(row)));
-    Arc::new(flags.collect::<BooleanArray>())
+    known_flags(rows, |row| Some(get(row)))
+}
+
+pub(super) fn known_flags<T>(rows: &[T], get: impl Fn(&T) -> Option<bool>) -> ArrayRef {
+    Arc::new(rows.iter().map(get).collect::<BooleanArray>())
 }
 
 pub(super) fn times<T>(rows: &[T], get: impl Fn(&T) -> EventTime) -> ArrayRef {

@@ -16,7 +16,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use demograph_core::{periods::PeriodKind, state::Publication};
 
-pub use cells::CellRow;
+pub use cells::{CellRow, RowRepeats};
 pub use provenance::Provenance;
 
 /// When a window starts; when an hour or a day starts; the date of its start by the clock on the wall.
@@ -81,8 +81,8 @@ impl Table {
         let columns = match self {
             Self::Demographics => demographics::columns(windows, provenance),
             Self::Windows => self::windows::columns(windows, provenance),
-            Self::Hourly => self::periods::columns(periods, (PeriodKind::Hour, provenance)),
-            Self::Daily => self::periods::columns(periods, (PeriodKind::Day, provenance)),
+            Self::Hourly => self::periods::columns(periods, PeriodKind::Hour, provenance),
+            Self::Daily => self::periods::columns(periods, PeriodKind::Day, provenance),
             Self::Cells => cells::columns(windows, provenance),
         };
         RecordBatch::try_new(self.schema(), columns)

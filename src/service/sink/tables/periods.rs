@@ -3,7 +3,7 @@
 use arrow_array::ArrayRef;
 use arrow_schema::Field;
 use demograph_core::{
-    estimate::Estimator,
+    estimate::{Estimator, calibration_fits},
     periods::{PeriodKind, ReleasedPeriod},
     privacy::{ShownShare, show_summed_shares},
     record::Attribute,
@@ -12,8 +12,9 @@ use demograph_core::{
 use super::{
     LOCAL_DATE, PERIOD_START,
     columns::{
-        date, dates, flag, flags, integer, integers, known_counts, known_numbers, known_texts,
-        number, partition, partitions, signed, small, smalls, text, texts, time, times,
+        date, dates, flag, flags, integer, integers, known_counts, known_flag, known_flags,
+        known_numbers, known_texts, number, partition, partitions, signed, small, smalls, text,
+        texts, time, times,
     },
     provenance::Provenance,
 };
@@ -33,17 +34,21 @@ pub(super) fn fields(kind: PeriodKind) -> Vec<Field> {
         text("category").with_nullable(true),
         integer("people").with_nullable(true),
         integer("total").with_nullable(true),
-        number("coverage"),
+        number("shown_ratio"),
         number("share_naive"),
         number("share"),
         number("share_low"),
         number("share_high"),
         number("effective_n"),
         number("shift_p"),
+        known_flag("calibration_fits"),
+        number("design_effect"),
         text("method").with_nullable(true),
         text("calibration").with_nullable(true),
         text("unit"),
         flag("suppressed"),
+        integer("tracks"),
+        integer("stayed"),
         integer("windows"),
         time("covers_from"),
         time("covers_until"),
@@ -64,10 +69,11 @@ struct Row<'a> {
     category: Option<&'a str>,
     people: Option<u64>,
     total: Option<u64>,
-    coverage: Option<f64>,
+    shown_ratio: Option<f64>,
     naive: Option<f64>,
     estimated: ShownShare,
     shift_p: Option<f64>,
+    design_effect: Option<f64>,
     estimator: Option<Estimator<'a>>,
 }
 
@@ -75,7 +81,8 @@ struct Row<'a> {
 /// showed anything.
 pub(super) fn columns(
     periods: &[ReleasedPeriod],
-    (kind, provenance): (PeriodKind, &Provenance),
+    kind: PeriodKind,
+    provenance: &Provenance,
 ) -> Vec<ArrayRef> {
     let mut periods: Vec<&ReleasedPeriod> = periods.iter().filter(|one| one.kind == kind).collect();
     periods.sort_by(|a, b| (&a.source, a.period.start).cmp(&(&b.source, b.period.start)));
@@ -97,17 +104,21 @@ pub(super) fn columns(
         known_texts(&rows, |row| row.category),
         known_counts(&rows, |row| row.people),
         known_counts(&rows, |row| row.total),
-        known_numbers(&rows, |row| row.coverage),
+        known_numbers(&rows, |row| row.shown_ratio),
         known_numbers(&rows, |row| row.naive),
         known_numbers(&rows, |row| row.estimated.share),
         known_numbers(&rows, |row| row.estimated.low),
         known_numbers(&rows, |row| row.estimated.high),
         known_numbers(&rows, |row| row.estimated.effective_n),
         known_numbers(&rows, |row| row.shift_p),
+        known_flags(&rows, |row| row.shift_p.map(calibration_fits)),
+        known_numbers(&rows, |row| row.design_effect),
         known_texts(&rows, |row| Some(row.estimator?.method.name())),
         known_texts(&rows, |row| Some(row.estimator?.id)),
         texts(&rows, |row| row.period.content.sums.unit().name()),
         flags(&rows, |row| row.people.is_none()),
+        integers(&rows, |row| signed(row.period.content.tracks)),
+        integers(&rows, |row| signed(row.period.content.stayed)),
         integers(
             &rows,
             |row| signed(row.period.content.sums.windows() as u64),
@@ -127,7 +138,7 @@ fn rows_of<'a>(period: &'a ReleasedPeriod, provenance: &'a Provenance) -> Vec<Ro
     let sums = &period.content.sums;
     let k_cell = provenance.terms.thresholds(sums.unit()).k_cell;
     let mut rows = Vec::new();
-    for (attribute, shares) in sums.shares() {
+    for (attribute, votes) in sums.attributes() {
         let estimator = provenance.calibrations.estimator(&period.source, attribute);
         let nothing = Row {
             period,
@@ -135,25 +146,27 @@ fn rows_of<'a>(period: &'a ReleasedPeriod, provenance: &'a Provenance) -> Vec<Ro
             category: None,
             people: None,
             total: None,
-            coverage: shares.coverage(),
+            shown_ratio: votes.shown_ratio(),
             naive: None,
             estimated: ShownShare::default(),
             shift_p: None,
+            design_effect: None,
             estimator,
         };
-        if shares.counts.is_empty() {
+        if votes.counts.is_empty() {
             rows.push(nothing);
             continue;
         }
-        let estimated = show_summed_shares(&shares.cells(), &shares.evidence, estimator, k_cell);
+        let estimated = show_summed_shares(&votes.cells(), &votes.evidence, estimator, k_cell);
         let labels = provenance.terms.categories.labels(attribute);
         rows.extend(labels.iter().enumerate().map(|(place, label)| Row {
             category: Some(label),
-            people: shares.count(place),
-            total: Some(shares.total),
-            naive: shares.share(place),
+            people: votes.count(place),
+            total: Some(votes.total),
+            naive: votes.share(place),
             estimated: estimated.shares.get(place).copied().unwrap_or_default(),
             shift_p: estimated.shift_p,
+            design_effect: estimated.design_effect,
             ..nothing
         }));
     }

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use arrow_array::{BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, StringArray};
 use demograph_core::{
+    estimate::Repeats,
     facts::ModelFacts,
     periods::{Content, Period, PeriodKind, ReleasedPeriod},
-    privacy::{Cells, Policy, PolicyRules, ReleasedAttribute, ReleasedWindow},
+    privacy::{Cells, Policy, PolicyRules, ReleasedAttribute, ReleasedWindow, Sealed},
     record::{Attribute, EventTime, Position, SourceId},
     state::Terms,
     views::Sums,
@@ -29,9 +30,10 @@ fn provenance() -> Provenance {
     }
 }
 
-fn pane(source: &str, cells: Cells) -> ReleasedWindow {
+fn window(source: &str, cells: Cells) -> ReleasedWindow {
     let mut accounting = Accounting::of_faces(20);
     accounting.late = 1;
+    accounting.spared = 3;
     accounting.reject(demograph_core::reject::Reject::Truncated);
     accounting.cover(Position {
         partition: 1,
@@ -43,7 +45,7 @@ fn pane(source: &str, cells: Cells) -> ReleasedWindow {
         accounting,
         tracks: 20,
         votes: 20,
-        attributes: vec![ReleasedAttribute {
+        content: vec![ReleasedAttribute {
             attribute: Attribute::Gender,
             cells,
             evidence: Default::default(),
@@ -63,7 +65,7 @@ fn windows<const N: usize>(windows: [ReleasedWindow; N]) -> Publication {
 fn hour(source: &str, windows: &[Cells]) -> ReleasedPeriod {
     let mut sums = Sums::default();
     for cells in windows {
-        sums.add(&pane(source, cells.clone()));
+        sums.add(&window(source, cells.clone()));
     }
     ReleasedPeriod {
         source: SourceId::new(source),
@@ -80,6 +82,8 @@ fn hour(source: &str, windows: &[Cells]) -> ReleasedPeriod {
             from: EventTime(1_792_890_000_000),
             until: EventTime(1_792_893_600_000),
             carried: 0,
+            tracks: 0,
+            stayed: 0,
             sums,
         },
     }
@@ -115,8 +119,8 @@ fn an_hour_counts_what_its_windows_showed_and_says_which_part_that_is() {
     assert_eq!(count("windows").values(), &[1, 1, 3, 3]);
     let number = |name| column::<Float64Array>(&batch, name).unwrap();
     assert_eq!(number("share_naive").values(), &[0.75, 0.25, 0.75, 0.25]);
-    assert_eq!(number("coverage").value(0), 1.0);
-    assert_eq!(number("coverage").value(2), 20.0 / 60.0);
+    assert_eq!(number("shown_ratio").value(0), 1.0);
+    assert_eq!(number("shown_ratio").value(2), 20.0 / 60.0);
     let date: &Date32Array = column(&batch, "local_date").unwrap();
     assert_eq!(date.value_as_date(0).unwrap().to_string(), "2026-10-25");
     let hours: &Int32Array = column(&batch, "local_hour").unwrap();
@@ -133,8 +137,8 @@ fn an_hour_in_which_every_window_was_suppressed_has_one_row_that_says_so() {
     }
     let suppressed: &BooleanArray = column(&batch, "suppressed").unwrap();
     assert!(suppressed.value(0));
-    let coverage: &Float64Array = column(&batch, "coverage").unwrap();
-    assert_eq!(coverage.value(0), 0.0);
+    let shown: &Float64Array = column(&batch, "shown_ratio").unwrap();
+    assert_eq!(shown.value(0), 0.0);
 }
 
 #[test]
@@ -161,7 +165,7 @@ fn a_shown_attribute_has_a_row_for_each_category() {
         counts: vec![Some(15), Some(5)],
     };
     let batch = Table::Demographics.rows(
-        &windows([pane("b", cells.clone()), pane("a", cells)]),
+        &windows([window("b", cells.clone()), window("a", cells)]),
         &provenance(),
     );
     assert_eq!(batch.num_rows(), 4);
@@ -173,7 +177,7 @@ fn a_shown_attribute_has_a_row_for_each_category() {
 
 #[test]
 fn a_suppressed_attribute_has_one_row_that_says_nothing_else() {
-    let batch = Table::Demographics.rows(&windows([pane("a", Cells::Suppressed)]), &provenance());
+    let batch = Table::Demographics.rows(&windows([window("a", Cells::Suppressed)]), &provenance());
     assert_eq!(batch.num_rows(), 1);
     for name in [
         "category",
@@ -195,13 +199,28 @@ fn a_suppressed_attribute_has_one_row_that_says_nothing_else() {
 
 #[test]
 fn the_windows_table_accounts_for_every_record() {
-    let batch = Table::Windows.rows(&windows([pane("a", Cells::Suppressed)]), &provenance());
+    let batch = Table::Windows.rows(&windows([window("a", Cells::Suppressed)]), &provenance());
     let number = |name| column::<Int64Array>(&batch, name).unwrap().value(0);
     assert_eq!(
-        (number("faces"), number("late"), number("rejected")),
-        (20, 1, 1)
+        ["faces", "spared", "late", "rejected"].map(number),
+        [20, 3, 1, 1]
     );
     assert_eq!((number("first_offset"), number("next_offset")), (7, 8));
+}
+
+#[test]
+fn a_compacted_file_takes_rows_of_an_earlier_version_that_spared_none() {
+    let rows = Table::Windows.rows(&windows([window("a", Cells::Suppressed)]), &provenance());
+    let columns = (0..rows.num_columns()).filter(|&at| rows.schema().field(at).name() != "spared");
+    let before = rows.project(&columns.collect::<Vec<_>>()).unwrap();
+    let part = crate::sink::encode(&before, &[]).unwrap();
+    let day = crate::sink::day::merge(Table::Windows, vec![("part".into(), part)]).unwrap();
+    let batches: Vec<_> = crate::sink::decode(day.bytes.clone()).unwrap();
+    assert_eq!(batches[0].column_by_name("spared").unwrap().null_count(), 1);
+    let all = crate::sink::encode(&rows, &[]).unwrap();
+    let before = crate::sink::encode(&before, &[]).unwrap();
+    let records = |bytes| crate::sink::records(bytes).unwrap();
+    assert_eq!([all, before, day.bytes].map(records), [25, 22, 22]);
 }
 
 #[test]
@@ -226,17 +245,26 @@ fn the_published_schemas_are_those_of_the_rows() {
 
 #[test]
 fn cells_are_read_back_from_a_file_of_a_day_as_they_were_counted() {
-    let mut counted = pane("a", Cells::Suppressed);
+    let mut counted = window("a", Cells::Suppressed);
     let mut votes = demograph_core::estimate::CellCounts::default();
     votes.add(3, 720_720, &[600_000, 120_720]);
     votes.add(7, 360_360, &[0, 360_360]);
-    counted.attributes[0].evidence = votes.clone();
+    let mut repeats = Repeats {
+        windows: 1,
+        within: 6,
+        ..Repeats::default()
+    };
+    repeats.add_stay(3, 30);
+    votes.repeat(&repeats, 5);
+    counted.content[0].evidence = Sealed::of(votes.clone());
     let part = crate::sink::encode(&Table::Cells.rows(&windows([counted]), &provenance()), &[]);
     let day = crate::sink::day::merge(Table::Cells, vec![("part".into(), part.unwrap())]);
     let mut found = demograph_core::estimate::CellCounts::default();
     for batch in crate::sink::decode(day.unwrap().bytes).unwrap() {
         for row in crate::sink::CellRow::read(&batch).unwrap() {
-            found.add(row.cell, row.parts, &row.posterior_sums);
+            found.add_parts(row.cell, row.parts, &row.posterior_sums);
+            let row = row.repeats.expect("rows of today have it");
+            found.repeat(&row.repeats, row.squares);
         }
     }
     assert_eq!(found, votes);

@@ -1,4 +1,4 @@
-//! The table `windows`: one row a pane, which accounts for every record of the pane.
+//! The table `windows`: one row a window, which accounts for every record of the window.
 
 use std::sync::Arc;
 
@@ -32,6 +32,9 @@ pub(super) fn fields() -> Vec<Field> {
         partition(),
         integer("first_offset"),
         integer("next_offset"),
+        // Of files that an earlier version wrote, `compact` does not know these.
+        integer("stayed").with_nullable(true),
+        integer("spared").with_nullable(true),
     ]
 }
 
@@ -46,37 +49,40 @@ fn reasons_field() -> Field {
     )
 }
 
-/// One row a pane, in the order of [`fields`].
-pub(super) fn columns(panes: &[ReleasedWindow], provenance: &Provenance) -> Vec<ArrayRef> {
-    let panes = sorted(panes);
-    let total =
-        |get: fn(&Accounting) -> u64| integers(&panes, move |pane| signed(get(&pane.accounting)));
+/// One row a window, in the order of [`fields`].
+pub(super) fn columns(windows: &[ReleasedWindow], provenance: &Provenance) -> Vec<ArrayRef> {
+    let windows = sorted(windows);
+    let total = |get: fn(&Accounting) -> u64| {
+        integers(&windows, move |window| signed(get(&window.accounting)))
+    };
     vec![
-        texts(&panes, |pane| pane.source.as_str()),
-        times(&panes, |pane| pane.start),
-        times(&panes, |pane| pane.end),
+        texts(&windows, |window| window.source.as_str()),
+        times(&windows, |window| window.start),
+        times(&windows, |window| window.end),
         total(|accounting| accounting.faces),
-        integers(&panes, |pane| signed(pane.tracks)),
-        integers(&panes, |pane| signed(pane.votes)),
-        texts(&panes, |pane| pane.unit.name()),
+        integers(&windows, |window| signed(window.tracks)),
+        integers(&windows, |window| signed(window.votes)),
+        texts(&windows, |window| window.unit.name()),
         total(|accounting| accounting.late),
         total(Accounting::rejected),
-        reasons(&panes),
-        texts(&panes, |pane| pane.by.name()),
-        texts(&panes, |_| &provenance.terms.model),
-        texts(&panes, |_| &provenance.terms.policy),
-        partitions(&panes, |pane| pane.partition),
-        integers(&panes, |pane| pane.accounting.first_offset),
-        integers(&panes, |pane| pane.accounting.next_offset),
+        reasons(&windows),
+        texts(&windows, |window| window.by.name()),
+        texts(&windows, |_| &provenance.terms.model),
+        texts(&windows, |_| &provenance.terms.policy),
+        partitions(&windows, |window| window.partition),
+        integers(&windows, |window| window.accounting.first_offset),
+        integers(&windows, |window| window.accounting.next_offset),
+        integers(&windows, |window| signed(window.stayed)),
+        total(|accounting| accounting.spared),
     ]
 }
 
-fn reasons(panes: &[&ReleasedWindow]) -> ArrayRef {
+fn reasons(windows: &[&ReleasedWindow]) -> ArrayRef {
     let mut builder = MapBuilder::new(None, StringBuilder::new(), Int64Builder::new())
         .with_keys_field(text("key"))
         .with_values_field(integer("value"));
-    for pane in panes {
-        for (reason, count) in pane.accounting.rejected_by_reason() {
+    for window in windows {
+        for (reason, count) in window.accounting.rejected_by_reason() {
             builder.keys().append_value(reason.name());
             builder.values().append_value(signed(count));
         }

@@ -66,7 +66,7 @@ fn apply(shard: &mut Shard, step: &Step) {
 
 /// Reads a log to its end, and ends the stream.
 fn read(log: &[Step], settings: Settings) -> Published {
-    let mut shard = begin(Start::At(0), settings);
+    let mut shard = begin(Saved::beginning(0), settings);
     log.iter().for_each(|step| apply(&mut shard, step));
     shard.end();
     let mut published = Published::default();
@@ -80,7 +80,7 @@ fn read_with_crashes(
     settings: Settings,
     crashes: &[(usize, usize, bool)],
 ) -> Published {
-    let mut shard = begin(Start::At(0), settings);
+    let mut shard = begin(Saved::beginning(0), settings);
     let mut published = Published::default();
     for &(place, lost, publish) in crashes {
         let next = shard.next_offset() as usize;
@@ -97,7 +97,7 @@ fn read_with_crashes(
             .skip(next)
             .take(lost)
             .for_each(|step| apply(&mut shard, step));
-        shard = begin(Start::Resumed(Box::new(saved)), settings);
+        shard = begin(saved, settings);
     }
     let next = shard.next_offset() as usize;
     log.iter()
@@ -117,7 +117,7 @@ fn of_windows<'a>(windows: impl Iterator<Item = &'a ReleasedWindow>) -> Totals {
         totals.0 += 1;
         totals.1 += window.accounting.faces;
         totals.2 += window.votes;
-        if let Cells::Shown { counts, .. } = &window.attributes[0].cells {
+        if let Cells::Shown { counts, .. } = &window.content[0].cells {
             let shown = totals.3.iter_mut().zip(counts);
             shown.for_each(|(sum, count)| *sum += count.unwrap_or(0));
         }
@@ -132,8 +132,8 @@ fn of_rows(rows: &[&ReleasedPeriod]) -> Totals {
         totals.0 += sums.windows() as u64;
         totals.1 += sums.faces();
         totals.2 += sums.votes();
-        for (_, shares) in sums.shares() {
-            let shown = totals.3.iter_mut().zip(&shares.counts);
+        for (_, votes) in sums.attributes() {
+            let shown = totals.3.iter_mut().zip(&votes.counts);
             shown.for_each(|(sum, count)| *sum += count.unwrap_or(0));
         }
     }
@@ -262,7 +262,7 @@ proptest! {
                 step.silence_until = step.silence_until.map(|until| until.minus(by));
             }
         }
-        let mut shard = begin(Start::At(0), settings(people_min, 10));
+        let mut shard = begin(Saved::beginning(0), settings(people_min, 10));
         let mut published = Published::default();
         for step in &log {
             apply(&mut shard, step);
