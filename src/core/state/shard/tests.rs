@@ -398,8 +398,8 @@ fn busy(outbox_max: usize) -> (usize, usize, usize) {
 #[test]
 fn an_outbox_of_many_bytes_is_published_before_its_time() {
     const OUTBOX_MAX: usize = 1 << 17;
-    /// More than the open panes take, and what one record puts out.
-    const BESIDE: usize = 1 << 15;
+    /// More than the open panes and the unfinished hours and days take, and what one record puts out.
+    const BESIDE: usize = 1 << 16;
     let unbounded = busy(usize::MAX);
     let bounded = busy(OUTBOX_MAX);
     println!("bytes, largest, publications: {unbounded:?} unbounded, {bounded:?} bounded");
