@@ -176,10 +176,10 @@ fn is_sorted_and_says_what_went_in(out: &Path) {
     assert!(fact("demograph.model").starts_with("research-small@"));
 }
 
-/// The first query in a document, on these tables.
+/// The last query in a document, on these tables.
 fn documented(document: &str, out: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(repository(document)).unwrap();
-    let query = text.split("```sql").nth(1).unwrap();
+    let query = text.rsplit("```sql").next().unwrap();
     let query = query.split("```").next().unwrap();
     duckdb(&query.replace("'out/", &format!("'{}/", out.display())))
 }

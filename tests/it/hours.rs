@@ -115,13 +115,13 @@ fn hours_and_days_are_what_the_windows_say_over_a_kill_in_the_middle_of_an_hour(
     service.stop();
 
     for table in ["hourly", "daily"] {
-        assert_eq!(differences(&out, table), [json!({}); 0], "{table}");
+        assert_eq!(differences(&out, table), Vec::<Value>::new(), "{table}");
         let twice = duckdb(&format!(
             "SELECT source, period_start::VARCHAR AS start, count(*) AS rows
              FROM read_parquet('{}/{table}/*/*.parquet') GROUP BY source, period_start, category HAVING count(*) > 1",
             out.display()
         ));
-        assert_eq!(twice, [json!({}); 0], "{table}");
+        assert_eq!(twice, Vec::<Value>::new(), "{table}");
     }
     the_rows_are_those_of_the_clock_on_the_wall(&out, midnight);
     the_question_of_the_readme_is_answered(&out);

@@ -236,6 +236,7 @@ const DOORS: [(&str, &[&str]); 4] = [
     (
         "for_cells_table(",
         &[
+            "core/examples/periods.rs",
             "core/examples/stays/held.rs",
             "service/sink/tables/cells.rs",
         ],
