@@ -124,7 +124,7 @@ fn hours_and_days_are_what_the_windows_say_over_a_kill_in_the_middle_of_an_hour(
         assert_eq!(twice, Vec::<Value>::new(), "{table}");
     }
     the_rows_are_those_of_the_clock_on_the_wall(&out, midnight);
-    the_question_of_the_readme_is_answered(&out);
+    the_questions_of_the_documents_are_answered(&out);
     the_chain_says_so_too(&config, folder.path());
 }
 
@@ -176,17 +176,32 @@ fn the_rows_are_those_of_the_clock_on_the_wall(out: &Path, midnight: i64) {
     );
 }
 
-/// The first query of the README.
-fn the_question_of_the_readme_is_answered(out: &Path) {
-    let text = std::fs::read_to_string(repository("README.md")).unwrap();
+/// The first query of a document, on these tables: the rows of the door.
+fn documented(document: &str, out: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(repository(document)).unwrap();
     let query = text.split("```sql").nth(1).unwrap();
     let query = query.split("```").next().unwrap();
     let rows = duckdb(&query.replace("'out/", &format!("'{}/", out.display())));
-    let door: Vec<_> = rows.iter().filter(|row| row["source"] == "door").collect();
-    assert_eq!(door.len(), 2, "{rows:?}");
-    assert_eq!(door[0]["people"], 60);
-    assert!(door[0]["share_low"].as_f64().unwrap() < 0.5, "{rows:?}");
-    assert!(door[0]["share_high"].as_f64().unwrap() > 0.5, "{rows:?}");
+    let of_door = |row: &Value| row["source"] == "door";
+    rows.into_iter().filter(of_door).collect()
+}
+
+/// Women among visitors, by hour, and by hour and day.
+fn the_questions_of_the_documents_are_answered(out: &Path) {
+    let hours = documented("README.md", out);
+    let both = documented("docs/running.md", out);
+    let clock = |rows: &[Value]| -> Vec<Value> {
+        let hours = rows.iter().map(|row| row["local_hour"].clone());
+        hours.collect()
+    };
+    assert_eq!(clock(&hours), [23, 0], "{hours:?}");
+    // Each day comes behind its hours.
+    assert_eq!(clock(&both), [json!(23), json!(null), json!(0), json!(null)]);
+    for row in hours.iter().chain(&both) {
+        assert_eq!(row["people"], 60, "{row}");
+        assert!(row["share_low"].as_f64().unwrap() < 0.5, "{row}");
+        assert!(row["share_high"].as_f64().unwrap() > 0.5, "{row}");
+    }
 }
 
 /// `demograph state verify` finds every hour and day.

@@ -31,7 +31,7 @@ const HOURS: usize = 12;
 /// Of people who pass.
 const AGES: [f64; 7] = [0.08, 0.22, 0.24, 0.18, 0.14, 0.09, 0.05];
 const GENDERS: [f64; 2] = [0.55, 0.45];
-const ETHNICITIES: [f64; 5] = [0.6, 0.15, 0.1, 0.1, 0.05];
+const ETHNICITIES: [f64; 7] = [0.58, 0.13, 0.03, 0.03, 0.02, 0.02, 0.19];
 
 fn truth(attribute: Attribute) -> &'static [f64] {
     match attribute {
