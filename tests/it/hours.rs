@@ -196,7 +196,10 @@ fn the_questions_of_the_documents_are_answered(out: &Path) {
     };
     assert_eq!(clock(&hours), [23, 0], "{hours:?}");
     // Each day comes behind its hours.
-    assert_eq!(clock(&both), [json!(23), json!(null), json!(0), json!(null)]);
+    assert_eq!(
+        clock(&both),
+        [json!(23), json!(null), json!(0), json!(null)]
+    );
     for row in hours.iter().chain(&both) {
         assert_eq!(row["people"], 60, "{row}");
         assert!(row["share_low"].as_f64().unwrap() < 0.5, "{row}");
