@@ -21,6 +21,7 @@ mod end_to_end;
 mod estimates;
 mod evaluate;
 mod experiment;
+mod hours;
 mod kubernetes;
 mod layers;
 mod lost_data;

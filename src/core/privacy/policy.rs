@@ -135,6 +135,7 @@ mod tests {
             attributes: attributes.to_vec(),
             legal_basis: legal_basis.map(Into::into),
             calibration: None,
+            time_zone: None,
         }
     }
 

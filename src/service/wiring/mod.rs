@@ -23,7 +23,7 @@ use crate::{
     metrics::Metrics,
     pipeline::{self, Parts},
     shutdown::Shutdown,
-    sink::{Store, Stores, Table},
+    sink::{Store, Stores, Table, catalog::compacted_folders},
     snapshot::Latest,
 };
 
@@ -195,12 +195,17 @@ pub fn old_cells(config: &Config, tables: &Store) -> anyhow::Result<Option<Strin
         return Ok(None);
     }
     let name = Table::Cells.name();
-    if !holds_files(tables, name)? && !holds_files(tables, &format!("daily/{name}"))? {
+    let [compacted, daily] = compacted_folders(Table::Cells);
+    let mut are_there = false;
+    for folder in [name, &compacted, &daily] {
+        are_there |= holds_files(tables, folder)?;
+    }
+    if !are_there {
         return Ok(None);
     }
     Ok(Some(format!(
         "exact cells of an earlier version lie under output.url ({}): everyone who may read the tables can read exact counts \
-         there. Move the folders cells/ and daily/cells/ from there to {}",
+         there. Move the folders cells/, compacted/cells/ and daily/cells/ from there to {}",
         tables.place(),
         config::without_login(&place)
     )))
@@ -338,7 +343,7 @@ mod tests {
             old_cells(&config, &stores.tables).unwrap().is_some()
         };
         assert!(!told(None, "cells=true"));
-        for old in ["cells", "daily/cells"] {
+        for old in ["cells", "compacted/cells", "daily/cells"] {
             let file = format!("{old}/date=1970-01-01/a.parquet");
             assert!(told(Some(&file), "cells=true"), "{old}");
             assert!(told(Some(&file), ""), "{old}");
