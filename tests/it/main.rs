@@ -34,6 +34,8 @@ mod observability;
 mod openvino;
 mod outage;
 mod overlap;
+#[cfg(feature = "page")]
+mod page;
 mod producers;
 mod rebalance;
 mod secured;
