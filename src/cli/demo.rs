@@ -89,9 +89,14 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         config.kafka.brokers = broker.bootstrap_servers();
     }
     let (metrics, shutdown) = (Metrics::new(), Shutdown::default());
-    let service = wiring::start(config.clone(), metrics.clone(), shutdown.clone())?;
+    let service = wiring::start(
+        config.clone(),
+        metrics.clone(),
+        shutdown.clone(),
+        super::page,
+    )?;
     println!(
-        "demograph demo: {} s, up to {} crops/s from 4 cameras; metrics at http://{}/metrics\n\
+        "demograph demo: {} s, up to {} crops/s from 4 cameras; look at http://{}/\n\
          Shares are corrected for the model's errors, with 95 % intervals; ~ marks a plain count. Categories with\n\
          too few people are hidden, and so is ethnicity where no policy allows it.",
         args.seconds, args.rate, service.address

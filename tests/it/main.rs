@@ -35,6 +35,8 @@ mod observability;
 mod openvino;
 mod outage;
 mod overlap;
+#[cfg(feature = "page")]
+mod page;
 mod producers;
 mod rebalance;
 mod secured;

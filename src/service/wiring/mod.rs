@@ -18,7 +18,7 @@ use demograph_model::{
 
 use crate::{
     config::{self, Config},
-    http::{self, Control, Endpoint, Health},
+    http::{self, Control, Endpoint, Health, Routes},
     kafka::Consumer,
     metrics::Metrics,
     pipeline::{self, Parts},
@@ -37,8 +37,25 @@ pub struct Service {
     parts: Parts,
 }
 
-/// Opens everything; fails with the first thing that is not there.
-pub fn start(config: Config, metrics: Metrics, shutdown: Shutdown) -> anyhow::Result<Service> {
+/// What others may see of a service: what it shows, and the rules for it.
+pub struct Visible {
+    pub latest: Latest,
+    pub policy: Policy,
+    /// A window is released when it holds so many people.
+    pub people_min: u64,
+    /// The model's id.
+    pub model: String,
+    /// The id of the calibration that most sources have.
+    pub calibration: Option<String>,
+}
+
+/// Opens everything; fails with the first thing that is not there. `page` makes paths that are answered beside /metrics.
+pub fn start(
+    config: Config,
+    metrics: Metrics,
+    shutdown: Shutdown,
+    page: impl FnOnce(Visible) -> Routes,
+) -> anyhow::Result<Service> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
@@ -72,6 +89,13 @@ pub fn start(config: Config, metrics: Metrics, shutdown: Shutdown) -> anyhow::Re
             shutdown: shutdown.clone(),
             drain_max: config.limits.drain_max.0,
         },
+        page(Visible {
+            latest: latest.clone(),
+            policy: policy.clone(),
+            people_min: config.windows.people_min,
+            model: model.clone(),
+            calibration: calibrations.id().map(str::to_owned),
+        }),
     )?;
     metrics
         .build_info
