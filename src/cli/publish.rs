@@ -91,6 +91,7 @@ pub(super) fn run(args: PublishArgs) -> anyhow::Result<ExitCode> {
         let id = format!("{run_id}-{n}");
         let own = args.one_crop_a_person.then(|| id.clone());
         let event = CropEvent {
+            quality: None,
             id,
             source: crop.source.as_ref().unwrap_or(turn).clone(),
             time: clock::now(),
