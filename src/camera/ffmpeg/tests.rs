@@ -71,6 +71,7 @@ fn follow(settings: &Settings, downs: usize) -> anyhow::Result<Story> {
     run(settings, EventTime(1_000_000), &stopped, |event| {
         match event {
             Event::Frame(seen) => {
+                story.skipped += seen.skipped;
                 story.times.push(seen.time.0);
                 story.sizes.push(seen.frame.size());
             }
@@ -178,6 +179,28 @@ fn an_address_where_nobody_answers_is_refused_tried_again_and_names_no_password(
 }
 
 #[test]
+fn the_list_of_processes_shows_no_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "tr '\\0' ' ' < /proc/$$/cmdline > {0}/shown\ncat > {0}/said\nexit 1",
+        folder.path().display()
+    );
+    let settings = Settings {
+        program: script(folder.path(), &text),
+        ..Settings::of("rtsp://admin:s3cret@cam/1?token=t0ken")
+    };
+    follow(&settings, 1).unwrap();
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(read("said").contains("file 'rtsp://admin:s3cret@cam/1?token=t0ken'"));
+    let shown = read("shown");
+    assert!(shown.contains("-i pipe:0"), "{shown}");
+    assert!(
+        !shown.contains("s3cret") && !shown.contains("t0ken"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn whatever_the_program_does_it_is_ended_and_nothing_of_it_is_left() {
     let clip_folder = tempfile::tempdir().unwrap();
     let clip = clip(clip_folder.path(), 4);
@@ -249,13 +272,14 @@ fn a_flood_is_skipped_and_counted_when_nobody_keeps_up() {
     let (_never, slow) = bounded::<()>(0);
     run(&settings, EventTime(0), &stopped, |event| {
         match event {
-            Event::Frame(_) => {
+            Event::Frame(seen) => {
                 frames += 1;
+                skipped += seen.skipped;
                 // A slow consumer.
                 let _ = slow.recv_timeout(Duration::from_millis(30));
             }
             Event::Down { skipped: by, .. } => {
-                skipped = by;
+                skipped += by;
                 return Ok(Taken::Stop);
             }
         }
