@@ -10,6 +10,7 @@ pub mod properties;
 mod sections;
 mod values;
 
+pub use check::listen;
 pub use places::{cells_beside, is_same_place};
 pub use sections::{
     Duplicates, Estimates, Http, Kafka, Limits, LostData, Model, OnStop, OtherTrackKey, Output,

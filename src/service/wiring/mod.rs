@@ -18,7 +18,7 @@ use demograph_model::{
 
 use crate::{
     config::{self, Config},
-    http::{self, Control, Endpoint, Health},
+    http::{self, Answers, Control, Endpoint, Health},
     kafka::Consumer,
     metrics::Metrics,
     pipeline::{self, Parts},
@@ -67,8 +67,9 @@ pub fn start(config: Config, metrics: Metrics, shutdown: Shutdown) -> anyhow::Re
     let endpoint = http::serve(
         &config.http.listen,
         Control {
-            metrics: metrics.clone(),
+            metrics: Box::new(metrics.clone()),
             health: health.clone(),
+            answers: Answers::OF_RUN,
             shutdown: shutdown.clone(),
             drain_max: config.limits.drain_max.0,
         },
