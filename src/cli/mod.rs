@@ -1,6 +1,8 @@
 //! The command line: one module a subcommand, each with a help text that teaches by an example.
 
 mod calibrate;
+#[cfg(feature = "gateway")]
+mod camera;
 mod cameras;
 mod check;
 mod compact;
@@ -69,6 +71,9 @@ enum Command {
     /// Find the faces in photographs. Write them as crops that a model knows.
     #[cfg(feature = "camera")]
     Detect(detect::DetectArgs),
+    /// Watch cameras, and send the faces before them to Kafka, as face-crop events.
+    #[cfg(feature = "gateway")]
+    Camera(camera::CameraArgs),
     /// Prepare your own ONNX model: write a first manifest, check a model folder.
     Model(model::ModelArgs),
     /// Measure a model on labelled faces. Writes a report and its figures as JSON.
@@ -118,6 +123,8 @@ impl Cli {
             Command::Predict(args) => predict::run(args),
             #[cfg(feature = "camera")]
             Command::Detect(args) => detect::run(args),
+            #[cfg(feature = "gateway")]
+            Command::Camera(args) => camera::run(&args),
             Command::Model(args) => model::run(args),
             Command::Evaluate(args) => evaluate::run(args),
             Command::Calibrate(args) => calibrate::run(args),

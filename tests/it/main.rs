@@ -2,6 +2,8 @@
 
 mod backlog;
 mod bounds;
+#[cfg(feature = "gateway")]
+mod camera;
 mod canary;
 mod checking;
 mod checkpoints;

@@ -1,0 +1,181 @@
+//! One camera: its stream, the faces of its frames, the events of the best of them. It has a thread of its own.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use crossbeam_channel::{Receiver, after, select};
+use demograph_camera::{
+    ffmpeg::{self, End, Seen, Settings, Taken},
+    follow::{Follower, Outcome},
+};
+use demograph_core::{event::Event, record::EventTime};
+use demograph_service::{clock, kafka::Offered};
+
+use crate::{
+    metrics::{FaceOutcome, Meter},
+    outlet::Outlet,
+    pick::{Picked, Picker},
+};
+
+/// How long to wait before a full queue is asked again.
+const FULL_PAUSE: Duration = Duration::from_millis(20);
+
+/// A camera with all that it needs.
+pub(crate) struct Camera {
+    pub name: String,
+    pub settings: Settings,
+    /// When a recording began.
+    pub start: EventTime,
+    pub follower: Follower,
+    pub picker: Picker,
+    pub meter: Meter,
+    pub outlet: Arc<dyn Outlet>,
+    pub stop: Receiver<()>,
+    pub work: Work,
+}
+
+/// Since when a frame is worked on. Cloning shares it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Work(Arc<AtomicI64>);
+
+impl Work {
+    fn begin(&self) {
+        self.0.store(clock::now().0, Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether one frame takes longer than this.
+    pub fn hangs(&self, millis: i64) -> bool {
+        let since = self.0.load(Ordering::Relaxed);
+        since != 0 && clock::now().0 - since > millis
+    }
+}
+
+impl Camera {
+    /// Until it is stopped, or a recording is over.
+    pub fn run(mut self) -> anyhow::Result<()> {
+        let (settings, stop) = (self.settings.clone(), self.stop.clone());
+        let start = self.start;
+        ffmpeg::run(&settings, start, &stop, |event| self.take(event))
+            .with_context(|| format!("the camera {:?}", self.name))?;
+        let ended = self.follower.end();
+        self.meter.tracks(ended.len());
+        Ok(())
+    }
+
+    fn take(&mut self, event: ffmpeg::Event) -> anyhow::Result<Taken> {
+        match event {
+            ffmpeg::Event::Frame(seen) => return self.look(seen),
+            ffmpeg::Event::Down {
+                end,
+                lines,
+                wait,
+                skipped,
+            } => {
+                self.meter.down(end, skipped);
+                // Who comes back after this may be somebody else.
+                let ended = self.follower.end();
+                self.meter.tracks(ended.len());
+                let said = lines.join("; ");
+                match (end, wait) {
+                    (End::Ended, None) => {
+                        tracing::info!(camera = self.name, "the recording is over");
+                    }
+                    (end, None) => {
+                        bail!("ffmpeg could not read all of it ({}): {said}", end.name())
+                    }
+                    (end, Some(wait)) => tracing::warn!(
+                        camera = self.name,
+                        reason = end.name(),
+                        wait_seconds = wait.as_secs(),
+                        ffmpeg = said,
+                        "the camera is down"
+                    ),
+                }
+            }
+        }
+        Ok(Taken::Continue)
+    }
+
+    fn look(&mut self, mut seen: Seen) -> anyhow::Result<Taken> {
+        let told = (seen.skipped, seen.clock);
+        if self.meter.frame(told, seen.time.0) {
+            tracing::info!(camera = self.name, size = ?seen.frame.size(), "the camera is up");
+        }
+        self.work.begin();
+        let began = now();
+        let events = self.events(&mut seen);
+        self.meter.busy(began.elapsed().as_secs_f64());
+        self.work.end();
+        let mut events = events?.into_iter();
+        while let Some(event) = events.next() {
+            if self.send(&event)? == Taken::Stop {
+                self.meter.faces(FaceOutcome::Dropped, 1 + events.len());
+                return Ok(Taken::Stop);
+            }
+            self.meter.faces(FaceOutcome::Sent, 1);
+        }
+        Ok(Taken::Continue)
+    }
+
+    /// The events of a frame, and all other faces counted.
+    fn events(&mut self, seen: &mut Seen) -> anyhow::Result<Vec<Event>> {
+        let outcome = self.follower.step(seen)?;
+        self.count(&outcome);
+        let mut events = Vec::new();
+        for followed in &outcome.faces {
+            match self.picker.pick(seen.time, followed)? {
+                Picked::Taken(event) => events.push(event),
+                Picked::Blurred => self.meter.faces(FaceOutcome::Blurred, 1),
+                Picked::Spared => self.meter.faces(FaceOutcome::Spared, 1),
+            }
+        }
+        Ok(events)
+    }
+
+    fn count(&self, outcome: &Outcome) {
+        let meter = &self.meter;
+        let Outcome {
+            faces,
+            too_small,
+            masked,
+            low_score,
+            without_track,
+            ended,
+        } = outcome;
+        meter.found(faces.len() + too_small + masked + low_score + without_track);
+        meter.faces(FaceOutcome::TooSmall, *too_small);
+        meter.faces(FaceOutcome::Masked, *masked);
+        meter.faces(FaceOutcome::LowScore, *low_score);
+        meter.faces(FaceOutcome::Untracked, *without_track);
+        meter.tracks(ended.len());
+    }
+
+    /// Waits while the queue is full: meanwhile frames of a live stream are skipped, and those of a recording wait.
+    fn send(&self, event: &Event) -> anyhow::Result<Taken> {
+        while self.outlet.offer(event)? == Offered::Full {
+            select! {
+                recv(self.stop) -> _ => return Ok(Taken::Stop),
+                recv(after(FULL_PAUSE)) -> _ => {}
+            }
+        }
+        Ok(Taken::Continue)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measures a duration for a metric"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
