@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
-use demograph_gateway::{CameraMetrics, Config, Gateway, Kafka, OpenCamera, detector};
+use demograph_gateway::{CameraMetrics, Config, Gateway, Input, Kafka, OpenCamera, detector};
 use demograph_service::{
     http::{self, Answers, Control, Health},
     shutdown::Shutdown,
@@ -116,7 +116,10 @@ fn check(config: &Config) -> ExitCode {
     ];
     for camera in &config.cameras {
         let opened = OpenCamera::of(config, camera);
-        let fact = opened.map(|opened| format!("{:?} is {:?}", camera.id, opened.settings));
+        let fact = opened.map(|opened| match opened.input {
+            Input::Camera(settings) => format!("{:?} is {settings:?}", camera.id),
+            Input::Recording(..) | Input::Photographs(_) => camera.id.clone(),
+        });
         checks.push(("camera", fact));
     }
     for (what, result) in &checks {

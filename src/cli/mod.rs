@@ -19,7 +19,10 @@ mod pace;
 mod predict;
 mod publish;
 mod sheets;
+mod stage;
 mod state;
+#[cfg(feature = "gateway")]
+mod watch;
 
 use std::{
     io::IsTerminal,
@@ -74,6 +77,9 @@ enum Command {
     /// Watch cameras, and send the faces before them to Kafka, as face-crop events.
     #[cfg(feature = "gateway")]
     Camera(camera::CameraArgs),
+    /// Show the shares of who is before a camera or in a video, in this terminal. Nothing leaves the machine.
+    #[cfg(feature = "gateway")]
+    Watch(watch::WatchArgs),
     /// Prepare your own ONNX model: write a first manifest, check a model folder.
     Model(model::ModelArgs),
     /// Measure a model on labelled faces. Writes a report and its figures as JSON.
@@ -125,6 +131,8 @@ impl Cli {
             Command::Detect(args) => detect::run(args),
             #[cfg(feature = "gateway")]
             Command::Camera(args) => camera::run(&args),
+            #[cfg(feature = "gateway")]
+            Command::Watch(args) => watch::run(&args),
             Command::Model(args) => model::run(args),
             Command::Evaluate(args) => evaluate::run(args),
             Command::Calibrate(args) => calibrate::run(args),

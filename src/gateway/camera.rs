@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, after, select};
 use demograph_camera::{
     ffmpeg::{self, End, Seen, Settings, Taken},
-    follow::{Follower, Outcome},
+    follow::{Followed, Follower, Outcome},
 };
 use demograph_core::{event::Event, record::EventTime};
 use demograph_service::{clock, kafka::Offered};
@@ -26,13 +26,18 @@ use crate::{
 /// How long to wait before a full queue is asked again.
 const FULL_PAUSE: Duration = Duration::from_millis(20);
 
-/// A camera with all that it needs.
+/// A camera, or a recording of one.
 pub(crate) struct Camera {
-    pub name: String,
     pub settings: Settings,
     /// When a recording began.
     pub start: EventTime,
     pub follower: Follower,
+    pub desk: Desk,
+}
+
+/// Where what was found is judged, counted and sent.
+pub(crate) struct Desk {
+    pub name: String,
     pub picker: Picker,
     pub meter: Meter,
     pub outlet: Arc<dyn Outlet>,
@@ -63,16 +68,17 @@ impl Work {
 impl Camera {
     /// Until it is stopped, or a recording is over.
     pub fn run(mut self) -> anyhow::Result<()> {
-        let (settings, stop) = (self.settings.clone(), self.stop.clone());
+        let (settings, stop) = (self.settings.clone(), self.desk.stop.clone());
         let start = self.start;
         ffmpeg::run(&settings, start, &stop, |event| self.take(event))
-            .with_context(|| format!("the camera {:?}", self.name))?;
+            .with_context(|| format!("the camera {:?}", self.desk.name))?;
         let ended = self.follower.end();
-        self.meter.tracks(ended.len());
+        self.desk.meter.tracks(ended.len());
         Ok(())
     }
 
     fn take(&mut self, event: ffmpeg::Event) -> anyhow::Result<Taken> {
+        let desk = &self.desk;
         match event {
             ffmpeg::Event::Frame(seen) => return self.look(seen),
             ffmpeg::Event::Down {
@@ -81,20 +87,20 @@ impl Camera {
                 wait,
                 skipped,
             } => {
-                self.meter.down(end, skipped);
+                desk.meter.down(end, skipped);
                 // Who comes back after this may be somebody else.
                 let ended = self.follower.end();
-                self.meter.tracks(ended.len());
+                desk.meter.tracks(ended.len());
                 let said = lines.join("; ");
                 match (end, wait) {
                     (End::Ended, None) => {
-                        tracing::info!(camera = self.name, "the recording is over");
+                        tracing::info!(camera = desk.name, "the recording is over");
                     }
                     (end, None) => {
                         bail!("ffmpeg could not read all of it ({}): {said}", end.name())
                     }
                     (end, Some(wait)) => tracing::warn!(
-                        camera = self.name,
+                        camera = desk.name,
                         reason = end.name(),
                         wait_seconds = wait.as_secs(),
                         ffmpeg = said,
@@ -108,32 +114,39 @@ impl Camera {
 
     fn look(&mut self, mut seen: Seen) -> anyhow::Result<Taken> {
         let told = (seen.skipped, seen.clock);
-        if self.meter.frame(told, seen.time.0) {
-            tracing::info!(camera = self.name, size = ?seen.frame.size(), "the camera is up");
+        let desk = &mut self.desk;
+        if desk.meter.frame(told, seen.time.0) {
+            tracing::info!(camera = desk.name, size = ?seen.frame.size(), "the camera is up");
         }
+        let follower = &mut self.follower;
+        let events = desk.work(|desk| {
+            let outcome = follower.step(&mut seen)?;
+            desk.count(&outcome);
+            desk.pick(seen.time, &outcome.faces)
+        })?;
+        desk.send(events)
+    }
+}
+
+impl Desk {
+    /// Does it, and says meanwhile that it is done.
+    pub fn work<T>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
         self.work.begin();
         let began = now();
-        let events = self.events(&mut seen);
+        let done = body(self);
         self.meter.busy(began.elapsed().as_secs_f64());
         self.work.end();
-        let mut events = events?.into_iter();
-        while let Some(event) = events.next() {
-            if self.send(&event)? == Taken::Stop {
-                self.meter.faces(FaceOutcome::Dropped, 1 + events.len());
-                return Ok(Taken::Stop);
-            }
-            self.meter.faces(FaceOutcome::Sent, 1);
-        }
-        Ok(Taken::Continue)
+        done
     }
 
-    /// The events of a frame, and all other faces counted.
-    fn events(&mut self, seen: &mut Seen) -> anyhow::Result<Vec<Event>> {
-        let outcome = self.follower.step(seen)?;
-        self.count(&outcome);
+    /// The events of these faces; what becomes of the others is counted.
+    pub fn pick(&mut self, time: EventTime, faces: &[Followed]) -> anyhow::Result<Vec<Event>> {
         let mut events = Vec::new();
-        for followed in &outcome.faces {
-            match self.picker.pick(seen.time, followed)? {
+        for followed in faces {
+            match self.picker.pick(time, followed)? {
                 Picked::Taken(event) => events.push(event),
                 Picked::Blurred => self.meter.faces(FaceOutcome::Blurred, 1),
                 Picked::Spared => self.meter.faces(FaceOutcome::Spared, 1),
@@ -142,7 +155,8 @@ impl Camera {
         Ok(events)
     }
 
-    fn count(&self, outcome: &Outcome) {
+    /// Counts all that was found, and what becomes of faces that belong to nobody.
+    pub fn count(&self, outcome: &Outcome) {
         let meter = &self.meter;
         let Outcome {
             faces,
@@ -161,12 +175,19 @@ impl Camera {
     }
 
     /// Waits while the queue is full: meanwhile frames of a live stream are skipped, and those of a recording wait.
-    fn send(&self, event: &Event) -> anyhow::Result<Taken> {
-        while self.outlet.offer(event)? == Offered::Full {
-            select! {
-                recv(self.stop) -> _ => return Ok(Taken::Stop),
-                recv(after(FULL_PAUSE)) -> _ => {}
+    pub fn send(&self, events: Vec<Event>) -> anyhow::Result<Taken> {
+        let mut events = events.into_iter();
+        while let Some(event) = events.next() {
+            while self.outlet.offer(&event)? == Offered::Full {
+                select! {
+                    recv(self.stop) -> _ => {
+                        self.meter.faces(FaceOutcome::Dropped, 1 + events.len());
+                        return Ok(Taken::Stop);
+                    }
+                    recv(after(FULL_PAUSE)) -> _ => {}
+                }
             }
+            self.meter.faces(FaceOutcome::Sent, 1);
         }
         Ok(Taken::Continue)
     }

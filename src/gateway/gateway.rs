@@ -1,7 +1,7 @@
 //! All cameras: opened, started, watched, ended.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, select, tick};
 use demograph_camera::{
     detect::{Detector, Wanted},
     ffmpeg::{Settings, WHOLE},
+    finder::Finder,
     follow::Follower,
     mask::Mask,
 };
@@ -21,11 +22,12 @@ use demograph_service::{http::Health, shutdown::Shutdown};
 
 use crate::{
     address,
-    camera::{Camera, Work},
+    camera::{Camera, Desk, Work},
     config::{self, Config},
     metrics::CameraMetrics,
     names::Names,
     outlet::Outlet,
+    photographs::Photographs,
     pick::{Picker, Rule},
 };
 
@@ -39,9 +41,7 @@ pub struct OpenCamera {
     /// The source of its events.
     pub source: SourceId,
     /// Where it comes from.
-    pub settings: Settings,
-    /// When a recording began.
-    pub start: EventTime,
+    pub input: Input,
     /// Which faces are wanted.
     pub wanted: Wanted,
     /// Where nobody is looked for.
@@ -52,6 +52,16 @@ pub struct OpenCamera {
     pub rule: Rule,
     /// Of its own: it belongs to one thread.
     pub detector: Detector,
+}
+
+/// Where pictures come from.
+pub enum Input {
+    /// A camera.
+    Camera(Settings),
+    /// A recording, and when it began.
+    Recording(Settings, EventTime),
+    /// Photographs.
+    Photographs(Vec<PathBuf>),
 }
 
 /// Loads a detector, which passes its self-test.
@@ -88,7 +98,7 @@ impl OpenCamera {
         let options = camera.stream_options.clone();
         Ok(Self {
             source: SourceId::new(&camera.id),
-            settings: Settings {
+            input: Input::Camera(Settings {
                 program: config.detector.ffmpeg.clone(),
                 options: camera.options.clone(),
                 stream_options: options.into_iter().collect(),
@@ -102,8 +112,7 @@ impl OpenCamera {
                     camera.user.as_deref(),
                     password.as_deref(),
                 ))
-            },
-            start: EventTime(0),
+            }),
             wanted: Wanted {
                 min_face: camera.min_face as f32,
                 score_min: camera.score_min,
@@ -146,11 +155,7 @@ impl Gateway {
             let name = opened.source.as_str().to_owned();
             let work = Work::default();
             crew.works.push(work.clone());
-            let follower = Follower::new(opened.detector, opened.wanted, opened.crop_size);
-            let camera = Camera {
-                settings: opened.settings,
-                start: opened.start,
-                follower: follower.behind(opened.mask),
+            let desk = Desk {
                 picker: Picker::new(opened.source, Names::new(run, number), opened.rule),
                 meter: metrics.camera(&name),
                 outlet: self.outlet.clone(),
@@ -158,11 +163,19 @@ impl Gateway {
                 work,
                 name,
             };
+            let watch = Watch {
+                detector: opened.detector,
+                wanted: opened.wanted,
+                mask: opened.mask,
+                crop_size: opened.crop_size,
+                desk,
+            };
+            let input = opened.input;
             let told = Told(told.clone(), number);
             let body = move || {
                 // Also where it panics.
                 let _told = told;
-                camera.run()
+                watch.run(input)
             };
             let thread = thread::Builder::new().name("camera".into()).spawn(body);
             crew.threads
@@ -172,6 +185,46 @@ impl Gateway {
         drop(go_on);
         let ended = crew.join();
         watched.and(ended)
+    }
+}
+
+/// What a thread begins with.
+struct Watch {
+    detector: Detector,
+    wanted: Wanted,
+    mask: Mask,
+    crop_size: u32,
+    desk: Desk,
+}
+
+impl Watch {
+    fn run(self, input: Input) -> anyhow::Result<()> {
+        let (settings, start) = match input {
+            Input::Camera(settings) => (settings, EventTime(0)),
+            Input::Recording(settings, start) => (settings, start),
+            Input::Photographs(files) => {
+                let finder = Finder {
+                    detector: self.detector,
+                    wanted: self.wanted,
+                    crop_size: self.crop_size,
+                };
+                let desk = self.desk;
+                return Photographs {
+                    files,
+                    finder,
+                    desk,
+                }
+                .run();
+            }
+        };
+        let follower = Follower::new(self.detector, self.wanted, self.crop_size);
+        let camera = Camera {
+            settings,
+            start,
+            follower: follower.behind(self.mask),
+            desk: self.desk,
+        };
+        camera.run()
     }
 }
 

@@ -15,9 +15,11 @@ mod gateway;
 mod metrics;
 mod names;
 mod outlet;
+mod photographs;
 mod pick;
 
 pub use config::Config;
-pub use gateway::{Gateway, OpenCamera, detector};
-pub use metrics::CameraMetrics;
+pub use gateway::{Gateway, Input, OpenCamera, detector};
+pub use metrics::{CameraMetrics, Status};
 pub use outlet::{Kafka, Outlet};
+pub use pick::Rule;

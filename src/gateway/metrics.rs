@@ -183,10 +183,10 @@ impl CameraMetrics {
     pub(crate) fn camera(&self, camera: &str) -> Meter {
         let outcomes =
             |family: &IntCounterVec, name: &str| family.with_label_values(&[camera, name]);
-        let states = End::ALL.map(End::name).into_iter().chain([CONNECTING, UP]);
         let meter = Meter {
             up: self.up.with_label_values(&[camera]),
-            states: states
+            states: states()
+                .into_iter()
                 .map(|name| (name, self.state.with_label_values(&[camera, name])))
                 .collect(),
             restarts: End::ALL
@@ -220,6 +220,20 @@ impl CameraMetrics {
         })
     }
 
+    /// How a camera is.
+    pub fn status(&self, camera: &str) -> Status {
+        let states = states();
+        let is_in = |name: &str| self.state.with_label_values(&[camera, name]).get() == 1;
+        Status {
+            state: states
+                .into_iter()
+                .find(|name| is_in(name))
+                .unwrap_or(CONNECTING),
+            frames: self.frames.with_label_values(&[camera, FRAMES[0]]).get(),
+            tracks: self.tracks.with_label_values(&[camera]).get(),
+        }
+    }
+
     /// Takes over what became of the events.
     pub fn set_deliveries(&self, deliveries: Deliveries) {
         for (outcome, count) in [
@@ -238,6 +252,23 @@ impl Exposed for CameraMetrics {
     fn render(&self, names: &[String]) -> String {
         declare::text(self.registry.gather(), names)
     }
+}
+
+/// How a camera is, in a few words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// As in the metric.
+    pub state: &'static str,
+    /// Frames that were looked at.
+    pub frames: u64,
+    /// Tracks that ended.
+    pub tracks: u64,
+}
+
+/// All states of a camera.
+fn states() -> Vec<&'static str> {
+    let down = End::ALL.map(End::name);
+    down.into_iter().chain([CONNECTING, UP]).collect()
 }
 
 /// What became of a face.
@@ -305,6 +336,11 @@ impl Meter {
         if let Some(place) = place {
             self.restarts[place].inc();
         }
+    }
+
+    /// Nothing comes any more.
+    pub fn over(&self) {
+        self.enter(End::Ended.name());
     }
 
     pub fn found(&self, faces: usize) {

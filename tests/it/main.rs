@@ -45,4 +45,6 @@ mod tools;
 mod torture;
 mod track_key;
 mod transactions;
+#[cfg(feature = "gateway")]
+mod watch;
 mod world;

@@ -6,6 +6,7 @@
 mod backoff;
 mod child;
 mod command;
+mod probe;
 mod redact;
 mod spawn;
 mod stream;
@@ -16,5 +17,6 @@ mod tests;
 pub use backoff::Backoff;
 pub use child::End;
 pub use command::{Settings, Times, WHOLE};
+pub use probe::duration;
 pub use redact::redact;
 pub use stream::{Event, Seen, Taken, run};

@@ -122,6 +122,14 @@ fn a_recording_gives_five_frames_a_second_with_its_own_times_and_ends() {
 }
 
 #[test]
+fn the_length_of_a_recording_is_read_and_none_of_what_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = clip(folder.path(), 3);
+    assert_eq!(duration(Path::new(&clip)), Some(Duration::from_secs(3)));
+    assert_eq!(duration(folder.path()), None);
+}
+
+#[test]
 fn pixels_that_are_not_square_become_square_and_odd_sizes_stay() {
     let folder = tempfile::tempdir().unwrap();
     let squeezed = clip_of(folder.path(), "testsrc=size=180x150:duration=1,setsar=4/3");

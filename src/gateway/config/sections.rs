@@ -35,6 +35,18 @@ pub struct Kafka {
     pub properties: BTreeMap<String, Text>,
 }
 
+impl Kafka {
+    /// With the usual queue and no property.
+    pub fn of(brokers: &str, topic: &str) -> Self {
+        Self {
+            brokers: brokers.to_owned(),
+            topic: topic.to_owned(),
+            queue_max: queue_max(),
+            properties: BTreeMap::new(),
+        }
+    }
+}
+
 fn queue_max() -> u32 {
     1_000
 }

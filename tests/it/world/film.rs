@@ -64,6 +64,19 @@ impl Film {
     }
 }
 
+impl Film {
+    /// All of them at once, in the middle.
+    pub fn picture_at_middle(&self) -> RgbImage {
+        let mut picture = ground(self.size);
+        for walker in &self.walkers {
+            let left = (self.size.0 - walker.side) / 2;
+            let top = (self.size.1 - walker.side) / 2;
+            imageops::replace(&mut picture, &face(walker), left.into(), top.into());
+        }
+        picture
+    }
+}
+
 impl Walker {
     /// Where its left side is; none while it is out of the picture.
     fn left(&self, time: f64, width: u32) -> Option<i64> {
