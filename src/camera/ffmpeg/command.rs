@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use super::backoff::Backoff;
 use crate::face::Rect;
 
 /// A stream, and how it is decoded.
@@ -26,6 +27,8 @@ pub struct Settings {
     pub pixels_max: usize,
     /// A child without a picture for so long is ended.
     pub silence_max: Duration,
+    /// The time to the second try; it doubles with each further one.
+    pub first_wait: Duration,
     /// A child that was asked to end and does not for so long is killed.
     pub grace: Duration,
 }
@@ -63,6 +66,7 @@ impl Settings {
             times: Times::usual(address),
             pixels_max: 7680 * 4320,
             silence_max: Duration::from_secs(20),
+            first_wait: Backoff::FIRST,
             grace: Duration::from_secs(5),
         }
     }

@@ -12,6 +12,8 @@ mod spawn;
 mod stream;
 
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod tests;
 
 pub use backoff::Backoff;

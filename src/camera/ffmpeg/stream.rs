@@ -67,7 +67,7 @@ pub fn run(
     stop: &Receiver<()>,
     mut take: impl FnMut(Event) -> anyhow::Result<Taken>,
 ) -> anyhow::Result<()> {
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff::from(settings.first_wait);
     let clock = Clock::new();
     loop {
         let running = match Running::start(settings) {

@@ -15,7 +15,7 @@ use rustix::process::{Pid, test_kill_process};
 use super::*;
 
 /// A clip of so many seconds.
-fn clip(folder: &Path, seconds: u32) -> String {
+pub(super) fn clip(folder: &Path, seconds: u32) -> String {
     clip_of(
         folder,
         &format!("testsrc=size=320x200:rate=25:duration={seconds}"),
@@ -35,7 +35,7 @@ fn clip_of(folder: &Path, source: &str) -> String {
 }
 
 /// A program in ffmpeg's place: a shell script that writes its number into `pids` first.
-fn script(folder: &Path, text: &str) -> PathBuf {
+pub(super) fn script(folder: &Path, text: &str) -> PathBuf {
     let file = folder.join("ffmpeg");
     let pids = folder.join("pids");
     fs::write(
@@ -97,7 +97,7 @@ fn follow(settings: &Settings, downs: usize) -> anyhow::Result<Story> {
 }
 
 /// None of the programs that ran is left, not even as a child that nobody waited for.
-fn assert_none_is_left(folder: &Path) -> usize {
+pub(super) fn assert_none_is_left(folder: &Path) -> usize {
     let pids = fs::read_to_string(folder.join("pids")).unwrap();
     let pids: Vec<i32> = pids.lines().map(|line| line.parse().unwrap()).collect();
     for &pid in &pids {
