@@ -57,7 +57,10 @@ fn watch(config: &Config) -> anyhow::Result<ExitCode> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let outlet = Arc::new(Kafka::connect(&config.kafka)?);
+    let outlet = Arc::new(Kafka::connect(
+        &config.kafka,
+        config.presence.topic.as_deref(),
+    )?);
     outlet.probe()?;
     let cameras = config.cameras.iter();
     let cameras = cameras.map(|camera| OpenCamera::of(config, camera));
@@ -158,7 +161,7 @@ fn decoder(config: &Config) -> anyhow::Result<String> {
 }
 
 fn kafka(config: &Config) -> anyhow::Result<String> {
-    let partitions = Kafka::connect(&config.kafka)?.probe()?;
+    let partitions = Kafka::connect(&config.kafka, config.presence.topic.as_deref())?.probe()?;
     let kafka = &config.kafka;
     Ok(format!(
         "{} answers, {:?} has {partitions} partitions",

@@ -13,14 +13,16 @@ use crossbeam_channel::{Receiver, after, select};
 use demograph_camera::{
     ffmpeg::{self, End, Seen, Settings, Taken},
     follow::{Followed, Follower, Outcome},
+    track::Ended,
 };
 use demograph_core::{event::Event, record::EventTime};
 use demograph_service::{clock, kafka::Offered};
 
 use crate::{
     metrics::{FaceOutcome, Meter},
-    outlet::Outlet,
+    outlet::{Outlet, Topic},
     pick::{Picked, Picker},
+    presence::Presences,
 };
 
 /// How long to wait before a full queue is asked again.
@@ -39,6 +41,7 @@ pub(crate) struct Camera {
 pub(crate) struct Desk {
     pub name: String,
     pub picker: Picker,
+    pub presences: Presences,
     pub meter: Meter,
     pub outlet: Arc<dyn Outlet>,
     pub stop: Receiver<()>,
@@ -73,12 +76,12 @@ impl Camera {
         ffmpeg::run(&settings, start, &stop, |event| self.take(event))
             .with_context(|| format!("the camera {:?}", self.desk.name))?;
         let ended = self.follower.end();
-        self.desk.meter.tracks(ended.len());
+        self.desk.end(&ended)?;
         Ok(())
     }
 
     fn take(&mut self, event: ffmpeg::Event) -> anyhow::Result<Taken> {
-        let desk = &self.desk;
+        let desk = &mut self.desk;
         match event {
             ffmpeg::Event::Frame(seen) => return self.look(seen),
             ffmpeg::Event::Down {
@@ -90,7 +93,9 @@ impl Camera {
                 desk.meter.down(end, skipped);
                 // Who comes back after this may be somebody else.
                 let ended = self.follower.end();
-                desk.meter.tracks(ended.len());
+                if desk.end(&ended)? == Taken::Stop {
+                    return Ok(Taken::Stop);
+                }
                 let said = lines.join("; ");
                 match (end, wait) {
                     (End::Ended, None) => {
@@ -119,12 +124,15 @@ impl Camera {
             tracing::info!(camera = desk.name, size = ?seen.frame.size(), "the camera is up");
         }
         let follower = &mut self.follower;
-        let events = desk.work(|desk| {
+        let (events, ended) = desk.work(|desk| {
             let outcome = follower.step(&mut seen)?;
             desk.count(&outcome);
-            desk.pick(seen.time, &outcome.faces)
+            Ok((desk.pick(seen.time, &outcome.faces)?, outcome.ended))
         })?;
-        desk.send(events)
+        match desk.send(events)? {
+            Taken::Continue => desk.end(&ended),
+            Taken::Stop => Ok(Taken::Stop),
+        }
     }
 }
 
@@ -146,6 +154,8 @@ impl Desk {
     pub fn pick(&mut self, time: EventTime, faces: &[Followed]) -> anyhow::Result<Vec<Event>> {
         let mut events = Vec::new();
         for followed in faces {
+            let frontality = followed.shot.quality.frontality;
+            self.presences.see(followed.track, time, frontality);
             match self.picker.pick(time, followed)? {
                 Picked::Taken(event) => events.push(event),
                 Picked::Blurred => self.meter.faces(FaceOutcome::Blurred, 1),
@@ -164,30 +174,51 @@ impl Desk {
             masked,
             low_score,
             without_track,
-            ended,
+            ended: _,
         } = outcome;
         meter.found(faces.len() + too_small + masked + low_score + without_track);
         meter.faces(FaceOutcome::TooSmall, *too_small);
         meter.faces(FaceOutcome::Masked, *masked);
         meter.faces(FaceOutcome::LowScore, *low_score);
         meter.faces(FaceOutcome::Untracked, *without_track);
-        meter.tracks(ended.len());
+    }
+
+    /// These tracks are over.
+    pub fn end(&mut self, ended: &[Ended]) -> anyhow::Result<Taken> {
+        self.meter.tracks(ended.len());
+        for ended in ended {
+            let facing = self.presences.end(ended.track);
+            if !self.outlet.wants_presence() {
+                continue;
+            }
+            let event = self.picker.presence(ended, facing);
+            if self.offer(Topic::Presence, &event)? == Taken::Stop {
+                return Ok(Taken::Stop);
+            }
+            self.meter.presence();
+        }
+        Ok(Taken::Continue)
     }
 
     /// Waits while the queue is full: meanwhile frames of a live stream are skipped, and those of a recording wait.
     pub fn send(&self, events: Vec<Event>) -> anyhow::Result<Taken> {
         let mut events = events.into_iter();
         while let Some(event) = events.next() {
-            while self.outlet.offer(&event)? == Offered::Full {
-                select! {
-                    recv(self.stop) -> _ => {
-                        self.meter.faces(FaceOutcome::Dropped, 1 + events.len());
-                        return Ok(Taken::Stop);
-                    }
-                    recv(after(FULL_PAUSE)) -> _ => {}
-                }
+            if self.offer(Topic::Faces, &event)? == Taken::Stop {
+                self.meter.faces(FaceOutcome::Dropped, 1 + events.len());
+                return Ok(Taken::Stop);
             }
             self.meter.faces(FaceOutcome::Sent, 1);
+        }
+        Ok(Taken::Continue)
+    }
+
+    fn offer(&self, topic: Topic, event: &Event) -> anyhow::Result<Taken> {
+        while self.outlet.offer(topic, event)? == Offered::Full {
+            select! {
+                recv(self.stop) -> _ => return Ok(Taken::Stop),
+                recv(after(FULL_PAUSE)) -> _ => {}
+            }
         }
         Ok(Taken::Continue)
     }

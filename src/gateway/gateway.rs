@@ -29,6 +29,7 @@ use crate::{
     outlet::Outlet,
     photographs::Photographs,
     pick::{Picker, Rule},
+    presence::Presences,
 };
 
 /// How often the cameras are looked after.
@@ -157,6 +158,7 @@ impl Gateway {
             crew.works.push(work.clone());
             let desk = Desk {
                 picker: Picker::new(opened.source, Names::new(run, number), opened.rule),
+                presences: Presences::default(),
                 meter: metrics.camera(&name),
                 outlet: self.outlet.clone(),
                 stop: stop.clone(),

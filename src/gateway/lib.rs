@@ -17,9 +17,10 @@ mod names;
 mod outlet;
 mod photographs;
 mod pick;
+mod presence;
 
 pub use config::Config;
 pub use gateway::{Gateway, Input, OpenCamera, detector};
 pub use metrics::{CameraMetrics, Status};
-pub use outlet::{Kafka, Outlet};
+pub use outlet::{Kafka, Outlet, Topic};
 pub use pick::Rule;

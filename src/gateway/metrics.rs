@@ -46,6 +46,7 @@ pub struct CameraMetrics {
     found: IntCounterVec,
     faces: IntCounterVec,
     tracks: IntCounterVec,
+    presences: IntCounterVec,
     busy: CounterVec,
     last_frame: GaugeVec,
     offset: GaugeVec,
@@ -116,6 +117,10 @@ impl CameraMetrics {
             tracks: add(
                 r,
                 counters("camera_tracks_total", "Tracks that ended.", camera),
+            ),
+            presences: add(
+                r,
+                counters("camera_presences_total", "Presence events sent.", camera),
             ),
             busy: add(
                 r,
@@ -196,6 +201,7 @@ impl CameraMetrics {
             found: self.found.with_label_values(&[camera]),
             faces: FACES.map(|name| outcomes(&self.faces, name)),
             tracks: self.tracks.with_label_values(&[camera]),
+            presences: self.presences.with_label_values(&[camera]),
             busy: self.busy.with_label_values(&[camera]),
             last_frame: self.last_frame.with_label_values(&[camera]),
             offset: self.offset.with_label_values(&[camera]),
@@ -293,6 +299,7 @@ pub(crate) struct Meter {
     found: IntCounter,
     faces: [IntCounter; 8],
     tracks: IntCounter,
+    presences: IntCounter,
     busy: Counter,
     last_frame: Gauge,
     offset: Gauge,
@@ -353,6 +360,10 @@ impl Meter {
 
     pub fn tracks(&self, count: usize) {
         self.tracks.inc_by(count as u64);
+    }
+
+    pub fn presence(&self) {
+        self.presences.inc();
     }
 
     pub fn busy(&self, seconds: f64) {

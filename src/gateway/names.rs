@@ -24,6 +24,11 @@ impl Names {
         format!("{:016x}-{}-{number}", self.run, self.camera)
     }
 
+    /// Of the event that says that this track has ended.
+    pub fn presence(&self, number: u64) -> String {
+        format!("{:016x}-{}-p{number}", self.run, self.camera)
+    }
+
     /// Of the next event.
     pub fn next_event(&mut self) -> String {
         self.events += 1;
@@ -44,6 +49,7 @@ mod tests {
             let mut names = Names::new(run, camera);
             for number in [0, 1, 2, 11] {
                 assert!(ids.insert(names.track(number)));
+                assert!(ids.insert(names.presence(number)));
                 assert!(ids.insert(names.next_event()));
             }
         }

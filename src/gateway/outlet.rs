@@ -11,13 +11,26 @@ use demograph_service::{
 /// Takes events, or says that it cannot now.
 pub trait Outlet: Send + Sync {
     /// Takes the event unless so many wait already.
-    fn offer(&self, event: &Event) -> anyhow::Result<Offered>;
+    fn offer(&self, topic: Topic, event: &Event) -> anyhow::Result<Offered>;
+
+    /// Whether presence events are wanted.
+    fn wants_presence(&self) -> bool;
 }
 
-/// A topic.
+/// Where an event belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// Face-crop events.
+    Faces,
+    /// Presence events.
+    Presence,
+}
+
+/// One or two topics.
 pub struct Kafka {
     producer: Producer,
-    topic: String,
+    faces: String,
+    presence: Option<String>,
 }
 
 /// A crop has some 6 KB; a queue of usual length takes a few MB. This holds against crops of 1,000 pixels.
@@ -25,7 +38,7 @@ const QUEUE_KIB: &str = "65536";
 
 impl Kafka {
     /// With the user's properties over ours.
-    pub fn connect(kafka: &super::config::Kafka) -> anyhow::Result<Self> {
+    pub fn connect(kafka: &super::config::Kafka, presence: Option<&str>) -> anyhow::Result<Self> {
         let bounds = [
             ("queue.buffering.max.messages", kafka.queue_max.to_string()),
             ("queue.buffering.max.kbytes", QUEUE_KIB.to_owned()),
@@ -36,14 +49,18 @@ impl Kafka {
         let of_producer = config::Kafka::of_producer(&kafka.brokers, &kafka.topic, properties);
         Ok(Self {
             producer: Producer::connect(&of_producer)?,
-            topic: kafka.topic.clone(),
+            faces: kafka.topic.clone(),
+            presence: presence.map(str::to_owned),
         })
     }
 
-    /// The number of partitions of the topic; an error says what is wrong.
+    /// The number of partitions of the topic with the faces; an error says what is wrong with it or with the other one.
     pub fn probe(&self) -> anyhow::Result<usize> {
-        self.producer
-            .partitions(&self.topic, Duration::from_secs(10))
+        let timeout = Duration::from_secs(10);
+        if let Some(presence) = &self.presence {
+            self.producer.partitions(presence, timeout)?;
+        }
+        self.producer.partitions(&self.faces, timeout)
     }
 
     /// Events that the broker acknowledged, that were given up, and that wait.
@@ -62,8 +79,16 @@ impl Kafka {
 }
 
 impl Outlet for Kafka {
-    fn offer(&self, event: &Event) -> anyhow::Result<Offered> {
-        self.producer.offer(&self.topic, event)
+    fn offer(&self, topic: Topic, event: &Event) -> anyhow::Result<Offered> {
+        match (topic, &self.presence) {
+            (Topic::Faces, _) => self.producer.offer(&self.faces, event),
+            (Topic::Presence, Some(presence)) => self.producer.offer(presence, event),
+            (Topic::Presence, None) => Ok(Offered::Queued),
+        }
+    }
+
+    fn wants_presence(&self) -> bool {
+        self.presence.is_some()
     }
 }
 

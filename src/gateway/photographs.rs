@@ -45,7 +45,11 @@ impl Photographs {
                 let outcome = outcome(finder.find(&frame)?, &mut people);
                 desk.count(&outcome);
                 desk.meter.tracks(outcome.faces.len());
-                desk.pick(seen, &outcome.faces)
+                let events = desk.pick(seen, &outcome.faces)?;
+                for followed in &outcome.faces {
+                    desk.presences.end(followed.track);
+                }
+                Ok(events)
             })?;
             if self.desk.send(events)? == Taken::Stop {
                 break;

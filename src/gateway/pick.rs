@@ -4,10 +4,10 @@
 //! Promises: whoever applies the rule again to what is sent spares none of it; of each track a crop is sent in each pane,
 //! unless all are blurred.
 
-use demograph_camera::follow::Followed;
+use demograph_camera::{follow::Followed, track::Ended};
 use demograph_core::{
     choose::{Choice, Chooser, CropsMax, Quality, Sight, Spans},
-    event::{CropEvent, Event, Form},
+    event::{CropEvent, Event, Form, PresenceEvent},
     record::{EventTime, SourceId, TrackId},
 };
 
@@ -70,6 +70,19 @@ impl Picker {
             image: followed.shot.jpeg()?,
         };
         Ok(Picked::Taken(event.encode(Form::Binary)))
+    }
+
+    /// What says that a track has ended, which faced the camera for so many milliseconds.
+    pub fn presence(&self, ended: &Ended, facing: i64) -> Event {
+        let event = PresenceEvent {
+            id: self.names.presence(ended.track.0),
+            source: self.source.as_str().to_owned(),
+            track: self.names.track(ended.track.0),
+            first: ended.first,
+            last: ended.last,
+            facing,
+        };
+        event.encode()
     }
 
     fn choose(&mut self, time: EventTime, track: &str, quality: f32) -> Choice {

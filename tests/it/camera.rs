@@ -70,8 +70,10 @@ fn people_of_a_film_become_events_each_with_a_track_and_everything_is_counted() 
     let file = folder.path().join("film.mkv");
     film(&file);
     let topic = Broker::shared().topic("camera", 1);
+    let presence = Broker::shared().topic("camera-presence", 1);
     let began = demograph_service::clock::now();
-    let mut service = Service::camera(&config(&topic, &file, ""), &[]);
+    let more = format!("[presence]\ntopic='{}'", presence.name);
+    let mut service = Service::camera(&config(&topic, &file, &more), &[]);
     let said = shown(&mut service, 1.0);
     tools::run("promtool", &["check", "metrics"], &said);
     let of = |series: &str| metric(&said, &format!("demograph_camera_{series}"));
@@ -123,6 +125,7 @@ fn people_of_a_film_become_events_each_with_a_track_and_everything_is_counted() 
         let crops = first.iter().filter(|name| name == person).count();
         assert!((1..=4).contains(&crops), "{person}: {crops}");
     }
+    assert_presence(&presence.records(), &people, of("presences_total"));
     // A restart goes on with nobody's track.
     let mut service = Service::camera(&config(&topic, &file, ""), &[]);
     service.await_metric(
@@ -138,6 +141,22 @@ fn people_of_a_film_become_events_each_with_a_track_and_everything_is_counted() 
         second.iter().all(|name| !people.contains(name)),
         "{second:?}"
     );
+}
+
+/// Everybody who was there, once, with an event that follows its schema.
+fn assert_presence(records: &[Record], people: &BTreeSet<&String>, at_least: f64) {
+    let schema = tools::text("schemas/presence-event.v1.schema.json");
+    let schema = serde_json::from_str(&schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let mut tracks = BTreeSet::new();
+    for record in records {
+        let value: serde_json::Value = serde_json::from_slice(&record.payload).unwrap();
+        validator.validate(&value).unwrap();
+        assert!(value["facing_seconds"].as_f64().unwrap() > 0.5, "{value}");
+        assert!(tracks.insert(track(record)), "a track is told twice");
+    }
+    assert!(at_least >= 3.0 && records.len() as f64 >= at_least);
+    assert!(people.iter().all(|person| tracks.contains(*person)));
 }
 
 /// A program in ffmpeg's place that notes its number first.

@@ -13,7 +13,7 @@ use demograph_core::{
     record::{Attribute, EventTime, SourceId},
     span::Span,
 };
-use demograph_gateway::{CameraMetrics, Gateway, Kafka, OpenCamera, Outlet, Rule, detector};
+use demograph_gateway::{CameraMetrics, Gateway, Kafka, OpenCamera, Outlet, Rule, Topic, detector};
 use demograph_service::{
     clock,
     config::Config,
@@ -101,10 +101,10 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
     let (metrics, shutdown) = (Metrics::new(), Shutdown::default());
     let watched = CameraMetrics::new();
     let outlet = Arc::new(Bounded {
-        kafka: Kafka::connect(&demograph_gateway::config::Kafka::of(
-            &config.kafka.brokers,
-            &config.kafka.topic,
-        ))?,
+        kafka: Kafka::connect(
+            &demograph_gateway::config::Kafka::of(&config.kafka.brokers, &config.kafka.topic),
+            None,
+        )?,
         read: metrics.clone(),
     });
     let service = wiring::start(config, metrics, shutdown.clone())?;
@@ -230,11 +230,15 @@ impl Bounded {
 }
 
 impl Outlet for Bounded {
-    fn offer(&self, event: &Event) -> anyhow::Result<Offered> {
+    fn offer(&self, topic: Topic, event: &Event) -> anyhow::Result<Offered> {
         match self.ahead() < AHEAD_MAX {
-            true => self.kafka.offer(event),
+            true => self.kafka.offer(topic, event),
             false => Ok(Offered::Full),
         }
+    }
+
+    fn wants_presence(&self) -> bool {
+        false
     }
 }
 

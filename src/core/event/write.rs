@@ -130,7 +130,7 @@ pub fn content_type(name: &str) -> Option<&'static str> {
     }
 }
 
-fn rfc3339(time: EventTime) -> String {
+pub(super) fn rfc3339(time: EventTime) -> String {
     jiff::Timestamp::from_millisecond(time.0)
         .unwrap_or_default()
         .to_string()

@@ -7,7 +7,7 @@ mod check;
 mod sections;
 
 pub(crate) use check::is_stream;
-pub use sections::{Camera, Crops, Detector, Http, Kafka, Limits, Region, TimesOf};
+pub use sections::{Camera, Crops, Detector, Http, Kafka, Limits, Presence, Region, TimesOf};
 
 use std::path::Path;
 
@@ -29,6 +29,8 @@ pub struct Config {
     pub cameras: Vec<Camera>,
     #[serde(default)]
     pub crops: Crops,
+    #[serde(default)]
+    pub presence: Presence,
     #[serde(default)]
     pub detector: Detector,
     #[serde(default)]

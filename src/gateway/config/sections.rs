@@ -216,6 +216,17 @@ impl Crops {
     }
 }
 
+/// Events that say that somebody was there, without an image.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Presence {
+    /// The topic of the presence events, one for each track that ends. It is not created, and is another one than
+    /// `kafka.topic`. Absent: none are sent.
+    #[schemars(length(min = 1))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+}
+
 /// What finds the faces.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
