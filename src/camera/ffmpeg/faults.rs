@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Faults of each of four streams; more with FAULTS=75.
-const FAULTS: usize = 12;
+const FAULTS: usize = 8;
 const STREAMS: u64 = 4;
 /// Pictures of the clip.
 const PICTURES: u64 = 50;
@@ -100,7 +100,7 @@ fn suffer(seed: u64, clip: &str) -> BTreeMap<&'static str, usize> {
     let settings = Settings {
         program: program(folder.path(), clip),
         // Long enough for the real ffmpeg to start on a busy machine.
-        silence_max: Duration::from_millis(2_500),
+        silence_max: Duration::from_secs(5),
         grace: Duration::from_millis(100),
         first_wait: Duration::from_nanos(1),
         ..Settings::of("rtsp://u:s3cret@cam/1")
