@@ -1,9 +1,11 @@
 # Everything that people run. `make` alone lists the targets.
 
-# How long the demo's cameras send, where its tables go, and a real Kafka instead of the embedded broker.
+# How long the demo's cameras send, where its tables go, and a real Kafka instead of the embedded broker. VIDEO: a video, a camera's
+# address, a device or a folder of pictures of your own instead of simulated cameras; several, with spaces between.
 SECONDS ?= 60
 OUT ?= demo-out
 BROKERS ?=
+VIDEO ?=
 # What `make torture` draws its injections from, and where its report goes.
 SEED ?= 7
 REPORT ?= target/torture.md
@@ -16,11 +18,11 @@ DENY := .setup/cargo-deny/bin/cargo-deny --locked
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-demo: setup ## the whole path on simulated cameras: SECONDS=60 OUT=demo-out BROKERS=host:port
+demo: setup ## the whole path on simulated cameras, or on your own: SECONDS=60 OUT=demo-out BROKERS=host:port VIDEO=file-or-address
 	@echo "building demograph (minutes the first time, then seconds)"
 	@$(CARGO) build --locked
-	@$(CARGO) run --quiet --locked -- --log warn demo --seconds $(SECONDS) --out $(OUT) \
-		$(if $(BROKERS),--brokers $(BROKERS))
+	@$(CARGO) run --quiet --locked -- --log warn $(if $(VIDEO),watch --out $(if $(filter demo-out,$(OUT)),watch-out,$(OUT)) $(VIDEO),\
+		demo --seconds $(SECONDS) --out $(OUT) $(if $(BROKERS),--brokers $(BROKERS)))
 
 experiment: setup ## estimated shares against the truth: OUT=dir DATA=faces.zip LABELS=faces.csv
 	@test -n "$(DATA)" -a -n "$(LABELS)" || { echo "say DATA=folder-or-zip LABELS=csv"; exit 2; }

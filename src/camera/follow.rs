@@ -4,6 +4,7 @@ use crate::{
     detect::{Detector, Wanted},
     face::Face,
     ffmpeg::Seen,
+    mask::Mask,
     shot::Shot,
     track::{Ended, Settings, Sighting, TrackNumber, Tracker},
 };
@@ -13,7 +14,8 @@ pub struct Follower {
     detector: Detector,
     wanted: Wanted,
     crop_size: u32,
-    /// Made anew when frames have another size.
+    mask: Mask,
+    /// Made anew when frames have another size. No number is given twice.
     tracker: Option<(Settings, Tracker)>,
 }
 
@@ -34,7 +36,11 @@ pub struct Outcome {
     pub faces: Vec<Followed>,
     /// Faces below `min_face`. They are neither followed nor cut out.
     pub too_small: usize,
-    /// Faces that belong to no track, or to none yet.
+    /// Faces whose middle lies behind the mask. They are neither followed nor cut out.
+    pub masked: usize,
+    /// Faces with a score below the lowest that is wanted, which keep no track alive.
+    pub low_score: usize,
+    /// Other faces that belong to no track, or to none yet.
     pub without_track: usize,
     /// Tracks that are over.
     pub ended: Vec<Ended>,
@@ -47,12 +53,18 @@ impl Follower {
             detector,
             wanted,
             crop_size,
+            mask: Mask::default(),
             tracker: None,
         }
     }
 
+    /// What is behind the mask is black before anybody looks.
+    pub fn behind(self, mask: Mask) -> Self {
+        Self { mask, ..self }
+    }
+
     /// The next frame, in the order of time.
-    pub fn step(&mut self, seen: &Seen) -> anyhow::Result<Outcome> {
+    pub fn step(&mut self, seen: &mut Seen) -> anyhow::Result<Outcome> {
         let mut outcome = Outcome::default();
         let usual = Settings::of(seen.frame.size());
         let settings = Settings {
@@ -66,17 +78,25 @@ impl Follower {
             .is_none_or(|(last, _)| *last != settings)
         {
             outcome.ended = self.end();
-            self.tracker = Some((settings, Tracker::new(settings)));
+            let next = self.tracker.as_ref().map(|(_, tracker)| tracker.next());
+            let tracker = Tracker::from(settings, next.unwrap_or(TrackNumber(0)));
+            self.tracker = Some((settings, tracker));
         }
         let wanted = Wanted {
             // The less sure ones keep tracks alive.
             score_min: settings.score_keep,
             ..self.wanted
         };
+        self.mask.black_out(&mut seen.frame);
         let all = self.detector.detect(&seen.frame, wanted)?;
-        let (faces, small): (Vec<Face>, Vec<Face>) = all
+        let size = seen.frame.size();
+        let (masked, shown): (Vec<Face>, Vec<Face>) = all
+            .into_iter()
+            .partition(|face| self.mask.covers(face.rect.centre(), size));
+        let (faces, small): (Vec<Face>, Vec<Face>) = shown
             .into_iter()
             .partition(|face| face.rect.side() >= self.wanted.min_face);
+        outcome.masked = masked.len();
         outcome.too_small = small.len();
         let sightings: Vec<Sighting> = faces
             .iter()
@@ -95,6 +115,7 @@ impl Follower {
                     face,
                     shot: Shot::take(&seen.frame, &face, self.crop_size)?,
                 }),
+                None if face.score < self.wanted.score_min => outcome.low_score += 1,
                 None => outcome.without_track += 1,
             }
         }

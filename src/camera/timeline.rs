@@ -29,6 +29,17 @@ pub struct Stamp {
     pub received: i64,
 }
 
+/// How a stream's clock lies to ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// What is added to PTS, in microseconds.
+    pub offset: i64,
+    /// By how much the offset was moved towards later so far, in microseconds.
+    pub slewed: i64,
+    /// How often the stream leapt.
+    pub leaps: u64,
+}
+
 /// The time of one stream.
 #[derive(Debug)]
 pub struct Timeline {
@@ -101,6 +112,15 @@ impl Timeline {
     /// By how much the offset was moved towards later so far, in microseconds.
     pub fn slewed(&self) -> i64 {
         self.slewed
+    }
+
+    /// All of it.
+    pub fn reading(&self) -> Reading {
+        Reading {
+            offset: self.offset().unwrap_or_default(),
+            slewed: self.slewed,
+            leaps: self.leaps,
+        }
     }
 }
 

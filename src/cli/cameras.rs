@@ -111,6 +111,7 @@ impl Cameras {
         let person = self.appear(camera, progress)?;
         let scene = &SCENES[camera];
         let mut event = CropEvent {
+            quality: None,
             id: self.events.to_string(),
             source: scene.source.to_owned(),
             time: now.minus(self.delay()),

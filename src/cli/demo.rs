@@ -2,10 +2,8 @@
 //! everything between them and the files is what `run` runs.
 
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     process::ExitCode,
-    thread,
     time::Duration,
 };
 
@@ -26,6 +24,7 @@ use super::{
     cameras::Cameras,
     live,
     pace::{Pace, pause},
+    stage::{beside, free_address, spawn},
 };
 
 /// The demo's configuration; the broker, the folder and the address are filled in.
@@ -135,14 +134,6 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn spawn<T: Send + 'static>(
-    name: &str,
-    body: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
-) -> anyhow::Result<thread::JoinHandle<anyhow::Result<T>>> {
-    let thread = thread::Builder::new().name(name.into()).spawn(body);
-    thread.with_context(|| format!("start the thread {name}"))
-}
-
 fn config(args: &DemoArgs) -> anyhow::Result<Config> {
     let mut config = Config::parse(CONFIG)?;
     config.output.url = args.out.display().to_string();
@@ -156,24 +147,6 @@ fn config(args: &DemoArgs) -> anyhow::Result<Config> {
         config.kafka.group.clone_from(&config.kafka.topic);
     }
     Ok(config)
-}
-
-/// The address, or a free port of it if it is taken: a demo should not fail because another one runs.
-fn free_address(listen: &str) -> anyhow::Result<String> {
-    if TcpListener::bind(listen).is_ok() {
-        return Ok(listen.to_owned());
-    }
-    let (host, _) = listen
-        .rsplit_once(':')
-        .with_context(|| format!("--listen {listen}: write an IP address and a port"))?;
-    Ok(format!("{host}:0"))
-}
-
-/// Where the demo's checkpoints and exact cells lie.
-fn beside(out: &Path, ending: &str) -> PathBuf {
-    let mut name = out.file_name().unwrap_or_default().to_owned();
-    name.push(ending);
-    out.with_file_name(name)
 }
 
 /// An empty folder; what an earlier demo left there goes, what somebody else left there stays.

@@ -1,6 +1,8 @@
 //! The command line: one module a subcommand, each with a help text that teaches by an example.
 
 mod calibrate;
+#[cfg(feature = "gateway")]
+mod camera;
 mod cameras;
 mod check;
 mod compact;
@@ -17,7 +19,10 @@ mod pace;
 mod predict;
 mod publish;
 mod sheets;
+mod stage;
 mod state;
+#[cfg(feature = "gateway")]
+mod watch;
 
 use std::{
     io::IsTerminal,
@@ -71,6 +76,12 @@ enum Command {
     /// Find the faces in photographs. Write them as crops that a model knows.
     #[cfg(feature = "camera")]
     Detect(detect::DetectArgs),
+    /// Watch cameras, and send the faces before them to Kafka, as face-crop events.
+    #[cfg(feature = "gateway")]
+    Camera(camera::CameraArgs),
+    /// Show the shares of who is before a camera or in a video, in this terminal. Nothing leaves the machine.
+    #[cfg(feature = "gateway")]
+    Watch(watch::WatchArgs),
     /// Prepare your own ONNX model: write a first manifest, check a model folder.
     Model(model::ModelArgs),
     /// Measure a model on labelled faces. Writes a report and its figures as JSON.
@@ -120,6 +131,10 @@ impl Cli {
             Command::Predict(args) => predict::run(args),
             #[cfg(feature = "camera")]
             Command::Detect(args) => detect::run(args),
+            #[cfg(feature = "gateway")]
+            Command::Camera(args) => camera::run(&args),
+            #[cfg(feature = "gateway")]
+            Command::Watch(args) => watch::run(&args),
             Command::Model(args) => model::run(args),
             Command::Evaluate(args) => evaluate::run(args),
             Command::Calibrate(args) => calibrate::run(args),

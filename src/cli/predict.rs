@@ -173,13 +173,15 @@ fn predictions(
             }],
             Ok(looked) => {
                 let faces = looked.found.faces.iter().enumerate();
-                faces
-                    .map(|(number, found)| Named {
+                let named = faces.map(|(number, found)| {
+                    // As the service gets it: the crop's JPEG.
+                    let jpeg = found.shot.jpeg()?;
+                    Ok(Named {
                         name: format!("{name}#{}", number + 1),
-                        // As the service gets it: the crop's JPEG.
-                        crop: crop(&found.shot.jpeg, attributes),
+                        crop: crop(&jpeg, attributes),
                     })
-                    .collect()
+                });
+                named.collect::<anyhow::Result<Vec<_>>>()?
             }
         };
         if crops.is_empty() {

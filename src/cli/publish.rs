@@ -11,7 +11,7 @@ use demograph_core::event::{self, CropEvent, Form, content_type};
 use demograph_lab::dataset::images;
 use demograph_service::{
     clock,
-    config::{self, LostData, StartOffset, Text},
+    config::{self, Text},
     kafka::{Admin, Producer},
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -91,6 +91,7 @@ pub(super) fn run(args: PublishArgs) -> anyhow::Result<ExitCode> {
         let id = format!("{run_id}-{n}");
         let own = args.one_crop_a_person.then(|| id.clone());
         let event = CropEvent {
+            quality: None,
             id,
             source: crop.source.as_ref().unwrap_or(turn).clone(),
             time: clock::now(),
@@ -153,18 +154,9 @@ fn check_sources(sources: &[String], crops: &[Crop]) -> anyhow::Result<()> {
 }
 
 fn kafka_config(args: &PublishArgs) -> config::Kafka {
-    config::Kafka {
-        brokers: args.brokers.clone(),
-        topic: args.topic.clone(),
-        group: String::new(),
-        start: StartOffset::default(),
-        on_lost_data: LostData::default(),
-        properties: args
-            .properties
-            .iter()
-            .map(|(key, value)| (key.clone(), Text::Plain(value.clone())))
-            .collect(),
-    }
+    let properties = args.properties.iter();
+    let properties = properties.map(|(key, value)| (key.clone(), Text::Plain(value.clone())));
+    config::Kafka::of_producer(&args.brokers, &args.topic, properties.collect())
 }
 
 fn progress_bar(count: u64) -> anyhow::Result<ProgressBar> {

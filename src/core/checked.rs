@@ -129,9 +129,11 @@ const NO_TEXT: &str = "is not what belongs here: write NAME = a text, a number, 
 
 /// Whether the value at this place may be a secret, or hold one: then neither it nor a sentence about it is shown.
 fn may_hold_a_secret(pointer: &str) -> bool {
-    ["/kafka/properties", "/output/options"]
-        .iter()
-        .any(|section| pointer.starts_with(section))
+    let sections = ["/kafka/properties", "/output/options"];
+    // Of a camera.
+    let keys = ["address", "password"];
+    sections.iter().any(|section| pointer.starts_with(section))
+        || pointer.split('/').any(|part| keys.contains(&part))
 }
 
 /// The validator's sentence without the value, which stands beside it already.

@@ -69,13 +69,41 @@ impl Health {
 /// Paths beside the endpoint's own.
 pub type Routes = Router;
 
+/// Metrics that an endpoint shows.
+pub trait Exposed: Send + Sync {
+    /// The text exposition format: all metrics, or those with one of these names.
+    fn render(&self, names: &[String]) -> String;
+}
+
+impl Exposed for Metrics {
+    fn render(&self, names: &[String]) -> String {
+        Self::render(self, names)
+    }
+}
+
 /// The control thread's parts.
 pub struct Control {
-    pub metrics: Metrics,
+    pub metrics: Box<dyn Exposed>,
     pub health: Health,
+    pub answers: Answers,
     pub shutdown: Shutdown,
     /// How long draining may take after a signal.
     pub drain_max: Duration,
+}
+
+/// What the probes answer where something is wrong, each as one line.
+#[derive(Debug, Clone, Copy)]
+pub struct Answers {
+    pub not_alive: &'static str,
+    pub not_ready: &'static str,
+}
+
+impl Answers {
+    /// Of the stream processor.
+    pub const OF_RUN: Self = Self {
+        not_alive: "the poll loop has been silent for a minute\n",
+        not_ready: "no partitions, or one that has waited for a minute to be read\n",
+    };
 }
 
 /// The endpoint while it answers.
@@ -171,20 +199,14 @@ async fn metrics(
 async fn healthz(State(control): State<Arc<Control>>) -> impl IntoResponse {
     match control.health.is_alive() {
         true => (StatusCode::OK, "ok\n"),
-        false => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the poll loop has been silent for a minute\n",
-        ),
+        false => (StatusCode::SERVICE_UNAVAILABLE, control.answers.not_alive),
     }
 }
 
 async fn readyz(State(control): State<Arc<Control>>) -> impl IntoResponse {
     match control.health.is_ready() {
         true => (StatusCode::OK, "ready\n"),
-        false => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no partitions, or one that has waited for a minute to be read\n",
-        ),
+        false => (StatusCode::SERVICE_UNAVAILABLE, control.answers.not_ready),
     }
 }
 

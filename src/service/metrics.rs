@@ -9,12 +9,12 @@ use std::{
 };
 
 use prometheus::{
-    Counter, CounterVec, Encoder, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec,
-    IntGauge, IntGaugeVec, Registry, TextEncoder,
+    Counter, CounterVec, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Registry,
 };
 
 mod audience;
-mod declare;
+pub mod declare;
 mod known;
 #[cfg(test)]
 mod sample;
@@ -405,14 +405,7 @@ impl Metrics {
 
     /// The text exposition format: all metrics, or those with one of these names.
     pub fn render(&self, names: &[String]) -> String {
-        let mut families = self.gather();
-        families
-            .retain(|family| names.is_empty() || names.iter().any(|name| name == family.name()));
-        let mut bytes = Vec::new();
-        TextEncoder::new()
-            .encode(&families, &mut bytes)
-            .expect("a buffer in memory takes every write");
-        String::from_utf8(bytes).expect("the text format is UTF-8")
+        declare::text(self.gather(), names)
     }
 }
 

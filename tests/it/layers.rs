@@ -3,18 +3,21 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 22] = [
+const PURE: [&str; 25] = [
     "camera/align",
     "camera/detect/input.rs",
     "camera/detect/outputs.rs",
     "camera/detect/overlap.rs",
     "camera/face.rs",
     "camera/ffmpeg/redact.rs",
+    "camera/mask.rs",
     "camera/nut",
     "camera/quality.rs",
     "camera/timeline.rs",
     "camera/track",
     "core/",
+    "gateway/address.rs",
+    "gateway/presence.rs",
     "lab/evaluate",
     "lab/report/html/",
     "lab/report/text.rs",
@@ -78,11 +81,18 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 13] = [
     ("percent_encoding::", &["core/state/names.rs"]),
     ("prost::", &["model/manifest/"]),
     ("axum::", &["service/http.rs", "service/http/", "page/"]),
-    ("prometheus::", &["service/metrics.rs", "service/metrics/"]),
+    (
+        "prometheus::",
+        &[
+            "gateway/metrics.rs",
+            "service/metrics.rs",
+            "service/metrics/",
+        ],
+    ),
 ];
 
 /// What only the lab or the command line may depend on.
-const NOT_OF_THE_SERVICE: [&str; 8] = [
+const NOT_OF_THE_SERVICE: [&str; 9] = [
     "zip",
     "csv",
     "clap",
@@ -91,6 +101,7 @@ const NOT_OF_THE_SERVICE: [&str; 8] = [
     "demograph-lab",
     "demograph-camera",
     "demograph-page",
+    "demograph-gateway",
 ];
 
 /// Edges of the service do not know one another; only the pipeline and the command line join them.

@@ -2,6 +2,8 @@
 
 mod backlog;
 mod bounds;
+#[cfg(feature = "gateway")]
+mod camera;
 mod canary;
 mod checking;
 mod checkpoints;
@@ -46,4 +48,6 @@ mod tools;
 mod torture;
 mod track_key;
 mod transactions;
+#[cfg(feature = "gateway")]
+mod watch;
 mod world;

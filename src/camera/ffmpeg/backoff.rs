@@ -10,20 +10,31 @@ const STABLE: Duration = Duration::from_secs(60);
 /// Waits twice as long after each try that fails soon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backoff {
+    first: Duration,
     next: Duration,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { next: FIRST }
+        Self::from(FIRST)
+    }
+}
+
+impl From<Duration> for Backoff {
+    /// With this first wait.
+    fn from(first: Duration) -> Self {
+        Self { first, next: first }
     }
 }
 
 impl Backoff {
+    /// What is usual.
+    pub const FIRST: Duration = FIRST;
+
     /// The time to wait after a stream that gave pictures for so long.
     pub fn after(&mut self, lasted: Duration) -> Duration {
         if lasted >= STABLE {
-            self.next = FIRST;
+            self.next = self.first;
         }
         let wait = self.next;
         self.next = (2 * self.next).min(LONGEST);

@@ -3,8 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{self, BufRead, BufReader, Read},
-    os::unix::process::CommandExt,
-    process::{ChildStderr, ChildStdout, Command, ExitStatus, Stdio},
+    process::{ChildStderr, ChildStdout, ExitStatus},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,7 +15,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::{command::Settings, redact};
+use super::{command::Settings, redact, spawn::spawn};
 use crate::nut::{Nut, NutError, Picture};
 
 /// Pictures that wait. One is looked at, one is ready.
@@ -84,14 +83,7 @@ pub(super) struct Running {
 
 impl Running {
     pub fn start(settings: &Settings) -> io::Result<Self> {
-        let mut child = Command::new(&settings.program)
-            .args(settings.arguments())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // A group of its own, so that its own children end with it.
-            .process_group(0)
-            .spawn()?;
+        let mut child = spawn(settings)?;
         let group = Pid::from_child(&child);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let (stdout, stderr) = stdout.zip(stderr).expect("both are pipes");

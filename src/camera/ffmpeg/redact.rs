@@ -1,6 +1,6 @@
 //! Addresses without the user and the password that they may hold. Pure.
 
-/// Every `scheme://user:password@host` in a text becomes `scheme://***@host`.
+/// Every `scheme://user:password@host/path?query` in a text becomes `scheme://***@host/path?***`.
 pub fn redact(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
@@ -17,6 +17,13 @@ pub fn redact(text: &str) -> String {
             }
             None => after,
         };
+        let word = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        // A query may hold a token.
+        if let Some(query) = rest[..word].find('?') {
+            clean.push_str(&rest[..query]);
+            clean.push_str("?***");
+            rest = &rest[word..];
+        }
     }
     clean.push_str(rest);
     clean
@@ -47,6 +54,11 @@ mod tests {
             ("rtsp://u:p/a@cam/1", "rtsp://***@cam/1"),
             ("http://cam/a@b", "http://***@b"),
             ("rtsp://cam:554/main", "rtsp://cam:554/main"),
+            (
+                "'http://u:p@cam/a?token=x&b=1' failed?",
+                "'http://***@cam/a?*** failed?",
+            ),
+            ("tcp://cam:1?timeout=10 failed", "tcp://cam:1?*** failed"),
             ("/dev/video0", "/dev/video0"),
             ("", ""),
         ] {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     frame::Frame,
-    timeline::{Stamp, Timeline, recorded},
+    timeline::{Reading, Stamp, Timeline, recorded},
 };
 
 /// A frame and when it was seen.
@@ -27,6 +27,10 @@ pub struct Seen {
     pub frame: Frame,
     /// When it was seen.
     pub time: EventTime,
+    /// Pictures before it that nobody took in time, since the last one that somebody took.
+    pub skipped: u64,
+    /// How the stream's clock lies to ours.
+    pub clock: Reading,
 }
 
 /// What happens to a stream.
@@ -41,10 +45,8 @@ pub enum Event {
         lines: Vec<String>,
         /// The time to the next try. `None`: there is none.
         wait: Option<Duration>,
-        /// Pictures that nobody took in time, in this run.
+        /// Pictures after the last frame that nobody took in time.
         skipped: u64,
-        /// How often the stream's time leapt in this run.
-        leaps: u64,
     },
 }
 
@@ -65,7 +67,7 @@ pub fn run(
     stop: &Receiver<()>,
     mut take: impl FnMut(Event) -> anyhow::Result<Taken>,
 ) -> anyhow::Result<()> {
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff::from(settings.first_wait);
     let clock = Clock::new();
     loop {
         let running = match Running::start(settings) {
@@ -83,9 +85,11 @@ pub fn run(
             timeline: Timeline::new(),
             first: None,
             last: None,
+            skipped: 0,
         };
         let pause = watched.follow(&running, stop, &mut take);
         let skipped = running.skipped.clone();
+        let told = watched.skipped;
         let known = Known {
             is_over: matches!(pause, Ok(Pause::Over)),
             is_silent: matches!(pause, Ok(Pause::Silent)),
@@ -101,8 +105,7 @@ pub fn run(
             end,
             lines,
             wait,
-            skipped: skipped.load(Ordering::Relaxed),
-            leaps: watched.timeline.leaps(),
+            skipped: skipped.load(Ordering::Relaxed) - told,
         };
         let (Taken::Continue, Some(wait)) = (take(down)?, wait) else {
             return Ok(());
@@ -134,6 +137,8 @@ struct Watched<'a> {
     /// The first picture: its PTS, and when it was received.
     first: Option<(i64, Instant)>,
     last: Option<Instant>,
+    /// Pictures that nobody took in time, as far as they were told.
+    skipped: u64,
 }
 
 impl Watched<'_> {
@@ -164,7 +169,15 @@ impl Watched<'_> {
                 false => recorded(self.start, first, pts),
             };
             let frame = Frame::of_i420(received.size, received.picture.data);
-            if take(Event::Frame(Seen { frame, time }))? == Taken::Stop {
+            let skipped = running.skipped.load(Ordering::Relaxed);
+            let seen = Seen {
+                frame,
+                time,
+                skipped: skipped - self.skipped,
+                clock: self.timeline.reading(),
+            };
+            self.skipped = skipped;
+            if take(Event::Frame(seen))? == Taken::Stop {
                 return Ok(Pause::Stopped);
             }
             silent = after(self.settings.silence_max);

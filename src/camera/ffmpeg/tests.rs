@@ -15,7 +15,7 @@ use rustix::process::{Pid, test_kill_process};
 use super::*;
 
 /// A clip of so many seconds.
-fn clip(folder: &Path, seconds: u32) -> String {
+pub(super) fn clip(folder: &Path, seconds: u32) -> String {
     clip_of(
         folder,
         &format!("testsrc=size=320x200:rate=25:duration={seconds}"),
@@ -35,7 +35,7 @@ fn clip_of(folder: &Path, source: &str) -> String {
 }
 
 /// A program in ffmpeg's place: a shell script that writes its number into `pids` first.
-fn script(folder: &Path, text: &str) -> PathBuf {
+pub(super) fn script(folder: &Path, text: &str) -> PathBuf {
     let file = folder.join("ffmpeg");
     let pids = folder.join("pids");
     fs::write(
@@ -71,6 +71,7 @@ fn follow(settings: &Settings, downs: usize) -> anyhow::Result<Story> {
     run(settings, EventTime(1_000_000), &stopped, |event| {
         match event {
             Event::Frame(seen) => {
+                story.skipped += seen.skipped;
                 story.times.push(seen.time.0);
                 story.sizes.push(seen.frame.size());
             }
@@ -96,7 +97,7 @@ fn follow(settings: &Settings, downs: usize) -> anyhow::Result<Story> {
 }
 
 /// None of the programs that ran is left, not even as a child that nobody waited for.
-fn assert_none_is_left(folder: &Path) -> usize {
+pub(super) fn assert_none_is_left(folder: &Path) -> usize {
     let pids = fs::read_to_string(folder.join("pids")).unwrap();
     let pids: Vec<i32> = pids.lines().map(|line| line.parse().unwrap()).collect();
     for &pid in &pids {
@@ -118,6 +119,14 @@ fn a_recording_gives_five_frames_a_second_with_its_own_times_and_ends() {
         (story.downs, story.waits),
         (vec![(End::Ended, vec![])], vec![None])
     );
+}
+
+#[test]
+fn the_length_of_a_recording_is_read_and_none_of_what_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = clip(folder.path(), 3);
+    assert_eq!(duration(Path::new(&clip)), Some(Duration::from_secs(3)));
+    assert_eq!(duration(folder.path()), None);
 }
 
 #[test]
@@ -175,6 +184,28 @@ fn an_address_where_nobody_answers_is_refused_tried_again_and_names_no_password(
         );
         assert!(!said.contains("s3cret"), "{said}");
     }
+}
+
+#[test]
+fn the_list_of_processes_shows_no_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "tr '\\0' ' ' < /proc/$$/cmdline > {0}/shown\ncat > {0}/said\nexit 1",
+        folder.path().display()
+    );
+    let settings = Settings {
+        program: script(folder.path(), &text),
+        ..Settings::of("rtsp://admin:s3cret@cam/1?token=t0ken")
+    };
+    follow(&settings, 1).unwrap();
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(read("said").contains("file 'rtsp://admin:s3cret@cam/1?token=t0ken'"));
+    let shown = read("shown");
+    assert!(shown.contains("-i pipe:0"), "{shown}");
+    assert!(
+        !shown.contains("s3cret") && !shown.contains("t0ken"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -249,13 +280,14 @@ fn a_flood_is_skipped_and_counted_when_nobody_keeps_up() {
     let (_never, slow) = bounded::<()>(0);
     run(&settings, EventTime(0), &stopped, |event| {
         match event {
-            Event::Frame(_) => {
+            Event::Frame(seen) => {
                 frames += 1;
+                skipped += seen.skipped;
                 // A slow consumer.
                 let _ = slow.recv_timeout(Duration::from_millis(30));
             }
             Event::Down { skipped: by, .. } => {
-                skipped = by;
+                skipped += by;
                 return Ok(Taken::Stop);
             }
         }

@@ -139,13 +139,23 @@ enum Round {
 impl Tracker {
     /// One that has seen nobody.
     pub fn new(settings: Settings) -> Self {
+        Self::from(settings, TrackNumber(0))
+    }
+
+    /// One that has seen nobody, and gives this number first.
+    pub fn from(settings: Settings, next: TrackNumber) -> Self {
         Self {
             settings,
             tracks: Vec::new(),
             seeds: Seeds::default(),
-            next: TrackNumber(0),
+            next,
             before: EventTime::MIN,
         }
+    }
+
+    /// The number that the next track will have.
+    pub fn next(&self) -> TrackNumber {
+        self.next
     }
 
     /// Takes the faces of the next frame. Frames come in the order of time.

@@ -83,7 +83,7 @@ impl CropFolder {
     ) -> anyhow::Result<String> {
         let name = format!("{:05}-{number}.jpg", self.images);
         let path = self.path.join(&name);
-        std::fs::write(&path, &shot.jpeg).with_context(|| format!("write {}", path.display()))?;
+        std::fs::write(&path, shot.jpeg()?).with_context(|| format!("write {}", path.display()))?;
         let whole = |pixels: f32| format!("{pixels:.0}");
         self.list.write_record([
             &name,

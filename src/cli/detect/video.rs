@@ -59,11 +59,11 @@ pub(super) fn watch(
     };
     let mut best: BTreeMap<TrackNumber, f32> = BTreeMap::new();
     let mut ended = Vec::new();
-    let mut look = |seen: &Seen| -> anyhow::Result<()> {
+    let mut look = |seen: &mut Seen| -> anyhow::Result<()> {
         let outcome = follower.step(seen)?;
         watched.frames += 1;
         watched.too_small += outcome.too_small;
-        watched.without_track += outcome.without_track;
+        watched.without_track += outcome.without_track + outcome.low_score;
         for followed in &outcome.faces {
             let quality = followed.shot.quality.product();
             let best = best.entry(followed.track).or_default();
@@ -82,7 +82,7 @@ pub(super) fn watch(
     let settings = Settings::of(&path.display().to_string());
     ffmpeg::run(&settings, EventTime(0), &stop, |event| {
         match event {
-            Event::Frame(seen) => look(&seen)?,
+            Event::Frame(mut seen) => look(&mut seen)?,
             Event::Down {
                 end: End::Ended, ..
             } => {}

@@ -49,6 +49,8 @@ pub struct CropEvent {
     pub time: EventTime,
     /// The track of the face, as the tracker names it.
     pub track: Option<String>,
+    /// How good the crop is, 0 or greater; only the ratio of two crops of a track counts.
+    pub quality: Option<f32>,
     /// The type of the image.
     pub content_type: &'static str,
     /// The bytes of the image.
@@ -72,10 +74,10 @@ impl CropEvent {
             (Name::Source, self.source.clone()),
             (Name::Time, rfc3339(self.time)),
         ];
-        let track = self.track.map(|track| (Name::TrackId, track));
+        let optional = optional(self.track, self.quality);
         let mut headers: Vec<(String, Vec<u8>)> = attributes
             .into_iter()
-            .chain(track)
+            .chain(optional)
             .map(|(name, value)| (name.header(), value.into_bytes()))
             .collect();
         headers.push((CONTENT_TYPE.to_owned(), self.content_type.into()));
@@ -96,10 +98,9 @@ impl CropEvent {
             (Name::DataContentType, self.content_type.to_owned()),
             (Name::DataBase64, BASE64_STANDARD.encode(&self.image)),
         ];
-        let track = self.track.map(|track| (Name::TrackId, track));
         let event: Value = attributes
             .into_iter()
-            .chain(track)
+            .chain(optional(self.track, self.quality))
             .map(|(name, value)| (name.as_str().to_owned(), value.into()))
             .collect::<Map<String, Value>>()
             .into();
@@ -110,6 +111,12 @@ impl CropEvent {
             payload: event.to_string().into_bytes(),
         }
     }
+}
+
+fn optional(track: Option<String>, quality: Option<f32>) -> impl Iterator<Item = (Name, String)> {
+    let track = track.map(|track| (Name::TrackId, track));
+    let quality = quality.map(|quality| (Name::Quality, quality.to_string()));
+    track.into_iter().chain(quality)
 }
 
 /// By the name's ending; the receiver looks at the bytes anyway.
@@ -123,7 +130,7 @@ pub fn content_type(name: &str) -> Option<&'static str> {
     }
 }
 
-fn rfc3339(time: EventTime) -> String {
+pub(super) fn rfc3339(time: EventTime) -> String {
     jiff::Timestamp::from_millisecond(time.0)
         .unwrap_or_default()
         .to_string()
@@ -133,6 +140,7 @@ fn rfc3339(time: EventTime) -> String {
 mod tests {
     use super::*;
     use crate::{
+        choose::Quality,
         event,
         golden::repository,
         record::{Position, Record},
@@ -145,6 +153,7 @@ mod tests {
             source: "lobby".into(),
             time: EventTime(1_772_357_412_250),
             track: Some("412".into()),
+            quality: Some(0.75),
             content_type: "image/jpeg",
             image: std::fs::read(file).unwrap(),
         }
@@ -174,6 +183,7 @@ mod tests {
             assert_eq!(read.source.unwrap().as_str(), "lobby");
             assert_eq!(read.time, Ok(EventTime(1_772_357_412_250)));
             assert_eq!(read.track, Ok(Some("412".to_owned())));
+            assert_eq!(read.quality, Ok(Quality::stated("0.75")));
             assert_eq!(*read.image.unwrap(), event().image);
         }
     }
@@ -181,7 +191,7 @@ mod tests {
     #[test]
     fn an_event_prints_no_byte_of_its_face() {
         let published = event().encode(Form::Binary);
-        let expected = format!("Event(7 headers, {} bytes)", published.payload.len());
+        let expected = format!("Event(8 headers, {} bytes)", published.payload.len());
         assert_eq!(format!("{published:?}"), expected);
     }
 }

@@ -217,16 +217,20 @@ fn output(config: &Config) -> Vec<Fault> {
 }
 
 fn http(config: &Config) -> Vec<Fault> {
-    let http = &config.http;
-    match http.listen.parse::<SocketAddr>() {
+    listen(&config.http.listen, config.http.insecure_listen)
+}
+
+/// What is wrong with `http.listen`.
+pub fn listen(listen: &str, insecure_listen: bool) -> Vec<Fault> {
+    match listen.parse::<SocketAddr>() {
         Err(_) => vec![Fault::new(
             "http.listen",
-            format!("{:?}", http.listen),
+            format!("{listen:?}"),
             "write an IP address and a port, such as 127.0.0.1:9464",
         )],
-        Ok(address) if !address.ip().is_loopback() && !http.insecure_listen => vec![Fault::new(
+        Ok(address) if !address.ip().is_loopback() && !insecure_listen => vec![Fault::new(
             "http.listen",
-            format!("{:?}", http.listen),
+            format!("{listen:?}"),
             "others can read this address, and the endpoint has neither TLS nor a password: bind to 127.0.0.1, or set http.insecure_listen = true behind a proxy or a network policy",
         )],
         Ok(_) => Vec::new(),

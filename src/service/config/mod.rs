@@ -11,6 +11,7 @@ mod sections;
 mod values;
 mod zones;
 
+pub use check::listen;
 pub use places::{cells_beside, is_same_place};
 pub use sections::{
     Duplicates, Estimates, Http, Kafka, Limits, LostData, Model, OnStop, OtherTrackKey, Output,

@@ -38,6 +38,20 @@ pub struct Kafka {
     pub properties: BTreeMap<String, Text>,
 }
 
+impl Kafka {
+    /// For a producer, which has no group.
+    pub fn of_producer(brokers: &str, topic: &str, properties: BTreeMap<String, Text>) -> Self {
+        Self {
+            brokers: brokers.to_owned(),
+            topic: topic.to_owned(),
+            group: String::new(),
+            start: StartOffset::default(),
+            on_lost_data: LostData::default(),
+            properties,
+        }
+    }
+}
+
 fn default_group() -> String {
     "demograph".into()
 }

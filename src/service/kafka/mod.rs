@@ -19,5 +19,5 @@ pub use admin::{Admin, TopicSettings};
 pub use consumer::{Consumer, Polled, Wait};
 pub use embedded::EmbeddedBroker;
 pub use probe::probe;
-pub use producer::Producer;
+pub use producer::{Offered, Producer};
 pub use trouble::{Cause, Trouble};

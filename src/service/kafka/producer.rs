@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use demograph_core::event::Event;
 use rdkafka::{
     ClientContext,
@@ -19,6 +19,15 @@ use rdkafka::{
 
 use super::client;
 use crate::config;
+
+/// What became of an offered event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offered {
+    /// It is on its way.
+    Queued,
+    /// So many wait already that it was not taken.
+    Full,
+}
 
 /// Sends events to one topic.
 pub struct Producer {
@@ -45,6 +54,15 @@ impl Producer {
 
     /// Queues an event; waits while the queue is full.
     pub fn send(&self, event: &Event) -> anyhow::Result<()> {
+        while self.offer(&self.topic, event)? == Offered::Full {
+            // The client's own thread delivers; this only waits for room.
+            let _still_busy = self.client.flush(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+
+    /// Queues an event for a topic, unless the queue is full.
+    pub fn offer(&self, topic: &str, event: &Event) -> anyhow::Result<Offered> {
         let headers = event.headers.iter().fold(
             OwnedHeaders::new_with_capacity(event.headers.len()),
             |headers, (key, value)| {
@@ -54,23 +72,36 @@ impl Producer {
                 })
             },
         );
-        let mut record = BaseRecord::to(&self.topic)
+        let mut record = BaseRecord::to(topic)
             .payload(&event.payload)
             .headers(headers);
         if !event.key.is_empty() {
             record = record.key(&event.key);
         }
-        loop {
-            match self.client.send(record) {
-                Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), returned)) => {
-                    record = returned;
-                    // The client's own thread delivers; this only waits for room.
-                    let _still_busy = self.client.flush(Duration::from_millis(100));
-                }
-                Err((error, _)) => return Err(error).context("kafka: send an event"),
+        match self.client.send(record) {
+            Ok(()) => Ok(Offered::Queued),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                Ok(Offered::Full)
             }
+            Err((error, _)) => Err(error).context("kafka: send an event"),
         }
+    }
+
+    /// The number of partitions of a topic; an error if no broker answers or the topic is not there.
+    pub fn partitions(&self, topic: &str, timeout: Duration) -> anyhow::Result<usize> {
+        let metadata = self.client.client().fetch_metadata(Some(topic), timeout);
+        let metadata = metadata.context("kafka: no broker answers")?;
+        let topics = metadata.topics();
+        let found = topics.iter().find(|found| found.name() == topic);
+        match found.map_or(0, |found| found.partitions().len()) {
+            0 => bail!("kafka: the topic {topic:?} is not there: create it, or mend kafka.topic"),
+            partitions => Ok(partitions),
+        }
+    }
+
+    /// Events that wait for the broker.
+    pub fn queued(&self) -> u64 {
+        u64::try_from(self.client.in_flight_count()).unwrap_or_default()
     }
 
     /// Waits until every queued event was delivered or given up.

@@ -18,7 +18,7 @@ use demograph_model::{
 
 use crate::{
     config::{self, Config},
-    http::{self, Control, Endpoint, Health, Routes},
+    http::{self, Answers, Control, Endpoint, Health, Routes},
     kafka::Consumer,
     metrics::Metrics,
     pipeline::{self, Parts},
@@ -91,8 +91,9 @@ pub fn start(
     let endpoint = http::serve(
         &config.http.listen,
         Control {
-            metrics: metrics.clone(),
+            metrics: Box::new(metrics.clone()),
             health: health.clone(),
+            answers: Answers::OF_RUN,
             shutdown: shutdown.clone(),
             drain_max: config.limits.drain_max.0,
         },

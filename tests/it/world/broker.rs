@@ -13,10 +13,19 @@ use std::{
     },
 };
 
-use demograph_core::event::Event;
+use demograph_core::{
+    event::Event,
+    record::{EventTime, Position, Record},
+};
 use demograph_service::{
     config::{self, LostData, StartOffset},
     kafka::{Admin, Producer},
+};
+#[cfg(feature = "gateway")]
+use rdkafka::{
+    Message as _,
+    consumer::{BaseConsumer, Consumer as _},
+    message::Headers as _,
 };
 
 use super::{Process, command, repository, setup};
@@ -150,6 +159,40 @@ impl Topic {
         }
         producer.flush(std::time::Duration::from_secs(30)).unwrap();
         assert_eq!((producer.delivered(), producer.failed()), (sent, 0));
+    }
+
+    /// All records of its first partition, as a consumer gets them.
+    #[cfg(feature = "gateway")]
+    pub fn records(&self) -> Vec<Record> {
+        let mut client = rdkafka::ClientConfig::new();
+        client.set("bootstrap.servers", &self.brokers);
+        client.set("group.id", "nobody");
+        let consumer: BaseConsumer = client.create().unwrap();
+        let wait = std::time::Duration::from_secs(30);
+        let (_, end) = consumer.fetch_watermarks(&self.name, 0, wait).unwrap();
+        let mut list = rdkafka::TopicPartitionList::new();
+        list.add_partition_offset(&self.name, 0, rdkafka::Offset::Beginning)
+            .unwrap();
+        consumer.assign(&list).unwrap();
+        let mut records = Vec::new();
+        while (records.len() as i64) < end {
+            let message = consumer.poll(wait).expect("a record in time").unwrap();
+            let headers = message.headers().unwrap().iter();
+            records.push(Record {
+                position: Position {
+                    partition: 0,
+                    offset: message.offset(),
+                },
+                timestamp: message.timestamp().to_millis().map(EventTime),
+                received: EventTime(message.timestamp().to_millis().unwrap()),
+                key: message.key().map(<[u8]>::to_vec),
+                headers: headers
+                    .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
+                    .collect(),
+                payload: message.payload().unwrap_or_default().to_vec(),
+            });
+        }
+        records
     }
 
     /// Adds partitions, as Kafka's own tool does.

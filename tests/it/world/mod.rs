@@ -6,6 +6,8 @@
 mod audit;
 mod broker;
 mod faulty;
+#[cfg(feature = "gateway")]
+mod film;
 mod process;
 mod prometheus;
 mod service;
@@ -14,6 +16,8 @@ mod tables;
 pub use audit::{Audit, Produced, Sent, audit, counted, hours_and_days};
 pub use broker::{Broker, Topic, free_port};
 pub use faulty::{Fault, Faulty};
+#[cfg(feature = "gateway")]
+pub use film::{Film, Walker};
 pub use process::{Finished, Process, command};
 pub use prometheus::{Prometheus, promtool_check};
 pub use service::{

@@ -98,19 +98,24 @@ pub struct Launched {
 
 /// `demograph run` with a config and environment variables.
 pub fn launch(config: &str, environment: &[(&str, &str)]) -> Launched {
-    launch_as(config, environment, &[])
+    launch_as("run", config, environment, &[])
 }
 
-fn launch_as(config: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Launched {
+fn launch_as(
+    subcommand: &str,
+    config: &str,
+    environment: &[(&str, &str)],
+    arguments: &[&str],
+) -> Launched {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("demograph.toml");
     std::fs::write(&file, config).unwrap();
-    let mut run = demograph(&["run", "--config"]);
+    let mut run = demograph(&[subcommand, "--config"]);
     run.arg(&file)
         .args(arguments)
         .envs(environment.iter().copied());
     Launched {
-        process: Process::start("demograph run", run),
+        process: Process::start(&format!("demograph {subcommand}"), run),
         _folder: folder,
     }
 }
@@ -171,19 +176,30 @@ listen = "127.0.0.1:0"
 
     /// The same with environment variables.
     pub fn start_with(config: &str, environment: &[(&str, &str)]) -> Self {
-        Self::start_as(config, environment, &[])
+        Self::start_as("run", config, environment, &[])
+    }
+
+    /// `demograph camera` with a config and environment variables.
+    #[cfg(feature = "gateway")]
+    pub fn camera(config: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_as("camera", config, environment, &[])
     }
 
     /// The same with more arguments.
     pub fn start_with_arguments(config: &str, arguments: &[&str]) -> Self {
-        Self::start_as(config, &[], arguments)
+        Self::start_as("run", config, &[], arguments)
     }
 
-    fn start_as(config: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
+    fn start_as(
+        subcommand: &str,
+        config: &str,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Self {
         let Launched {
             mut process,
             _folder,
-        } = launch_as(config, environment, arguments);
+        } = launch_as(subcommand, config, environment, arguments);
         let log = process.log_file();
         let url = process.wait_for("it says where /metrics is", START_SECONDS, || {
             let text = std::fs::read_to_string(&log).ok()?;

@@ -1,0 +1,171 @@
+//! `demograph camera`: the gateway from cameras to face-crop events.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+use demograph_gateway::{CameraMetrics, Config, Gateway, Input, Kafka, OpenCamera, detector};
+use demograph_service::{
+    http::{self, Answers, Control, Health},
+    shutdown::Shutdown,
+};
+
+use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT};
+
+/// What the probes say.
+const ANSWERS: Answers = Answers {
+    not_alive: "a frame has been worked on for half a minute, or the cameras are not looked after\n",
+    not_ready: "no camera is up\n",
+};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("\
+Examples:
+  demograph camera --config deploy/camera.toml --check
+  demograph camera --config deploy/camera.toml
+
+Of each camera five frames a second are looked at (with ffmpeg). The best three crops of a person in ten seconds go to Kafka, \
+as face-crop events. No picture is written anywhere.
+
+SIGTERM (or Ctrl-C) ends the cameras, delivers what is queued and exits. /metrics, /healthz and /readyz are served at \
+http.listen.
+
+{EXIT_CODES}"))]
+pub(super) struct CameraArgs {
+    /// The TOML file. deploy/camera.toml explains every key.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Check the file and everything it names, but open no camera. Print the configuration in effect.
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) fn run(args: &CameraArgs) -> anyhow::Result<ExitCode> {
+    let config = match Config::read(&args.config) {
+        Ok(config) => config,
+        Err(faults) => {
+            eprint!("error: {}: {faults}", args.config.display());
+            return Ok(ExitCode::from(EXIT_CONFIG));
+        }
+    };
+    match args.check {
+        true => Ok(check(&config)),
+        false => watch(&config),
+    }
+}
+
+fn watch(config: &Config) -> anyhow::Result<ExitCode> {
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let outlet = Arc::new(Kafka::connect(
+        &config.kafka,
+        config.presence.topic.as_deref(),
+    )?);
+    outlet.probe()?;
+    let cameras = config.cameras.iter();
+    let cameras = cameras.map(|camera| OpenCamera::of(config, camera));
+    let cameras = cameras.collect::<anyhow::Result<Vec<_>>>()?;
+    let (metrics, health, shutdown) =
+        (CameraMetrics::new(), Health::default(), Shutdown::default());
+    let endpoint = http::serve(
+        &config.http.listen,
+        Control {
+            metrics: Box::new(metrics.clone()),
+            health: health.clone(),
+            answers: ANSWERS,
+            shutdown: shutdown.clone(),
+            drain_max: config.limits.drain_max.0 + config.limits.grace.0,
+        },
+        http::index(),
+    )?;
+    tracing::info!(
+        brokers = config.kafka.brokers,
+        topic = config.kafka.topic,
+        cameras = cameras.len(),
+        metrics = %format!("http://{}/metrics", endpoint.address),
+        "demograph camera runs"
+    );
+    let gateway = Gateway {
+        cameras,
+        outlet: outlet.clone(),
+        metrics: metrics.clone(),
+        health,
+        shutdown,
+    };
+    let ended = gateway.run(|| metrics.set_deliveries(outlet.deliveries()));
+    let flushed = outlet.flush(config.limits.drain_max.0);
+    let deliveries = outlet.deliveries();
+    tracing::info!(
+        delivered = deliveries.delivered,
+        failed = deliveries.failed,
+        waiting = deliveries.queued,
+        "no camera is watched any more"
+    );
+    endpoint.end()?;
+    ended?;
+    flushed?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(config: &Config) -> ExitCode {
+    print!("{}", config.redacted_toml());
+    println!();
+    for warning in config.warnings() {
+        println!("note   config: {warning}");
+    }
+    let mut checks = vec![
+        ("detector", finder(config)),
+        ("ffmpeg", decoder(config)),
+        ("kafka", kafka(config)),
+    ];
+    for camera in &config.cameras {
+        let opened = OpenCamera::of(config, camera);
+        let fact = opened.map(|opened| match opened.input {
+            Input::Camera(settings) => format!("{:?} is {settings:?}", camera.id),
+            Input::Recording(..) | Input::Photographs(_) => camera.id.clone(),
+        });
+        checks.push(("camera", fact));
+    }
+    for (what, result) in &checks {
+        match result {
+            Ok(fact) => println!("ok     {what}: {fact}"),
+            Err(error) => println!("FAULT  {what}: {error:#}"),
+        }
+    }
+    match checks.iter().all(|(_, result)| result.is_ok()) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(EXIT_ENVIRONMENT),
+    }
+}
+
+fn finder(config: &Config) -> anyhow::Result<String> {
+    let part = &config.detector;
+    let detector = detector(&part.dir, part.onnxruntime.as_deref())?;
+    Ok(format!(
+        "{} loads and passes its self-test",
+        detector.name()
+    ))
+}
+
+fn decoder(config: &Config) -> anyhow::Result<String> {
+    let program = &config.detector.ffmpeg;
+    let said = std::process::Command::new(program).arg("-version").output();
+    let said = said.with_context(|| {
+        format!(
+            "the program {} is not there: run setup/system-packages, or install the package ffmpeg",
+            program.display()
+        )
+    })?;
+    let said = String::from_utf8_lossy(&said.stdout);
+    let words: Vec<&str> = said.split_whitespace().take(3).collect();
+    Ok(words.join(" "))
+}
+
+fn kafka(config: &Config) -> anyhow::Result<String> {
+    let partitions = Kafka::connect(&config.kafka, config.presence.topic.as_deref())?.probe()?;
+    let kafka = &config.kafka;
+    Ok(format!(
+        "{} answers, {:?} has {partitions} partitions",
+        kafka.brokers, kafka.topic
+    ))
+}

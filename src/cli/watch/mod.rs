@@ -1,0 +1,307 @@
+//! `demograph watch`: cameras, videos or photographs -> shares in this terminal, in one process. Everything between the
+//! cameras and the files is what `camera` and `run` run; the broker between them is embedded.
+
+mod sources;
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::anyhow;
+use demograph_camera::{detect::Wanted, mask::Mask, shot::CROP_SIZE};
+use demograph_core::{
+    event::Event,
+    privacy::SourceRules,
+    record::{Attribute, EventTime, SourceId},
+    span::Span,
+};
+use demograph_gateway::{CameraMetrics, Gateway, Kafka, OpenCamera, Outlet, Rule, Topic, detector};
+use demograph_service::{
+    clock,
+    config::Config,
+    http::Health,
+    kafka::{EmbeddedBroker, Offered},
+    metrics::Metrics,
+    shutdown::Shutdown,
+    sink::Table,
+    snapshot::{Latest, Snapshot},
+    wiring,
+};
+
+use super::{
+    live,
+    pace::{Pace, pause},
+    stage::{beside, free_address, spawn},
+};
+use sources::Wish;
+
+/// The configuration; what the command line says is filled in.
+const CONFIG: &str = include_str!("../../../deploy/watch.toml");
+/// The embedded broker keeps 5 MiB of each.
+const PARTITIONS: i32 = 4;
+/// Events that may be on their way through the embedded broker, which drops what waits too long.
+const AHEAD_MAX: u64 = 300;
+/// How often the terminal shows the shares.
+const SHOW_EVERY_MILLIS: i64 = 5_000;
+/// How long the pipeline may take to catch up after the last picture.
+const CATCH_UP_MILLIS: i64 = 30_000;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  demograph watch entrance.mp4
+  demograph watch /dev/video0
+  demograph watch door=rtsp://192.0.2.10/sub lobby=http://192.0.2.11/video.mjpg
+  demograph watch photos/
+
+SOURCE is an address (rtsp://, http://), a device, a video file or a folder of pictures, with NAME= before it if it is to have \
+another name in the tables. Recordings are read as fast as they can be; a folder's faces count as one person each. Cameras are \
+watched until Ctrl-C.
+
+Nothing leaves this machine, and no picture is written. Age and gender are estimated. Shares are shown from ten people on; \
+groups of fewer than five stay hidden. Several cameras, Kafka and policies: `demograph camera` and `demograph run`.")]
+pub(super) struct WatchArgs {
+    /// What to watch.
+    #[arg(required = true, value_name = "[NAME=]SOURCE")]
+    sources: Vec<Wish>,
+    /// The folder for the tables. What earlier runs wrote there stays.
+    #[arg(long, default_value = "watch-out", value_name = "DIR")]
+    out: PathBuf,
+    /// When recordings began, such as 2026-03-01T09:30:00Z. Default: so that they ended when their file was last changed.
+    #[arg(long, value_name = "TIME")]
+    start: Option<jiff::Timestamp>,
+    /// The shorter side of the smallest face, in pixels. Half of it takes four times as long.
+    #[arg(long, default_value_t = 40, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(8..=1000))]
+    min_face: u32,
+    /// Frames a second that are looked at.
+    #[arg(long, default_value_t = 5.0, value_name = "FRAMES", value_parser = fps)]
+    fps: f32,
+    /// The model's folder.
+    #[arg(long, default_value = "models/fairface-small", value_name = "DIR")]
+    model: PathBuf,
+    /// The detector's folder.
+    #[arg(long, default_value = "models/yunet", value_name = "DIR")]
+    detector: PathBuf,
+    /// Where /metrics is served; a free port if this one is taken.
+    #[arg(long, default_value = "127.0.0.1:9464")]
+    listen: String,
+}
+
+fn fps(text: &str) -> Result<f32, String> {
+    let fps = text.parse().ok();
+    let fps = fps.filter(|fps| (0.2..=30.0).contains(fps));
+    fps.ok_or_else(|| "write a number from 0.2 to 30".into())
+}
+
+pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
+    let names = sources::names(&args.sources);
+    let mut config = config(args, &names)?;
+    let cameras = open(args, &names, &config)?;
+    let broker = EmbeddedBroker::start(&config.kafka.topic, PARTITIONS)?;
+    config.kafka.brokers = broker.bootstrap_servers();
+    let window = config.windows.rolling[0];
+    let (metrics, shutdown) = (Metrics::new(), Shutdown::default());
+    let watched = CameraMetrics::new();
+    let outlet = Arc::new(Bounded {
+        kafka: Kafka::connect(
+            &demograph_gateway::config::Kafka::of(&config.kafka.brokers, &config.kafka.topic),
+            None,
+        )?,
+        read: metrics.clone(),
+    });
+    let service = wiring::start(config, metrics, shutdown.clone(), super::page)?;
+    println!(
+        "demograph watch: {}; look at http://{}/\n\
+         Shares are corrected for the model's errors, with 95 % intervals; ~ marks a plain count. They are shown from ten\n\
+         people on, and groups of fewer than five stay hidden.",
+        names
+            .iter()
+            .map(SourceId::as_str)
+            .collect::<Vec<_>>()
+            .join(", "),
+        service.address
+    );
+    let (latest, pace) = (service.latest.clone(), Pace::new(0.0));
+    let screen = Screen {
+        names,
+        latest: latest.clone(),
+        watched: watched.clone(),
+        pace,
+        window,
+    };
+    let gateway = Gateway {
+        cameras,
+        outlet: outlet.clone(),
+        metrics: watched,
+        health: Health::default(),
+        shutdown: shutdown.clone(),
+    };
+    let cameras = spawn("cameras", move || {
+        let mut next = clock::now().plus(SHOW_EVERY_MILLIS);
+        let ended = gateway.run(|| {
+            if clock::now() >= next {
+                next = next.plus(SHOW_EVERY_MILLIS);
+                println!("{}", screen.picture());
+            }
+        });
+        let caught_up = outlet.catch_up(&shutdown);
+        shutdown.request();
+        ended.and(caught_up)?;
+        Ok(screen)
+    })?;
+    service.run()?;
+    let screen = cameras
+        .join()
+        .map_err(|_| anyhow!("the cameras panicked"))??;
+    println!("{}", screen.picture());
+    print!("{}", summary(&latest.get(), args));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn config(args: &WatchArgs, names: &[SourceId]) -> anyhow::Result<Config> {
+    let mut config = Config::parse(&format!("{CONFIG}\n[[source]]\nid = 'any'\n"))?;
+    config.sources = names
+        .iter()
+        .map(|name| SourceRules {
+            id: name.as_str().to_owned(),
+            attributes: vec![Attribute::Age, Attribute::Gender],
+            legal_basis: None,
+            calibration: None,
+            time_zone: None,
+        })
+        .collect();
+    // Each run has a topic of its own, and so chains and files of its own.
+    config.kafka.topic = format!("watch-{}", clock::now().0);
+    config.output.url = args.out.display().to_string();
+    config.output.cells_url = Some(beside(&args.out, "-cells").display().to_string());
+    config.state.url = Some(beside(&args.out, "-state").display().to_string());
+    config.model.dir.clone_from(&args.model);
+    config.http.listen = free_address(&args.listen)?;
+    Ok(config)
+}
+
+fn open(args: &WatchArgs, names: &[SourceId], config: &Config) -> anyhow::Result<Vec<OpenCamera>> {
+    let start = args.start.map(|start| EventTime(start.as_millisecond()));
+    let crops = demograph_gateway::config::Crops {
+        pane: config.windows.pane,
+        ..Default::default()
+    };
+    let wishes = args.sources.iter().zip(names);
+    let open = |(wish, name): (&Wish, &SourceId)| {
+        Ok(OpenCamera {
+            source: name.clone(),
+            input: sources::input(wish, start, args.fps)?,
+            wanted: Wanted {
+                min_face: args.min_face as f32,
+                ..Wanted::default()
+            },
+            mask: Mask::default(),
+            crop_size: CROP_SIZE,
+            rule: Rule {
+                crops_max: crops.max(),
+                spans: crops.spans(),
+                sharpness_min: crops.sharpness_min,
+            },
+            detector: detector(&args.detector, None)?,
+        })
+    };
+    wishes.map(open).collect()
+}
+
+/// The embedded broker, which drops what waits too long: whoever reads faster than it waits.
+struct Bounded {
+    kafka: Kafka,
+    read: Metrics,
+}
+
+impl Bounded {
+    fn ahead(&self) -> u64 {
+        let deliveries = self.kafka.deliveries();
+        let sent = deliveries.delivered + deliveries.queued;
+        sent.saturating_sub(self.read.records_read())
+    }
+
+    /// Waits until the pipeline has seen every event, or for as long as may be waited.
+    fn catch_up(&self, shutdown: &Shutdown) -> anyhow::Result<()> {
+        self.kafka.flush(Duration::from_secs(30))?;
+        let deadline = clock::now().plus(CATCH_UP_MILLIS);
+        while self.ahead() > 0 && clock::now() < deadline && !shutdown.is_requested() {
+            pause(50);
+        }
+        Ok(())
+    }
+}
+
+impl Outlet for Bounded {
+    fn offer(&self, topic: Topic, event: &Event) -> anyhow::Result<Offered> {
+        match self.ahead() < AHEAD_MAX {
+            true => self.kafka.offer(topic, event),
+            false => Ok(Offered::Full),
+        }
+    }
+
+    fn wants_presence(&self) -> bool {
+        false
+    }
+}
+
+/// What the terminal shows.
+struct Screen {
+    names: Vec<SourceId>,
+    latest: Latest,
+    watched: CameraMetrics,
+    pace: Pace,
+    window: Span,
+}
+
+impl Screen {
+    fn picture(&self) -> String {
+        let cameras = self.names.iter().map(|name| {
+            let status = self.watched.status(name.as_str());
+            format!(
+                "{name}: {}, {} frames, {} people",
+                status.state, status.frames, status.tracks
+            )
+        });
+        let cameras: Vec<String> = cameras.collect();
+        format!(
+            "{}\n       {}",
+            live::picture(&self.latest.get(), self.window, self.pace.seconds()),
+            cameras.join("   ")
+        )
+    }
+}
+
+fn summary(last: &Snapshot, args: &WatchArgs) -> String {
+    let rows = |table: Table| {
+        let written = last.counts.written.get(table.name());
+        written.map_or(0, |written| written.rows)
+    };
+    let out = args.out.display();
+    let program = std::env::args()
+        .next()
+        .unwrap_or_else(|| "demograph".into());
+    let is_shown = last.audience.values().flat_map(|views| views.values());
+    let mut categories = is_shown
+        .flat_map(|view| &view.attributes)
+        .flat_map(|attribute| &attribute.categories);
+    let note = match categories.any(|category| category.votes.is_some()) {
+        true => "",
+        false => {
+            "\nNo share is shown: too few people were before each camera (ten in a window, five in a group).\n"
+        }
+    };
+    format!(
+        "{note}
+Done.
+  rows written      {} in demographics, {} in windows, {} files
+  files             {out}/demographics/date=*/*.parquet
+                    {out}/windows/date=*/*.parquet
+                    {out}-cells/cells/date=*/*.parquet, exact: see schemas/README.md
+
+True shares over the whole time, with 95 % intervals:
+  {program} estimate --tables {out}
+",
+        rows(Table::Demographics),
+        rows(Table::Windows),
+        last.counts.files(),
+    )
+}

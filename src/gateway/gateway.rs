@@ -1,0 +1,286 @@
+//! All cameras: opened, started, watched, ended.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use anyhow::{Context, anyhow};
+use crossbeam_channel::{Receiver, Sender, bounded, select, tick};
+use demograph_camera::{
+    detect::{Detector, Wanted},
+    ffmpeg::{Settings, WHOLE},
+    finder::Finder,
+    follow::Follower,
+    mask::Mask,
+};
+use demograph_core::record::{EventTime, SourceId};
+use demograph_model::infer::InferenceSettings;
+use demograph_service::{http::Health, shutdown::Shutdown};
+
+use crate::{
+    address,
+    camera::{Camera, Desk, Work},
+    config::{self, Config},
+    metrics::CameraMetrics,
+    names::Names,
+    outlet::Outlet,
+    photographs::Photographs,
+    pick::{Picker, Rule},
+    presence::Presences,
+};
+
+/// How often the cameras are looked after.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// A frame that takes longer hangs: then the program does not say that it is alive.
+const FRAME_MAX_MILLIS: i64 = 30_000;
+
+/// A stream as it is opened.
+pub struct OpenCamera {
+    /// The source of its events.
+    pub source: SourceId,
+    /// Where it comes from.
+    pub input: Input,
+    /// Which faces are wanted.
+    pub wanted: Wanted,
+    /// Where nobody is looked for.
+    pub mask: Mask,
+    /// The side of a crop in pixels.
+    pub crop_size: u32,
+    /// Which crops are sent.
+    pub rule: Rule,
+    /// Of its own: it belongs to one thread.
+    pub detector: Detector,
+}
+
+/// Where pictures come from.
+pub enum Input {
+    /// A camera.
+    Camera(Settings),
+    /// A recording, and when it began.
+    Recording(Settings, EventTime),
+    /// Photographs.
+    Photographs(Vec<PathBuf>),
+}
+
+/// Loads a detector, which passes its self-test.
+pub fn detector(folder: &Path, onnxruntime: Option<&Path>) -> anyhow::Result<Detector> {
+    let settings = InferenceSettings {
+        onnxruntime: onnxruntime.map(Path::to_owned),
+        ..InferenceSettings::default()
+    };
+    Detector::open(folder, &settings)
+}
+
+impl OpenCamera {
+    /// A camera of the config: its secrets are read, its detector is loaded.
+    pub fn of(config: &Config, camera: &config::Camera) -> anyhow::Result<Self> {
+        let at = |key: &str| format!("the camera {:?}: {key}", camera.id);
+        let address = camera.address.resolve().map_err(|error| anyhow!(error));
+        let address = address.with_context(|| at("address"))?;
+        let password = camera.password.as_ref().map(|word| word.resolve());
+        let password = password.transpose().map_err(|error| anyhow!(error));
+        let password = password.with_context(|| at("password"))?;
+        if !config::is_stream(&address) {
+            return Err(anyhow!("it is no rtsp://, http:// or /dev/video0"))
+                .with_context(|| at("address"));
+        }
+        let region = camera.region.map_or(WHOLE, config::Region::rect);
+        let polygons = camera.mask.iter().map(|polygon| {
+            let corners = polygon
+                .iter()
+                .map(|&[x, y]| demograph_camera::face::Point { x, y });
+            corners.collect()
+        });
+        let polygons: Vec<Vec<_>> = polygons.collect();
+        let times = camera.times.of(&address);
+        let options = camera.stream_options.clone();
+        Ok(Self {
+            source: SourceId::new(&camera.id),
+            input: Input::Camera(Settings {
+                program: config.detector.ffmpeg.clone(),
+                options: camera.options.clone(),
+                stream_options: options.into_iter().collect(),
+                fps: camera.fps,
+                region,
+                times,
+                silence_max: config.limits.silence_max.0,
+                grace: config.limits.grace.0,
+                ..Settings::of(&address::with_login(
+                    &address,
+                    camera.user.as_deref(),
+                    password.as_deref(),
+                ))
+            }),
+            wanted: Wanted {
+                min_face: camera.min_face as f32,
+                score_min: camera.score_min,
+            },
+            mask: Mask::of(&polygons, &region),
+            crop_size: config.crops.size,
+            rule: Rule {
+                crops_max: config.crops.max(),
+                spans: config.crops.spans(),
+                sharpness_min: config.crops.sharpness_min,
+            },
+            detector: detector(&config.detector.dir, config.detector.onnxruntime.as_deref())?,
+        })
+    }
+}
+
+/// Cameras, and what they report to.
+pub struct Gateway {
+    /// What is watched.
+    pub cameras: Vec<OpenCamera>,
+    /// Where events go.
+    pub outlet: Arc<dyn Outlet>,
+    /// What is counted.
+    pub metrics: CameraMetrics,
+    /// What the probes tell.
+    pub health: Health,
+    /// Asks for the end.
+    pub shutdown: Shutdown,
+}
+
+impl Gateway {
+    /// Runs until asked to stop, until all recordings are over, or until a camera fails. `look` is called all the time.
+    pub fn run(self, look: impl FnMut()) -> anyhow::Result<()> {
+        let (go_on, stop) = bounded::<()>(0);
+        let (told, ends) = bounded(self.cameras.len());
+        let (metrics, health, shutdown) = (self.metrics, self.health, self.shutdown);
+        let run: u64 = rand::random();
+        let mut crew = Crew::default();
+        for (number, opened) in self.cameras.into_iter().enumerate() {
+            let name = opened.source.as_str().to_owned();
+            let work = Work::default();
+            crew.works.push(work.clone());
+            let desk = Desk {
+                picker: Picker::new(opened.source, Names::new(run, number), opened.rule),
+                presences: Presences::default(),
+                meter: metrics.camera(&name),
+                outlet: self.outlet.clone(),
+                stop: stop.clone(),
+                work,
+                name,
+            };
+            let watch = Watch {
+                detector: opened.detector,
+                wanted: opened.wanted,
+                mask: opened.mask,
+                crop_size: opened.crop_size,
+                desk,
+            };
+            let input = opened.input;
+            let told = Told(told.clone(), number);
+            let body = move || {
+                // Also where it panics.
+                let _told = told;
+                watch.run(input)
+            };
+            let thread = thread::Builder::new().name("camera".into()).spawn(body);
+            crew.threads
+                .push(Some(thread.context("start the thread of a camera")?));
+        }
+        let watched = crew.watch(&ends, (&metrics, &health, &shutdown), look);
+        drop(go_on);
+        let ended = crew.join();
+        watched.and(ended)
+    }
+}
+
+/// What a thread begins with.
+struct Watch {
+    detector: Detector,
+    wanted: Wanted,
+    mask: Mask,
+    crop_size: u32,
+    desk: Desk,
+}
+
+impl Watch {
+    fn run(self, input: Input) -> anyhow::Result<()> {
+        let (settings, start) = match input {
+            Input::Camera(settings) => (settings, EventTime(0)),
+            Input::Recording(settings, start) => (settings, start),
+            Input::Photographs(files) => {
+                let finder = Finder {
+                    detector: self.detector,
+                    wanted: self.wanted,
+                    crop_size: self.crop_size,
+                };
+                let desk = self.desk;
+                return Photographs {
+                    files,
+                    finder,
+                    desk,
+                }
+                .run();
+            }
+        };
+        let follower = Follower::new(self.detector, self.wanted, self.crop_size);
+        let camera = Camera {
+            settings,
+            start,
+            follower: follower.behind(self.mask),
+            desk: self.desk,
+        };
+        camera.run()
+    }
+}
+
+/// The threads of all cameras.
+#[derive(Default)]
+struct Crew {
+    works: Vec<Work>,
+    threads: Vec<Option<JoinHandle<anyhow::Result<()>>>>,
+}
+
+impl Crew {
+    fn watch(
+        &mut self,
+        ends: &Receiver<usize>,
+        (metrics, health, shutdown): (&CameraMetrics, &Health, &Shutdown),
+        mut look: impl FnMut(),
+    ) -> anyhow::Result<()> {
+        let looks = tick(LOOK_EVERY);
+        while !shutdown.is_requested() && self.threads.iter().any(Option::is_some) {
+            select! {
+                recv(ends) -> number => {
+                    let thread = number.ok().and_then(|number| self.threads[number].take());
+                    thread.map_or(Ok(()), end)?;
+                }
+                recv(looks) -> _ => {
+                    look();
+                    health.set_ready(metrics.is_any_up());
+                    if !self.works.iter().any(|work| work.hangs(FRAME_MAX_MILLIS)) {
+                        health.beat();
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for all; the first error counts.
+    fn join(self) -> anyhow::Result<()> {
+        let threads = self.threads.into_iter().flatten();
+        threads.map(end).fold(Ok(()), anyhow::Result::and)
+    }
+}
+
+fn end(thread: JoinHandle<anyhow::Result<()>>) -> anyhow::Result<()> {
+    let ended = thread.join();
+    ended.map_err(|_| anyhow!("the thread of a camera panicked"))?
+}
+
+/// Says that a thread ends.
+struct Told(Sender<usize>, usize);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        // Each has a place of its own, and after a stop nobody listens.
+        let _nobody = self.0.try_send(self.1);
+    }
+}

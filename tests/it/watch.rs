@@ -1,0 +1,239 @@
+//! `demograph watch` on a film and on photographs: who walks by is counted, and lies in the tables.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use serde_json::Value;
+
+use super::world::{Film, Process, Walker, composites, demograph, duckdb};
+
+/// So many people walk by; more than that with PEOPLE=200.
+const PEOPLE: usize = 16;
+/// Seconds between two of them, on average; others with BETWEEN=1.25.
+const BETWEEN: f64 = 2.0;
+const SIZE: (u32, u32) = (960, 540);
+
+/// People of any of the composites, at any height, in both directions, with faces 55 to 90 pixels large: who is nearer covers who
+/// is not.
+fn crowd(people: usize, seed: u64) -> Film {
+    let between = switch("BETWEEN", BETWEEN);
+    let mut random = StdRng::seed_from_u64(seed);
+    let composites = composites();
+    let mut walkers: Vec<Walker> = (0..people)
+        .map(|number| {
+            let side: u32 = random.random_range(70..110);
+            let speed = random.random_range(140.0..260.0);
+            Walker {
+                composite: composites[random.random_range(0..composites.len())].clone(),
+                side,
+                enters: between * number as f64 + random.random_range(0.0..between),
+                speed: if random.random_bool(0.5) {
+                    speed
+                } else {
+                    -speed
+                },
+                height: random.random_range(0..SIZE.1 - side),
+            }
+        })
+        .collect();
+    walkers.sort_by_key(|walker| walker.side);
+    Film {
+        size: SIZE,
+        fps: 10,
+        seconds: (between * people as f64) as u32 + 10,
+        walkers,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a switch for who measures")]
+fn switch<T: std::str::FromStr<Err: std::fmt::Debug>>(name: &str, usual: T) -> T {
+    std::env::var(name).map_or(usual, |text| text.parse().unwrap())
+}
+
+fn watch(arguments: &[&str], out: &Path) -> String {
+    let mut watch = demograph(&["--log", "warn", "watch", "--model", "models/research-small"]);
+    watch
+        .args(arguments)
+        .args(["--listen", "127.0.0.1:0", "--out"])
+        .arg(out);
+    let said = Process::start("demograph watch", watch).finish(600);
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    said.stdout
+}
+
+#[test]
+fn people_of_a_film_and_faces_of_photographs_are_counted_in_one_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let people = switch("PEOPLE", PEOPLE);
+    let film = folder.path().join("door.mkv");
+    crowd(people, switch("SEED", 3)).write(&film);
+    let photographs = folder.path().join("photographs");
+    std::fs::create_dir(&photographs).unwrap();
+    for (number, walker) in crowd(12, 4).walkers.into_iter().enumerate() {
+        let photograph = Film {
+            size: (400, 300),
+            fps: 1,
+            seconds: 1,
+            walkers: vec![walker],
+        };
+        photograph
+            .picture_at_middle()
+            .save(photographs.join(format!("{number}.png")))
+            .unwrap();
+    }
+    let out = folder.path().join("out");
+    let [film, photographs] = [&film, &photographs].map(|path| path.to_str().unwrap());
+    let said = watch(
+        &[film, photographs, "--start", "2026-03-01T09:30:00Z"],
+        &out,
+    );
+    assert!(said.contains("door: ended"), "{said}");
+    assert!(said.contains("female") || said.contains("male"), "{said}");
+    let windows = duckdb(&format!(
+        "SELECT source, CAST(sum(tracks - stayed) AS INTEGER) AS people, \
+         min(window_start) >= TIMESTAMPTZ '2026-03-01 09:30:00Z' \
+         AND max(window_end) < TIMESTAMPTZ '2026-03-01 10:30:00Z' AS in_time \
+         FROM read_parquet('{}/windows/*/*.parquet') GROUP BY source ORDER BY source",
+        out.display()
+    ));
+    println!("{people} people: {windows:?}");
+    let counted = windows[0]["people"].as_f64().unwrap() / people as f64;
+    assert!((0.93..=1.07).contains(&counted), "{counted} {said}");
+    assert_eq!(windows[0]["in_time"], true);
+    assert_eq!(windows[1]["people"], 12, "{said}");
+    // Another run leaves what is there.
+    watch(&[photographs], &out);
+    let runs = duckdb(&format!(
+        "SELECT CAST(sum(tracks - stayed) AS INTEGER) AS people FROM read_parquet('{}/windows/*/*.parquet') WHERE source = 'photographs'",
+        out.display()
+    ));
+    assert_eq!(runs[0]["people"], 24);
+    let files: BTreeSet<String> = walk(folder.path()).collect();
+    assert!(
+        !files.iter().any(|file| file.ends_with(".jpg")),
+        "{files:?}"
+    );
+}
+
+fn walk(folder: &Path) -> Box<dyn Iterator<Item = String>> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let files = entries.flat_map(|entry| {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => walk(&path),
+            false => Box::new(std::iter::once(path.display().to_string())),
+        }
+    });
+    Box::new(files)
+}
+
+#[test]
+fn what_cannot_be_watched_is_told_in_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("none.mp4");
+    let said = Process::start(
+        "demograph watch",
+        demograph(&["watch", missing.to_str().unwrap()]),
+    );
+    let said = said.finish(60);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.stderr.contains("there is no such file or folder"),
+        "{}",
+        said.stderr
+    );
+}
+
+/// The mean answer of the model over these images: the share of each gender and ethnicity.
+fn answers(images: &[PathBuf]) -> Vec<(String, Vec<f64>)> {
+    let mut predict = demograph(&["--log", "warn", "predict", "--json"]);
+    predict
+        .args(["--model", "models/research-small"])
+        .args(images);
+    let said = Process::start("demograph predict", predict).finish(300);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let answer = |line: &str| {
+        let answer: Value = serde_json::from_str(line).unwrap();
+        let parts = ["gender", "ethnicity"].map(|attribute| {
+            let shares = answer[attribute]["probabilities"].as_object().unwrap();
+            shares
+                .values()
+                .map(|share| share.as_f64().unwrap())
+                .collect()
+        });
+        let file = answer["file"].as_str().unwrap().to_owned();
+        (
+            file,
+            parts.into_iter().flat_map(|part: Vec<f64>| part).collect(),
+        )
+    };
+    said.stdout.lines().map(answer).collect()
+}
+
+/// Position by position.
+fn mean(of: &[&Vec<f64>]) -> Vec<f64> {
+    let sum = |place| of.iter().map(|shares| shares[place]).sum::<f64>();
+    (0..of[0].len())
+        .map(|place| sum(place) / of.len() as f64)
+        .collect()
+}
+
+/// Total variation distance.
+fn distance(one: &[f64], other: &[f64]) -> f64 {
+    let pairs = one.iter().zip(other);
+    pairs.map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
+}
+
+#[test]
+fn shares_of_a_film_are_those_of_the_same_composites_sent_directly() {
+    let folder = tempfile::tempdir().unwrap();
+    let film = folder.path().join("door.mkv");
+    let crowd = crowd(switch("PEOPLE", 40), switch("SEED", 6));
+    crowd.write(&film);
+    let crops = folder.path().join("crops");
+    let mut detect = demograph(&["--log", "warn", "detect"]);
+    detect.arg(&film).arg("--out").arg(&crops);
+    let said = Process::start("demograph detect", detect).finish(300);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    // Each track has one vote, the mean of its crops.
+    let mut tracks: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    let mut list = csv::Reader::from_path(crops.join("crops.csv")).unwrap();
+    for row in list.records() {
+        let row = row.unwrap();
+        let track = row[row.len() - 1].to_owned();
+        tracks.entry(track).or_default().push(crops.join(&row[0]));
+    }
+    let every_third = |images: &Vec<PathBuf>| images.iter().step_by(3).cloned().collect::<Vec<_>>();
+    let images: Vec<PathBuf> = tracks.values().flat_map(every_third).collect();
+    let of_image: BTreeMap<String, Vec<f64>> = answers(&images).into_iter().collect();
+    let votes: Vec<Vec<f64>> = tracks
+        .values()
+        .map(|images| {
+            let images = every_third(images);
+            let answers = images
+                .iter()
+                .map(|image| &of_image[image.to_str().unwrap()]);
+            mean(&answers.collect::<Vec<_>>())
+        })
+        .collect();
+    let direct: Vec<PathBuf> = crowd
+        .walkers
+        .iter()
+        .map(|walker| walker.composite.clone())
+        .collect();
+    let direct = answers(&direct);
+    let [film, direct] = [
+        mean(&votes.iter().collect::<Vec<_>>()),
+        mean(&direct.iter().map(|(_, shares)| shares).collect::<Vec<_>>()),
+    ];
+    let gender = distance(&film[..2], &direct[..2]);
+    let ethnicity = distance(&film[2..], &direct[2..]);
+    println!(
+        "{} tracks: TVD gender {gender:.3}, ethnicity {ethnicity:.3}",
+        votes.len()
+    );
+    assert!(gender < 0.03 && ethnicity < 0.06, "{gender} {ethnicity}");
+}
