@@ -11,7 +11,7 @@ use super::{InferenceSettings, self_test::Case};
 use crate::{
     decode::{self, Limits},
     infer::{PrecisionChoice, Provider},
-    manifest::{AgeInterval, Manifest, ModelProto, Net, Precision, SelfTest, denormals},
+    manifest::{AgeInterval, Front, Manifest, ModelProto, Net, Precision, SelfTest, denormals},
 };
 
 /// An image of a self-test may not be wider or higher.
@@ -31,11 +31,12 @@ pub struct ModelFiles {
     pub(super) self_tests: Arc<[Case]>,
 }
 
-/// One net: what the manifest says of the file that runs, and the very bytes that had the right hash.
+/// One net: what the manifest says of the file that runs, and the very bytes that had the right hash, behind the operators
+/// that prepare their input.
 #[derive(Debug, Clone)]
 pub struct NetFile {
     pub net: Net,
-    pub onnx: Bytes,
+    pub(super) front: Front,
     /// Whether a crop's answer depends a little on its batch, by how the net is quantised.
     pub(super) scales_by_batch: bool,
 }
@@ -249,8 +250,8 @@ fn read_net(folder: &Path, net: Net, settings: &InferenceSettings) -> anyhow::Re
         }
     }
     Ok(NetFile {
+        front: Front::of(&model, &onnx, &net.input),
         net,
         scales_by_batch: model.scales_by_batch(),
-        onnx,
     })
 }

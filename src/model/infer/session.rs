@@ -54,11 +54,11 @@ impl Opened {
         }
     }
 
-    /// Memory for the numbers of a batch. For a GPU it is pinned: it copies from there by itself, while this thread and
+    /// Memory for the levels of a batch. For a GPU it is pinned: it copies from there by itself, while this thread and
     /// the other session's batch go on, whereas other memory is first copied to where the driver can reach it.
-    pub fn memory(&self, numbers: usize) -> anyhow::Result<Tensor<f32>> {
+    pub fn memory(&self, levels: usize) -> anyhow::Result<Tensor<u8>> {
         if self.settings.provider.is_on_processor() {
-            return Ok(Tensor::from_array(([numbers], vec![0.0; numbers]))?);
+            return Ok(Tensor::from_array(([levels], vec![0; levels]))?);
         }
         let pinned = MemoryInfo::new(
             AllocationDevice::CUDA_PINNED,
@@ -67,8 +67,8 @@ impl Opened {
             MemoryType::CPUInput,
         )?;
         Allocator::new(&self.session, pinned)
-            .and_then(|pinned| Tensor::new(&pinned, [numbers]))
-            .with_context(|| format!("{} MB of pinned memory", numbers * 4 / 1_000_000))
+            .and_then(|pinned| Tensor::new(&pinned, [levels]))
+            .with_context(|| format!("{} MB of pinned memory", levels / 1_000_000))
     }
 }
 
@@ -164,12 +164,12 @@ mod tests {
         };
         let folder = demograph_core::golden::repository("models/age-gender-cc0");
         let files = ModelFiles::read(&folder, &settings).unwrap();
-        let mut opened = Opened::new(&files.nets[0].onnx, &settings).unwrap();
+        let mut opened = Opened::new(&files.nets[0].front.onnx, &settings).unwrap();
         let mut memory = opened.memory(6).unwrap();
-        assert_eq!(memory.extract_tensor_mut().1, [0.0; 6]);
+        assert_eq!(memory.extract_tensor_mut().1, [0; 6]);
 
         opened.settings.provider = Provider::Cuda;
-        let error = opened.memory(3_000_000).expect_err("there is no GPU");
+        let error = opened.memory(12_000_000).expect_err("there is no GPU");
         let error = format!("{error:#}");
         assert!(error.starts_with("12 MB of pinned memory: "), "{error}");
     }

@@ -3,6 +3,7 @@
 mod cases;
 mod groups;
 mod images;
+mod inputs;
 mod outputs;
 mod preprocessing;
 mod self_test;

@@ -6,12 +6,14 @@ mod expected;
 mod groups;
 mod head;
 mod interval;
-mod onnx_file;
+mod levels;
+pub(crate) mod onnx_file;
 
 pub use expected::{SelfTest, Tolerance};
 pub use groups::Groups;
 pub use head::{Activation, Head, Kind};
 pub use interval::AgeInterval;
+pub(crate) use levels::Front;
 pub(crate) use onnx_file::ModelProto;
 #[cfg(test)]
 pub(crate) use onnx_file::output_names;
