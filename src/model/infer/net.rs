@@ -197,6 +197,13 @@ impl LoadedNet {
         Ok(())
     }
 
+    /// One run of so many crops, whatever their levels are.
+    pub(super) fn rerun(&mut self, crops: usize) -> anyhow::Result<()> {
+        let all: Vec<usize> = (0..self.heads.len()).collect();
+        self.run(self.padded(crops), &all)?;
+        Ok(())
+    }
+
     /// Noise, alone and together.
     fn try_noise(&mut self) -> anyhow::Result<()> {
         let crops = trial::crops(&self.net);
