@@ -104,10 +104,11 @@ impl ModelFiles {
 
 /// The net as it will run: with the file of the precision that was asked for.
 fn choose(net: &Net, settings: &InferenceSettings) -> anyhow::Result<(Net, Precision)> {
-    let int8 = net
-        .variants
-        .iter()
-        .find(|variant| variant.precision == Precision::Int8);
+    let of = |precision| {
+        let mut variants = net.variants.iter();
+        variants.find(|variant| variant.precision == precision)
+    };
+    let int8 = of(Precision::Int8);
     let variant = match settings.precision {
         PrecisionChoice::Fp32 => None,
         PrecisionChoice::Bf16 => {
@@ -117,13 +118,15 @@ fn choose(net: &Net, settings: &InferenceSettings) -> anyhow::Result<(Net, Preci
             );
             None
         }
-        PrecisionChoice::Fp16 => {
-            ensure!(
-                settings.provider == Provider::Tensorrt,
-                "inference.precision = \"fp16\" needs inference.provider = \"tensorrt\": no other provider computes in this precision"
-            );
-            None
-        }
+        // It rounds the fp32 file itself.
+        PrecisionChoice::Fp16 if settings.provider == Provider::Tensorrt => None,
+        PrecisionChoice::Fp16 => Some(of(Precision::Fp16).with_context(|| {
+            format!(
+                "inference.precision = \"fp16\", but {} has no fp16 variant: make one with `python3 models/train/half.py \
+                 --model FOLDER`, or write \"fp32\"",
+                net.file
+            )
+        })?),
         // A graphics card has no fast path for this form of 8-bit net.
         PrecisionChoice::Auto => int8.filter(|_| settings.provider.is_on_processor()),
         PrecisionChoice::Int8 => Some(int8.with_context(|| {

@@ -1,5 +1,7 @@
 //! A session of ONNX Runtime with the provider that was asked for, and the memory that it reads from.
 
+use std::path::Path;
+
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use ort::{
@@ -9,7 +11,7 @@ use ort::{
     value::Tensor,
 };
 
-use super::{InferenceSettings, runtime};
+use super::{InferenceSettings, engines, runtime};
 use crate::infer::{PrecisionChoice, Provider};
 
 /// A session, and with what settings it really runs: after a fallback they are not those that were asked for.
@@ -26,7 +28,11 @@ impl Opened {
                 provider,
                 ..settings.clone()
             };
-            let made = session(environment, onnx, &settings);
+            let engines = match (&settings.engine_cache, provider) {
+                (Some(root), Provider::Tensorrt) => Some(engines::folder(root, onnx, &settings)?),
+                _ => None,
+            };
+            let made = session(environment, onnx, &settings, engines.as_deref());
             let session = made.map_err(|error| anyhow!("{error}"))?;
             Ok(Self { session, settings })
         };
@@ -77,6 +83,7 @@ fn session(
     environment: &ort::environment::Environment,
     onnx: &Bytes,
     settings: &InferenceSettings,
+    engines: Option<&Path>,
 ) -> ort::Result<Session> {
     let builder = Session::builder(environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
@@ -106,17 +113,28 @@ fn session(
         }
         Provider::Cuda => {
             let search = ep::cuda::ConvAlgorithmSearch::Heuristic;
+            // Of the library alone on one H100 (1.28.0, fp32, batches of 256, two sessions or more): 59,600 crops/s with
+            // channels last inside, 50,300 without.
             let cuda = ep::CUDA::default()
                 .with_device_id(device_id)
-                .with_conv_algorithm_search(search);
+                .with_conv_algorithm_search(search)
+                .with_prefer_nhwc(true);
             builder
                 .with_execution_providers([strictly(cuda.build())])?
                 .with_disable_cpu_fallback()?
         }
         Provider::Tensorrt => {
-            let tensorrt = ep::TensorRT::default()
+            let mut tensorrt = ep::TensorRT::default()
                 .with_device_id(device_id)
                 .with_fp16(settings.precision == PrecisionChoice::Fp16);
+            if let Some(folder) = engines {
+                let folder = folder.display().to_string();
+                tensorrt = tensorrt
+                    .with_engine_cache(true)
+                    .with_engine_cache_path(&folder)
+                    .with_timing_cache(true)
+                    .with_timing_cache_path(&folder);
+            }
             builder
                 .with_execution_providers([strictly(tensorrt.build())])?
                 .with_disable_cpu_fallback()?

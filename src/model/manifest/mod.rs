@@ -109,9 +109,7 @@ pub enum Precision {
     #[serde(skip_deserializing)]
     #[schemars(skip)]
     Bf16,
-    /// The same.
-    #[serde(skip_deserializing)]
-    #[schemars(skip)]
+    /// Half precision, for a GPU. TensorRT needs no such file: it rounds the fp32 file.
     Fp16,
     Int8,
 }
