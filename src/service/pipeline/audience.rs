@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use demograph_core::{
-    privacy::{ShownShare, ShownShares},
+    privacy::{ShownShare, ShownShares, show_summed_shares},
     record::{Attribute, EventTime, SourceId},
     span::Span,
     views::{AttributeView, View},
@@ -109,5 +109,5 @@ fn estimate(
 ) -> ShownShares {
     let estimator = meaning.calibrations.estimator(&view.source, attribute);
     let k_cell = meaning.terms.thresholds(view.unit).k_cell;
-    votes.evidence.shares(&votes.cells(), estimator, k_cell)
+    show_summed_shares(&votes.cells(), &votes.evidence, estimator, k_cell)
 }
