@@ -16,12 +16,7 @@ use crate::{
 };
 
 /// Shows one view. What is hidden has no series, rather than a zero.
-pub(super) fn show(
-    view: &View,
-    meaning: &Meaning,
-    metrics: &Metrics,
-    audience: &mut Arc<Audience>,
-) {
+pub fn show(view: &View, meaning: &Meaning, metrics: &Metrics, audience: &mut Arc<Audience>) {
     // Before the lock: no scrape waits for an estimate.
     let attributes = Attribute::ALL.map(|attribute| shown(view, meaning, attribute));
     let shown = ShownView {
