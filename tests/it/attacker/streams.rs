@@ -131,12 +131,17 @@ fn draw_for(chosen: Chosen, rng: &mut StdRng, calibration: &CalibrationFile) -> 
         Camera {
             source,
             an_hour,
-            minutes: minutes(an_hour),
+            // A source without tracks is known after an hour.
+            minutes: match has_tracks {
+                true => minutes(an_hour),
+                false => 120,
+            },
             has_tracks,
         }
     };
-    let busy = match chosen.people_min {
-        0 => 6_000..12_000,
+    let busy = match (chosen.people_min, untracked) {
+        (_, true) => 100..400,
+        (0, false) => 6_000..12_000,
         _ => 900..6_000,
     };
     let cameras = [
