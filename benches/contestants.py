@@ -44,6 +44,7 @@ class Contestant:
     batch: int = 0
     path: tuple[Path, ...] = field(default=())
     is_quix: bool = False
+    crops_per_track: int | None = None  # demograph's own default where it is None
 
     @property
     def is_demograph(self) -> bool:
@@ -90,6 +91,7 @@ class Contestant:
             "[inference]", f"sessions = {WORKERS}", 'provider = "auto"',
             f'precision = "{self.precision}"' if self.precision else "",
             f"batch_max = {self.batch}" if self.batch else "",
+            "" if self.crops_per_track is None else f"crops_per_track = {self.crops_per_track}",
             "[windows]", 'on_stop = "close"', f'pane = "{PANE_SECONDS}s"', "people_min = 0",
             # As the peers, which hide nothing.
             "[policy]", "k_total = 1", "k_cell = 1", 'untracked = "count"', "detections_factor = 1", "minors_detail = true",

@@ -71,12 +71,13 @@ class Broker:
 
     def produce(
         self, topic: str, crops: Path, count: int, sources: list[str], *,
-        event_rate: float = 0.0, rate: float = 0.0,
+        event_rate: float = 0.0, rate: float = 0.0, crops_each: int = 0,
     ) -> list[tuple[str, int]]:
         """Sends so many events; returns the source and the event time (milliseconds) of each.
 
         With `rate`, so many a second, seen when they are sent; else at once, as if `event_rate` had been seen a second
-        until now. Sources take turns, crops come in an order that a seed fixes.
+        until now. Sources take turns, crops come in an order that a seed fixes. With `crops_each`, ten people at a time
+        stand before each source, and the tracker sends so many crops of each.
         """
         images = [path.read_bytes() for path in sorted(crops.iterdir())]
         draw = random.Random(topic)
@@ -90,6 +91,10 @@ class Broker:
                 ("ce_type", b"org.demograph.face-crop.v1"), ("ce_source", source.encode()),
                 ("ce_time", stamp.replace("+00:00", "Z").encode()),
             ]
+            if crops_each:
+                turn = number // len(sources)
+                person = turn // (10 * crops_each) * 10 + turn % 10
+                headers.append(("ce_trackid", str(person).encode()))
             while True:
                 try:
                     producer.produce(topic, draw.choice(images), source.encode(), headers=headers)

@@ -71,9 +71,9 @@ def backlog(contestant: Contestant, job: Job, events: int, warm: int) -> Backlog
 def totals(out: Path) -> dict[str, int]:
     """What the tables say: records of any fate, and for each category its counts."""
     query = duckdb.sql
-    [(records,)] = query(
-        f"SELECT sum(faces + late + rejected) FROM read_parquet('{out}/windows/**/*.parquet')"
-    ).fetchall()
+    windows = query(f"SELECT * FROM read_parquet('{out}/windows/**/*.parquet')")
+    outcomes = [name for name in ("faces", "spared", "late", "rejected") if name in windows.columns]
+    [(records,)] = windows.aggregate(f"sum({' + '.join(outcomes)})").fetchall()
     rows = query(
         f"SELECT attribute || ':' || category, sum(count) FROM read_parquet('{out}/demographics/**/*.parquet') "
         "WHERE category IS NOT NULL GROUP BY 1"

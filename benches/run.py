@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import measure
@@ -29,6 +30,7 @@ from report import Row
 # Crops that may be decided otherwise on the same file and precision, and votes that may lie in other categories of the
 # tables, where fp32 is compared with int8 and a crop in doubt is repeated.
 AGREE, AGREE_TABLES = 0.01, 0.05
+CROPS_EACH = 30  # of a person
 LOAD = 0.7  # of what a contestant can do live
 SIDES = (112, 224)
 
@@ -43,7 +45,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--steady", type=float, default=40,
                         help="seconds of the load at 70 %%, and of the one before that finds 100 %%")
     parser.add_argument("--soak", type=float, default=600, help="seconds of the long run")
-    parser.add_argument("--parts", default="decode,stages,path,users-model,sources,steady,soak",
+    parser.add_argument("--parts", default="decode,stages,path,people,users-model,sources,steady,soak",
                         help="what to measure; what is left out has no figure, unless with --add")
     parser.add_argument("--add", action="store_true",
                         help="keep the figures of the file of results, of this machine, that are not measured anew")
@@ -74,11 +76,12 @@ class Bench:
     def say(self, text: str) -> None:
         print(f"bench: {text}", flush=True)
 
-    def topic(self, side: int, events: int, sources: list[str], per_second: float) -> str:
-        """A topic of so many events, so many for each second of event time."""
+    def topic(self, side: int, events: int, sources: list[str], per_second: float, crops_each: int = 0) -> str:
+        """A topic of so many events, so many for each second of event time; of tracks with so many crops each, if any."""
         name = f"bench-{next(self.numbers)}"
         self.broker.create_topic(name, 2)
-        self.broker.produce(name, self.crops[side], events, sources, event_rate=per_second)
+        crops = self.crops[side]
+        self.broker.produce(name, crops, events, sources, event_rate=per_second, crops_each=crops_each)
         return name
 
     def job(self, contestant: Contestant, topic: str, sources: list[str], publish_seconds: int = 900) -> Job:
@@ -140,6 +143,31 @@ class Bench:
         for name, row in against.items():
             self.note(name, times_our_cpu=row.value)
         self.rows["other_cpu_share"] = Row.of([100 * sample.other_cpu_share for sample in runs["demograph"]])
+
+    def people(self) -> None:
+        """People with thirty crops each: most crops spared, all taken, and P1-int8, which takes all."""
+        sources, events = [f"camera-{n}" for n in range(10)], 3 * self.options.events // CROPS_EACH * CROPS_EACH
+        ours = self.contestants[0]
+        every = replace(ours, name="demograph-all-crops", crops_per_track=0)
+        peers = [one for one in self.contestants if one.name == "P1-int8"]
+        # The longest passage costs most: who is gone after three seconds has one crop, or two.
+        for seconds, keys in ((3, None), (10, ("people_all_crops", "people_p1_int8"))):
+            # Ten people before each source send their crops in so many seconds.
+            rate = len(sources) * 10 * CROPS_EACH / seconds
+            topic = self.topic(112, events, sources, rate, CROPS_EACH)
+            costs: dict[str, list[float]] = {}
+            for number in range(self.options.rounds):
+                field = [ours, every, *(peers if keys else [])]
+                turn = number % len(field)
+                for one in field[turn:] + field[:turn]:
+                    sample = self.run(one, topic, sources, events)
+                    costs.setdefault(one.name, []).append(CROPS_EACH * sample.cpu_seconds_per_1000)
+            for name, samples in costs.items():
+                self.note(name, **{f"cpu_s_per_1000_people_{seconds}s": statistics.median(samples)})
+            own = costs.pop(ours.name)
+            against = [Row.of([cost / few for few, cost in zip(own, samples)]) for samples in costs.values()]
+            self.say(f"{seconds} s: {[f'{row.value:.2f}x' for row in against]}")
+            self.rows |= dict(zip(keys or (), against))
 
     def users_model(self) -> None:
         """A ResNet-34 that somebody brings along as fp32."""
@@ -308,7 +336,7 @@ def decided_by_demograph(model: Path, crops: Path, precision: str) -> dict[str, 
 def main() -> None:
     chosen = options()
     parts = {
-        "decode": Bench.decode, "stages": Bench.stages, "path": Bench.path, "users-model": Bench.users_model,
+        "decode": Bench.decode, "stages": Bench.stages, "path": Bench.path, "people": Bench.people, "users-model": Bench.users_model,
         "sources": Bench.sources, "steady": Bench.steady, "soak": Bench.soak,
     }
     wanted = chosen.parts.split(",")

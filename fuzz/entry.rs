@@ -68,9 +68,15 @@ pub fn event(bytes: &[u8]) -> Outcome {
         headers,
         payload: payload.to_vec(),
     };
-    let decoded = decode::decode(&record, &LIMITS, &AllButStranger);
-    assert!(decoded.time <= STAMP.plus(LIMITS.future_max));
-    outcome(decoded.crop.map(drop))
+    let opened = decode::open(record, &LIMITS, &AllButStranger);
+    assert!(opened.time <= STAMP.plus(LIMITS.future_max));
+    let has_quality = opened.quality.is_some();
+    let decoded = opened.crop.and_then(|crop| crop.decode(&LIMITS));
+    assert!(
+        has_quality || decoded.is_err(),
+        "what decodes has a quality"
+    );
+    outcome(decoded.map(drop))
 }
 
 /// The bytes of an image.

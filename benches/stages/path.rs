@@ -5,16 +5,17 @@ use std::{path::PathBuf, sync::Arc, thread, time::Duration};
 use anyhow::Context;
 use crossbeam_channel::bounded;
 use demograph_core::{
+    choose::{CropsMax, Spans},
     estimate::Calibrations,
     privacy::ReleasedWindow,
     record::{EventTime, Position, Record},
-    state::{Chain, Commit, CommitStep, Shard, TableFile, Terms, TopicFolder},
+    state::{Chain, Commit, CommitStep, Saved, Shard, TableFile, Terms, TopicFolder, TrackKey},
 };
 use demograph_model::{decode::Limits, infer::StubModel};
 use demograph_service::{
     config,
     metrics::Metrics,
-    pipeline::{Meaning, Numbered, Order, Sign, Worker},
+    pipeline::{Front, Looked, Meaning, Numbered, Order, Sign, Worker},
     sink::{self, Provenance, Store, Stores, Table},
 };
 use serde_json::json;
@@ -29,25 +30,34 @@ const ROUNDS: usize = 5;
 const WORKERS: usize = 2;
 const BATCH_MAX: usize = 8;
 
-/// Records through the channel into two workers' batches and back into order. Refused by the policy, so that nothing but
-/// that is measured; then with an image of 16 x 16 pixels and the stub model.
+/// Records opened, then through the channel into two workers' batches and back into order. Refused by the policy, so that
+/// nothing but opening and order is measured; spared, all but one; then decoded, images of 16 x 16 pixels for the stub model.
 pub fn batcher() -> anyhow::Result<()> {
     let mut image = std::io::Cursor::new(Vec::new());
     image::RgbImage::new(16, 16).write_to(&mut image, image::ImageFormat::Png)?;
     let image = image.into_inner();
-    for (row, key, events) in [
+    for (row, (key, track), events) in [
         (
             "batcher, records that the policy refuses",
-            "nobody",
+            ("nobody", None),
+            200_000,
+        ),
+        (
+            "batcher, crops of a track that are spared",
+            ("camera-00000", Some("7")),
             200_000,
         ),
         (
             "batcher, 16 x 16 PNG and stub model",
-            "camera-00000",
+            ("camera-00000", None),
             50_000,
         ),
     ] {
-        let records = || (0..events).map(|n| record(n, key, &image)).collect();
+        let records = || {
+            (0..events)
+                .map(|n| record(n, (key, track), &image))
+                .collect()
+        };
         let cost = median_cost(ROUNDS, records, through_workers);
         let more = json!({"workers": WORKERS, "batch_max": BATCH_MAX});
         print_row(row, cost, events, more);
@@ -55,8 +65,9 @@ pub fn batcher() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn record(number: usize, key: &str, payload: &[u8]) -> Numbered<Record> {
-    let record = Record {
+fn record(number: usize, (key, track): (&str, Option<&str>), payload: &[u8]) -> Record {
+    let track = track.map(|track| ("ce_trackid".to_owned(), Some(track.into())));
+    Record {
         position: Position {
             partition: 0,
             offset: number as i64,
@@ -64,16 +75,12 @@ fn record(number: usize, key: &str, payload: &[u8]) -> Numbered<Record> {
         timestamp: Some(EventTime(BEGIN)),
         received: EventTime(BEGIN),
         key: Some(key.as_bytes().to_vec()),
-        headers: Vec::new(),
+        headers: track.into_iter().collect(),
         payload: payload.to_vec(),
-    };
-    Numbered {
-        number: number as u64,
-        item: record,
     }
 }
 
-fn through_workers(records: Vec<Numbered<Record>>) {
+fn through_workers(records: Vec<Record>) {
     let (policy, facts) = (scene::policy(1), scene::facts());
     let meaning = Meaning {
         terms: scene::terms(&policy, &facts),
@@ -83,18 +90,31 @@ fn through_workers(records: Vec<Numbered<Record>>) {
     let (to_work, from_read) = bounded(2 * WORKERS * BATCH_MAX);
     let (to_fold, from_work) = bounded(16);
     let metrics = Metrics::new();
+    let limits = Limits {
+        payload_bytes_max: 512 * 1024,
+        image_side_min: 16,
+        image_side_max: 2048,
+        future_max: 60_000,
+        past_max: 30 * 86_400_000,
+    };
+    let mut front = Front {
+        limits,
+        policy: meaning.policy.clone(),
+        track_key: TrackKey::of("no secret: the key of the benchmark").expect("it is long enough"),
+        crops_max: CropsMax::new(3),
+        spans: Spans {
+            pane: 10_000,
+            lateness_max: 10_000,
+        },
+        partitions: Default::default(),
+    };
+    front.begin(0, &Saved::beginning(0));
     let worker = || Worker {
         model: Box::new(StubModel::default()),
         batch_max: BATCH_MAX,
         batch_wait_max: Duration::ZERO,
         core: None,
-        limits: Limits {
-            payload_bytes_max: 512 * 1024,
-            image_side_min: 16,
-            image_side_max: 2048,
-            future_max: 60_000,
-            past_max: 30 * 86_400_000,
-        },
+        limits,
         meaning: meaning.clone(),
         input: from_read.clone(),
         output: to_fold.clone(),
@@ -102,7 +122,7 @@ fn through_workers(records: Vec<Numbered<Record>>) {
         metrics: metrics.clone(),
     };
     let workers: Vec<Worker> = (0..WORKERS).map(|_| worker()).collect();
-    drop((from_read, to_fold));
+    drop(from_read);
     let sent = records.len();
     thread::scope(|scope| {
         for worker in workers {
@@ -119,10 +139,24 @@ fn through_workers(records: Vec<Numbered<Record>>) {
             }
             taken
         });
-        for record in records {
-            to_work.send(record).expect("the workers take all");
+        // As the reader does.
+        let mut passing = Vec::new();
+        for (number, record) in records.into_iter().enumerate() {
+            let number = number as u64;
+            match front.look(record) {
+                Looked::Candidate(item) => {
+                    let item = Numbered { number, item };
+                    to_work.send(item).expect("the workers take all");
+                }
+                Looked::Done(item) => passing.push(Numbered { number, item }),
+            }
+            if passing.len() == 64 {
+                let passing = std::mem::take(&mut passing);
+                to_fold.send(passing).expect("the fold takes all");
+            }
         }
-        drop(to_work);
+        to_fold.send(passing).expect("the fold takes all");
+        drop((to_work, to_fold));
         let taken: usize = fold.join().expect("nothing panics");
         assert_eq!(taken, sent, "what is sent comes back");
     });

@@ -108,6 +108,7 @@ impl Scene {
                     stated: None,
                     id: None,
                     track: Some(TrackId::of(track.as_bytes())),
+                    judged: None,
                     outcome: Ok(terms.categories.evidence(&estimate(&mut random))),
                 });
             }

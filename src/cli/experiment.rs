@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use comfy_table::{Table, presets};
 use demograph_lab::{
-    experiment::{self, CoverageFigures, Report, Settings},
+    experiment::{self, CoverageFigures, CropsPerTrack, Report, Settings},
     measure::VIEWS,
 };
 
@@ -36,7 +36,10 @@ This is what other light does to a share.
 
 Tracks: windows of 1,000 tracks of 1, 3, 10 or 30 views, or 30 for the rarest class only. Ways to make one vote of a track: \
 spread over the cells of its crops (as the service does), the product, the mean of the logarithms, the product divided by \
-the prior for every crop but one. Each is corrected by a calibration of single crops.")]
+the prior for every crop but one. Each is corrected by a calibration of single crops.
+
+Crops per track: windows of 1,000 tracks of 30 views in 10 s, of which the service's chooser takes so many (it judges quality \
+by the area of the views). The same tracks, with so many crops and with all.")]
 pub(super) struct ExperimentArgs {
     #[command(flatten)]
     faces: FaceArgs,
@@ -57,9 +60,18 @@ pub(super) struct ExperimentArgs {
     /// Draws of calibration set and windows.
     #[arg(long, default_value_t = 1000, value_name = "N")]
     coverage_draws: u32,
-    /// Draws of calibration set and windows for the ways in which a track can vote.
+    /// Draws of calibration set and windows for the ways in which a track can vote, and for crops per track.
     #[arg(long, default_value_t = 200, value_name = "N")]
     track_draws: u32,
+    /// How many crops of a track are taken, in turn: numbers as in inference.crops_per_track, or all.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "1,3,10,all",
+        value_parser = crops_per_track,
+        value_name = "N|all"
+    )]
+    crops_per_track: Vec<CropsPerTrack>,
     /// The seed of the draws.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -82,6 +94,7 @@ pub(super) fn run(args: ExperimentArgs) -> anyhow::Result<ExitCode> {
         tvd_draws: args.tvd_draws,
         coverage_draws: args.coverage_draws,
         track_draws: args.track_draws,
+        crops_per_track: args.crops_per_track,
         seed: args.seed,
     };
     let report = experiment::run(&calibration, &views, &settings)?;
@@ -95,6 +108,7 @@ pub(super) fn run(args: ExperimentArgs) -> anyhow::Result<ExitCode> {
     }
     println!("{}", table(&report));
     println!("{}", tracks(&report));
+    println!("{}", crops(&report));
     println!(
         "experiment.json, experiment.svg and shares.svg are in {}",
         args.out.display()
@@ -144,6 +158,51 @@ fn table(report: &Report) -> Table {
                 ),
                 format!("{:.3}", head.seconds_per_estimate * 1e3),
             ]);
+    }
+    table
+}
+
+fn crops_per_track(text: &str) -> Result<CropsPerTrack, String> {
+    match text.trim() {
+        "all" => Ok(None),
+        number => match number.parse() {
+            Ok(crops) => Ok(Some(crops)),
+            Err(_) => Err("write numbers from 1 on, or all".into()),
+        },
+    }
+}
+
+/// How many crops of a track are enough.
+fn crops(report: &Report) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_header([
+        "head",
+        "crops_per_track",
+        "crops taken",
+        "CPU ms a person",
+        "TVD, points",
+        "more than with all",
+        "from shares with all",
+        "coverage (least, mean, most)",
+    ]);
+    for (head, figures) in &report.heads {
+        for row in &figures.crops {
+            let held = [row.coverage_least, row.coverage_mean, row.coverage_most];
+            table.add_row([
+                (*head).to_owned(),
+                row.crops_per_track.clone(),
+                format!("{:.2}", row.crops_taken),
+                format!("{:.2}", row.cpu_ms_per_person),
+                format!("{:.2}", row.tvd_points),
+                format!(
+                    "{:+.3} ± {:.3}",
+                    row.tvd_more_points, row.tvd_more_standard_error
+                ),
+                format!("{:.2}", row.apart_points),
+                held.map(|held| format!("{held:.3}")).join(", "),
+            ]);
+        }
     }
     table
 }

@@ -27,9 +27,10 @@ pub(super) fn picture(now: &Snapshot, window: Span, seconds: f64) -> String {
 fn totals(now: &Snapshot, seconds: f64) -> String {
     let (counts, read) = (&now.counts, now.counts.read());
     format!(
-        "{seconds:>4.0} s   {read} crops read ({:.0}/s)   {} faces   {} late   {} rejected   lag {}   {} files",
+        "{seconds:>4.0} s   {read} crops read ({:.0}/s)   {} faces   {} spared   {} late   {} rejected   lag {}   {} files",
         read as f64 / seconds.max(1.0),
         counts.records(outcome::FACE),
+        counts.records(outcome::SPARED),
         counts.records(outcome::LATE),
         counts.records(outcome::REJECTED),
         now.lag.values().sum::<i64>(),

@@ -18,6 +18,7 @@ pub mod reject;
 pub mod span;
 pub mod winner;
 
+pub mod choose;
 pub mod estimate;
 pub mod event;
 pub mod privacy;

@@ -58,7 +58,8 @@ impl TryFrom<String> for Span {
 }
 
 impl fmt::Display for Span {
-    /// In the largest unit up to hours that divides it (days are 24 of them): the same text in config, metrics and dashboards ("1m", "5m", "1h").
+    /// In the largest unit up to hours that divides it (days are 24 of them): the same text in config, metrics and
+    /// dashboards ("1m", "5m", "1h").
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_millis() {
             ms if ms == 0 || ms % 1_000 != 0 => write!(f, "{ms}ms"),

@@ -33,10 +33,12 @@ use declare::{
 /// What became of a record; the values of the label `outcome`.
 pub mod outcome {
     pub const FACE: &str = "face";
+    /// Its track has enough crops: it was not decoded.
+    pub const SPARED: &str = "spared";
     pub const LATE: &str = "late";
     pub const REJECTED: &str = "rejected";
     pub const REPLAYED: &str = "replayed";
-    pub const ALL: [&str; 4] = [FACE, LATE, REJECTED, REPLAYED];
+    pub const ALL: [&str; 5] = [FACE, SPARED, LATE, REJECTED, REPLAYED];
 }
 
 /// What happened to the assignment; the values of the label `kind`.
@@ -130,7 +132,7 @@ impl Metrics {
                 r,
                 counters(
                     "records_total",
-                    "Records by outcome: face, late, rejected.",
+                    "Records by outcome: face, spared, late, rejected, replayed.",
                     &["outcome"],
                 ),
             ),
@@ -382,7 +384,7 @@ impl Metrics {
     /// The sum over all labels of a counter or gauge.
     #[cfg(test)]
     pub(crate) fn sum(&self, name: &str) -> f64 {
-        // The sum of nothing is -0.0; nobody wants to read that.
+        // The sum of nothing is -0.0, which reads badly.
         self.samples(name)
             .iter()
             .map(|sample| sample.value)

@@ -33,7 +33,8 @@ pub struct Snapshot {
     pub probes: Probes,
 }
 
-/// Who was seen: the rolling views of each source, by the length of the window. A view without a released window is not there.
+/// Who was seen: the rolling views of each source, by the length of the view. A view without a released window is not
+/// there.
 pub type Audience = BTreeMap<SourceId, BTreeMap<Span, ShownView>>;
 
 /// One rolling view. What is hidden or unknown is `None`.
@@ -41,7 +42,7 @@ pub type Audience = BTreeMap<SourceId, BTreeMap<Span, ShownView>>;
 pub struct ShownView {
     /// From when to when its released windows go.
     pub covers: Option<(EventTime, EventTime)>,
-    /// In all windows, suppressed or not.
+    /// In all windows, also those that were spared or are suppressed.
     pub faces: u64,
     pub attributes: Vec<ShownAttribute>,
 }

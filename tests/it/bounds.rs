@@ -25,7 +25,7 @@ fn face() -> Event {
 
 fn records(out: &Path) -> i64 {
     let sum = duckdb(&format!(
-        "SELECT coalesce(sum(faces + late + rejected), 0) AS records FROM read_parquet('{}/windows/*/*.parquet')",
+        "SELECT coalesce(sum(faces + spared + late + rejected), 0) AS records FROM read_parquet('{}/windows/*/*.parquet')",
         out.display()
     ));
     sum[0]["records"].as_i64().unwrap()

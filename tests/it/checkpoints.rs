@@ -100,7 +100,7 @@ fn a_restart_goes_on_with_open_panes_and_views_and_other_terms_split_rows() {
 
 fn records(out: &Path) -> i64 {
     let sum = duckdb(&format!(
-        "SELECT coalesce(sum(faces + late + rejected), 0) AS records FROM read_parquet('{}/windows/*/*.parquet')",
+        "SELECT coalesce(sum(faces + spared + late + rejected), 0) AS records FROM read_parquet('{}/windows/*/*.parquet')",
         out.display()
     ));
     sum[0]["records"].as_i64().unwrap()

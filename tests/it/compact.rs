@@ -17,7 +17,7 @@ const CROPS: usize = 12;
 fn sums(folder: &Path, table: &str, date: &str) -> Value {
     let counted = match table {
         "demographics" => "sum(count) AS a, sum(total) AS b",
-        "windows" => "sum(faces) AS a, sum(late + rejected) AS b",
+        "windows" => "sum(faces) AS a, sum(spared + late + rejected) AS b",
         _ => "sum(parts) AS a, sum(cell) AS b",
     };
     let rows = duckdb(&format!(

@@ -60,7 +60,7 @@ fn dies_at(points: &[&str]) {
         assert_eq!(died.signal, Some(SIGKILL), "{point}: {}", died.stderr);
     }
     topic.send((0..EVENTS).map(|_| faces.next()));
-    let all = faces.produced().values().sum();
+    let all = faces.all();
     let mut last = Service::start(&config);
     last.process
         .wait_for("everything is in the tables", 60, || {
@@ -68,7 +68,12 @@ fn dies_at(points: &[&str]) {
         });
     last.stop();
     let found = audit(&out, faces.produced(), &topic.ends());
-    assert_eq!(found, Audit::default(), "{points:?}");
+    assert!(found.spared > 0);
+    let clean = Audit {
+        spared: found.spared,
+        ..Audit::default()
+    };
+    assert_eq!(found, clean, "{points:?}");
     audit_sees_what_is_wrong(&out, &faces, &topic);
 }
 

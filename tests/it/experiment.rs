@@ -93,6 +93,23 @@ fn on_composites_corrected_shares_beat_counting_and_intervals_hold() {
         };
         assert!(vote("spread") < vote("product") / 1.5, "{head}: {figures}");
         assert!(vote("spread") < vote("divided") / 1.2, "{head}: {figures}");
+        let crops = figures["crops"].as_array().unwrap();
+        let taken: Vec<f64> = crops
+            .iter()
+            .map(|row| row["crops_taken"].as_f64().unwrap())
+            .collect();
+        assert!(
+            taken[0] < 2.0 && (3.0..4.0).contains(&taken[1]) && taken[3] == 30.0,
+            "{taken:?}"
+        );
+        let apart = crops
+            .iter()
+            .map(|row| row["apart_points"].as_f64().unwrap());
+        let apart: Vec<f64> = apart.collect();
+        assert!(
+            apart[0] > apart[1] && apart[1] > apart[2] && apart[3] == 0.0,
+            "{apart:?}"
+        );
         for coverage in figures["coverage"].as_array().unwrap() {
             let held = coverage["by_class"].as_object().unwrap().values();
             let held: Vec<f64> = held.map(|share| share.as_f64().unwrap()).collect();

@@ -270,7 +270,7 @@ fn exact_votes_leave_their_seal_by_named_doors_only() {
 }
 
 /// What holds the bytes or the pixels of a face, and where it is declared.
-const FACES: [(&str, &str); 8] = [
+const FACES: [(&str, &str); 10] = [
     ("Crop", "src/core/record.rs"),
     ("Record", "src/core/record.rs"),
     ("Event", "src/core/event/write.rs"),
@@ -279,6 +279,8 @@ const FACES: [(&str, &str); 8] = [
     ("Frame", "src/camera/frame.rs"),
     ("Aligned", "src/camera/align/warp.rs"),
     ("Shot", "src/camera/shot.rs"),
+    ("Opened", "src/model/decode/opened.rs"),
+    ("EncodedCrop", "src/model/decode/opened.rs"),
 ];
 
 #[test]

@@ -48,7 +48,7 @@ fn records_that_retention_took_stop_the_program_or_are_counted_as_skipped() {
     service.stop();
     assert_eq!(skipped, 15.0);
     let rows = duckdb(&format!(
-        "SELECT sum(faces + late + rejected) AS records FROM read_parquet('{}/windows/*/*.parquet')",
+        "SELECT sum(faces + spared + late + rejected) AS records FROM read_parquet('{}/windows/*/*.parquet')",
         folder.path().display()
     ));
     assert_eq!(rows[0]["records"], 15);

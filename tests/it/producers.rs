@@ -81,7 +81,7 @@ fn what_common_producers_mean_is_counted_and_the_rest_rejected_under_its_camera(
     service.await_metric("demograph_records_total", events.len() as f64, 60);
     service.stop();
     let rows = duckdb(&format!(
-        "SELECT source, sum(faces) AS faces, sum(tracks) AS tracks, sum(rejected) AS rejected,
+        "SELECT source, sum(faces + spared) AS faces, sum(tracks) AS tracks, sum(rejected) AS rejected,
                 sum(coalesce(rejected_by_reason['malformed_event'], 0)) AS malformed_event,
                 sum(coalesce(rejected_by_reason['invalid_time'], 0)) AS invalid_time,
                 max(window_start) <= to_timestamp({}) AS is_earlier

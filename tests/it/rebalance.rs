@@ -29,7 +29,7 @@ fn sources() -> String {
 /// Records in the tables of both instances, whatever became of them.
 fn records(out: &std::path::Path) -> i64 {
     let sum = duckdb(&format!(
-        "SELECT coalesce(sum(faces + late + rejected), 0) AS records FROM read_parquet('{}/windows/*/*.parquet')",
+        "SELECT coalesce(sum(faces + spared + late + rejected), 0) AS records FROM read_parquet('{}/windows/*/*.parquet')",
         out.display()
     ));
     sum[0]["records"].as_i64().unwrap()

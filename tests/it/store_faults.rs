@@ -99,7 +99,7 @@ checkpoint_interval = \"1s\"
         "s3://name:word@tables/site-a/windows?scheme=http&endpoint_override={address}"
     ));
     let records = |row: &serde_json::Value| -> u64 {
-        ["faces", "late", "rejected"]
+        ["faces", "spared", "late", "rejected"]
             .iter()
             .map(|key| row[key].as_u64().unwrap())
             .sum()

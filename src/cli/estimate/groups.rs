@@ -78,6 +78,8 @@ pub(super) fn grouped(rows: &[CellRow], every: Option<Span>, by: By) -> BTreeMap
 
 #[cfg(test)]
 mod tests {
+    use demograph_service::sink::RowRepeats;
+
     use super::*;
     use crate::cli::estimate::rows::tests::row;
 
@@ -132,6 +134,27 @@ mod tests {
             .map(|(group, votes)| (group.from.0 / 1_000, votes.until.0 / 1_000))
             .collect();
         assert_eq!(spans, [(0, 60), (50, 120)], "which the line says");
+    }
+
+    #[test]
+    fn votes_of_one_person_are_known_in_sums_and_assumed_to_be_none_in_old_rows() {
+        let mut rows: Vec<CellRow> = (0..60).map(|minute| row("a", minute, 3)).collect();
+        let hour = |rows: &[CellRow]| {
+            let hours = grouped(rows, Some(Span::seconds(3600)), By::Source);
+            let votes = &hours.values().next().unwrap();
+            (votes.cells.design_effect(), votes.is_assumed)
+        };
+        assert_eq!(hour(&rows), (1.0, true));
+        for row in &mut rows {
+            let mut one = RowRepeats::default();
+            one.repeats.windows = 1;
+            // One of the two stayed from the window before.
+            one.repeats.add_stay(1, 1);
+            row.repeats = Some(one);
+        }
+        let (effect, is_assumed) = hour(&rows);
+        assert!((effect - (1.0 + 59.0 / 60.0)).abs() < 1e-9, "{effect}");
+        assert!(!is_assumed);
     }
 
     #[test]

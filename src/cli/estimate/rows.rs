@@ -57,7 +57,7 @@ impl Places {
         if !catalog::days(&old, Table::Cells)?.is_empty() {
             tracing::warn!(
                 place = old.place(),
-                "exact cells lie among the tables, where an earlier version wrote them: they are read too, and whoever may \
+                "exact cells lie among the tables, where an earlier version wrote them: they are read too, and everyone who may \
                  read the tables can read them"
             );
             stores.push(old);

@@ -47,7 +47,7 @@ pub(super) fn reset(
             Terms::none()
         }
     };
-    // Whatever topic is read next is the one that it goes on with.
+    // Without a topic's id: it goes on with the topic that is read next.
     let saved = Saved {
         terms,
         ..Saved::beginning(offset)

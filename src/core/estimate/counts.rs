@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Grid, repeats::Repeats};
+use super::{CellVotes, Grid, repeats::Repeats};
 
 /// One vote, in the parts that are counted: divisible by every number of crops up to 16.
 pub(crate) const VOTE: u64 = 720_720;
@@ -219,89 +219,7 @@ impl CellCounts {
     /// The votes in each cell of the grid. `None` where a cell lies beyond it or has another number of classes: the
     /// counts are of another attribute.
     pub fn dense(&self, grid: Grid) -> Option<CellVotes> {
-        let mut dense = CellVotes {
-            design_effect: self.design_effect(),
-            square: Some(
-                self.squares as f64 / VOTE as f64 / (self.votes() + self.repeats.within as f64),
-            ),
-            ..CellVotes::new(grid)
-        };
-        for (cell, votes) in self.iter() {
-            let place = cell as usize;
-            *dense.counts.get_mut(place)? = votes.parts as f64 / VOTE as f64;
-            if votes.sums.len() != grid.classes() {
-                return None;
-            }
-            let sums = dense.sums[place * grid.classes()..].iter_mut();
-            sums.zip(&votes.sums)
-                .for_each(|(sum, &parts)| *sum = parts as f64 / VOTE as f64);
-        }
-        Some(dense)
-    }
-}
-
-/// Votes as estimators take them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CellVotes {
-    /// By cell.
-    pub counts: Vec<f64>,
-    /// The sums of their posteriors, one row a cell.
-    sums: Vec<f64>,
-    classes: usize,
-    /// So many votes count as an independent one.
-    pub design_effect: f64,
-    /// The mean square of what a person's votes in a window say on average, where it is known.
-    square: Option<f64>,
-}
-
-impl CellVotes {
-    /// None yet.
-    pub fn new(grid: Grid) -> Self {
-        Self {
-            counts: vec![0.0; grid.cells()],
-            sums: vec![0.0; grid.cells() * grid.classes()],
-            classes: grid.classes(),
-            design_effect: 1.0,
-            square: None,
-        }
-    }
-
-    /// What the model says of all of them, on average. `None` where nothing is known of it.
-    pub(super) fn mean_posterior(&self) -> Option<Vec<f64>> {
-        let mut sum = vec![0.0; self.classes];
-        for row in self.sums.chunks_exact(self.classes) {
-            sum.iter_mut().zip(row).for_each(|(sum, p)| *sum += p);
-        }
-        mean(&sum)
-    }
-
-    /// As if the crops of a person were all alike.
-    pub(super) fn alike(self) -> Self {
-        Self {
-            square: None,
-            ..self
-        }
-    }
-
-    /// The mean square of what a person's votes in a window say on average. `None` where it is not known.
-    pub(super) fn square(&self) -> Option<f64> {
-        self.square
-    }
-
-    /// The mean square of what the votes say, each by itself, as far as cells tell them apart.
-    pub(super) fn square_of_crops(&self) -> Option<f64> {
-        let rows = self.sums.chunks_exact(self.classes).zip(&self.counts);
-        let squares = rows.filter(|(_, n)| **n > 0.0).map(|(sums, n)| {
-            let square: f64 = sums.iter().map(|sum| sum * sum).sum();
-            square / n
-        });
-        let (squares, votes) = (squares.sum::<f64>(), self.counts.iter().sum::<f64>());
-        (squares > 0.0).then(|| squares / votes)
-    }
-
-    /// The same of those in one cell.
-    pub(super) fn mean_in(&self, cell: usize) -> Option<Vec<f64>> {
-        mean(&self.sums[cell * self.classes..][..self.classes])
+        CellVotes::of(self, grid)
     }
 }
 
@@ -317,11 +235,6 @@ fn square(crops: &BTreeMap<u32, Crops>) -> u128 {
     (0..classes.unwrap_or(0))
         .map(|class| sum_of(class).pow(2))
         .sum()
-}
-
-fn mean(sums: &[f64]) -> Option<Vec<f64>> {
-    let all: f64 = sums.iter().sum();
-    (all > 0.0).then(|| sums.iter().map(|sum| sum / all).collect())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ const ROUNDS: usize = 100_000;
 /// The least posterior, where a row would else be impossible.
 const FLOOR: f64 = 1e-6;
 
-/// Shares by counting predicted labels: what everybody does, shown for comparison. `None` of no face.
+/// Shares by counting predicted labels: biased, and shown for comparison. `None` of no face.
 pub fn naive(grid: Grid, counts: &[f64]) -> Option<Vec<f64>> {
     let total: f64 = counts.iter().sum();
     let mut shares = vec![0.0; grid.classes()];

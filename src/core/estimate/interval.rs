@@ -1,8 +1,8 @@
 //! The 95 % interval of a share: what it could be without the estimate being a surprise.
 //!
 //! The raw shares are nearly normal, and their covariance is known at any hypothetical shares. A share t of a class is
-//! ruled out if the best shares of which it is part fit worse than the best without it by more than chance allows: the
-//! profile likelihood ratio, with no share below 0 on either side. Where no other share comes near 0 this is
+//! ruled out if the best fit with this share is worse than the best fit without that condition, by more than chance
+//! allows: the profile likelihood ratio, with no share below 0 on either side. Where no other share comes near 0 this is
 //! (raw - t)² <= z² variance(t), Wilson's interval; where some do, what they cannot be narrows it.
 
 use super::{

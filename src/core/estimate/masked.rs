@@ -104,7 +104,7 @@ impl MaskedCounts {
     }
 
     /// Each set of hidden classes of so many, and the parts of votes in their cells.
-    pub(super) fn hidden(&self, of: usize) -> impl Iterator<Item = (Vec<bool>, u64)> + '_ {
+    pub(crate) fn hidden(&self, of: usize) -> impl Iterator<Item = (Vec<bool>, u64)> + '_ {
         let is_in = |set: Classes, class: usize| set >> class & 1 == 1;
         self.hidden.iter().map(move |(&set, hidden)| {
             let classes = (0..of).map(|class| is_in(set, class));

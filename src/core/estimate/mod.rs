@@ -12,7 +12,8 @@
 //! Sources: Forman, "Quantifying counts and costs via classification" (2008): ACC. Bella et al., "Quantification via
 //! probability estimators" (2010): PACC. Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to
 //! new a priori probabilities" (2002): EMQ. Wilson (1927), and the profile likelihood ratio (Wilks 1938):
-//! the interval. Rao and Scott (1981): the test's two moments.
+//! the interval. Rao and Scott (1981): the test's two moments. Le Cam (1956): one step along a score. Kish, "Survey
+//! sampling" (1965): the design effect of votes of one person.
 
 mod beside;
 mod calibration;
@@ -32,12 +33,13 @@ mod shares;
 mod shift;
 mod simplex;
 mod statistic;
+mod votes;
 mod wilson;
 
 pub use calibration::{Calibration, CalibrationError, CellRow};
 pub use cells::Grid;
 pub(crate) use counts::VOTE;
-pub use counts::{Cell, CellCounts, CellVotes, Crops, QUANTA, quantise};
+pub use counts::{Cell, CellCounts, Crops, QUANTA, quantise};
 pub use em::{emq, emq_cells, naive};
 pub use file::CalibrationFile;
 pub use masked::MaskedCounts;
@@ -48,4 +50,5 @@ pub(crate) use repeats::part_inside;
 pub use shares::{Share, estimate};
 pub use shift::shift_p;
 pub use simplex::solve_rates;
+pub use votes::CellVotes;
 pub use wilson::Rate;

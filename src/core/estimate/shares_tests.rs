@@ -168,6 +168,65 @@ fn the_shift_test_stays_calm_when_only_shares_change_and_sees_other_faces() {
     assert_eq!(shift_p(&calibration, &world.window(&TRUTH, 5)), None);
 }
 
+/// Five crops of each person that are alike.
+#[test]
+fn the_votes_of_one_person_say_no_more_than_one() {
+    let mut world = World::new(4, 12);
+    let calibration = world.calibration(&[250, 120, 90, 60]);
+    let grid = calibration.grid();
+    let (mut once, mut often) = (CellCounts::default(), CellCounts::default());
+    for n in 0..300 {
+        let posterior = world.posterior([0, 0, 0, 1, 1, 2, 3][n % 7]);
+        vote(&mut once, grid, &posterior);
+        (0..5).for_each(|_| vote(&mut often, grid, &posterior));
+    }
+    often.repeat_alike(500);
+    let [once, often] = [once, often].map(|votes| votes.dense(grid).unwrap());
+    for method in Method::ALL {
+        let estimated = |votes| estimate(&calibration, votes, method).unwrap();
+        for (one, five) in estimated(&once).iter().zip(estimated(&often)) {
+            for (one, five) in [
+                (one.share, five.share),
+                (one.low, five.low),
+                (one.high, five.high),
+                (one.effective_n / 1e4, five.effective_n / 1e4),
+            ] {
+                assert!((one - five).abs() < 1e-4, "{method:?}: {one} {five}");
+            }
+        }
+    }
+    let [once, often] = [once, often].map(|votes| shift_p(&calibration, &votes).unwrap());
+    assert!((once - often).abs() < 1e-6, "{once} {often}");
+}
+
+/// A person's crops of one class that are as different as other people's say more than one crop, and no more than as many
+/// people do.
+#[test]
+fn crops_that_differ_narrow_the_interval_of_a_track() {
+    let mut world = World::new(4, 13);
+    let calibration = world.calibration(&[2_500, 1_200, 900, 600]);
+    let grid = calibration.grid();
+    let (mut alike, mut differ) = (CellCounts::default(), CellCounts::default());
+    for n in 0..400 {
+        let class = [0, 0, 0, 1, 1, 2, 3][n % 7];
+        let mut track = std::collections::BTreeMap::<u32, Crops>::new();
+        for _ in 0..10 {
+            let posterior = world.posterior(class);
+            let crops = track.entry(grid.cell(&posterior) as u32).or_default();
+            crops.add(&quantise(&posterior));
+        }
+        differ.vote(&track);
+        vote(&mut alike, grid, &world.posterior(class));
+    }
+    let width = |votes: &CellCounts| {
+        let shares = estimate(&calibration, &votes.dense(grid).unwrap(), Method::Score).unwrap();
+        shares[0].high - shares[0].low
+    };
+    let ratio = width(&differ) / width(&alike);
+    // The draw of people is left: its part of the variance is above a half.
+    assert!((0.70..0.92).contains(&ratio), "{ratio}");
+}
+
 #[test]
 fn no_interval_is_empty_however_far_off_the_answers_are() {
     let mut world = World::new(4, 11);

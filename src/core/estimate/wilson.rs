@@ -8,7 +8,7 @@ const Z: f64 = 1.959_963_984_540_054;
 /// Hits out of n, with the 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Rate {
-    /// Of how many.
+    /// The number of trials.
     pub n: usize,
     /// Hits divided by `n`.
     pub share: f64,
@@ -19,7 +19,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `None` out of nothing.
+    /// `None` of no trial.
     pub fn of(hits: usize, n: usize) -> Option<Self> {
         if n == 0 {
             return None;

@@ -75,6 +75,7 @@ fn stated(name: Name, value: Value) -> Stated<'static> {
     let text = match value {
         Value::Null => return Ok(None),
         Value::String(text) => Some(text),
+        Value::Number(number) if name == Name::Quality => Some(number.to_string()),
         // CloudEvents has integers and booleans too; the attributes that it defines itself are texts.
         Value::Number(number) if has_any_type(name) => integer(&number),
         Value::Bool(value) if has_any_type(name) => Some(value.to_string()),
@@ -89,7 +90,7 @@ fn has_any_type(name: Name) -> bool {
     matches!(name, Name::TrackId | Name::Id)
 }
 
-/// `7` and `7.0` -> "7". What JSON's numbers cannot tell apart is unreadable, except where it names nobody anyway.
+/// `7` and `7.0` -> "7". A number too large to be exact is unreadable, unless it means "not tracked".
 fn integer(number: &Number) -> Option<String> {
     match number.as_f64() {
         Some(value) if number.is_f64() => {

@@ -26,6 +26,8 @@ pub enum Name {
     Time,
     /// The track of the face.
     TrackId,
+    /// How good the crop is.
+    Quality,
     /// The type of the image.
     DataContentType,
     /// The image itself, in structured mode only.
@@ -34,13 +36,14 @@ pub enum Name {
 
 impl Name {
     /// All attributes that are read.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SpecVersion,
         Self::Type,
         Self::Id,
         Self::Source,
         Self::Time,
         Self::TrackId,
+        Self::Quality,
         Self::DataContentType,
         Self::DataBase64,
     ];
@@ -54,6 +57,7 @@ impl Name {
             Self::Source => "source",
             Self::Time => "time",
             Self::TrackId => "trackid",
+            Self::Quality => "quality",
             Self::DataContentType => "datacontenttype",
             Self::DataBase64 => "data_base64",
         }

@@ -15,6 +15,7 @@ use super::{
     time, track,
 };
 use crate::{
+    choose::Quality,
     record::{EventTime, Record, SourceId},
     reject::Reject,
 };
@@ -33,8 +34,10 @@ pub struct Envelope<'a> {
     pub time: Result<EventTime, Reject>,
     /// The id of the event; `None` where it has none.
     pub id: Result<Option<String>, Reject>,
-    /// `None`: nobody is tracked.
+    /// The hash of the track id; `None` where the face is not tracked.
     pub track: Result<Option<String>, Reject>,
+    /// `None` where none is stated.
+    pub quality: Result<Option<Quality>, Reject>,
     /// The bytes of the image.
     pub image: Result<Cow<'a, [u8]>, Reject>,
 }
@@ -105,6 +108,7 @@ fn envelope<'a>(
         time: time(&attributes, record),
         id: id(&attributes),
         track: track(&attributes),
+        quality: quality(&attributes),
         image: image.and_then(|image| {
             content::check(attributes.get(Name::DataContentType)).map(|()| image)
         }),
@@ -171,4 +175,10 @@ fn track(attributes: &Attributes<'_>) -> Result<Option<String>, Reject> {
         Some(text) if text.chars().any(char::is_control) => Err(Reject::MalformedEvent),
         text => Ok(text.and_then(track::person).map(str::to_owned)),
     }
+}
+
+fn quality(attributes: &Attributes<'_>) -> Result<Option<Quality>, Reject> {
+    let text = attributes.text(Name::Quality)?;
+    text.map(|text| Quality::stated(text).ok_or(Reject::MalformedEvent))
+        .transpose()
 }

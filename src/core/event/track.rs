@@ -1,5 +1,5 @@
-//! Which texts in place of a track id say that nobody is tracked. Taken for an id they would make one person of a
-//! crowd. The list is part of the contract (schemas/README.md) and holds for both forms of the event.
+//! The texts in place of a track id that mean "not tracked". As ids they would make one person of a crowd. The list is
+//! part of the contract (schemas/README.md) and holds for both forms of the event.
 
 /// What programs write for "no value", and what cannot tell people apart.
 pub const WORDS_FOR_NOBODY: [&str; 11] = [
@@ -33,7 +33,7 @@ const NUMBERS_FOR_NOBODY: [i128; 9] = [
 /// Digits of a UUID.
 const UUID_DIGITS: usize = 32;
 
-/// The track id; `None` where the text says that nobody is tracked.
+/// The track id; `None` where the text means "not tracked".
 pub fn person(text: &str) -> Option<&str> {
     let text = text.trim();
     // `"null"`, `(null)`, `<nil>`, `<NA>`

@@ -158,6 +158,7 @@ fn folded(people: &[Person], people_min: u64) -> Shard {
             stated: None,
             id: None,
             track: Some(TrackId::of(&person.to_le_bytes())),
+            judged: None,
             outcome: Ok(categories.evidence(&estimate)),
         });
     }

@@ -27,11 +27,11 @@ pub enum Cells {
     },
 }
 
-/// Applies both thresholds. What is hidden is every cell below `k_cell` and at most one other, so that two cells or more
-/// are hidden or none.
+/// Applies both thresholds. It hides every category below `k_cell` and at most one other, so that no category or at least
+/// two are hidden.
 ///
-/// Promise: somebody who knows this function and all that it shows cannot tell a hidden cell that may be below `k_cell`
-/// to fewer than `k_cell` possible values (a test enumerates it), where `k_total >= k_cell`.
+/// Promise: a reader who knows this function and all that it shows cannot narrow a hidden count that may be below
+/// `k_cell` to fewer than `k_cell` possible values (a test enumerates it), where `k_total >= k_cell`.
 pub fn suppress(counts: &[u64], thresholds: Thresholds) -> Cells {
     suppress_by(counts, counts, thresholds)
 }

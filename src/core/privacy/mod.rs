@@ -1,7 +1,7 @@
 //! What may be estimated (policy) and what may be shown (disclosure control). Pure.
 //!
-//! Promises: ethnicity only where the policy names it with a legal basis; nothing leaves
-//! a pane but through [`release()`], once.
+//! Promises: ethnicity only where the policy names it with a legal basis; counts leave a window only through
+//! [`release()`], once.
 
 #[cfg(test)]
 mod attack;

@@ -132,6 +132,7 @@ mod tests {
                 stated: None,
                 id: None,
                 track: track(n).map(|track| TrackId::of(track.to_string().as_bytes())),
+                judged: None,
                 outcome: Ok::<_, Reject>(evidence),
             });
         }

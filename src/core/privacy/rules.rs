@@ -29,7 +29,8 @@ pub struct PolicyRules {
     /// the thresholds are multiplied by `detections_factor`.
     pub untracked: Untracked,
     /// Faces per person, assumed where faces vote for themselves (untracked = "count"): both thresholds are multiplied by
-    /// it. A guess, not a guarantee: most detectors send 10 to 100 crops of a person, and more of one who stays.
+    /// it. A guess, not a guarantee: most detectors send 10 to 100 crops of a person, and more of one who stays. Intervals
+    /// assume it too, until the source is known (some hours).
     #[schemars(range(min = 1))]
     pub detections_factor: u64,
     /// Allow age bands that divide the years below 18.

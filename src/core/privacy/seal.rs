@@ -1,4 +1,4 @@
-//! The exact votes of a window that was released. They serve estimates, and nobody sees them.
+//! The exact votes of a window that was released. They serve estimates and are not shown.
 
 use std::fmt;
 

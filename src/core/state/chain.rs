@@ -1,5 +1,5 @@
-//! The checkpoint chain of one partition: how its state goes from one owner to the next without a record lost or
-//! counted twice, whoever believes to own it.
+//! The checkpoint chain of one partition: how its state goes from one owner to the next. No record is lost or counted
+//! twice, even while two instances believe that they own the partition.
 //!
 //! Correctness rests on one thing: a name in the store can be created once. Nothing here waits or tries again; each
 //! [`Commit::advance`] is one request to the store, so that a test can put anything between any two of them.
@@ -22,7 +22,7 @@ pub trait Objects {
     fn list_after(&self, folder: &str, path: &str) -> anyhow::Result<Vec<Listed>>;
     /// The first of them, at most so many.
     fn list_first(&self, folder: &str, at_most: usize) -> anyhow::Result<Vec<Listed>>;
-    /// Deletes a checkpoint file that nobody needs.
+    /// Deletes a checkpoint file that is not needed any more.
     fn delete(&self, path: &str) -> anyhow::Result<()>;
     /// Creates a file of a table.
     fn create_table(&self, path: &str, bytes: &[u8]) -> anyhow::Result<Created>;
@@ -261,8 +261,8 @@ impl Chain {
         Ok(windows)
     }
 
-    /// Deletes what nobody needs: all but the head and `keep` behind it, if older than `before`. Looks at the oldest files
-    /// only. What an earlier collection could not delete is among them, so it goes first.
+    /// Deletes old checkpoints: all but the head and `keep` behind it, if older than `before`. Looks at the oldest files
+    /// only, so what an earlier collection could not delete goes first.
     pub fn collect(
         &self,
         objects: &dyn Objects,
@@ -310,7 +310,7 @@ impl Commit {
     pub fn advance(&mut self, objects: &dyn Objects) -> Result<CommitStep, Halt> {
         self.step = match self.step {
             CommitStep::Create => {
-                // Whatever the answer, the next question is what is there now.
+                // Without an answer it is not known whether the file is there: the next step reads it.
                 self.step = CommitStep::ReadBack;
                 match objects.create(&self.path, &self.bytes)? {
                     Created::New => CommitStep::HeadCheck,
@@ -360,14 +360,16 @@ pub fn publish(objects: &dyn Objects, file: &TableFile, origin: &str) -> Result<
         // Another request to create it is under way, says S3 so (409): which one wins is not known yet.
         None => {
             let path = &file.path;
-            Err(anyhow::anyhow!("{path} is said to be there and is not"))?
+            Err(anyhow::anyhow!(
+                "the store says that {path} exists, and does not return it"
+            ))?
         }
     }
 }
 
 fn read(objects: &dyn Objects, path: &str) -> Result<Vec<u8>, Halt> {
     let found = objects.read(path)?;
-    Ok(found.ok_or_else(|| anyhow::anyhow!("{path} was listed and is not there"))?)
+    Ok(found.ok_or_else(|| anyhow::anyhow!("the store lists {path}, and does not return it"))?)
 }
 
 fn decode(path: &str, bytes: &[u8]) -> Result<(Header, Saved), Halt> {

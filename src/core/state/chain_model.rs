@@ -89,6 +89,7 @@ fn face(offset: i64) -> Observation {
         stated: None,
         id: None,
         track: None,
+        judged: None,
         outcome: Ok(Evidence::default()),
     }
 }

@@ -14,6 +14,7 @@ fn saved(outbox: Vec<ReleasedWindow>, publish: bool) -> Saved {
         terms: terms(),
         ledger: Ledger::beginning(0),
         sources: Default::default(),
+        chosen: Default::default(),
         outbox,
         publish,
     }

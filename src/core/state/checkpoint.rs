@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{Fingerprint, LogIdentity, Terms, TrackKey, wire};
-use crate::{privacy::ReleasedWindow, record::EventTime, window::Sources};
+use crate::{choose::Chosen, privacy::ReleasedWindow, record::EventTime, window::Sources};
 
 const MAGIC: &[u8; 6] = b"DGCKPT";
 const HASH_BYTES: usize = 32;
@@ -49,6 +49,8 @@ pub struct Saved {
     pub ledger: Ledger,
     /// The open panes of each source.
     pub sources: Sources,
+    /// What was chosen of each track, up to the next offset.
+    pub chosen: Chosen,
     /// Released windows that are in no file yet.
     pub outbox: Vec<ReleasedWindow>,
     /// Whether the outbox is published under this checkpoint's number.
@@ -66,7 +68,7 @@ pub struct Ledger {
     pub skipped: u64,
     /// Records that published rows stand for, without this checkpoint's own publication.
     pub published: u64,
-    /// Since when the oldest row of the outbox waits. Whoever takes the partition over goes on waiting from there.
+    /// Since when the oldest row of the outbox waits. The next owner of the partition continues that wait.
     pub waiting_since: Option<EventTime>,
 }
 
@@ -104,7 +106,7 @@ pub enum Damage {
 }
 
 impl Saved {
-    /// A partition of which nothing was read before this offset. Nothing was counted in it on any terms.
+    /// A partition that begins at this offset. Nothing was counted in it on any terms.
     pub fn beginning(offset: i64) -> Self {
         Self {
             log: LogIdentity::default(),
@@ -112,6 +114,7 @@ impl Saved {
             terms: Terms::none(),
             ledger: Ledger::beginning(offset),
             sources: Sources::default(),
+            chosen: Chosen::default(),
             outbox: Vec::new(),
             publish: false,
         }
@@ -178,6 +181,7 @@ impl Saved {
             terms: &self.terms,
             ledger: &self.ledger,
             sources: &self.sources,
+            chosen: &self.chosen,
             outbox: &self.outbox,
             publish: self.publish,
         })
@@ -217,6 +221,7 @@ pub(super) struct Parts<'a> {
     pub terms: &'a Terms,
     pub ledger: &'a Ledger,
     pub sources: &'a Sources,
+    pub chosen: &'a Chosen,
     pub outbox: &'a [ReleasedWindow],
     pub publish: bool,
 }

@@ -2,9 +2,9 @@
 //!
 //! "Latest" is one moment for the whole group, its first start: the ends of all partitions at that moment are written
 //! down once, before any chain begins. A partition without a chain begins there; one that the topic did not have yet
-//! begins with its oldest record, because whatever it holds came after the first start.
+//! begins with its oldest record, because all its records came after the first start.
 //!
-//! Promises: all instances begin by the same moment, whoever was first and whatever died on the way.
+//! Promise: all instances use the same moment, whichever was first, and also if one died in between.
 
 use std::collections::BTreeMap;
 
@@ -42,8 +42,9 @@ impl FirstStart {
             // Another instance was faster, or the answer to an earlier attempt was lost.
             Ok(Created::Exists) => {
                 let found = objects.read(&path)?;
-                let bytes = found
-                    .ok_or_else(|| anyhow::anyhow!("{path} is said to be there and is not"))?;
+                let bytes = found.ok_or_else(|| {
+                    anyhow::anyhow!("the store says that {path} exists, and does not return it")
+                })?;
                 Self::decode(&path, &bytes)
             }
             Err(error) => Err(error),
@@ -57,7 +58,7 @@ impl FirstStart {
 
     fn decode(path: &str, bytes: &[u8]) -> anyhow::Result<Self> {
         serde_json::from_slice(bytes).map_err(|error| {
-            anyhow::anyhow!("{path} does not say where the partitions began: {error}")
+            anyhow::anyhow!("{path} is not a list of offsets by partition: {error}")
         })
     }
 }
@@ -80,7 +81,7 @@ mod tests {
         let first =
             FirstStart::settle(&store, &topic(), false, || ends(&[(0, 12), (1, 7)])).unwrap();
         assert_eq!((first.offset(0), first.offset(1)), (Some(12), Some(7)));
-        // Made later: whatever it holds came after the first start.
+        // Made later: all its records came after the first start.
         assert_eq!(first.offset(2), None);
         // A second instance, a minute later, with or without chains.
         for is_known in [false, true] {

@@ -4,8 +4,8 @@
 //! state/v1/GROUP/TOPIC/first-start.json
 //! state/v1/GROUP/TOPIC/p=PARTITION/NUMBER.ckpt
 //! ```
-//! Promises: what is built is parsed to what it was built of, whatever the group and the topic are called; a file of any
-//! other name is none of a chain's.
+//! Promises: a name that was built here is parsed to the same parts, for any group and topic; a file of any other name
+//! belongs to no chain.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 

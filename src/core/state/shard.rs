@@ -8,6 +8,7 @@ use super::{
     wire,
 };
 use crate::{
+    choose::{Chooser, Sight},
     privacy::{ReleasedWindow, release},
     record::{EventTime, SourceId},
     window::{ClosedPanes, ClosedWindow, Note, Observation, Outcome, PartitionWindows, Settings},
@@ -35,6 +36,8 @@ pub struct Shard {
     key: TrackKey,
     terms: Arc<Terms>,
     windows: PartitionWindows,
+    /// Follows the one before decoding, so that a checkpoint holds what that one must know at its next offset.
+    chooser: Chooser,
     ledger: Ledger,
     /// Released windows that are in no file yet.
     outbox: Vec<ReleasedWindow>,
@@ -94,6 +97,7 @@ impl Shard {
             log: saved.log,
             key: key.clone(),
             terms,
+            chooser: Chooser::resume(settings.spans(), saved.chosen),
             windows: PartitionWindows::resume(partition, settings, saved.sources),
             ledger: saved.ledger,
             rows: outbox.iter().map(ReleasedWindow::rows).sum(),
@@ -119,6 +123,8 @@ impl Shard {
         saved.track_key = Some(key.fingerprint());
         let mut shard = Self::begin(partition, saved, settings, terms, key);
         let cut = shard.windows.cut();
+        // Those whose crops were taken for these panes begin anew with the next ones.
+        shard.chooser = Chooser::new(settings.spans());
         shard.put_out(cut);
         shard.checkpoint(now, true)
     }
@@ -134,8 +140,22 @@ impl Shard {
         self.is_changed = true;
         observation.track = observation.track.map(|id| self.key.track(id));
         observation.id = observation.id.map(|id| self.key.event(id));
+        self.note(&observation);
         let (outcome, closed) = self.windows.observe(observation);
         Applied::Counted(outcome, self.put_out(closed))
+    }
+
+    /// Follows the chooser before decoding.
+    fn note(&mut self, observation: &Observation) {
+        if let (Some(judged), Some(track)) = (observation.judged, observation.track) {
+            let sight = Sight {
+                source: &observation.source,
+                time: observation.time,
+                track,
+                quality: judged.quality,
+            };
+            self.chooser.note(&sight, judged.choice);
+        }
     }
 
     /// Everything before this offset was read, though not all of it were records. Returns how many were not.
@@ -201,6 +221,7 @@ impl Shard {
             terms: &self.terms,
             ledger: &self.ledger,
             sources: self.windows.sources(),
+            chosen: self.chooser.chosen(),
             outbox: &self.outbox,
             publish,
         });
@@ -256,9 +277,14 @@ impl Shard {
         self.is_changed |= !closed.is_empty();
         let released: Vec<_> = closed
             .into_iter()
-            .map(|window| {
+            .map(|mut window| {
+                let detections = window.content.detections.take();
                 let thresholds = self.terms.thresholds(window.people_unit());
-                release(window, thresholds)
+                let released = release(window, thresholds);
+                if let Some(detections) = detections {
+                    self.windows.learn(&released, &detections);
+                }
+                released
             })
             .collect();
         self.rows += released.iter().map(ReleasedWindow::rows).sum::<usize>();
@@ -268,6 +294,8 @@ impl Shard {
     }
 }
 
+#[cfg(test)]
+mod chosen_tests;
 #[cfg(test)]
 mod growing_tests;
 #[cfg(test)]

@@ -50,7 +50,7 @@ impl Terms {
         }
     }
 
-    /// Those of a partition that counted nothing yet. They are nobody's, so that the first start takes its own.
+    /// The terms of a partition that counted nothing yet. They equal no others, so the first start goes on with its own.
     pub fn none() -> Self {
         let nothing = ModelFacts {
             id: String::new(),

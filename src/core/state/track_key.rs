@@ -109,7 +109,9 @@ impl TrackKey {
             // Another instance was faster.
             Created::Exists => {
                 let found = Self::find(objects, group, topic)?;
-                found.ok_or_else(|| anyhow::anyhow!("{path} is said to be there and is not"))
+                found.ok_or_else(|| {
+                    anyhow::anyhow!("the store says that {path} exists, and does not return it")
+                })
             }
         }
     }

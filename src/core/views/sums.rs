@@ -47,7 +47,7 @@ impl Sums {
     /// Adds one window.
     pub fn add(&mut self, window: &ReleasedWindow) {
         self.windows += 1;
-        self.faces += window.accounting.faces;
+        self.faces += window.accounting.seen();
         self.votes += window.votes;
         self.detections += usize::from(window.unit == Unit::Detections);
         for released in &window.content {

@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{record::Position, reject::Reject};
 
-/// Totals of a pane or a window. Every record is counted in exactly one of faces, late and rejected.
+/// Totals of a pane or a window. Every record is counted in exactly one of faces, spared, late and rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accounting {
     /// Faces that were counted in time.
     pub faces: u64,
+    /// Crops that were seen in time and not estimated: their track had enough.
+    pub spared: u64,
     /// Faces whose own pane was closed when they came. They are counted here and in no category.
     pub late: u64,
     /// In the order of [`Reject::ALL`].
@@ -23,6 +25,7 @@ impl Default for Accounting {
     fn default() -> Self {
         Self {
             faces: 0,
+            spared: 0,
             late: 0,
             rejected: [0; Reject::ALL.len()],
             first_offset: i64::MAX,
@@ -43,7 +46,12 @@ impl Accounting {
 
     /// All records that it stands for.
     pub fn records(&self) -> u64 {
-        self.faces + self.late + self.rejected()
+        self.seen() + self.late + self.rejected()
+    }
+
+    /// Faces that were there in time, looked at or not.
+    pub fn seen(&self) -> u64 {
+        self.faces + self.spared
     }
 
     /// Rejected records, whatever the reason.
@@ -67,6 +75,7 @@ impl Accounting {
     /// Takes in what became of other records.
     pub fn merge(&mut self, other: &Self) {
         self.faces += other.faces;
+        self.spared += other.spared;
         self.late += other.late;
         let rejected = self.rejected.iter_mut().zip(other.rejected);
         rejected.for_each(|(records, more)| *records += more);

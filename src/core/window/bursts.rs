@@ -1,18 +1,18 @@
 //! How detections without a track depend on one another: nobody says which are the same person's, but people who stay
 //! make what is seen differ more between spans of time than independent faces would.
 //!
-//! Panes are added up to blocks of 1, 4, 16 and 64 panes. Each block is compared with one of 64 panes that lies at least
+//! Windows are added up to blocks of 1, 4, 16 and 64 panes. Each block is compared with one of 64 panes that lies at least
 //! that long before it, so that few people are in both and shares have had little time to change. How much more they
-//! differ than independent faces is the design effect at this length. A window is judged by what was known when it
-//! began: its own faces change no bit of it.
+//! differ than independent faces is the design effect at this length. A window is judged by what was known before it
+//! was released: its own faces change no bit of it.
 //!
-//! Promises: integers; a few numbers a source, whatever was seen.
+//! Promises: integers; a few numbers a source, whatever was seen. What is learnt of a window is what it shows: the faces of
+//! hidden classes count as those of these classes in the block before, so that no later window says who they were.
 
 use serde::{Deserialize, Serialize};
 
-use super::Tally;
 use crate::{
-    estimate::{VOTE, part_inside},
+    estimate::{Grid, MaskedCounts, VOTE, part_inside},
     record::Attribute,
 };
 
@@ -36,8 +36,6 @@ struct Series {
     scales: [Scale; LENGTHS.len()],
     /// The last but one of the longest blocks, and the last one.
     ended: [Block; 2],
-    /// Design effects at the lengths of blocks, in hundredths, as they were known when the last window ended; 0 before.
-    known: [u64; LENGTHS.len()],
 }
 
 /// Blocks of one length.
@@ -54,13 +52,17 @@ struct Scale {
     blocks: u64,
 }
 
-/// Panes added up.
+/// Windows added up, by the predicted class of their faces.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-struct Block {
-    faces: u64,
+struct Block(Vec<Faces>);
+
+/// Faces of one predicted class. All numbers are in thousandths.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+struct Faces {
+    number: u64,
     /// The sums of the posteriors by class.
     sums: Vec<u64>,
-    /// The sum of the squared lengths of the posteriors.
+    /// The sum of the squared lengths of the posteriors, as far as cells tell them apart.
     squares: u64,
 }
 
@@ -74,29 +76,30 @@ pub(crate) struct Looks {
 }
 
 impl Bursts {
-    /// Takes in a pane, by its number in time. What comes too late for its block counts in the one that is open.
-    pub(crate) fn pane(&mut self, number: i64, faces: &Tally) {
-        for attribute in Attribute::ALL {
-            let pane = Block::of(faces, attribute);
-            if pane.faces > 0 {
-                self.0[attribute as usize].pane(number, &pane);
-            }
+    /// Takes in the detections of a window that was released, as far as it shows them, by the number of its first pane in
+    /// time. What comes too late for its block counts in the one that is open.
+    pub(crate) fn learn(
+        &mut self,
+        attribute: Attribute,
+        number: i64,
+        classes: usize,
+        votes: &MaskedCounts,
+    ) {
+        if let Some(grid) = Grid::new(classes).filter(|_| votes.votes() > 0.0) {
+            self.0[attribute as usize].learn(number, grid, votes);
         }
     }
 
-    /// What a window of so many panes is judged by, where `assumed` detections a person are assumed. Called when the
-    /// window ends.
-    pub(crate) fn window(&mut self, panes: u64, assumed: u64) -> [Looks; 3] {
-        self.0
-            .each_mut()
-            .map(|series| series.window(panes, assumed))
+    /// What a window of so many panes is judged by, where `assumed` detections a person are assumed.
+    pub(crate) fn looks(&self, panes: u64, assumed: u64) -> [Looks; 3] {
+        self.0.each_ref().map(|series| series.looks(panes, assumed))
     }
 }
 
 impl Series {
-    fn pane(&mut self, number: i64, pane: &Block) {
-        if self.ended.iter().any(|block| !block.is_like(pane)) || !self.scales[0].open.is_like(pane)
-        {
+    fn learn(&mut self, number: i64, grid: Grid, votes: &MaskedCounts) {
+        let is_other = |block: &Block| !block.0.is_empty() && block.0.len() != grid.classes();
+        if self.ended.iter().any(is_other) || is_other(&self.scales[0].open) {
             *self = Self::default();
         }
         for (place, length) in LENGTHS.into_iter().enumerate() {
@@ -114,16 +117,17 @@ impl Series {
                     self.ended[1] = ended;
                 }
             }
-            self.scales[place].open.add(pane);
         }
+        let window = Block::of(votes, grid, &self.ended[0]);
+        let scales = self.scales.iter_mut();
+        scales.for_each(|scale| scale.open.add(&window));
     }
 
-    fn window(&mut self, panes: u64, assumed: u64) -> Looks {
-        let known = match self.known {
-            [0, ..] => [assumed.saturating_mul(100); LENGTHS.len()],
-            known => known,
+    fn looks(&self, panes: u64, assumed: u64) -> Looks {
+        let known = match self.scales.iter().any(|scale| scale.blocks > 0) {
+            true => self.design_effects(assumed as f64),
+            false => [assumed.saturating_mul(100); LENGTHS.len()],
         };
-        self.known = self.design_effects(assumed as f64);
         Looks::of(panes.max(1), &known)
     }
 
@@ -172,23 +176,18 @@ fn stepped(design_effect: f64) -> u64 {
 impl Scale {
     fn compare(&mut self, block: &Block, before: &Block, blocks_max: u64) {
         // One of few faces would make more of the difference than the block itself.
-        if block.faces == 0 || before.faces < block.faces / 2 || before.faces == 0 {
+        let (faces, others) = (block.faces(), before.faces());
+        if faces == 0 || others < faces / 2 || others == 0 {
             return;
         }
-        let (faces, others) = (i128::from(block.faces), i128::from(before.faces));
-        let distance = |(&sum, &other): (&u64, &u64)| {
-            let expected = faces * i128::from(other) / others;
-            (i128::from(sum) - expected).unsigned_abs().pow(2)
+        let distance = |(sum, other): (u64, u64)| {
+            let expected = u128::from(faces) * u128::from(other) / u128::from(others);
+            u128::from(sum).abs_diff(expected).pow(2)
         };
-        self.squares += block
-            .sums
-            .iter()
-            .zip(&before.sums)
-            .map(distance)
-            .sum::<u128>();
-        let one = before.variance();
-        self.independent += one * faces as u128;
-        self.independent_before += one * (faces * faces / others) as u128;
+        self.squares += block.sums().zip(before.sums()).map(distance).sum::<u128>();
+        let (one, faces) = (before.variance(), u128::from(faces));
+        self.independent += one * faces;
+        self.independent_before += one * (faces * faces / u128::from(others));
         self.blocks += 1;
         if self.blocks >= blocks_max {
             self.squares /= 2;
@@ -200,44 +199,100 @@ impl Scale {
 }
 
 impl Block {
-    fn of(faces: &Tally, attribute: Attribute) -> Self {
-        let cells = faces.cells(attribute);
-        let step = |parts: u64| (u128::from(parts) * u128::from(STEPS) / u128::from(VOTE)) as u64;
-        let mut sums = Vec::new();
-        for (_, cell) in cells.iter() {
-            sums.resize(sums.len().max(cell.sums.len()), 0);
-            sums.iter_mut()
-                .zip(&cell.sums)
-                .for_each(|(sum, &parts): (&mut u64, _)| *sum += parts);
+    /// What a window shows; the faces of hidden classes are those of the block before.
+    fn of(votes: &MaskedCounts, grid: Grid, before: &Self) -> Self {
+        let none = Faces {
+            sums: vec![0; grid.classes()],
+            ..Faces::default()
+        };
+        let mut block = Self(vec![none; grid.classes()]);
+        let step = |parts: u128| (parts * u128::from(STEPS) / u128::from(VOTE)) as u64;
+        let shown = votes.shown().iter();
+        for (cell, votes) in shown.filter(|(cell, _)| (*cell as usize) < grid.cells()) {
+            let squares = votes.sums.iter().map(|&sum| u128::from(sum).pow(2));
+            let more = Faces {
+                number: step(votes.parts.into()),
+                sums: votes.sums.iter().map(|&sum| step(sum.into())).collect(),
+                squares: step(squares.sum::<u128>() / u128::from(votes.parts.max(1))),
+            };
+            block.0[grid.predicted(cell as usize)].add(&more);
         }
-        Self {
-            faces: cells.votes().round() as u64,
-            sums: sums.into_iter().map(step).collect(),
-            squares: step(cells.squares()),
+        for (hidden, parts) in votes.hidden(grid.classes()) {
+            block.assume(&hidden, step(parts.into()), before);
+        }
+        block
+    }
+
+    /// Adds so many faces of the hidden classes: as they were before; of classes that nobody was of, evenly many.
+    fn assume(&mut self, hidden: &[bool], faces: u64, before: &Self) {
+        let places: Vec<usize> = (0..hidden.len()).filter(|&class| hidden[class]).collect();
+        let of_before = |&class: &usize| before.0.get(class).map_or(0, |faces| faces.number);
+        let all: u64 = places.iter().map(of_before).sum();
+        for &class in &places {
+            let more = match before.0.get(class) {
+                Some(of_class) if all > 0 => of_class.part(faces, all),
+                _ => Faces::sure(class, hidden.len(), faces / places.len() as u64),
+            };
+            self.0[class].add(&more);
         }
     }
 
-    fn add(&mut self, pane: &Self) {
-        self.faces += pane.faces;
-        self.squares += pane.squares;
-        self.sums.resize(self.sums.len().max(pane.sums.len()), 0);
-        self.sums
-            .iter_mut()
-            .zip(&pane.sums)
-            .for_each(|(sum, more)| *sum += more);
+    fn add(&mut self, window: &Self) {
+        self.0
+            .resize(self.0.len().max(window.0.len()), Faces::default());
+        let classes = self.0.iter_mut().zip(&window.0);
+        classes.for_each(|(sum, more)| sum.add(more));
     }
 
-    /// Whether both are empty, or of as many classes.
-    fn is_like(&self, other: &Self) -> bool {
-        self.sums.is_empty() || self.sums.len() == other.sums.len()
+    /// Whole faces.
+    fn faces(&self) -> u64 {
+        (self.0.iter().map(|faces| faces.number).sum::<u64>() + STEPS / 2) / STEPS
+    }
+
+    /// The sums of all posteriors by class.
+    fn sums(&self) -> impl Iterator<Item = u64> + '_ {
+        let sum = |class: usize| self.0.iter().map(|faces| faces.sums[class]).sum();
+        (0..self.0.len()).map(sum)
     }
 
     /// Of one face's posterior, in millionths.
     fn variance(&self) -> u128 {
-        let (faces, steps) = (u128::from(self.faces), u128::from(STEPS));
-        let mean = |&sum: &u64| (u128::from(sum) / faces).pow(2);
-        let square = u128::from(self.squares) * steps / faces;
-        square.saturating_sub(self.sums.iter().map(mean).sum())
+        let (faces, steps) = (u128::from(self.faces()), u128::from(STEPS));
+        let squares: u64 = self.0.iter().map(|faces| faces.squares).sum();
+        let square = u128::from(squares) * steps / faces;
+        let means = self.sums().map(|sum| (u128::from(sum) / faces).pow(2));
+        square.saturating_sub(means.sum())
+    }
+}
+
+impl Faces {
+    fn add(&mut self, more: &Self) {
+        self.number += more.number;
+        self.squares += more.squares;
+        self.sums.resize(self.sums.len().max(more.sums.len()), 0);
+        let sums = self.sums.iter_mut().zip(&more.sums);
+        sums.for_each(|(sum, more)| *sum += more);
+    }
+
+    /// `faces` parts of `all`.
+    fn part(&self, faces: u64, all: u64) -> Self {
+        let part = |n: u64| (u128::from(n) * u128::from(faces) / u128::from(all)) as u64;
+        Self {
+            number: part(self.number),
+            sums: self.sums.iter().map(|&sum| part(sum)).collect(),
+            squares: part(self.squares),
+        }
+    }
+
+    /// So many of which the model is sure.
+    fn sure(class: usize, classes: usize, number: u64) -> Self {
+        let mut sums = vec![0; classes];
+        sums[class] = number;
+        Self {
+            number,
+            sums,
+            squares: number,
+        }
     }
 }
 
@@ -293,3 +348,6 @@ fn at(panes: u64, known: &[u64; LENGTHS.len()]) -> f64 {
     }
     beyond
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,7 +62,7 @@ impl Window {
         self.sum.absorb(next.sum);
     }
 
-    /// Whether so many people are in it that nobody else is awaited.
+    /// Whether enough people are in it, so that it waits for no more.
     pub(super) fn is_whole(&self, growth: &Growth) -> bool {
         self.sum.has_people(growth.people_min, growth)
     }

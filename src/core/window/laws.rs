@@ -38,6 +38,7 @@ pub(super) fn face(offset: i64, time: i64, gender: usize) -> Observation {
         stated: None,
         id: None,
         track: None,
+        judged: None,
         outcome: Ok(evidence),
     }
 }

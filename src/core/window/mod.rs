@@ -33,6 +33,7 @@ pub(crate) use track::Track;
 pub use votes::{Untracked, Weighting};
 
 use crate::{
+    choose::{Choice, Judged, Spans},
     record::{EventId, EventTime, Position, SourceId, TrackId},
     reject::Reject,
 };
@@ -54,8 +55,18 @@ pub struct Observation {
     pub id: Option<EventId>,
     /// The hash of the track's id, if it has one.
     pub track: Option<TrackId>,
-    /// The model's probabilities for a face; for a reject, the reason.
+    /// What the chooser said; none of a crop that it was not asked about.
+    pub judged: Option<Judged>,
+    /// The model's probabilities for a face, none for a spared crop; for a reject, the reason.
     pub outcome: Result<Evidence, Reject>,
+}
+
+impl Observation {
+    /// Whether the crop was never looked at, because its track has enough.
+    pub fn is_spared(&self) -> bool {
+        self.judged
+            .is_some_and(|judged| judged.choice == Choice::Spared)
+    }
 }
 
 /// How panes are cut and closed; durations in milliseconds.
@@ -82,6 +93,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// How panes lie, for who chooses crops.
+    pub fn spans(&self) -> Spans {
+        Spans {
+            pane: self.pane,
+            lateness_max: self.lateness_max,
+        }
+    }
+
     /// The start of the pane that holds `time`. Panes are half-open: `[start, start + pane)`.
     fn pane_start(&self, time: EventTime) -> EventTime {
         EventTime(time.0.div_euclid(self.pane).saturating_mul(self.pane))
@@ -92,3 +111,5 @@ impl Settings {
 mod laws;
 #[cfg(test)]
 mod laws_of_time;
+#[cfg(test)]
+mod spared_tests;

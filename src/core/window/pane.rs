@@ -42,7 +42,7 @@ impl OpenPane {
     }
 
     pub(super) fn is_without_faces(&self) -> bool {
-        self.accounting.faces == 0
+        self.accounting.seen() == 0
     }
 
     pub(super) fn ids(&self) -> usize {
@@ -131,6 +131,14 @@ impl OpenPane {
         track.face(observation.time, evidence)
     }
 
+    /// A face that nobody looked at: it casts no vote, and its track may be implausible all the same.
+    pub(super) fn spared(&mut self, observation: &Observation) -> Option<Note> {
+        self.touch(observation, true);
+        self.accounting.spared += 1;
+        let track = self.tracks.get_mut(&observation.track?)?;
+        track.seen(observation.time)
+    }
+
     pub(super) fn late(&mut self, observation: &Observation) {
         self.touch(observation, false);
         self.accounting.late += 1;
@@ -144,7 +152,7 @@ impl OpenPane {
     /// Only faces keep a pane from being closed for silence: others would hold back the faces that it has.
     fn touch(&mut self, observation: &Observation, is_face: bool) {
         if is_face || self.accounting.records() == 0 {
-            self.touched = match self.accounting.faces {
+            self.touched = match self.accounting.seen() {
                 0 => observation.received,
                 _ => self.touched.max(observation.received),
             };
@@ -187,6 +195,7 @@ impl OpenPane {
     /// Counts the tracks' votes.
     pub(super) fn close(mut self, place: Place, known: Known, settings: &Settings) -> ClosedWindow {
         let mut tally = std::mem::take(&mut self.faces);
+        let detections = known.looks.as_ref().map(|_| tally.clone());
         if let Some(looks) = &known.looks {
             for attribute in Attribute::ALL {
                 tally.repeat_alike(attribute, looks[attribute as usize].design_effect);
@@ -225,7 +234,11 @@ impl OpenPane {
             } else {
                 Unit::Detections
             },
-            content: Counted { tally, people },
+            content: Counted {
+                tally,
+                people,
+                detections,
+            },
         }
     }
 }

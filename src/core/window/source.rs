@@ -1,6 +1,6 @@
 //! The panes of one source in one partition, its mark, and the window that takes in what is closed.
 //!
-//! Marks are times, and panes are views of them: a mark means the same whatever the length of the panes. Promises: a
+//! Marks are times, and panes are views of them: a mark means the same for any length of the panes. Promises: a
 //! mark never lies beyond the newest face that was accepted, so a face that is not older than the one before it is
 //! never late; a record that is late or rejected moves no mark.
 
@@ -53,6 +53,8 @@ pub(super) struct WindowEnd {
 pub enum Outcome {
     /// It is a face, in its own pane.
     Face,
+    /// It is a crop of a track that had enough, in its own pane.
+    Spared,
     /// It is a face, and its own pane was closed already.
     Late,
     /// It was not counted, for this reason.
@@ -73,7 +75,8 @@ impl SourceWindows {
         }
     }
 
-    /// What version 1 saved, without its newest face, had one where its newest pane with faces begins, or later, and at its mark.
+    /// Version 1 did not save the newest face: it is taken to lie at the start of the newest pane with faces, and not before
+    /// the mark.
     pub(super) fn resume(&mut self) {
         if self.newest > EventTime::MIN {
             return;
@@ -186,14 +189,17 @@ impl SourceWindows {
             pane.late(observation);
             return (Outcome::Late, None);
         }
-        let note = pane.face(observation, evidence, settings);
+        let (outcome, note) = match observation.is_spared() {
+            true => (Outcome::Spared, pane.spared(observation)),
+            false => (Outcome::Face, pane.face(observation, evidence, settings)),
+        };
         if observation.time >= self.newest {
             self.newest = observation.time;
             self.heard = observation.received;
         }
         let mark = observation.time.minus(settings.lateness_max);
         self.mark = self.mark.max(mark);
-        (Outcome::Face, note.or(is_full.then_some(Note::TooManyIds)))
+        (outcome, note.or(is_full.then_some(Note::TooManyIds)))
     }
 
     fn reject(
@@ -261,7 +267,7 @@ impl SourceWindows {
             .find(|&(&start, pane)| is_idle(pane) && has_passed(start, own_clock));
         self.pass(last.map(|(&start, _)| end(start)));
         let mark = self.mark;
-        // What nobody could have seen yet was opened by a clock that was wrong.
+        // A pane that begins later than any plausible time was opened by a wrong clock.
         let beyond = now.plus(settings.future_max);
         let is_done = |start, pane: &OpenPane| {
             end(start) <= mark
@@ -326,10 +332,6 @@ impl SourceWindows {
             let is_over = |window: &mut Window| window.ends_before(&next, before, growth);
             let over = self.growing.take_if(is_over);
             ended.extend(over.map(|window| self.end(window, settings)));
-            if next.sum.has_untracked_votes() {
-                let number = next.start.0.div_euclid(settings.pane);
-                self.bursts.pane(number, &next.sum.faces);
-            }
             match &mut self.growing {
                 Some(growing) => growing.absorb(next),
                 None if has_votes => self.growing = Some(next),
@@ -356,7 +358,7 @@ impl SourceWindows {
         if sum.has_untracked_votes() {
             let panes = (window.end.0 - window.start.0) / settings.pane;
             let panes = u64::try_from(panes).unwrap_or(1);
-            known.looks = Some(self.bursts.window(panes, settings.growth.votes_a_person));
+            known.looks = Some(self.bursts.looks(panes, settings.growth.votes_a_person));
         }
         WindowEnd { window, known }
     }

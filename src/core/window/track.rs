@@ -42,6 +42,11 @@ impl Track {
     /// Takes in one face more, and says once where the limits are passed.
     pub(super) fn face(&mut self, time: EventTime, evidence: &Evidence) -> Option<Note> {
         self.evidence.add(evidence);
+        self.seen(time)
+    }
+
+    /// The same of a face that was spared: it says nothing, and is there.
+    pub(super) fn seen(&mut self, time: EventTime) -> Option<Note> {
         self.faces = self.faces.saturating_add(1);
         if self.instant != time {
             (self.instant, self.at_instant) = (time, 0);

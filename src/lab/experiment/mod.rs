@@ -3,6 +3,7 @@
 //! Promises: the same seed gives the same figures, but for times.
 
 mod bars;
+mod crops;
 mod dwell;
 mod report;
 mod scatter;
@@ -10,6 +11,7 @@ mod tracks;
 mod trials;
 
 pub use bars::draw as bars;
+pub use crops::{CropFigures, CropsPerTrack};
 pub use dwell::DwellFigures;
 pub use report::{CoverageFigures, Figures, Report};
 pub use tracks::TrackFigures;
@@ -29,8 +31,10 @@ pub struct Settings {
     pub tvd_draws: u32,
     /// Draws of calibration set and windows.
     pub coverage_draws: u32,
-    /// Draws of calibration set and windows, for the ways in which a track can vote.
+    /// Draws of calibration set and windows, for the ways in which a track can vote and for the crops that are taken.
     pub track_draws: u32,
+    /// How many crops of a track are taken, in turn.
+    pub crops_per_track: Vec<CropsPerTrack>,
     /// What the draws begin with.
     pub seed: u64,
 }
@@ -64,6 +68,12 @@ pub fn run(
             attribute,
             settings.seed,
             settings.track_draws,
+        )?;
+        figures.crops = crops::run(
+            (&known.labels, &known.faces()),
+            (&people, population.cpu_per_face),
+            &settings.crops_per_track,
+            (attribute, settings.seed, settings.track_draws),
         )?;
         report.heads.insert(attribute.name(), figures);
     }

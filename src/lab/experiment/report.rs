@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use demograph_core::estimate::Share;
 use serde::Serialize;
 
-use super::{dwell::DwellFigures, scatter::Dot, tracks::TrackFigures};
+use super::{crops::CropFigures, dwell::DwellFigures, scatter::Dot, tracks::TrackFigures};
 
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -31,6 +31,8 @@ pub struct Figures {
     pub dwell_bias_points: DwellFigures,
     /// How a track should vote.
     pub tracks: Vec<TrackFigures>,
+    /// How many crops of a track are enough.
+    pub crops: Vec<CropFigures>,
     /// For the picture.
     #[serde(skip)]
     pub dots: Vec<Dot>,
@@ -124,6 +126,7 @@ impl Figures {
             coverage: Vec::new(),
             dwell_bias_points: DwellFigures::default(),
             tracks: Vec::new(),
+            crops: Vec::new(),
             dots: Vec::new(),
         }
     }

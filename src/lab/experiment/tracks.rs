@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::dwell::Person;
 
 /// Tracks in a window.
-const TRACKS: usize = 1000;
+pub(super) const TRACKS: usize = 1000;
 /// The least probability whose logarithm counts: half a step of a tally.
 const LEAST: f64 = 0.5 / 65_535.0;
 
@@ -152,14 +152,15 @@ pub(super) fn run(
     Ok(figures.collect())
 }
 
-struct Trial<'a> {
+/// What is drawn: calibrations and tracks.
+pub(super) struct Trial<'a> {
     labels: &'a [String],
     attribute: Attribute,
     classes: Vec<Vec<&'a Person<'a>>>,
     /// The population's.
-    shares: Vec<f64>,
+    pub shares: Vec<f64>,
     rarest: usize,
-    rng: StdRng,
+    pub rng: StdRng,
 }
 
 /// A window, counted in each way.
@@ -171,7 +172,7 @@ struct Window {
 }
 
 impl<'a> Trial<'a> {
-    fn new(
+    pub(super) fn new(
         labels: &'a [String],
         people: &'a [Person<'a>],
         attribute: Attribute,
@@ -195,12 +196,12 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn person(&mut self, class: usize) -> &'a Person<'a> {
+    pub(super) fn person(&mut self, class: usize) -> &'a Person<'a> {
         self.classes[class][self.rng.random_range(0..self.classes[class].len())]
     }
 
     /// Single crops of any view, and what the model says of them on average: its prior.
-    fn calibration(&mut self, sizes: &[u64]) -> anyhow::Result<(Calibration, Vec<f64>)> {
+    pub(super) fn calibration(&mut self, sizes: &[u64]) -> anyhow::Result<(Calibration, Vec<f64>)> {
         let mut crops: Vec<(usize, &[f32])> = Vec::new();
         for (class, &size) in sizes.iter().enumerate() {
             for _ in 0..size {
@@ -250,7 +251,7 @@ impl<'a> Trial<'a> {
         window
     }
 
-    fn class(&mut self, shares: &[f64]) -> usize {
+    pub(super) fn class(&mut self, shares: &[f64]) -> usize {
         let mut left = self.rng.random::<f64>();
         let found = shares.iter().position(|share| {
             left -= share;
@@ -260,7 +261,7 @@ impl<'a> Trial<'a> {
     }
 
     /// Shares of which all are equally likely.
-    fn dirichlet(&mut self) -> Vec<f64> {
+    pub(super) fn dirichlet(&mut self) -> Vec<f64> {
         let draw = |_| -(1.0 - self.rng.random::<f64>()).ln();
         let weights: Vec<f64> = (0..self.labels.len()).map(draw).collect();
         let sum: f64 = weights.iter().sum();
@@ -302,7 +303,7 @@ fn pooled(way: Way, views: &[&[f32]], prior: &[f64]) -> Vec<f32> {
     weights.iter().map(|weight| (weight / sum) as f32).collect()
 }
 
-fn tvd(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn tvd(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
 }
 

@@ -9,7 +9,7 @@ mod views;
 
 pub use clocks::processor;
 pub use open::{AGE_BANDS, Answered, Inputs, Opened};
-pub use views::VIEWS;
+pub use views::{VIEWS, view_size};
 
 use std::{collections::BTreeMap, time::Duration};
 

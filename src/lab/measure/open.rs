@@ -1,6 +1,6 @@
 //! Everything that a measurement needs, opened: a wrong path should not cost minutes.
 
-use std::{path::PathBuf, thread::available_parallelism};
+use std::{path::PathBuf, thread::available_parallelism, time::Duration};
 
 use anyhow::{Context, bail, ensure};
 use demograph_core::{record::Attribute, window::Categories};
@@ -63,6 +63,8 @@ pub struct Answered {
     pub precision: Precision,
     pub names: Names,
     pub faces: Vec<Face>,
+    /// CPU time of decoding and inference.
+    pub cpu_per_face: Duration,
 }
 
 impl Inputs {
@@ -115,7 +117,8 @@ impl Opened {
     /// What the model says of one view of the usable faces.
     pub fn answered(&self, view: usize, progress: Progress<'_>) -> anyhow::Result<Answered> {
         debug_assert!(view < VIEWS);
-        let faces = self.measure(view, progress)?.faces(&self.rows);
+        let measured = self.measure(view, progress)?;
+        let faces = measured.faces(&self.rows);
         ensure!(
             !faces.is_empty(),
             "no face was usable; --data must hold the files of the CSV's column `file`"
@@ -124,6 +127,7 @@ impl Opened {
             model: self.files.facts.id.clone(),
             precision: self.files.precision,
             names: self.names.clone(),
+            cpu_per_face: measured.cpu / faces.len() as u32,
             faces,
         })
     }

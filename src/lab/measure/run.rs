@@ -35,7 +35,7 @@ pub(super) struct Job<'a> {
     pub reading: &'a Reading,
     /// Which view of each face (see [`views`]).
     pub view: usize,
-    /// The first row that nobody has taken.
+    /// The first row that no thread has taken.
     pub next: AtomicUsize,
     pub progress: Progress<'a>,
 }

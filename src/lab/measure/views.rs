@@ -16,18 +16,29 @@ const CHANGES: [([f32; 4], f32); 5] = [
 /// The most views of a face.
 pub const VIEWS: usize = CHANGES.len();
 
+/// The size of a view of a picture of this size.
+pub fn view_size((width, height): (u32, u32), number: usize) -> (u32, u32) {
+    let ([x0, x1], [y0, y1]) = sides((width, height), number);
+    (x1 - x0, y1 - y0)
+}
+
+/// From where to where a view goes: across, and down.
+fn sides((width, height): (u32, u32), number: usize) -> ([u32; 2], [u32; 2]) {
+    let ([left, top, right, bottom], _) = CHANGES[number];
+    let part = |side: u32, share: f32| (side as f32 * share) as u32;
+    (
+        [part(width, left), width - part(width, right)],
+        [part(height, top), height - part(height, bottom)],
+    )
+}
+
 /// A view of a face; 0 is the face as it is, odd ones are mirrored.
 pub fn view(crop: Crop, number: usize) -> Crop {
-    let ([left, top, right, bottom], gain) = CHANGES[number];
+    let (_, gain) = CHANGES[number];
     if number == 0 {
         return crop;
     }
-    let part = |side: u32, share: f32| (side as f32 * share) as u32;
-    let (x0, x1) = (part(crop.width, left), crop.width - part(crop.width, right));
-    let (y0, y1) = (
-        part(crop.height, top),
-        crop.height - part(crop.height, bottom),
-    );
+    let ([x0, x1], [y0, y1]) = sides((crop.width, crop.height), number);
     let whole = pixels(&crop);
     let mut rgb = Vec::with_capacity((x1 - x0) as usize * (y1 - y0) as usize * 3);
     for y in y0..y1 {

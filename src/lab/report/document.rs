@@ -76,7 +76,7 @@ fn figures(faces: &[Face], names: &Names, counts: impl Fn(&Face) -> bool) -> Fig
     Figures::new(&counted, names)
 }
 
-/// The last part of a path: where it lies is nobody's business.
+/// The last part of a path: the folder stays private.
 fn name(path: &Path) -> String {
     path.file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned())

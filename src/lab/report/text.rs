@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result, Write};
 
-/// A text that stays text, whatever is in it.
+/// A text that is escaped wherever it is printed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Text<'a>(pub &'a str);
 

@@ -1,6 +1,6 @@
 //! EXIF -> how the picture must be turned. EXIF is TIFF (6.0, 1992): a header, then a table of tags of twelve bytes each.
 //!
-//! Promises: whatever is damaged, missing or absurd means "upright", and never costs the image; no more is read
+//! Promises: a tag that is damaged, missing or absurd means "upright" and never costs the image; no more is read
 //! than the first table.
 
 use super::turn::Orientation;

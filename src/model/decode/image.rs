@@ -1,6 +1,5 @@
-//! Bytes -> pixels. The format goes by the first bytes, never by what was declared; size is checked before
-//! memory is taken. The picture is turned as its EXIF says, and what is transparent shows a grey ground, whatever colour is
-//! hidden there.
+//! Bytes -> pixels. The first bytes decide the format, not the declared type; size is checked before memory is taken. The
+//! picture is turned as its EXIF says. Transparent parts show a grey ground and not the colours that are stored under them.
 
 use std::{
     io::Cursor,
@@ -28,12 +27,25 @@ pub fn image(bytes: &[u8], limits: &Limits, attributes: Attributes) -> Result<Cr
         ImageFormat::Jpeg => jpeg::decode(bytes, limits, attributes),
         other => png_or_webp(bytes, other, limits, attributes),
     };
-    // The decoders are fed by strangers; a panic in one of them must not end the stream.
+    // Anyone may send these bytes: a panic in a decoder must not end the stream.
     let crop = catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Err(Reject::DecoderPanic))?;
     if crop.width == 0 || crop.height == 0 {
         return Err(Reject::NotAnImage);
     }
     Ok(crop)
+}
+
+/// The size that an image's head states, in pixels. `None` where the head says already that it will be rejected: it has
+/// no size that may be decoded, or no end.
+pub(super) fn size(bytes: &[u8], limits: &Limits) -> Option<(u32, u32)> {
+    let layout = match format(bytes).ok()? {
+        ImageFormat::Jpeg => layout::jpeg(bytes),
+        ImageFormat::WebP => layout::webp(bytes),
+        _ => layout::png(bytes),
+    };
+    let (width, height) = layout.size?;
+    let may_be_decoded = limits.check((width as usize, height as usize)).is_ok();
+    (layout.has_end && may_be_decoded).then_some((width, height))
 }
 
 fn format(bytes: &[u8]) -> Result<ImageFormat, Reject> {
@@ -108,7 +120,7 @@ fn pixels(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<DynamicI
     DynamicImage::from_decoder(decoder).map_err(|error| reject_of(&error))
 }
 
-/// Whatever is transparent over the ground.
+/// The picture over the ground, which shows where it is transparent.
 fn over_ground(picture: &DynamicImage) -> RgbImage {
     let rgba = picture.to_rgba8();
     let mut rgb = RgbImage::new(rgba.width(), rgba.height());

@@ -1,5 +1,5 @@
-//! JPEG -> planes. libjpeg-turbo stops before it would make full-size RGB of them: whoever resizes a crop does both
-//! at once, for a fraction of the time.
+//! JPEG -> planes. libjpeg-turbo stops before it would make full-size RGB of them: resizing does both at once,
+//! for a fraction of the time.
 //!
 //! Promises: strict, a warning of the decoder is a reject, but for faults that every viewer shows and [`mend`] can
 //! take out; then the decoder must find nothing wrong with the rest. Size is checked before memory is taken.
@@ -19,7 +19,7 @@ use super::{
 /// The most scans of a progressive JPEG. Encoders write about ten; thousands would cost minutes.
 const SCANS_MAX: u32 = 100;
 
-/// What libjpeg-turbo says of a side that it cannot have, whatever the limits are.
+/// libjpeg-turbo's message for a side beyond its own limit.
 const DIMENSION: &str = "Maximum supported image dimension";
 
 /// What libjpeg-turbo says first of a JPEG that [`mend`] can take up. It tells of the first fault only.
@@ -117,7 +117,7 @@ fn planes(
         width,
         align,
         height,
-        // The header's own: the library writes by it, whatever is said here.
+        // Must be the header's own: the library writes by that one.
         subsamp,
     };
     decompressor.decompress_to_yuv(bytes, picture)?;

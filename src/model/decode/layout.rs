@@ -5,6 +5,8 @@
 /// What is known of a file without decoding it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Layout<'a> {
+    /// Width and height in pixels, as stored.
+    pub size: Option<(u32, u32)>,
     pub exif: Option<&'a [u8]>,
     /// Whether the file holds the end that its format asks for; what follows the end does not count.
     pub has_end: bool,
@@ -15,7 +17,7 @@ const EOI: [u8; 2] = [0xFF, 0xD9];
 
 /// Of a JPEG. A thumbnail in its EXIF has an end of its own, which is not the picture's.
 pub(super) fn jpeg(bytes: &[u8]) -> Layout<'_> {
-    let mut exif = None;
+    let (mut size, mut exif) = (None, None);
     let mut at = 2;
     let has_end = loop {
         // To the next marker, as decoders go: over stray bytes, stuffed zeros and fill.
@@ -45,6 +47,12 @@ pub(super) fn jpeg(bytes: &[u8]) -> Layout<'_> {
                 let Some(content) = bytes.get(segment + 2..segment + length) else {
                     break bytes.ends_with(&EOI);
                 };
+                if is_frame(marker)
+                    && let [_, h, hh, w, ww, ..] = *content
+                {
+                    let side = |bytes| u32::from(u16::from_be_bytes(bytes));
+                    size = size.or(Some((side([w, ww]), side([h, hh]))));
+                }
                 if marker == 0xE1 && content.starts_with(EXIF) {
                     exif = exif.or(Some(content));
                 }
@@ -52,7 +60,16 @@ pub(super) fn jpeg(bytes: &[u8]) -> Layout<'_> {
             }
         }
     };
-    Layout { exif, has_end }
+    Layout {
+        size,
+        exif,
+        has_end,
+    }
+}
+
+/// Whether the segment of this marker begins a frame: baseline, progressive, lossless, with either code.
+fn is_frame(marker: u8) -> bool {
+    matches!(marker, 0xC0..=0xCF) && !matches!(marker, 0xC4 | 0xC8 | 0xCC)
 }
 
 /// From the end, where it most likely is.
@@ -62,7 +79,7 @@ fn has(bytes: &[u8], pair: [u8; 2]) -> bool {
 
 /// Of a PNG.
 pub(super) fn png(bytes: &[u8]) -> Layout<'_> {
-    let mut exif = None;
+    let (mut size, mut exif) = (None, None);
     let mut rest = bytes.get(8..).unwrap_or_default();
     let has_end = loop {
         let (Some(&length), Some(kind)) = (rest.first_chunk(), rest.get(4..8)) else {
@@ -76,12 +93,21 @@ pub(super) fn png(bytes: &[u8]) -> Layout<'_> {
         }
         match kind {
             b"IEND" => break true,
+            b"IHDR" => {
+                let side = |at: usize| content.get(at..)?.first_chunk().copied();
+                let sides = side(0).zip(side(4));
+                size = size.or(sides.map(|(w, h)| (u32::from_be_bytes(w), u32::from_be_bytes(h))));
+            }
             b"eXIf" => exif = exif.or(Some(&content[..length])),
             _ => {}
         }
         rest = &content[length + 4..];
     };
-    Layout { exif, has_end }
+    Layout {
+        size,
+        exif,
+        has_end,
+    }
 }
 
 /// Of a WebP. Its EXIF counts only where the head of the extended format announces it.
@@ -91,6 +117,7 @@ pub(super) fn webp(bytes: &[u8]) -> Layout<'_> {
     let end = size.map(|&size| (u32::from_le_bytes(size) as usize).saturating_add(8));
     let has_end = end.is_some_and(|end| end <= bytes.len());
     let mut layout = Layout {
+        size: webp_size(bytes),
         exif: None,
         has_end,
     };
@@ -115,4 +142,22 @@ pub(super) fn webp(bytes: &[u8]) -> Layout<'_> {
             .unwrap_or_default();
     }
     layout
+}
+
+/// The first chunk is the head of the extended format, or the picture: lossy (a VP8 frame) or lossless.
+fn webp_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    let (kind, content) = (bytes.get(12..16)?, bytes.get(20..)?);
+    let number = |at: usize, len: usize| {
+        let bytes = content.get(at..at + len)?.iter().rev();
+        Some(bytes.fold(0, |number, &byte| number << 8 | u32::from(byte)))
+    };
+    match kind {
+        b"VP8X" => Some((number(4, 3)? + 1, number(7, 3)? + 1)),
+        b"VP8 " => Some((number(6, 2)? & 0x3FFF, number(8, 2)? & 0x3FFF)),
+        b"VP8L" => {
+            let sides = number(1, 4)?;
+            Some(((sides & 0x3FFF) + 1, (sides >> 14 & 0x3FFF) + 1))
+        }
+        _ => None,
+    }
 }

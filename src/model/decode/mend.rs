@@ -1,7 +1,7 @@
 //! A JPEG that breaks the standard, though every viewer shows it -> the same JPEG without the fault.
 //!
 //! What is mended, and nothing else: stray bytes before a marker (each frame of some webcams), the parameters of a
-//! scan that mean nothing in a sequential JPEG (some phones), a JFIF version that nobody knows. No pixel changes: the data of pixels are
+//! scan that mean nothing in a sequential JPEG (some phones), an unknown JFIF version. No pixel changes: the data of pixels are
 //! read to learn where each stretch of them ends, and are copied as they are.
 //!
 //! Promises: nothing is accepted here; the decoder must find nothing wrong with what comes out. Work and memory are

@@ -1,6 +1,6 @@
 //! Record -> face crop, or the reason why not. Pure: no clock, no state, no side effect.
 //!
-//! Promises: every record yields exactly one [`Decoded`]; hostile bytes end as a [`Reject`], never as a panic;
+//! Promises: every record yields exactly one [`Opened`]; hostile bytes end as a [`Reject`], never as a panic;
 //! what is cheap to refuse is refused before a pixel is decoded.
 
 mod exif;
@@ -9,32 +9,16 @@ mod image;
 mod jpeg;
 mod layout;
 mod mend;
+mod opened;
 mod turn;
 
 pub use image::image;
+pub use opened::{EncodedCrop, Opened, open};
 
 use demograph_core::{
-    event::{self, Envelope},
-    privacy::Admit,
-    record::{Crop, EventId, EventTime, Position, Record, SourceId, TrackId},
+    record::{EventTime, Record},
     reject::Reject,
 };
-
-/// A record after decoding: always accountable (source, time), with a crop or the reason why there is none.
-#[derive(Debug)]
-pub struct Decoded {
-    pub position: Position,
-    /// [`SourceId::unknown`] where the record names none, or one that the policy does not know.
-    pub source: SourceId,
-    /// When the face was seen. For a reject without a time that can be: the record's timestamp if that can be, else
-    /// when it was received.
-    pub time: EventTime,
-    /// What the event says of its time, whether that can be or not.
-    pub stated: Option<EventTime>,
-    pub id: Option<EventId>,
-    pub track: Option<TrackId>,
-    pub crop: Result<Crop, Reject>,
-}
 
 /// What decoding may accept.
 #[derive(Debug, Clone, Copy)]
@@ -91,63 +75,6 @@ impl Limits {
             Ok(())
         }
     }
-}
-
-/// Decodes one record.
-pub fn decode(record: &Record, limits: &Limits, policy: &impl Admit) -> Decoded {
-    let sent = record.timestamp;
-    let plausible = sent.filter(|&sent| limits.check_time(sent, record).is_ok());
-    let mut decoded = Decoded {
-        position: record.position,
-        source: SourceId::unknown(),
-        time: plausible.unwrap_or(record.received),
-        stated: None,
-        id: None,
-        track: None,
-        crop: Err(Reject::MalformedEvent),
-    };
-    let envelope = event::open(record, limits.payload_bytes_max);
-    decoded.crop = fill(&mut decoded, record, envelope, limits, policy);
-    decoded
-}
-
-/// Notes source, time, id and track wherever each is known, so that a reject is accounted for where it belongs.
-fn fill(
-    decoded: &mut Decoded,
-    record: &Record,
-    envelope: Envelope<'_>,
-    limits: &Limits,
-    policy: &impl Admit,
-) -> Result<Crop, Reject> {
-    let admitted = envelope.source.and_then(|source| {
-        let attributes = policy.admit(&source).ok_or(Reject::UnknownSource)?;
-        decoded.source = source;
-        decoded.stated = envelope.time.ok();
-        Ok(attributes)
-    });
-    let time = envelope.time.and_then(|time| {
-        limits.check_time(time, record)?;
-        decoded.time = time;
-        Ok(())
-    });
-    envelope.kind?;
-    let attributes = admitted?;
-    time?;
-    let id = envelope.id?;
-    decoded.id = id.map(|id| event_id(&decoded.source, &id));
-    let track = envelope.track?;
-    decoded.track = track.map(|track| track_id(&decoded.source, &track));
-    image(&envelope.image?, limits, attributes)
-}
-
-/// A track is a track of its source: two cameras may count from 1 each.
-fn track_id(source: &SourceId, track: &str) -> TrackId {
-    TrackId::of(format!("{source}\0{track}").as_bytes())
-}
-
-/// An id is an id of its source, as CloudEvents has it.
-fn event_id(source: &SourceId, id: &str) -> EventId {
-    EventId::of(format!("{source}\0{id}").as_bytes())
 }
 
 #[cfg(test)]

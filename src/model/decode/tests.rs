@@ -3,14 +3,18 @@
 use proptest::prelude::*;
 use turbojpeg::PixelFormat;
 
+mod decoded;
 mod envelope;
+mod quality_tests;
 
+use decoded::{Decoded, decode};
 use demograph_core::{
     event::{EVENT_TYPE, STRUCTURED},
-    record::{Attribute, Attributes, ColourSpace},
+    privacy::Admit,
+    record::{Attribute, Attributes, ColourSpace, EventId, Position, SourceId, TrackId},
 };
 
-use super::*;
+use super::{opened::track_id, *};
 
 const LIMITS: Limits = Limits {
     payload_bytes_max: 512 * 1024,

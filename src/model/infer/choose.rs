@@ -33,7 +33,7 @@ pub(super) fn settle(
         Provider::Auto if settings.precision == PrecisionChoice::Bf16 => with(Provider::Openvino),
         Provider::Auto if !runtime::has_openvino() => {
             tracing::info!(
-                "provider auto: cpu, as no library with OpenVINO is there (setup/onnxruntime-openvino fetches it)"
+                "provider auto: cpu, because no library with OpenVINO was found (setup/onnxruntime-openvino fetches it)"
             );
             with(Provider::Cpu)
         }

@@ -112,14 +112,14 @@ fn choose(net: &Net, settings: &InferenceSettings) -> anyhow::Result<(Net, Preci
         PrecisionChoice::Bf16 => {
             ensure!(
                 matches!(settings.provider, Provider::Openvino | Provider::Auto),
-                "inference.precision = \"bf16\" needs inference.provider = \"openvino\": no other provider computes so"
+                "inference.precision = \"bf16\" needs inference.provider = \"openvino\": no other provider computes in this precision"
             );
             None
         }
         PrecisionChoice::Fp16 => {
             ensure!(
                 settings.provider == Provider::Tensorrt,
-                "inference.precision = \"fp16\" needs inference.provider = \"tensorrt\": no other provider computes so"
+                "inference.precision = \"fp16\" needs inference.provider = \"tensorrt\": no other provider computes in this precision"
             );
             None
         }

@@ -21,6 +21,12 @@ pub struct Inference {
     /// The number of threads that decode and infer, each with a session of its own. 0: one for each core, and two on a GPU.
     #[schemars(range(max = 256))]
     pub sessions: usize,
+    /// The most crops of a track that are estimated in ten seconds. The others are spared: they are counted and not
+    /// decoded, because a track has one vote. Crops without a track id are never spared. 0: all are estimated. Default: 3;
+    /// 0 with `windows.weighting = "dwell"`.
+    #[schemars(range(max = 1000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crops_per_track: Option<u32>,
     /// The largest batch, in crops. 0: 16 on a CPU, 256 on a GPU.
     #[schemars(range(max = 1024))]
     pub batch_max: usize,
@@ -43,6 +49,8 @@ impl Inference {
     const BATCH_ON_GPU: usize = 256;
     /// One session computes while the other's batch is made ready.
     const SESSIONS_ON_GPU: usize = 2;
+    /// The default of `crops_per_track`.
+    pub const CROPS_PER_TRACK: u32 = 3;
 
     /// The largest batch.
     pub fn batch(&self) -> usize {
@@ -71,6 +79,7 @@ impl Default for Inference {
             allow_cpu_fallback: false,
             device_id: 0,
             sessions: 0,
+            crops_per_track: None,
             batch_max: 0,
             batch_wait_max: Span::seconds(0),
             pin: false,
@@ -116,7 +125,7 @@ pub enum PrecisionChoice {
 }
 
 impl PrecisionChoice {
-    /// The provider that computes so, where none is named.
+    /// The provider that computes in this precision, where none is named.
     pub fn provider(self) -> Provider {
         match self {
             Self::Bf16 => Provider::Openvino,

@@ -91,8 +91,8 @@ impl Filter {
             + groups * size_of::<Group>()
     }
 
-    /// Filters rows; each becomes `wide` numbers, of which those behind the outputs mean nothing. Samples behind the rows
-    /// are read, up to [`demograph_core::record::Crop::MARGIN`], but do not count.
+    /// Filters rows. Each becomes `wide` numbers; those behind the outputs mean nothing. Samples behind the rows are
+    /// read, up to [`demograph_core::record::Crop::MARGIN`], but do not count.
     pub fn rows(&self, (samples, stride): (&[u8], usize), (rows, wide): (&mut [f32], usize)) {
         #[cfg(target_arch = "x86_64")]
         if let Some(groups) = &self.groups

@@ -7,6 +7,7 @@ use demograph_core::{
     privacy::SourceRules,
     record::{Attribute, SourceId},
     span::Span,
+    window::Weighting,
 };
 
 use super::{Config, Text, properties};
@@ -17,6 +18,7 @@ const BATCH_WAIT_LIMIT: Span = Span::seconds(1);
 pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
     let mut faults = properties::faults(config);
     faults.extend(inference(config));
+    faults.extend(crops(config));
     faults.extend(windows(config));
     faults.extend(policy(config));
     faults.extend(state(config));
@@ -39,6 +41,25 @@ fn inference(config: &Config) -> Option<Fault> {
     let wait = config.inference.batch_wait_max;
     let fix = "a stop or a rebalance may wait this long: write at most 1s; 0s does not wait";
     (wait > BATCH_WAIT_LIMIT).then(|| Fault::new("inference.batch_wait_max", wait, fix))
+}
+
+/// Who stays longer has more crops: that is what dwell weighs.
+fn crops(config: &Config) -> Option<Fault> {
+    let crops = config.inference.crops_per_track.unwrap_or(0);
+    let is_dwell = config.windows.weighting == Weighting::Dwell;
+    let fix = "windows.weighting = \"dwell\" counts every crop, so none may be spared: write 0, or leave it out";
+    (is_dwell && crops > 0).then(|| Fault::new("inference.crops_per_track", crops, fix))
+}
+
+/// What a config without `crops_per_track` does that its default does not.
+pub(super) fn all_crops(config: &Config) -> Option<String> {
+    let is_dwell = config.windows.weighting == Weighting::Dwell;
+    let is_told = config.inference.crops_per_track.is_none() && is_dwell;
+    is_told.then(|| {
+        "windows.weighting = \"dwell\" counts every crop, so all crops are decoded and estimated. With \"people\" most of a \
+         track would be spared (inference.crops_per_track = 0 says that you know)"
+            .to_owned()
+    })
 }
 
 fn windows(config: &Config) -> Vec<Fault> {

@@ -21,7 +21,9 @@ use std::path::Path;
 
 use demograph_core::{
     checked::{Fault, Faults, read_checked},
+    choose::CropsMax,
     privacy::{PolicyRules, SourceRules},
+    window::Weighting,
 };
 use demograph_model::infer::Inference;
 use schemars::JsonSchema;
@@ -75,6 +77,15 @@ impl Config {
         }
     }
 
+    /// So many crops of a track are taken in a span; none where all are.
+    pub fn crops_max(&self) -> Option<CropsMax> {
+        let unless_set = match self.windows.weighting {
+            Weighting::People => Inference::CROPS_PER_TRACK,
+            Weighting::Dwell => 0,
+        };
+        CropsMax::new(self.inference.crops_per_track.unwrap_or(unless_set))
+    }
+
     /// The JSON Schema that editors and [`Config::parse`] check with.
     pub fn schema() -> serde_json::Value {
         let mut schema = schemars::schema_for!(Self).to_value();
@@ -86,12 +97,14 @@ impl Config {
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = properties::warnings(self);
         warnings.extend(places::warnings(self));
+        warnings.extend(check::all_crops(self));
         warnings
     }
 
     /// Everything in effect, defaults included, secrets hidden.
     pub fn redacted_toml(&self) -> String {
         let mut shown = self.clone();
+        shown.inference.crops_per_track = Some(self.crops_max().map_or(0, CropsMax::get));
         for (key, value) in &mut shown.kafka.properties {
             *value = value.redacted(key);
         }

@@ -64,7 +64,7 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
     .filter_map(|(key, what, place)| {
         let place = place.filter(|place| lies_in(place, &config.output.url))?;
         Some(format!(
-            "{key}: {what} lie in {}, under output.url: whoever may read the tables can read the exact counts that these \
+            "{key}: {what} lie in {}, under output.url: everyone who may read the tables can read the exact counts that these \
              withhold. Give {key} a place that only those read who may see them",
             without_login(&place)
         ))

@@ -30,6 +30,18 @@ fn three_lines_and_defaults_are_enough() {
 }
 
 #[test]
+fn there_is_one_estimator_and_its_former_name_is_read() {
+    for name in ["score", "emq"] {
+        let more = format!("[estimates]\nmethod = \"{name}\"");
+        assert_eq!(faults_of(&more), Vec::<String>::new());
+    }
+    let [fault] = &faults_of("[estimates]\nmethod = \"pacc\"")[..] else {
+        panic!("accepted");
+    };
+    assert!(fault.contains("estimates.method"), "{fault}");
+}
+
+#[test]
 fn every_fault_is_reported_at_once_with_field_value_and_fix() {
     let Err(Faults(faults)) = Config::parse(
         r#"
@@ -113,6 +125,33 @@ fn contradictions_are_named_with_their_fix() {
             faults.iter().any(|f| f.contains(expected)),
             "{toml}: {faults:?}"
         );
+    }
+}
+
+#[test]
+fn three_crops_of_a_track_are_taken_and_all_where_they_are_weighed() {
+    let of = |more: &str| Config::parse(&format!("{SMALLEST}\n{more}")).unwrap();
+    let crops = |more: &str| of(more).crops_max().map_or(0, CropsMax::get);
+    let dwell = "[windows]\nweighting = \"dwell\"";
+    let both = |n| format!("[inference]\ncrops_per_track = {n}\n{dwell}");
+    assert_eq!((crops(""), crops(dwell), crops(&both(0))), (3, 0, 0));
+    assert_eq!(crops("[inference]\ncrops_per_track = 7"), 7);
+    assert_eq!(crops("[inference]\ncrops_per_track = 0"), 0);
+    let faults = faults_of(&both(3));
+    assert!(
+        faults[0].contains("inference.crops_per_track = 3"),
+        "{faults:?}"
+    );
+    assert!(faults[0].contains("write 0"), "{faults:?}");
+    assert_eq!(of("").warnings(), of(&both(0)).warnings());
+    let told = of(dwell).warnings();
+    assert!(
+        told.iter().any(|told| told.contains("all crops")),
+        "{told:?}"
+    );
+    for shown in [of(""), of(dwell)] {
+        let again = Config::parse(&shown.redacted_toml()).unwrap();
+        assert_eq!(again.crops_max(), shown.crops_max());
     }
 }
 

@@ -31,7 +31,7 @@ pub struct FromFile {
 }
 
 impl fmt::Debug for Text {
-    /// Only where it comes from: nobody knows here whether it is a secret.
+    /// Where the value comes from, and not the value: it may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plain(_) | Self::Number(_) | Self::Switch(_) => f.write_str("Text(..)"),

@@ -117,7 +117,7 @@ impl Consumer {
     /// What has arrived already; `Nothing` means that the client holds no record.
     pub fn poll_arrived(&self) -> anyhow::Result<Polled> {
         match self.poll(Duration::ZERO)? {
-            // Statistics, which come once a second, look the same: nothing twice is nothing.
+            // Statistics, which come once a second, also poll as nothing: ask once more.
             Polled::Nothing => self.poll(Duration::ZERO),
             polled => Ok(polled),
         }
@@ -137,7 +137,7 @@ impl Consumer {
             .collect()
     }
 
-    /// Which topic of which cluster this is: another one where it was made anew. Unknown where the brokers do not say.
+    /// The ids of the topic and its cluster; a topic that was made anew has another id. Unknown where the brokers do not say.
     pub fn identity(&self, timeout: Duration) -> anyhow::Result<LogIdentity> {
         let topic_id = self.describe(timeout)?.id;
         let cluster = self.client.client().fetch_cluster_id(timeout);
@@ -333,7 +333,7 @@ impl Consumer {
 }
 
 impl Drop for Consumer {
-    /// However it ends: the client waits for its assignment to be given up, and nobody polls any more.
+    /// Gives the assignment up on any way out: the client waits for that, and there are no more polls.
     fn drop(&mut self) {
         self.client.context().closing.store(true, Ordering::SeqCst);
     }

@@ -21,7 +21,7 @@ use rdkafka::{
 use super::{consumer::Polled, trouble::Trouble};
 use crate::clock;
 
-/// Reports that are kept; nobody needs older ones.
+/// How many reports are kept; older ones are dropped.
 const TROUBLES_MAX: usize = 100;
 
 /// What was reported and not looked at yet.

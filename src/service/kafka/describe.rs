@@ -1,7 +1,8 @@
 //! Asks the brokers what a topic is: its id, its partitions, what we may do with it. rdkafka has no words for this
 //! request, so this file speaks to librdkafka itself, in unsafe code.
 //!
-//! Promises: asking creates no topic, whatever the broker is set to; what is taken from librdkafka is given back once.
+//! Promises: asking creates no topic, also where the broker creates topics by itself; what is taken from librdkafka is
+//! given back once.
 
 #![expect(unsafe_code, reason = "calls librdkafka where rdkafka has no wrapper")]
 use std::{

@@ -16,7 +16,7 @@ use super::{
     context::Context,
     describe::{Description, Question, Rights},
     tls,
-    trouble::{Cause, Trouble},
+    trouble::{Cause, Complaints, Trouble},
 };
 use crate::{clock, config};
 
@@ -62,28 +62,28 @@ impl Probe<'_> {
         let deadline = deadline();
         let timeout = Duration::from_millis(PART_MAX.unsigned_abs());
         let question = Question::ask(self.client.client(), self.topic, Rights::Wanted, timeout)?;
-        let mut last = None;
+        let mut heard = Complaints::default();
         while clock::now() < deadline {
             match question.answer(LOOK_EVERY) {
                 Some(Ok(description)) => return Ok(description),
                 // The client's own complaint says more than a question that it gives up.
                 Some(Err(trouble)) if trouble.cause().may_pass() => {
-                    self.complaints(&mut last)?;
-                    return Err(self.refusal(last.as_ref().unwrap_or(&trouble)));
+                    self.complaints(&mut heard)?;
+                    return Err(self.refusal(&heard.into_last().unwrap_or(trouble)));
                 }
                 Some(Err(trouble)) => return Err(self.refusal(&trouble)),
-                None => self.complaints(&mut last)?,
+                None => self.complaints(&mut heard)?,
             }
         }
-        Err(self.silence(last))
+        Err(self.silence(heard))
     }
 
-    /// What it has committed, which nobody needs, is asked for only to see that it may.
+    /// Asks for the committed offsets, only to see whether the group may be used.
     fn ask_for_group(&self) -> anyhow::Result<()> {
         let deadline = deadline();
         let mut list = TopicPartitionList::new();
         list.add_partition(self.topic, 0);
-        let mut last = None;
+        let mut heard = Complaints::default();
         while clock::now() < deadline {
             // The client asks again and again for the group's coordinator, so this need not wait long at a time.
             match self.client.committed_offsets(list.clone(), LOOK_EVERY * 4) {
@@ -97,12 +97,12 @@ impl Probe<'_> {
                         Cause::GroupForbidden | Cause::TopicForbidden => {
                             return Err(self.refusal(&trouble));
                         }
-                        _ => self.complaints(&mut last)?,
+                        _ => self.complaints(&mut heard)?,
                     }
                 }
             }
         }
-        Err(self.silence(last))
+        Err(self.silence(heard))
     }
 
     /// Fetches from the end of every partition.
@@ -114,90 +114,67 @@ impl Probe<'_> {
             list.add_partition_offset(self.topic, partition, Offset::End)?;
         }
         self.client.assign(&list)?;
-        let mut last = None;
+        let mut heard = Complaints::default();
         while !unread.is_empty() {
             if clock::now() >= deadline {
                 let unread: Vec<String> = unread.iter().map(ToString::to_string).collect();
-                let silence = self.silence(last);
+                let silence = self.silence(heard);
                 bail!(
-                    "{silence}: nothing is heard of partition {}; has it a leader?",
+                    "{silence}: partition {} does not answer: check that it has a leader",
                     unread.join(", ")
                 );
             }
             match self.client.poll(LOOK_EVERY) {
                 Some(Ok(record)) => drop(unread.remove(&record.partition())),
                 Some(Err(KafkaError::PartitionEOF(partition))) => drop(unread.remove(&partition)),
-                Some(Err(error)) => self.judge(trouble(&error), &mut last)?,
-                None => self.reported(&mut last)?,
+                Some(Err(error)) => self.hear(trouble(&error), &mut heard)?,
+                None => self.reported(&mut heard)?,
             }
         }
         Ok(())
     }
 
     /// Lets the client report what it has to complain of.
-    fn complaints(&self, last: &mut Option<Trouble>) -> anyhow::Result<()> {
+    fn complaints(&self, heard: &mut Complaints) -> anyhow::Result<()> {
         if let Some(Err(error)) = self.client.poll(Duration::ZERO) {
             // What was reported comes with its reason, too.
-            self.reported(last)?;
-            return self.judge(trouble(&error), last);
+            self.reported(heard)?;
+            return self.hear(trouble(&error), heard);
         }
-        self.reported(last)
+        self.reported(heard)
     }
 
-    fn reported(&self, last: &mut Option<Trouble>) -> anyhow::Result<()> {
+    fn reported(&self, heard: &mut Complaints) -> anyhow::Result<()> {
         for trouble in self.client.context().take_troubles() {
-            self.judge(trouble, last)?;
+            self.hear(trouble, heard)?;
         }
         Ok(())
     }
 
-    /// What waiting may mend is kept, to be named if it does not.
-    fn judge(&self, trouble: Trouble, last: &mut Option<Trouble>) -> anyhow::Result<()> {
-        match trouble.cause() {
-            // Says less than what came before it.
-            Cause::NoBroker => Err(self.refusal(last.as_ref().unwrap_or(&trouble))),
-            cause if cause.may_pass() => {
-                // The same comes as a bare code, too, which does not replace the reason.
-                if last.is_none() || !trouble.reason.is_empty() {
-                    *last = Some(trouble);
-                }
-                Ok(())
-            }
-            _ => Err(self.refusal(&trouble)),
-        }
+    fn hear(&self, trouble: Trouble, heard: &mut Complaints) -> anyhow::Result<()> {
+        heard
+            .hear(trouble)
+            .map_err(|trouble| self.refusal(&trouble))
     }
 
     fn refusal(&self, trouble: &Trouble) -> anyhow::Error {
-        match trouble.cause() {
-            Cause::NoTopic => anyhow!(
-                "kafka.topic = {:?} does not exist: create it, or correct the name",
-                self.topic
-            ),
-            Cause::TopicForbidden => anyhow!("kafka.topic = {:?}: {trouble}", self.topic),
-            Cause::GroupForbidden => anyhow!("kafka.group = {:?}: {trouble}", self.group),
-            Cause::Tls => match self.certificate(trouble) {
-                Some(words) => {
-                    anyhow!("the broker's certificate is not accepted: {words}; {trouble}")
-                }
-                None => anyhow!("{trouble}"),
-            },
-            _ => anyhow!("{trouble}"),
-        }
+        let certificate = self.certificate(trouble);
+        anyhow!(trouble.told(self.topic, self.group, certificate))
     }
 
     /// What is wrong with the certificate.
     fn certificate(&self, trouble: &Trouble) -> Option<String> {
-        if !trouble.reason.contains("certificate") {
+        if trouble.cause() != Cause::Tls || !trouble.reason.contains("certificate") {
             return None;
         }
         tls::complaint(trouble.address()?, self.ca.as_deref())
     }
 
-    fn silence(&self, last: Option<Trouble>) -> anyhow::Error {
-        match last {
+    fn silence(&self, heard: Complaints) -> anyhow::Error {
+        match heard.into_last() {
             Some(trouble) => self.refusal(&trouble),
             None => anyhow!(
-                "no broker answers within {} s: check kafka.brokers, and whether a firewall is between",
+                "no broker answers within {} s: check kafka.brokers, and the firewalls in between",
                 PART_MAX / 1_000
             ),
         }

@@ -18,7 +18,8 @@ use openssl_sys as openssl;
 /// How long connecting and each answer may take.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// OpenSSL's words for what is wrong with the certificate at `host:port`. `None` if nothing is, or nobody answers.
+/// OpenSSL's words for what is wrong with the certificate at `host:port`. `None` if nothing is wrong, or nothing answers
+/// there.
 pub(super) fn complaint(address: &str, ca: Option<&str>) -> Option<String> {
     let (host, _) = address.rsplit_once(':')?;
     let host = host.trim_matches(['[', ']']);
@@ -49,7 +50,7 @@ pub(super) fn complaint(address: &str, ca: Option<&str>) -> Option<String> {
         if !connection.is_null() && !socket.is_null() {
             openssl::SSL_set_bio(connection, socket, socket);
             expect_name(connection, host, &name);
-            // It goes on whatever the certificate is, since nothing is sent; the verdict is asked for afterwards.
+            // Accepts any certificate, since nothing is sent; the verdict is asked for afterwards.
             if openssl::SSL_connect(connection) == 1 {
                 words = verdict(openssl::SSL_get_verify_result(connection));
             }

@@ -70,7 +70,7 @@ impl Audience {
             ),
             faces: gauges(
                 "audience_faces",
-                "Faces in all released windows of the view, suppressed or not.",
+                "Faces in all released windows of the view, also those that were spared or are suppressed.",
                 &["source", "window"],
             ),
             shown: gauges(

@@ -1,4 +1,4 @@
-//! Which partitions are this instance's and how far each one is, and what the writer says of them. Pure.
+//! The partitions that this instance has, how far each one is, and the writer's answers about them. Pure.
 //!
 //! Promises: every assignment has a ticket, and an answer counts only for the assignment that asked for it; an answer
 //! that comes while another one is awaited is kept; a partition that is assigned and not read is seen to wait.
@@ -7,10 +7,23 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use demograph_core::record::EventTime;
 
-use super::write::Ack;
+use super::{feed::Resumed, write::Ack};
 
 /// The number of an assignment.
 pub type Ticket = u64;
+
+/// What the reader has to do about an answer of the writer.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// Read these partitions.
+    Begin(BTreeMap<i32, Option<Resumed>>),
+    /// Commit this offset.
+    Commit { partition: i32, next_offset: i64 },
+    /// Join the group anew: another instance owns this partition.
+    Rejoin(i32),
+    /// Nothing: the assignment that asked is gone.
+    Nothing,
+}
 
 /// The partitions that the group has assigned.
 #[derive(Debug, Default)]
@@ -35,9 +48,36 @@ impl Assignment {
         self.last_ticket
     }
 
+    /// Takes an answer of the writer.
+    pub(super) fn hear(&mut self, ack: Ack) -> Answer {
+        match ack {
+            Ack::Durable {
+                partition,
+                next_offset,
+            } => Answer::Commit {
+                partition,
+                next_offset,
+            },
+            Ack::Recovered {
+                ticket,
+                mut recovered,
+            } => match self.begin(ticket) {
+                Some(wanted) => {
+                    recovered.retain(|partition, _| wanted.contains(partition));
+                    Answer::Begin(recovered)
+                }
+                None => Answer::Nothing,
+            },
+            Ack::Fenced { partition, ticket } if self.holds(partition, ticket) => {
+                Answer::Rejoin(partition)
+            }
+            Ack::Fenced { .. } | Ack::Drained => Answer::Nothing,
+        }
+    }
+
     /// The writer has answered: which of the ticket's partitions are to be begun. `None` if all of them are gone, or
     /// were assigned anew, which is another ticket.
-    pub(super) fn begin(&mut self, ticket: Ticket) -> Option<BTreeSet<i32>> {
+    fn begin(&mut self, ticket: Ticket) -> Option<BTreeSet<i32>> {
         let partitions = self.asked.remove(&ticket)?;
         self.begun
             .extend(partitions.iter().map(|&partition| (partition, ticket)));
@@ -50,7 +90,7 @@ impl Assignment {
     }
 
     /// Whether the partition is read under this ticket.
-    pub(super) fn holds(&self, partition: i32, ticket: Ticket) -> bool {
+    fn holds(&self, partition: i32, ticket: Ticket) -> bool {
         self.begun.get(&partition) == Some(&ticket)
     }
 
@@ -59,7 +99,7 @@ impl Assignment {
         self.asked.retain(|_, asked| {
             let before = asked.len();
             asked.retain(|partition| !partitions.contains(partition));
-            // Nothing is left of what was asked for, and an answer is of no interest.
+            // Nothing is left of what was asked for: the answer does not matter.
             asked.len() == before || !asked.is_empty()
         });
         for partition in partitions {
@@ -75,12 +115,12 @@ impl Assignment {
         self.begun.keys().copied().collect()
     }
 
-    /// How many partitions are assigned of which nothing was heard yet.
+    /// How many assigned partitions have not been heard of yet.
     pub(super) fn waiting(&self) -> usize {
         self.unread.len()
     }
 
-    /// Those of them that have waited for so long.
+    /// The assigned partitions that have not been heard of for this long.
     pub(super) fn waiting_for(&self, now: EventTime, millis: i64) -> Vec<i32> {
         let long = self
             .unread
@@ -96,7 +136,7 @@ pub(super) struct Drain {
     /// The next offset of each partition that is durable.
     pub durable: BTreeMap<i32, i64>,
     /// Answers that have nothing to do with it: for later, in their order.
-    pub later: VecDeque<Ack>,
+    later: VecDeque<Ack>,
 }
 
 impl Drain {
@@ -112,6 +152,12 @@ impl Drain {
         }
         false
     }
+
+    /// What is left to be heard: what was kept, before what came after the drain.
+    pub(super) fn rest(mut self, mut after: VecDeque<Ack>) -> VecDeque<Ack> {
+        self.later.append(&mut after);
+        self.later
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +167,13 @@ mod tests {
     use super::*;
 
     const NOW: EventTime = EventTime(0);
+
+    fn durable(partition: i32, next_offset: i64) -> Ack {
+        Ack::Durable {
+            partition,
+            next_offset,
+        }
+    }
 
     fn begun(assignment: &mut Assignment, ticket: Ticket) -> Vec<i32> {
         let partitions = assignment.begin(ticket);
@@ -132,7 +185,7 @@ mod tests {
         let mut assignment = Assignment::default();
         let first = assignment.expect(&[0, 1], NOW);
         assert_eq!(assignment.release(&[0]), Vec::<i32>::new());
-        // Somebody else had it meanwhile and wrote: the first answer says where it stood before.
+        // Another instance had it meanwhile and wrote: the first answer is out of date.
         let second = assignment.expect(&[0], NOW);
         assert_eq!(begun(&mut assignment, first), [1]);
         assert!(!assignment.holds(0, first));
@@ -146,7 +199,7 @@ mod tests {
         let gone = assignment.expect(&[0], NOW);
         assignment.release(&[0]);
         assert_eq!(assignment.begin(gone), None);
-        // An assignment of no partition is one all the same, and wants an answer.
+        // An assignment of no partition wants an answer, too.
         let empty = assignment.expect(&[], NOW);
         assignment.release(&[0]);
         assert_eq!(assignment.begin(empty), Some(BTreeSet::new()));
@@ -179,22 +232,76 @@ mod tests {
             ticket: 2,
             recovered: BTreeMap::new(),
         };
-        let durable = Ack::Durable {
-            partition: 0,
-            next_offset: 7,
-        };
-        for ack in [fenced, durable, recovered] {
+        for ack in [
+            durable(0, 7),
+            fenced,
+            durable(1, 3),
+            recovered,
+            durable(0, 9),
+        ] {
             assert!(!drain.hear(ack));
         }
         assert!(drain.hear(Ack::Drained));
-        assert_eq!(drain.durable, BTreeMap::from([(0, 7)]));
+        assert_eq!(drain.durable, BTreeMap::from([(0, 9), (1, 3)]));
+        let mut rest = drain.rest(VecDeque::from([durable(0, 10)]));
         assert!(matches!(
-            drain.later.make_contiguous(),
+            rest.make_contiguous(),
             [
                 Ack::Fenced { partition: 2, .. },
-                Ack::Recovered { ticket: 2, .. }
+                Ack::Recovered { ticket: 2, .. },
+                Ack::Durable {
+                    next_offset: 10,
+                    ..
+                }
             ]
         ));
+    }
+
+    #[test]
+    fn an_answer_is_heard_by_the_assignment_that_asked_and_by_no_other() {
+        let mut assignment = Assignment::default();
+        let recovered = |ticket, partitions: &[i32]| Ack::Recovered {
+            ticket,
+            recovered: partitions
+                .iter()
+                .map(|&partition| (partition, None))
+                .collect(),
+        };
+        let fenced = |partition, ticket| Ack::Fenced { partition, ticket };
+        let first = assignment.expect(&[0, 1], NOW);
+        // It is not begun yet.
+        assert!(matches!(assignment.hear(fenced(0, first)), Answer::Nothing));
+        assignment.release(&[1]);
+        let second = assignment.expect(&[1], NOW);
+        let Answer::Begin(begun) = assignment.hear(recovered(first, &[0, 1])) else {
+            panic!("it was asked for");
+        };
+        assert_eq!(begun.into_keys().collect::<Vec<_>>(), [0]);
+        assert!(matches!(
+            assignment.hear(recovered(first, &[0, 1])),
+            Answer::Nothing
+        ));
+        assert!(matches!(
+            assignment.hear(recovered(second, &[1])),
+            Answer::Begin(_)
+        ));
+        assert!(matches!(
+            assignment.hear(fenced(0, second)),
+            Answer::Nothing
+        ));
+        assert!(matches!(assignment.hear(fenced(1, first)), Answer::Nothing));
+        assert!(matches!(
+            assignment.hear(fenced(1, second)),
+            Answer::Rejoin(1)
+        ));
+        assert!(matches!(
+            assignment.hear(durable(0, 7)),
+            Answer::Commit {
+                partition: 0,
+                next_offset: 7
+            }
+        ));
+        assert!(matches!(assignment.hear(Ack::Drained), Answer::Nothing));
     }
 
     /// One thing that happens.

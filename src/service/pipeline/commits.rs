@@ -18,7 +18,7 @@ use crate::{clock, crash, metrics::stage};
 
 /// Checkpoints between two collections of old ones.
 const COLLECT_EVERY: u64 = 64;
-/// Checkpoints behind the head that stay whatever their age.
+/// Checkpoints behind the head that stay at any age.
 const KEEP: u64 = 8;
 
 /// A commit under way.
@@ -47,11 +47,10 @@ impl Writer {
         (batch, None)
     }
 
-    /// Writes checkpoints of different partitions. One of a partition that was lost to another instance before has no
-    /// answer.
+    /// Writes checkpoints of different partitions. A checkpoint of a partition that was fenced before has no answer.
     pub(super) fn write(&mut self, batch: Vec<Checkpoint>) -> anyhow::Result<Vec<Ack>> {
         let begun = batch.into_iter().filter_map(|checkpoint| {
-            // Fenced: what the fold still hands down is of no worth.
+            // Fenced: checkpoints that still come are dropped.
             let chain = self.chains.remove(&checkpoint.partition)?;
             Some(self.begin(chain, checkpoint))
         });

@@ -41,7 +41,7 @@ pub struct Resumed {
 }
 
 impl Resumed {
-    /// A partition of which nothing was read before this offset.
+    /// A partition that begins at this offset.
     pub fn beginning(partition: i32, offset: i64) -> Self {
         Self {
             partition,

@@ -1,5 +1,6 @@
-//! Which topic of which cluster is read: asked at each assignment and every few seconds after. Another one under the same
-//! name ends the program, until somebody resets the partitions: their next offsets mean nothing in it.
+//! The ids of the topic and the cluster that are read: asked for at each assignment and every few seconds after.
+//! Another topic under the same name ends the program, until the partitions are reset: their next offsets mean nothing
+//! in it.
 
 use std::time::Duration;
 

@@ -16,6 +16,7 @@ mod audience;
 mod commits;
 mod feed;
 mod fold;
+mod front;
 mod log;
 mod read;
 mod sources;
@@ -55,6 +56,7 @@ use crate::{
 
 // What `benches/stages` drives without a broker.
 pub use feed::{Numbered, Order};
+pub use front::{Candidate, Front, Looked};
 pub use watch::Sign;
 pub use work::Worker;
 // What the test of the attacker drives.
@@ -64,6 +66,8 @@ pub use audience::show as show_view;
 const BATCHES_QUEUED: usize = 16;
 /// Signals that wait for the fold, which always listens.
 const SIGNALS_QUEUED: usize = 16;
+/// So many times what the stages before the fold can hold may be under way.
+const UNDER_WAY: usize = 16;
 /// Checkpoints that wait for the store; each holds the state of one partition.
 const CHECKPOINTS_QUEUED: usize = 8;
 /// Bytes of released windows that wait for a publication, a partition: some thousand windows. Every checkpoint holds
@@ -155,16 +159,33 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
     let (signals, signalled) = bounded(SIGNALS_QUEUED);
     let (to_write, from_fold) = bounded(CHECKPOINTS_QUEUED);
     let (acks, from_write) = bounded(ACKS_QUEUED);
-    // All that the stages before the fold can hold, and as much again for a worker that is slow, three times over.
+    // All that the stages before the fold can hold, and many times as much: of a track most crops go past the workers.
     let held = records_queued + (models.len() + BATCHES_QUEUED) * config.inference.batch();
-    let (under_way, done) = bounded(4 * held);
+    let (under_way, done) = bounded(UNDER_WAY * held);
     let signs: Vec<Sign> = models.iter().map(|_| Sign::default()).collect();
 
     let attention = attention::Attention::new(consumer.answer_max());
+    let limits = Limits {
+        payload_bytes_max: config.limits.payload_bytes_max,
+        image_side_min: config.limits.image_side_min,
+        image_side_max: config.limits.image_side_max,
+        future_max: config.windows.future_max.as_millis(),
+        past_max: config.windows.past_max.as_millis(),
+    };
     let reader = read::Reader {
         consumer,
+        front: front::Front {
+            limits,
+            policy: meaning.policy.clone(),
+            track_key: track_key.clone(),
+            crops_max: config.crops_max(),
+            spans: settings.spans(),
+            partitions: Default::default(),
+        },
         to_work,
+        past_the_workers: to_fold.clone(),
         to_fold: signals,
+        passing: Default::default(),
         under_way,
         to_write: to_write.clone(),
         acks: from_write,
@@ -204,13 +225,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
             batch_max: config.inference.batch(),
             batch_wait_max: config.inference.batch_wait_max.0,
             core: cores.get(n).copied(),
-            limits: Limits {
-                payload_bytes_max: config.limits.payload_bytes_max,
-                image_side_min: config.limits.image_side_min,
-                image_side_max: config.limits.image_side_max,
-                future_max: config.windows.future_max.as_millis(),
-                past_max: config.windows.past_max.as_millis(),
-            },
+            limits,
             meaning: meaning.clone(),
             input: from_read.clone(),
             output: to_fold.clone(),

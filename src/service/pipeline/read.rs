@@ -1,5 +1,7 @@
 //! The poll loop: records and rebalances in, numbered records and signals out. Polling never stops.
 
+mod send;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
@@ -7,15 +9,13 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
-use demograph_core::{
-    record::{EventTime, Record},
-    state::FirstStart,
-};
+use demograph_core::{record::EventTime, state::FirstStart, window::Observation};
 
 use super::{
-    assignment::{Assignment, Drain, Ticket},
+    assignment::{Answer, Assignment, Drain},
     attention::Attention,
     feed::{Numbered, Resumed, Signal, Tick},
+    front::{Candidate, Front, Looked},
     log::Log,
     watch::Watch,
     write::{Ack, Task},
@@ -24,7 +24,7 @@ use crate::{
     clock,
     http::Health,
     kafka::{Consumer, Polled, Wait},
-    metrics::{Metrics, rebalance, stage},
+    metrics::{Metrics, rebalance},
     shutdown::Shutdown,
 };
 
@@ -32,8 +32,6 @@ use crate::{
 const POLL: Duration = Duration::from_millis(100);
 /// How often the other stages learn of the wall clock.
 const TICK_MILLIS: i64 = 1_000;
-/// How long to wait for room before fetching is paused: pausing throws the prefetch away, so not at once.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a partition may be assigned and not read before the instance is not ready.
 const WAIT_MAX_MILLIS: i64 = 60_000;
@@ -41,7 +39,13 @@ const WAIT_MAX_MILLIS: i64 = 60_000;
 /// The state of the poll loop.
 pub(super) struct Reader {
     pub consumer: Consumer,
-    pub to_work: Sender<Numbered<Record>>,
+    /// Opens records and spares crops.
+    pub front: Front,
+    pub to_work: Sender<Numbered<Candidate>>,
+    /// What the fold gets without the workers.
+    pub past_the_workers: Sender<Vec<Numbered<Observation>>>,
+    /// What goes past them next.
+    pub passing: Vec<Numbered<Observation>>,
     pub to_fold: Sender<Numbered<Signal>>,
     /// Takes one for each record and signal that is under way to the fold; its room is what may be under way.
     pub under_way: Sender<()>,
@@ -61,7 +65,7 @@ pub(super) struct Reader {
     /// What becomes of the partitions at the end: revoked, or ended.
     pub at_stop: fn(Vec<i32>) -> Signal,
     pub assignment: Assignment,
-    /// What the writer said while nobody listened.
+    /// The writer's answers that came while the reader waited for something else.
     pub early: VecDeque<Ack>,
     /// Partitions whose end was reached, as far as was heard.
     pub at_end: BTreeSet<i32>,
@@ -102,6 +106,7 @@ impl Reader {
     fn listen(&mut self) -> anyhow::Result<Polled> {
         match self.consumer.poll_arrived()? {
             Polled::Nothing => {
+                self.pass()?;
                 self.attention.listen(self.consumer.answered());
                 self.consumer.poll(POLL)
             }
@@ -117,7 +122,10 @@ impl Reader {
                 self.assignment.heard_of(position.partition);
                 self.positions
                     .insert(position.partition, position.next_offset());
-                self.send(record, |reader| &reader.to_work)
+                match self.front.look(record) {
+                    Looked::Candidate(candidate) => self.send(candidate),
+                    Looked::Done(observation) => self.send_past(observation),
+                }
             }
             Polled::AtEnd {
                 partition,
@@ -152,7 +160,7 @@ impl Reader {
         }
     }
 
-    /// Partitions are read from where their chains say; until the writer has looked, nothing is.
+    /// Asks the writer where the chains say to go on. Nothing is read before it has answered.
     fn ask_where(&mut self, partitions: Vec<i32>) -> anyhow::Result<()> {
         self.metrics
             .rebalances
@@ -162,22 +170,11 @@ impl Reader {
         self.hand_over(Task::Recover { ticket, partitions })
     }
 
-    fn begin(
-        &mut self,
-        ticket: Ticket,
-        recovered: BTreeMap<i32, Option<Resumed>>,
-    ) -> anyhow::Result<()> {
-        // Revoked, or assigned anew, while the writer looked.
-        let Some(wanted) = self.assignment.begin(ticket) else {
-            return Ok(());
-        };
+    fn begin(&mut self, recovered: BTreeMap<i32, Option<Resumed>>) -> anyhow::Result<()> {
         self.log.ask(&self.consumer)?;
         let mut starts = Vec::new();
         let mut assigned = Vec::new();
         for (partition, resumed) in recovered {
-            if !wanted.contains(&partition) {
-                continue;
-            }
             let mut resumed = match resumed {
                 Some(resumed) => resumed,
                 None => Resumed::beginning(partition, self.first_offset(partition)?),
@@ -186,6 +183,7 @@ impl Reader {
                 .expect(&resumed.saved.log)
                 .with_context(|| format!("partition {partition}"))?;
             resumed.saved = resumed.saved.read_from(self.log.known());
+            self.front.begin(partition, &resumed.saved);
             starts.push((partition, resumed.saved.ledger.next_offset));
             assigned.push(resumed);
         }
@@ -205,7 +203,7 @@ impl Reader {
         }
     }
 
-    /// Ready is an instance that reads: with partitions, of which none has waited for long.
+    /// The instance is ready if it has partitions and none of them has waited for long.
     fn show_assignment(&self) {
         let begun = self.assignment.begun().len();
         let waiting = self.assignment.waiting();
@@ -222,6 +220,7 @@ impl Reader {
             self.at_end.remove(partition);
             self.positions.remove(partition);
             self.attention.forget(*partition);
+            self.front.forget(*partition);
         }
         self.show_assignment();
         let signal = signal(gone.clone());
@@ -234,7 +233,7 @@ impl Reader {
         self.metrics.rebalances.with_label_values(&[kind]).inc();
         self.signal(signal)?;
         self.await_drained()?;
-        // What was not begun yet is in no assignment that could be given up.
+        // Partitions that were not begun are in no assignment that could be given up.
         self.consumer.give_up(&gone)
     }
 
@@ -250,9 +249,9 @@ impl Reader {
             match ack {
                 Ok(ack) => {
                     if drain.hear(ack) {
-                        drain.later.append(&mut self.early);
-                        self.early = drain.later;
-                        return self.commit(&drain.durable, Wait::Yes);
+                        let durable = std::mem::take(&mut drain.durable);
+                        self.early = drain.rest(std::mem::take(&mut self.early));
+                        return self.commit(&durable, Wait::Yes);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) if !self.shutdown.has_failed() => self.health.beat(),
@@ -269,13 +268,13 @@ impl Reader {
         let mut offsets = BTreeMap::new();
         self.collect_acks();
         while let Some(ack) = self.early.pop_front() {
-            match ack {
-                Ack::Durable {
+            match self.assignment.hear(ack) {
+                Answer::Commit {
                     partition,
                     next_offset,
                 } => drop(offsets.insert(partition, next_offset)),
-                Ack::Recovered { ticket, recovered } => self.begin(ticket, recovered)?,
-                Ack::Fenced { partition, ticket } if self.assignment.holds(partition, ticket) => {
+                Answer::Begin(recovered) => self.begin(recovered)?,
+                Answer::Rejoin(partition) => {
                     tracing::warn!(partition, "joining the group anew");
                     self.metrics
                         .rebalances
@@ -283,8 +282,7 @@ impl Reader {
                         .inc();
                     self.consumer.rejoin()?;
                 }
-                // Of an assignment that is gone.
-                Ack::Fenced { .. } | Ack::Drained => {}
+                Answer::Nothing => {}
             }
         }
         self.commit(&offsets, Wait::No)
@@ -357,56 +355,6 @@ impl Reader {
              decoder hangs; a restart resumes from the last checkpoint",
             held / 1_000
         );
-        Ok(())
-    }
-
-    fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {
-        self.send(signal, |reader| &reader.to_fold)
-    }
-
-    /// Hands on in order. While there is no room, fetching pauses but polling goes on.
-    fn send<T>(&mut self, item: T, to: fn(&Self) -> &Sender<Numbered<T>>) -> anyhow::Result<()> {
-        let number = self.next_number;
-        self.next_number += 1;
-        let mut item = Numbered { number, item };
-        let blocked = self.metrics.blocked(stage::POLL);
-        let mut paused: Vec<i32> = Vec::new();
-        // Else what the other workers have done would pile up before the fold while one is slow.
-        while let Err(error) = self.under_way.send_timeout((), PATIENCE) {
-            self.wait(error.is_disconnected(), &mut paused)?;
-        }
-        loop {
-            match to(self).send_timeout(item, PATIENCE) {
-                Ok(()) => break,
-                Err(error) => {
-                    self.wait(error.is_disconnected(), &mut paused)?;
-                    item = error.into_inner();
-                }
-            }
-        }
-        drop(blocked);
-        if paused.is_empty() {
-            return Ok(());
-        }
-        self.consumer.resume(&paused).context("after a pause")
-    }
-
-    /// What goes on while there is no room.
-    fn wait(&mut self, is_disconnected: bool, paused: &mut Vec<i32>) -> anyhow::Result<()> {
-        if is_disconnected || self.shutdown.has_failed() {
-            bail!("another stage has ended");
-        }
-        if paused.is_empty() {
-            *paused = self.assignment.begun();
-            self.consumer.pause(paused)?;
-        }
-        self.collect_acks();
-        self.watch_workers(clock::now())?;
-        self.health.beat();
-        match self.consumer.poll(Duration::ZERO)? {
-            Polled::Nothing => {}
-            polled => self.stash.push_back(polled),
-        }
         Ok(())
     }
 }

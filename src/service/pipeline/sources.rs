@@ -1,5 +1,5 @@
-//! What somebody must hear of single sources: times that do not fit, tracks that cannot be one person. Warnings name the
-//! source, and come once until it recovers: a camera that is wrong is wrong with each face.
+//! Warnings about single sources: times that are not plausible, tracks that cannot be one person. A warning names the source
+//! and comes once until the source recovers, because a wrong camera is wrong with each face.
 
 use std::collections::{HashMap, HashSet};
 
@@ -134,7 +134,7 @@ impl Watch {
     /// Says when trouble begins, and when it is over.
     fn judge(&mut self, series: &SourceId, outcome: Outcome) -> Option<Word> {
         let (word, weight) = match outcome {
-            Outcome::Face => {
+            Outcome::Face | Outcome::Spared => {
                 let badness = self.badness.get_mut(series)?;
                 badness.score -= 1;
                 if badness.score > 0 {

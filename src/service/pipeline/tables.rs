@@ -1,4 +1,5 @@
-//! The files of a publication: a pure function of its checkpoint, so that whoever publishes it writes the same rows.
+//! The files of a publication: a pure function of its checkpoint, so that every instance that publishes it writes the
+//! same rows.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -20,7 +21,7 @@ pub(super) struct Tables {
     pub meaning: Meaning,
 }
 
-/// Which checkpoint of which partition the files belong to.
+/// The checkpoint that the files belong to.
 #[derive(Debug, Clone)]
 pub(super) struct Edition {
     pub partition: i32,

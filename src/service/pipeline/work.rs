@@ -1,21 +1,21 @@
-//! The workers: decode and infer, each with a session of its own. Batches are pulled: the next one is whatever is there
-//! when the model is free, and nothing that is there waits. Only a batch that is not full may wait for more, where the
+//! The workers: decode and infer, each with a session of its own. Batches are pulled: when the model is free, the next one
+//! is all that is there. Only a batch that is not full may wait for more, where the
 //! config says so.
 
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, after, select};
 use demograph_core::{
-    record::{Crop, EventTime, Record},
+    record::{Crop, EventTime},
     reject::Reject,
-    window::{Evidence, Observation},
+    window::Observation,
 };
 use demograph_model::{
-    decode::{Decoded, Limits, decode},
+    decode::Limits,
     infer::{Answer, Model},
 };
 
-use super::{Meaning, feed::Numbered, watch::Sign};
+use super::{Meaning, feed::Numbered, front::Candidate, watch::Sign};
 use crate::{
     clock, cores,
     metrics::{Metrics, stage},
@@ -31,7 +31,7 @@ pub struct Worker {
     pub core: Option<usize>,
     pub limits: Limits,
     pub meaning: Meaning,
-    pub input: Receiver<Numbered<Record>>,
+    pub input: Receiver<Numbered<Candidate>>,
     pub output: Sender<Vec<Numbered<Observation>>>,
     /// Shows for how long a batch is held.
     pub sign: Sign,
@@ -62,7 +62,7 @@ impl Worker {
 
     fn observe(
         &mut self,
-        batch: Vec<Numbered<Record>>,
+        batch: Vec<Numbered<Candidate>>,
     ) -> anyhow::Result<Vec<Numbered<Observation>>> {
         let mut crops = Vec::with_capacity(batch.len());
         let mut sent = Vec::with_capacity(batch.len());
@@ -74,13 +74,17 @@ impl Worker {
         let mut observed: Vec<_> = batch
             .into_iter()
             .map(|item| {
-                item.map(|record| {
-                    let decoded = decode(&record, &self.limits, self.meaning.policy.as_ref());
-                    if decoded.crop.is_ok() {
-                        sent.push(record.timestamp.unwrap_or(record.received));
+                item.map(|candidate| {
+                    let mut observation = candidate.observation;
+                    match candidate.crop.decode(&self.limits) {
+                        // The crop goes into the batch; its evidence follows.
+                        Ok(crop) => {
+                            sent.push(candidate.sent);
+                            crops.push(crop);
+                        }
+                        Err(reason) => observation.outcome = Err(reason),
                     }
-                    // The crop goes into the batch; its evidence follows.
-                    observation(decoded, record.received, &mut crops)
+                    observation
                 })
             })
             .collect();
@@ -99,7 +103,7 @@ impl Worker {
         Ok(observed)
     }
 
-    /// The clock of whoever stamped the record may run ahead of this one: then it took no time.
+    /// The clock that stamped the record may run ahead of this one: then it counts as 0 s.
     fn show_latency(&self, sent: &[EventTime]) {
         let now = clock::now();
         for sent in sent {
@@ -146,22 +150,6 @@ fn pull<T>(
         batch.push(next);
     }
     batch
-}
-
-fn observation(decoded: Decoded, received: EventTime, crops: &mut Vec<Crop>) -> Observation {
-    Observation {
-        position: decoded.position,
-        received,
-        source: decoded.source,
-        time: decoded.time,
-        stated: decoded.stated,
-        id: decoded.id,
-        track: decoded.track,
-        outcome: decoded.crop.map(|crop| {
-            crops.push(crop);
-            Evidence::default()
-        }),
-    }
 }
 
 #[cfg(test)]

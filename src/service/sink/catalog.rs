@@ -1,7 +1,7 @@
 //! Which files of a table hold which rows: the small files of a date, daily files that hold the same rows again, copies.
 //!
-//! Promises: everything that reads a whole table asks here, so that each row is read once, whatever `demograph compact`
-//! has done so far and whoever copied a file. What cannot be told apart is an error that names the files.
+//! Promises: everything that reads a whole table asks here, so that each row is read once, at any
+//! stage of `demograph compact` and also if files were copied. Files that cannot be told apart are an error that names them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,7 @@ pub struct Day {
 /// The dates of a table that have files, small or daily.
 pub fn days(store: &Store, table: Table) -> anyhow::Result<BTreeMap<Date, Day>> {
     let mut days: BTreeMap<Date, Day> = BTreeMap::new();
-    // Small files first: `compact` makes the daily file before it deletes them, so whatever happens in between, a row
+    // Small files first: `compact` makes the daily file before it deletes them, so at any moment a row
     // is seen in one of the two.
     for path in store.list(table.name())? {
         if let Some(date) = date_of(&path)? {

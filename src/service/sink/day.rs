@@ -1,8 +1,8 @@
 //! A day of a table: many small files, each sorted, merged into one.
 //!
 //! Promises: every row once, by source and window; the same files make the same bytes; what is held at once is the
-//! compressed files, the decoders of a bounded number of them, and the file that grows. The number of rows is checked against what the small
-//! files say of themselves before anybody sees the result.
+//! compressed files, the decoders of a bounded number of them, and the file that grows. The number of rows is checked
+//! against what the small files say of themselves, before the result can be seen.
 
 use std::{
     cmp::Reverse,
@@ -296,6 +296,9 @@ pub(super) mod tests {
         let number = |value: i32| -> ArrayRef {
             Arc::new(rows.iter().map(|_| value).collect::<Int32Array>())
         };
+        let long = |value: i64| -> ArrayRef {
+            Arc::new(rows.iter().map(|_| value).collect::<Int64Array>())
+        };
         let time = |after: i64| -> ArrayRef {
             let minutes = rows.iter().map(|row| Some((row.1 + after) * 60_000));
             let minutes: TimestampMillisecondArray = minutes.collect();
@@ -313,6 +316,10 @@ pub(super) mod tests {
             text("m@1"),
             text("p"),
             number(0),
+            long(1),
+            long(0),
+            crate::sink::tables::columns::lists(rows.iter().map(|_| &[][..])),
+            long(2),
         ];
         RecordBatch::try_new(Table::Cells.schema(), columns).unwrap()
     }

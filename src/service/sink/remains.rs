@@ -16,7 +16,7 @@ pub struct Remains {
     pub next_offset: Option<i64>,
 }
 
-/// Looks for rows of a topic's partition, whatever the group that wrote them. Nothing is the usual case.
+/// Looks for rows of a topic's partition, written by any group. Usually there are none.
 pub fn remains(store: &Store, topic: &str, partition: i32) -> anyhow::Result<Option<Remains>> {
     let mut found: Option<Remains> = None;
     for day in catalog::days(store, Table::Windows)?.into_values() {

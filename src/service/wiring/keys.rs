@@ -62,7 +62,7 @@ pub fn inspect(config: &Config, stores: &Stores) -> anyhow::Result<String> {
     Ok(match place.as_str() {
         "state.track_key" => "given by state.track_key".into(),
         place => format!(
-            "lies in {place}, beside the checkpoints. Whoever reads both can find track ids: give state.track_key to keep \
+            "lies in {place}, beside the checkpoints. A reader of both can find track ids: set state.track_key to keep \
              them apart"
         ),
     })

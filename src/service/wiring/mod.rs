@@ -199,7 +199,7 @@ pub fn old_cells(config: &Config, tables: &Store) -> anyhow::Result<Option<Strin
         return Ok(None);
     }
     Ok(Some(format!(
-        "exact cells of an earlier version lie under output.url ({}): whoever may read the tables can read exact counts \
+        "exact cells of an earlier version lie under output.url ({}): everyone who may read the tables can read exact counts \
          there. Move the folders cells/ and daily/cells/ from there to {}",
         tables.place(),
         config::without_login(&place)
@@ -228,7 +228,7 @@ fn open_state(config: &Config, tables: &Store) -> anyhow::Result<Store> {
         );
     }
     tracing::warn!(
-        "checkpoints lie under output.url ({}), where an earlier version began them: whoever may read the tables can read \
+        "checkpoints lie under output.url ({}), where an earlier version began them: everyone who may read the tables can read \
          exact counts there. Stop all instances, move the folders state/ and keys/ from there to {place}, and start again",
         tables.place()
     );
@@ -255,7 +255,7 @@ fn load_models(config: &Config) -> anyhow::Result<(Vec<Box<dyn Model>>, Precisio
             provider = ?engine.provider,
             library = engine.library,
             sessions,
-            "every session answers as it should"
+            "every session passed its self-test"
         );
     }
     let models = models

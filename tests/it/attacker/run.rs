@@ -175,6 +175,7 @@ fn observation(face: &Face, offset: i64) -> Observation {
         stated: None,
         id: None,
         track: face.track.map(|track| TrackId::of(&track.to_le_bytes())),
+        judged: None,
         outcome: Ok(evidence(face)),
     }
 }

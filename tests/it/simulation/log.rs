@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use demograph_core::{
+    choose::{Choice, Chooser, CropsMax, Judged, Quality, Sight},
     privacy::Policy,
-    record::{Attribute, EventTime, Position, Record},
+    record::{Attribute, EventTime, Position, Record, TrackId},
     reject::Reject,
-    window::{Categories, Evidence, Observation, Tally},
+    window::{Categories, Evidence, Observation, Tally, TrackEvidence},
 };
 use demograph_model::{
     decode::{self, Limits},
@@ -14,10 +15,17 @@ use demograph_model::{
 };
 use rand::{RngExt, rngs::StdRng};
 
-use super::{PANE, SETTINGS};
+use super::{
+    PANE, SETTINGS, key,
+    tables::{Bounds, holder},
+};
 
 pub const PARTITIONS: i32 = 2;
 const RECORDS: usize = 600;
+/// People before a camera at a time.
+const TRACKS: i64 = 3;
+/// Milliseconds after which others are there.
+const VISIT: i64 = 7_000;
 const LIMITS: Limits = Limits {
     payload_bytes_max: 10_000,
     image_side_min: 1,
@@ -33,17 +41,91 @@ pub type Votes = BTreeMap<(String, i64, String), u64>;
 #[derive(Debug, Default, PartialEq)]
 pub struct Totals {
     pub faces: u64,
+    pub spared: u64,
     pub late: u64,
     pub rejected: BTreeMap<Reject, u64>,
     pub votes: Votes,
+}
+
+/// A record, decoded and estimated whether it is spared or not.
+pub struct Seen {
+    observation: Observation,
+    quality: Option<Quality>,
+}
+
+impl Seen {
+    /// The record's receipt.
+    pub fn received(&self) -> EventTime {
+        self.observation.received
+    }
+
+    /// What the fold gets of it, if this chooser stands before decoding.
+    pub fn through(&self, chooser: &mut Chooser) -> Observation {
+        let mut observation = self.observation.clone();
+        if let (Some(track), Some(quality)) = (observation.track, self.quality) {
+            let sight = Sight {
+                source: &observation.source,
+                time: observation.time,
+                track: key().track(track),
+                quality,
+            };
+            let choice = chooser.choose(&sight, CropsMax::new(2).unwrap());
+            observation.judged = Some(Judged { quality, choice });
+            if choice == Choice::Spared {
+                observation.outcome = Ok(Evidence::default());
+            }
+        }
+        observation
+    }
+}
+
+/// What one pass over a log finds.
+#[derive(Default)]
+pub struct Expected {
+    pub totals: Totals,
     /// Faces that are older than one before them of the same source. No other face may ever be late.
     pub disordered: u64,
+    /// Source, pane, track, evidence.
+    faces: Vec<(String, i64, Option<TrackId>, Evidence)>,
+}
+
+impl Expected {
+    /// The votes in these windows: one a track, one a face without a track.
+    pub fn votes(&self, windows: &[Bounds], categories: &Categories) -> Votes {
+        let mut tallies: BTreeMap<(String, i64), Tally> = BTreeMap::new();
+        let mut tracks: BTreeMap<(String, i64, TrackId), TrackEvidence> = BTreeMap::new();
+        for (source, pane, track, evidence) in &self.faces {
+            let start = holder(windows, (source, *pane));
+            match track {
+                None => tallies
+                    .entry((source.clone(), start))
+                    .or_default()
+                    .vote(evidence),
+                Some(track) => tracks
+                    .entry((source.clone(), start, *track))
+                    .or_default()
+                    .add(evidence),
+            }
+        }
+        for ((source, start, _), track) in &tracks {
+            tallies
+                .entry((source.clone(), *start))
+                .or_default()
+                .vote_track(track);
+        }
+        let labels = categories.labels(Attribute::Gender);
+        let votes = tallies.iter().flat_map(|((source, start), tally)| {
+            let counts = labels.iter().zip(tally.counts(Attribute::Gender));
+            counts.map(move |(label, &n)| ((source.clone(), *start, label.clone()), n))
+        });
+        votes.filter(|(_, n)| *n > 0).collect()
+    }
 }
 
 /// The logs of all partitions, decoded and estimated.
-pub fn logs(rng: &mut StdRng, policy: &Policy, categories: &Categories) -> Vec<Vec<Observation>> {
+pub fn logs(rng: &mut StdRng, policy: &Policy, categories: &Categories) -> Vec<Vec<Seen>> {
     let mut model = StubModel::default();
-    let mut logs: Vec<Vec<Observation>> = (0..PARTITIONS).map(|_| Vec::new()).collect();
+    let mut logs: Vec<Vec<Seen>> = (0..PARTITIONS).map(|_| Vec::new()).collect();
     let mut now = 1_000_000;
     for _ in 0..RECORDS {
         now += rng.random_range(0..400);
@@ -54,7 +136,7 @@ pub fn logs(rng: &mut StdRng, policy: &Policy, categories: &Categories) -> Vec<V
             offset: log.len() as i64,
         };
         let record = record(rng, position, now);
-        log.push(observe(&record, &mut model, (categories, policy)));
+        log.push(observe(record, &mut model, (categories, policy)));
     }
     logs
 }
@@ -76,11 +158,14 @@ pub fn policy() -> Policy {
 }
 
 /// One pass over a log, without a checkpoint, a crash or a store; nothing is closed by silence.
-pub fn group_by(log: &[Observation], categories: &Categories) -> Totals {
-    let mut totals = Totals::default();
+pub fn group_by(log: &[Seen]) -> Expected {
+    let mut expected = Expected::default();
+    let totals = &mut expected.totals;
+    let mut chooser = Chooser::new(SETTINGS.spans());
     let mut closed_until: BTreeMap<String, i64> = BTreeMap::new();
     let mut newest: BTreeMap<String, i64> = BTreeMap::new();
     for seen in log {
+        let seen = seen.through(&mut chooser);
         let evidence = match &seen.outcome {
             Err(reason) => {
                 *totals.rejected.entry(*reason).or_default() += 1;
@@ -89,7 +174,7 @@ pub fn group_by(log: &[Observation], categories: &Categories) -> Totals {
             Ok(evidence) => evidence,
         };
         let newest = newest.entry(seen.source.to_string()).or_insert(i64::MIN);
-        totals.disordered += u64::from(seen.time.0 < *newest);
+        expected.disordered += u64::from(seen.time.0 < *newest);
         *newest = seen.time.0.max(*newest);
         let until = closed_until
             .entry(seen.source.to_string())
@@ -101,23 +186,16 @@ pub fn group_by(log: &[Observation], categories: &Categories) -> Totals {
         }
         let watermark = seen.time.0 - SETTINGS.lateness_max;
         *until = (*until).max(watermark.div_euclid(PANE) * PANE);
+        if seen.is_spared() {
+            totals.spared += 1;
+            continue;
+        }
         totals.faces += 1;
-        let key = (
-            seen.source.to_string(),
-            pane,
-            category(evidence, categories),
-        );
-        *totals.votes.entry(key).or_default() += 1;
+        let source = seen.source.to_string();
+        let face = (source, pane, seen.track, evidence.clone());
+        expected.faces.push(face);
     }
-    totals
-}
-
-fn category(evidence: &Evidence, categories: &Categories) -> String {
-    let mut one = Tally::default();
-    one.vote(evidence);
-    let counts = one.counts(Attribute::Gender);
-    let winner = counts.iter().position(|&n| n == 1).unwrap();
-    categories.labels(Attribute::Gender)[winner].clone()
+    expected
 }
 
 fn record(rng: &mut StdRng, position: Position, now: i64) -> Record {
@@ -130,10 +208,18 @@ fn record(rng: &mut StdRng, position: Position, now: i64) -> Record {
         _ => rng.random_range(20_000..90_000),
     };
     headers.push(("ce_time".to_owned(), Some(rfc3339(now - delay))));
+    if rng.random_ratio(5, 6) {
+        let track = now / VISIT * TRACKS + rng.random_range(0..TRACKS);
+        headers.push(("ce_trackid".to_owned(), Some(track.to_string().into())));
+    }
+    if rng.random_ratio(1, 3) {
+        let quality = rng.random_range(0.0..1.0f64);
+        headers.push(("ce_quality".to_owned(), Some(quality.to_string().into())));
+    }
     let mut key = format!("cam-{source}");
     let mut payload = picture(rng.random());
     let mut timestamp = now;
-    match rng.random_range(0..60) {
+    match rng.random_range(0..64) {
         0 => payload.truncate(payload.len() / 2),
         1 => payload.clear(),
         2 => key = "stranger".into(),
@@ -141,6 +227,11 @@ fn record(rng: &mut StdRng, position: Position, now: i64) -> Record {
         // Clocks that are wrong: of a camera, and of a producer whose camera states no time.
         4 => headers[0].1 = Some(rfc3339(now + rng.random_range(61_000..3_000_000))),
         5 => headers[0].1 = Some(rfc3339(now - rng.random_range(600_001..900_000))),
+        // Damage that only the decoder sees.
+        60.. => {
+            let middle = payload.len() - 16;
+            payload[middle - 4..middle].fill(0xFF);
+        }
         6 | 7 => {
             headers.clear();
             timestamp = [5, now + 80_000, 4_070_908_800_000][rng.random_range(0..3)];
@@ -174,23 +265,28 @@ fn picture(is_female: bool) -> Vec<u8> {
 }
 
 fn observe(
-    record: &Record,
+    record: Record,
     model: &mut StubModel,
     (categories, policy): (&Categories, &Policy),
-) -> Observation {
-    let decoded = decode::decode(record, &LIMITS, policy);
-    let outcome: Result<Evidence, Reject> = decoded.crop.map(|crop| {
+) -> Seen {
+    let opened = decode::open(record, &LIMITS, policy);
+    let crop = opened.crop.and_then(|crop| crop.decode(&LIMITS));
+    let outcome: Result<Evidence, Reject> = crop.map(|crop| {
         let answers = model.estimate(&[crop]).unwrap();
         categories.evidence(answers[0].as_ref().unwrap())
     });
-    Observation {
-        position: decoded.position,
-        received: record.received,
-        source: decoded.source,
-        time: decoded.time,
-        stated: decoded.stated,
-        id: decoded.id,
-        track: decoded.track,
-        outcome,
+    Seen {
+        quality: opened.quality,
+        observation: Observation {
+            position: opened.position,
+            received: opened.received,
+            source: opened.source,
+            time: opened.time,
+            stated: opened.stated,
+            id: opened.id,
+            track: opened.track,
+            judged: None,
+            outcome,
+        },
     }
 }

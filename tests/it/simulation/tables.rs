@@ -13,20 +13,14 @@ use super::log::{Totals, Votes};
 /// A window with votes: its source, start and end.
 pub type Bounds = (String, i64, i64);
 
-/// The votes of panes, or of windows, by the window that holds them: exactly one.
-pub fn in_windows(votes: &Votes, windows: &[Bounds]) -> Votes {
-    let mut sums = Votes::new();
-    for ((source, start, category), n) in votes {
-        let holds = |window: &&Bounds| window.0 == *source && (window.1..window.2).contains(start);
-        let holders: Vec<&Bounds> = windows.iter().filter(holds).collect();
-        let [holder] = holders[..] else {
-            panic!("{source} {start} is in {holders:?}");
-        };
-        *sums
-            .entry((source.clone(), holder.1, category.clone()))
-            .or_default() += n;
-    }
-    sums
+/// The start of the window that holds this pane of the source: exactly one.
+pub fn holder(windows: &[Bounds], (source, start): (&str, i64)) -> i64 {
+    let holds = |window: &&Bounds| window.0 == *source && (window.1..window.2).contains(&start);
+    let holders: Vec<&Bounds> = windows.iter().filter(holds).collect();
+    let [holder] = holders[..] else {
+        panic!("{source} {start} is in {holders:?}");
+    };
+    holder.1
 }
 
 /// What a reader of the tables finds, and the windows that hold votes.
@@ -41,6 +35,7 @@ pub fn published(store: &Memory, partition: i32) -> (Totals, Vec<Bounds>) {
         let end = bytes.iter().position(|byte| *byte == b' ').unwrap();
         for window in Saved::decode(&bytes[end + 1..]).unwrap().outbox {
             totals.faces += window.accounting.faces;
+            totals.spared += window.accounting.spared;
             totals.late += window.accounting.late;
             if window.votes > 0 {
                 windows.push((window.source.to_string(), window.start.0, window.end.0));

@@ -44,6 +44,7 @@ impl fmt::Display for Report {
         }
         writeln!(f, "\n| outcome | |\n|---|---:|")?;
         writeln!(f, "| records produced (acknowledged) | {} |", self.produced)?;
+        writeln!(f, "| of these spared | {} |", self.audit.spared)?;
         writeln!(f, "| lost | {} |", self.audit.lost)?;
         writeln!(f, "| duplicated | {} |", self.audit.duplicated)?;
         writeln!(f, "| instances started | {} |", self.started)?;

@@ -40,7 +40,7 @@ def totals(folder):
     """The table `windows` summed by source."""
     table = ds.dataset(folder, partitioning="hive").to_table()
     sums = table.group_by("source").aggregate(
-        [("faces", "sum"), ("late", "sum"), ("rejected", "sum")]
+        [("faces", "sum"), ("spared", "sum"), ("late", "sum"), ("rejected", "sum")]
     )
     rows = sums.sort_by("source").to_pylist()
     return [{key.removesuffix("_sum"): value for key, value in row.items()} for row in rows]

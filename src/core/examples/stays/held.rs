@@ -1,7 +1,7 @@
 //! How often intervals hold the truth, and how often the shift test rejects it.
 
 use demograph_core::{
-    estimate::{Calibration, CellCounts, MaskedCounts, Method, estimate, shift_p},
+    estimate::{Calibration, CellCounts, CellVotes, MaskedCounts, Method, estimate, shift_p},
     privacy::ReleasedWindow,
     record::SourceId,
     span::Span,
@@ -20,24 +20,36 @@ pub struct Held {
     below_5_percent: u32,
     below_1_permille: u32,
     effects: f64,
-    widths: f64,
 }
 
 impl Held {
     pub fn add(&mut self, votes: &CellCounts, calibration: &Calibration) {
-        let Some(votes) = votes.dense(calibration.grid()) else {
-            return;
-        };
-        let Some(shares) = estimate(calibration, &votes, Method::default()) else {
+        let votes = votes.dense(calibration.grid());
+        self.judge(
+            &votes.expect("the cells are of the calibration"),
+            calibration,
+        );
+    }
+
+    /// As if all votes were of different people.
+    pub fn add_independent(&mut self, votes: &CellCounts, calibration: &Calibration) {
+        let mut independent = CellCounts::default();
+        for (cell, votes) in votes.iter() {
+            independent.add(cell, votes.parts, &votes.sums);
+        }
+        self.add(&independent, calibration);
+    }
+
+    fn judge(&mut self, votes: &CellVotes, calibration: &Calibration) {
+        let Some(shares) = estimate(calibration, votes, Method::default()) else {
             return;
         };
         self.sums += 1;
         self.effects += votes.design_effect;
         for (share, truth) in shares.iter().zip(TRUTH) {
             self.held += u32::from((share.low..=share.high).contains(&truth));
-            self.widths += share.high - share.low;
         }
-        if let Some(p) = shift_p(calibration, &votes) {
+        if let Some(p) = shift_p(calibration, votes) {
             self.tests += 1;
             self.below_5_percent += u32::from(p < 0.05);
             self.below_1_permille += u32::from(p < 0.001);
@@ -46,10 +58,6 @@ impl Held {
 
     pub fn coverage(&self) -> f64 {
         f64::from(self.held) / f64::from(self.sums) / TRUTH.len() as f64
-    }
-
-    pub fn width(&self) -> f64 {
-        self.widths / f64::from(self.sums) / TRUTH.len() as f64
     }
 
     pub fn design_effect(&self) -> f64 {

@@ -22,8 +22,6 @@ const FACES: usize = 1_500;
 const VIEWS: usize = 8;
 /// How far the features of the classes lie apart.
 const APART: f32 = 1.7;
-/// Of what a view's features differ by from those of its class, this part is the face's.
-const OF_THE_FACE: f32 = 0.6;
 
 /// One kind of source.
 #[derive(Debug, Clone, Copy)]
@@ -47,12 +45,13 @@ pub struct Pool {
 }
 
 impl Pool {
-    pub fn new(random: &mut StdRng) -> Self {
+    /// Of what the features of a crop differ by from those of its class, the part `alike` is its face's.
+    pub fn new(alike: f32, random: &mut StdRng) -> Self {
         let mut posteriors = Vec::new();
         for class in 0..TRUTH.len() {
             let mut face = || {
                 let own: Vec<f32> = (0..TRUTH.len()).map(|_| normal(random)).collect();
-                let view = |_| posterior(class, &own, random);
+                let view = |_| posterior(class, (&own, alike), random);
                 (0..VIEWS).map(view).collect::<Vec<_>>()
             };
             posteriors.push((0..FACES).map(|_| face()).collect::<Vec<_>>());
@@ -88,8 +87,8 @@ impl Pool {
 }
 
 /// Sure of itself by 1.5 times too much, as models are.
-fn posterior(class: usize, own: &[f32], random: &mut StdRng) -> Vec<f32> {
-    let (own_part, other_part) = (OF_THE_FACE.sqrt(), (1.0 - OF_THE_FACE).sqrt());
+fn posterior(class: usize, (own, alike): (&[f32], f32), random: &mut StdRng) -> Vec<f32> {
+    let (own_part, other_part) = (alike.sqrt(), (1.0 - alike).sqrt());
     let mut logits: Vec<f32> = own
         .iter()
         .map(|own| own_part * own + other_part * normal(random))
@@ -168,6 +167,7 @@ pub fn windows(pool: &Pool, kind: Kind, panes: u64, seed: u64) -> Vec<ReleasedWi
                 track: kind
                     .has_tracks
                     .then(|| TrackId::of(&person.id.to_le_bytes())),
+                judged: None,
                 outcome: Ok(views[random.random_range(0..VIEWS)].clone()),
             });
             offset += 1;

@@ -21,7 +21,7 @@ fn judged<const N: usize>(
     lists: impl Fn(&[ReleasedWindow]) -> [Vec<CellCounts>; N],
 ) -> [Held; N] {
     let mut random = StdRng::seed_from_u64(19);
-    let pool = Pool::new(&mut random);
+    let pool = Pool::new(0.6, &mut random);
     let calibrations: Vec<_> = (0..CALIBRATIONS)
         .map(|_| pool.calibration([400, 300, 200], &mut random))
         .collect();

@@ -182,6 +182,7 @@ fn observation(sent: &Sent, (offset, clock): (i64, i64), terms: &Terms) -> Obser
         stated: None,
         id: sent.id.map(|id| crate::record::EventId::of(&[id])),
         track: sent.track.map(|track| TrackId::of(&[track])),
+        judged: None,
         outcome: match sent.is_rejected {
             true => Err(Reject::Truncated),
             false => Ok(evidence),

@@ -14,6 +14,15 @@ use crate::{
 
 const HOUR: i64 = 3_600_000;
 
+/// Faces without a track vote.
+fn rules() -> PolicyRules {
+    PolicyRules {
+        untracked: Untracked::Count,
+        detections_factor: 2,
+        ..PolicyRules::default()
+    }
+}
+
 fn settings(people_min: u64) -> Settings {
     Settings {
         pane: 10_000,
@@ -22,8 +31,8 @@ fn settings(people_min: u64) -> Settings {
         future_max: 60_000,
         drops_duplicates: false,
         weighting: Weighting::People,
-        untracked: Untracked::Ignore,
-        growth: Growth::of(&PolicyRules::default(), people_min, 24 * HOUR),
+        untracked: Untracked::Count,
+        growth: Growth::of(&rules(), people_min, 24 * HOUR),
         sources_max: 10,
     }
 }
@@ -37,7 +46,7 @@ fn begin(saved: Saved, people_min: u64) -> Shard {
         ethnicity: vec![],
     };
     let settings = settings(people_min);
-    let policy = Policy::new(&PolicyRules::default(), &[]);
+    let policy = Policy::new(&rules(), &[]);
     let categories = Categories::new(&[0, 18], &facts);
     let terms = Arc::new(Terms::new("m@1", &policy, categories, &settings));
     Shard::begin(3, saved, settings, terms, &TrackKey::example())
@@ -61,6 +70,7 @@ fn crop((offset, time): (i64, i64), (camera, person): (u8, u64)) -> Observation 
         stated: None,
         id: None,
         track: Some(TrackId::of(&person.to_le_bytes())),
+        judged: None,
         outcome: Ok(evidence),
     }
 }
@@ -138,14 +148,16 @@ fn silence_that_only_lets_a_window_grow_is_a_change_to_write_down() {
     assert_eq!((kept.sources.open_panes(), kept.sources.growing()), (0, 1));
 }
 
-/// Gaps between crops, which camera, who.
+/// Gaps between crops, which camera, who; the last ten have no track.
 fn visits() -> impl Strategy<Value = Vec<Observation>> {
     let gap = prop_oneof![20 => 0i64..4_000, 2 => 0i64..120_000, 1 => 0..2 * HOUR];
     prop::collection::vec((gap, 0u8..2, 0u64..40), 1..250).prop_map(|visits| {
         let mut time = 50 * 60_000;
         let seen = |(offset, (gap, camera, person)): (usize, (i64, u8, u64))| {
             time += gap;
-            crop((offset as i64, time), (camera, person))
+            let mut crop = crop((offset as i64, time), (camera, person));
+            crop.track = crop.track.filter(|_| person < 30);
+            crop
         };
         visits.into_iter().enumerate().map(seen).collect()
     })

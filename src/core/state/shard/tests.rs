@@ -63,6 +63,7 @@ fn face(offset: i64, time: i64) -> Observation {
         stated: None,
         id: None,
         track: None,
+        judged: None,
         outcome: Ok(Evidence::default()),
     }
 }
@@ -407,7 +408,7 @@ fn an_outbox_of_many_bytes_is_published_before_its_time() {
     assert!(unbounded.0 > 2 * bounded.0, "{unbounded:?} {bounded:?}");
 }
 
-/// Whoever takes a partition over knows how large the outbox is that it was given.
+/// The next owner of a partition knows the size of the outbox that it takes over.
 #[test]
 fn an_outbox_keeps_its_size_over_a_restart() {
     let mut first = shard();

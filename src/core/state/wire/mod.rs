@@ -2,9 +2,10 @@
 //!
 //! Promises: the formats are plain structs of their own, so that a change of a type elsewhere changes no byte here; the
 //! version before is read as long as this program writes the next; a recorded file of each is read by a test.
-//! The small types that these structs hold (names, times, tallies, cells) are part of the formats: whoever changes the
-//! fields of one freezes the old ones in `v1` or `v2` first. The recorded files fail until that is done.
+//! The small types that these structs hold (names, times, tallies, cells) are part of the formats. Before you change the
+//! fields of one, freeze the old ones in `v1` or `v2`. The recorded files fail until that is done.
 
+mod chosen;
 mod v1;
 mod v2;
 

@@ -2,6 +2,8 @@
 
 use super::super::{Header, Saved, TrackKey, checkpoint};
 use crate::{
+    choose::{Choice, Chooser, Quality, Sight, Spans},
+    estimate::MaskedCounts,
     golden::repository,
     privacy::UnknownSources,
     record::{Attribute, EventTime, SourceId, TrackId},
@@ -16,7 +18,8 @@ fn recorded(version: u16) -> (Header, Saved) {
 
 /// What was folded when the files were recorded: partition 3 from offset 100; four tracks of two crops each and a late face
 /// in the pane of 0 s of the source `lobby`, which was released; a face and a reject of each of the 16 reasons of version 1
-/// in the pane of 10 s; one track of the source `yard`, in an open pane (in the file of version 2: in a growing window); a face without a track after a gap of two offsets.
+/// in the pane of 10 s; one track of the source `yard`, in an open pane (in the file of version 2: in a growing window, with
+/// one of its two crops spared, and in the chooser's memory); a face without a track after a gap of two offsets.
 fn is_what_was_recorded((header, saved): &(Header, Saved)) {
     assert_eq!((header.seq, header.writer), (4, 11));
     assert_eq!(header.parent, Some([7; 32]));
@@ -90,9 +93,27 @@ fn a_checkpoint_of_this_version_reads_as_it_was() {
     let mut pane = Tally::default();
     pane.vote(&face);
     for number in [0, 64, 128, 192] {
-        yard.bursts.pane(number, &pane);
+        let votes = MaskedCounts::of(pane.cells(Attribute::Gender), &[false; 2]);
+        yard.bursts.learn(Attribute::Gender, number, 2, &votes);
     }
-    yard.bursts.window(3, 10);
+    assert_eq!(saved.chosen.tracks(), 0, "version 1 spared nothing");
+    let growing = yard.growing.as_mut().unwrap();
+    growing.sum.accounting.faces -= 1;
+    growing.sum.accounting.spared += 1;
+    let mut chooser = Chooser::new(Spans {
+        pane: 10_000,
+        lateness_max: 10_000,
+    });
+    for (time, quality, choice) in [(4_000, 9, Choice::Taken), (12_000, 8, Choice::Taken)] {
+        let sight = Sight {
+            source: &SourceId::new("yard"),
+            time: EventTime(time),
+            track: *growing.sum.tracks.keys().next().unwrap(),
+            quality: Quality::of_size((quality, 10)),
+        };
+        chooser.note(&sight, choice);
+    }
+    saved.chosen = chooser.chosen().clone();
     if std::env::var_os("DEMOGRAPH_BLESS").is_some() {
         let (bytes, _) = checkpoint::encode(&header, &saved.encode());
         std::fs::write(repository("tests/data/checkpoints/v2.ckpt"), bytes).unwrap();

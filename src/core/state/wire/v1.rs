@@ -145,6 +145,8 @@ impl From<Saved> for v2::Saved<'static> {
             terms: saved.terms.into(),
             ledger: saved.ledger.into(),
             sources: sources.map(|(id, source)| (id, source.into())).collect(),
+            // Nothing was spared.
+            chosen: Vec::new(),
             outbox: saved.outbox.into_iter().map(Into::into).collect(),
             publish: saved.publish,
         }
@@ -259,6 +261,7 @@ impl From<Accounting> for v2::Accounting<'static> {
         let rejected = REASONS.into_iter().zip(accounting.rejected);
         Self {
             faces: accounting.faces,
+            spared: 0,
             late: accounting.late,
             rejected: rejected
                 .filter(|&(_, records)| records > 0)

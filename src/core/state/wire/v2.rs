@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Parts, Unknown};
+use super::{Parts, Unknown, chosen};
 use crate::{
     estimate::CellCounts,
     privacy::{Cells, ReleasedAttribute, ReleasedWindow, Sealed},
@@ -31,6 +31,7 @@ pub(super) struct Saved<'a> {
     pub terms: Terms<'a>,
     pub ledger: Ledger,
     pub sources: Vec<(SourceId, Source<'a>)>,
+    pub chosen: Vec<chosen::Source>,
     pub outbox: Vec<Released<'a>>,
     pub publish: bool,
 }
@@ -97,6 +98,7 @@ pub(super) struct Pane<'a> {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Accounting<'a> {
     pub faces: u64,
+    pub spared: u64,
     pub late: u64,
     /// Reasons that occurred, and how often.
     pub rejected: Vec<(Cow<'a, str>, u64)>,
@@ -137,6 +139,7 @@ impl<'a> From<Parts<'a>> for Saved<'a> {
             sources: sources
                 .map(|(id, source)| (id.clone(), source.into()))
                 .collect(),
+            chosen: chosen::write(parts.chosen),
             outbox: parts.outbox.iter().map(Into::into).collect(),
             publish: parts.publish,
         }
@@ -156,6 +159,7 @@ impl TryFrom<Saved<'_>> for checkpoint::Saved {
             terms: saved.terms.try_into()?,
             ledger: saved.ledger.into(),
             sources: window::Sources(sources.collect::<Result<_, Unknown>>()?),
+            chosen: chosen::read(saved.chosen),
             outbox: outbox.collect::<Result<_, Unknown>>()?,
             publish: saved.publish,
         })
@@ -339,6 +343,7 @@ impl<'a> From<&'a window::Accounting> for Accounting<'a> {
         let rejected = accounting.rejected_by_reason();
         Self {
             faces: accounting.faces,
+            spared: accounting.spared,
             late: accounting.late,
             rejected: rejected
                 .map(|(reason, records)| (reason.name().into(), records))
@@ -355,6 +360,7 @@ impl TryFrom<Accounting<'_>> for window::Accounting {
     fn try_from(wire: Accounting<'_>) -> Result<Self, Unknown> {
         let mut accounting = Self {
             faces: wire.faces,
+            spared: wire.spared,
             late: wire.late,
             first_offset: wire.first_offset,
             next_offset: wire.next_offset,

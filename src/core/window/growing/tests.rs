@@ -59,6 +59,7 @@ fn crop(person: u64, time: i64) -> Observation {
         stated: None,
         id: None,
         track: Some(TrackId::of(&person.to_le_bytes())),
+        judged: None,
         outcome: Ok(evidence),
     }
 }
@@ -138,6 +139,26 @@ fn a_shop_door_shows_its_hour_and_counts_each_person_once_a_window() {
     let (shown, all) = shown(windows);
     assert!(all <= 182, "{all} votes of 180 people");
     assert!(shown * 100 >= 99 * 180, "{shown} of 180");
+}
+
+#[test]
+fn who_stands_on_both_sides_of_an_end_has_a_vote_in_both_and_a_pair() {
+    let windows = fold(every(2 * SECOND, 1), settings());
+    for (place, window) in windows.iter().enumerate() {
+        let cells = window.content.tally.cells(Attribute::Gender);
+        let repeats = cells.repeats();
+        assert_eq!((repeats.windows, repeats.within), (1, 0), "a vote a track");
+        assert_eq!(cells.design_effect(), 1.0);
+        // Three come in the 6 s that a person stays.
+        let stayed = if place == 0 { 0..=0 } else { 2..=3 };
+        assert!(stayed.contains(&window.stayed), "{}", window.stayed);
+        assert_eq!(repeats.before.iter().sum::<u64>(), window.stayed);
+    }
+    let people: u64 = windows
+        .iter()
+        .map(|window| window.tracks - window.stayed)
+        .sum();
+    assert_eq!(people, 1_800);
 }
 
 #[test]

@@ -13,6 +13,7 @@ impl Fold {
     pub(super) fn count(&self, outcome: Outcome) {
         let label = match outcome {
             Outcome::Face => outcome::FACE,
+            Outcome::Spared => outcome::SPARED,
             Outcome::Late => outcome::LATE,
             Outcome::Rejected(reason) => {
                 self.metrics

@@ -100,6 +100,7 @@ impl World {
             stated: None,
             id: None,
             track: Some(TrackId::of(&offset.to_be_bytes())),
+            judged: None,
             outcome: woman.map(face).ok_or(Reject::NotAnImage),
         }
     }

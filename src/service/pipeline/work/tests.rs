@@ -5,13 +5,16 @@ use crossbeam_channel::{bounded, never};
 use demograph_core::{
     facts::ModelFacts,
     privacy::{Policy, PolicyRules, SourceRules},
-    record::{Attribute, Position, SourceId, TrackId},
+    record::{Attribute, Position, Record, SourceId, TrackId},
     state::{Applied, Saved, Shard, Terms, TrackKey},
-    window::{Growth, Outcome, Settings, Untracked, Weighting},
+    window::{Evidence, Growth, Outcome, Settings, Untracked, Weighting},
 };
 use demograph_model::infer::{NoAnswer, StubModel};
 
-use super::*;
+use super::{
+    super::front::{Front, Looked},
+    *,
+};
 
 /// A channel that holds these items, and its end that sends more.
 fn holding(items: &[u64]) -> (Sender<u64>, Receiver<u64>) {
@@ -97,6 +100,14 @@ const SETTINGS: Settings = Settings {
     sources_max: 10,
 };
 
+const LIMITS: Limits = Limits {
+    payload_bytes_max: 10_000,
+    image_side_min: 16,
+    image_side_max: 64,
+    future_max: 60_000,
+    past_max: 86_400_000,
+};
+
 /// A policy that knows two cameras.
 fn meaning(facts: &ModelFacts) -> Meaning {
     let source = |id: &str| SourceRules {
@@ -143,18 +154,20 @@ fn record(number: u64, (source, time): (&str, i64), level: Option<u8>) -> Number
 fn observed(records: Vec<Numbered<Record>>, meaning: &Meaning) -> Vec<Observation> {
     let (to_work, input) = bounded(records.len());
     let (output, from_work) = bounded(records.len());
+    let mut front = Front {
+        limits: LIMITS,
+        policy: meaning.policy.clone(),
+        track_key: TrackKey::example(),
+        crops_max: None,
+        spans: SETTINGS.spans(),
+        partitions: Default::default(),
+    };
     let worker = Worker {
         model: Box::new(BlindInTheDark(StubModel::default())),
         batch_max: records.len(),
         batch_wait_max: Duration::ZERO,
         core: None,
-        limits: Limits {
-            payload_bytes_max: 10_000,
-            image_side_min: 16,
-            image_side_max: 64,
-            future_max: 60_000,
-            past_max: 86_400_000,
-        },
+        limits: LIMITS,
         meaning: meaning.clone(),
         input,
         output,
@@ -162,7 +175,11 @@ fn observed(records: Vec<Numbered<Record>>, meaning: &Meaning) -> Vec<Observatio
         metrics: Metrics::new(),
     };
     for record in records {
-        to_work.send(record).unwrap();
+        let candidate = record.map(|record| match front.look(record) {
+            Looked::Candidate(candidate) => candidate,
+            Looked::Done(_) => panic!("each is to be decoded"),
+        });
+        to_work.send(candidate).unwrap();
     }
     drop(to_work);
     worker.run().unwrap();

@@ -31,6 +31,7 @@ fn provenance() -> Provenance {
 fn window(source: &str, cells: Cells) -> ReleasedWindow {
     let mut accounting = Accounting::of_faces(20);
     accounting.late = 1;
+    accounting.spared = 3;
     accounting.reject(demograph_core::reject::Reject::Truncated);
     accounting.cover(Position {
         partition: 1,
@@ -95,10 +96,25 @@ fn the_windows_table_accounts_for_every_record() {
     let batch = Table::Windows.rows(&[window("a", Cells::Suppressed)], &provenance());
     let number = |name| column::<Int64Array>(&batch, name).unwrap().value(0);
     assert_eq!(
-        (number("faces"), number("late"), number("rejected")),
-        (20, 1, 1)
+        ["faces", "spared", "late", "rejected"].map(number),
+        [20, 3, 1, 1]
     );
     assert_eq!((number("first_offset"), number("next_offset")), (7, 8));
+}
+
+#[test]
+fn a_daily_file_takes_rows_of_an_earlier_version_that_spared_none() {
+    let rows = Table::Windows.rows(&[window("a", Cells::Suppressed)], &provenance());
+    let columns = (0..rows.num_columns()).filter(|&at| rows.schema().field(at).name() != "spared");
+    let before = rows.project(&columns.collect::<Vec<_>>()).unwrap();
+    let part = crate::sink::encode(&before, &[]).unwrap();
+    let day = crate::sink::day::merge(Table::Windows, vec![("part".into(), part)]).unwrap();
+    let batches: Vec<_> = crate::sink::decode(day.bytes.clone()).unwrap();
+    assert_eq!(batches[0].column_by_name("spared").unwrap().null_count(), 1);
+    let all = crate::sink::encode(&rows, &[]).unwrap();
+    let before = crate::sink::encode(&before, &[]).unwrap();
+    let records = |bytes| crate::sink::records(bytes).unwrap();
+    assert_eq!([all, before, day.bytes].map(records), [25, 22, 22]);
 }
 
 #[test]

@@ -32,8 +32,9 @@ pub(super) fn fields() -> Vec<Field> {
         partition(),
         integer("first_offset"),
         integer("next_offset"),
-        // Of files that an earlier version wrote, `compact` does not know it.
+        // Of files that an earlier version wrote, `compact` does not know these.
         integer("stayed").with_nullable(true),
+        integer("spared").with_nullable(true),
     ]
 }
 
@@ -72,6 +73,7 @@ pub(super) fn columns(windows: &[ReleasedWindow], provenance: &Provenance) -> Ve
         integers(&windows, |window| window.accounting.first_offset),
         integers(&windows, |window| window.accounting.next_offset),
         integers(&windows, |window| signed(window.stayed)),
+        total(|accounting| accounting.spared),
     ]
 }
 

@@ -164,6 +164,15 @@ fn what_the_json_schema_says_of_an_attribute_is_what_is_read() {
         json!({"datacontenttype": "application/json"}),
         json!({"datacontenttype": "video/mp4"}),
         json!({"datacontenttype": 7}),
+        json!({"quality": 0.93}),
+        json!({"quality": 0}),
+        json!({"quality": "  .93 "}),
+        json!({"quality": "93e-2"}),
+        json!({"quality": null}),
+        json!({"quality": -1}),
+        json!({"quality": ""}),
+        json!({"quality": "good"}),
+        json!({"quality": true}),
         json!({"data_base64": ""}),
         json!({"data_base64": 7}),
         json!({"data_base64": null}),
@@ -174,5 +183,5 @@ fn what_the_json_schema_says_of_an_attribute_is_what_is_read() {
         assert_eq!(is_allowed, reject_of(&record).is_none(), "{changes}");
         allowed += usize::from(is_allowed);
     }
-    assert_eq!(allowed, 10);
+    assert_eq!(allowed, 15);
 }
