@@ -2,9 +2,9 @@
 
     python card.py --model DIR
 
-Reads manifest.toml and metrics.json (how it was trained); evaluation.fairface.json and
-evaluation.utkface.json and their fp32 twins, as `demograph evaluate --split test` wrote them;
-groups.json, robustness.json, identity.json and speed.json. Figures of another model's files are
+Reads manifest.toml and metrics.json (how it was trained); evaluation.fairface.json (seven
+ethnicities), evaluation.fairface.five.json, evaluation.utkface.json (five) and their fp32 twins, as
+`demograph evaluate --split test` wrote them; groups.json, robustness.json, identity.json and speed.json. Figures of another model's files are
 refused, and figures that are not there are left out.
 """
 
@@ -20,6 +20,7 @@ import card_text
 
 SETS = {"fairface": "FairFace", "utkface": "UTKFace"}
 HEADS = {"gender": "gender", "ethnicity": "ethnicity", "age_band": "age band"}
+ETHNICITIES = {7: "ethnicity, seven", 5: "ethnicity, five"}
 
 
 def percent(value: float | None) -> str:
@@ -42,13 +43,18 @@ def rate(figure: dict | None) -> str:
     return with_interval(figure["share"], [figure["low"], figure["high"]])
 
 
+def of_faces(figure: dict | None) -> str:
+    """A rate with its interval and the number of its faces."""
+    return "-" if figure is None else f"{rate(figure)} of {figure['n']}"
+
+
 def table(head: list[str], rows: list[list[object]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
 
 
-def head_rows(columns: dict[str, dict]) -> list[list[str]]:
+def head_rows(columns: dict[str, dict[str, dict | None]]) -> list[list[str]]:
     """Accuracy, calibration and counted shares of every head."""
     wanted: dict[str, Callable[[dict], str]] = {
         "accuracy": lambda head: with_interval(head["accuracy"], head["accuracy_interval"]),
@@ -56,11 +62,17 @@ def head_rows(columns: dict[str, dict]) -> list[list[str]]:
         "calibration error (ECE)": lambda head: f"{head['calibration']['calibrated']['ece']:.3f}",
         "error of counted shares (TVD)": lambda head: percent(head["shares"]["tvd"]),
     }
-    return [
-        [f"{name}: {what}", *(figure(e[key]) for e in columns.values())]
-        for key, name in HEADS.items()
-        for what, figure in wanted.items()
-    ]
+
+    def rows(name: str, heads: list[dict | None]) -> list[list[str]]:
+        told = [[figure(h) if h else "-" for h in heads] for figure in wanted.values()]
+        return [[f"{name}: {what}", *cells] for what, cells in zip(wanted, told)]
+
+    whole = [both["seven"] or both["five"] for both in columns.values()]
+    found = rows("gender", [e["gender"] for e in whole])
+    for which, name in (("seven", ETHNICITIES[7]), ("five", ETHNICITIES[5])):
+        heads = [both[which] and both[which]["ethnicity"] for both in columns.values()]
+        found += rows(name, heads)
+    return found + rows("age band", [e["age_band"] for e in whole])
 
 
 def age_rows(columns: dict[str, dict]) -> list[list[str]]:
@@ -82,10 +94,11 @@ def age_rows(columns: dict[str, dict]) -> list[list[str]]:
     ]  # fmt: skip
 
 
-def overall(columns: dict[str, dict]) -> str:
-    """Main figures of both files on both data sets."""
-    rows = [["faces", *(e["n"] for e in columns.values())]]
-    rows += head_rows(columns) + age_rows(columns)
+def overall(columns: dict[str, dict[str, dict | None]]) -> str:
+    """Main figures of both files on both data sets; each evaluated with seven ethnicities or five."""
+    whole = {told: both["seven"] or both["five"] for told, both in columns.items()}
+    rows = [["faces", *(e["n"] for e in whole.values())]]
+    rows += head_rows(columns) + age_rows(whole)
     return card_text.OVERALL + table(["", *columns], rows)
 
 
@@ -95,6 +108,10 @@ def by_class(sets: dict[str, dict]) -> str:
     for key, name in HEADS.items():
         for of, evaluation in sets.items():
             head = evaluation[key]
+            if key == "ethnicity":
+                name = ETHNICITIES[len(head["confusion"]["labels"])]
+            elif of.endswith("five"):
+                continue  # the same figures again
             for label in head["confusion"]["labels"]:
                 recall = with_interval(head["recall"][label], head["recall_interval"][label])
                 rest = (percent(head["precision"][label]), percent(head["f1"][label]))
@@ -115,7 +132,13 @@ def races(groups: dict) -> str:
         if cell["gender"]:
             rows.append([name, cell["gender"]["n"], *(rate(cell[what]) for what in whats)])
     head = ["labelled", "faces", "gender right", "race right (of seven)", "age band right"]
-    return text + table(head, rows)
+    text += table(head, rows) + card_text.SPANS
+    spans = groups["gender_by_span"]
+    rows = [
+        [f"{cell['labelled'].replace('_', ' ')}, {cell['sex']}", *map(of_faces, cell["by_span"].values())]
+        for cell in spans
+    ]
+    return text + table(["labelled", *spans[0]["by_span"]], rows)
 
 
 def by_group(evaluation: dict) -> str:
@@ -181,12 +204,95 @@ def robustness(figures: dict) -> str:
         for level, point in curves[name].items():
             rows.append([name, level, *(percent(point[head]) for head in heads)])
     head = ["", "level", "gender right", "ethnicity right", "age band right"]
-    smallest = curves["smallest_usable_face"]
-    told = f"{smallest} pixels a side" if smallest else "larger than all that were measured"
-    return text + card_text.CURVES + table(head, rows) + (
-        f"\n**Smallest usable face: {told}** (gender and ethnicity lose at most three points from"
-        " there on; a camera's `min_face` should not be below it).\n"
-    )
+    return text + card_text.CURVES + table(head, rows)
+
+
+def smallest(least: int | None, figures: dict | None) -> str:
+    """The smallest usable face, as the validation part says, and what it costs on the test part."""
+    if least is None:
+        return "\n**Smallest usable face**: larger than all that were measured.\n"
+    text = f"\n**Smallest usable face: {least} pixels a side** (`min_face` in the manifest). "
+    text += card_text.SMALLEST
+    if figures and "curves" in figures:
+        whole, point = figures["curves"]["whole"], figures["curves"]["pixels"][str(least)]
+        lost = {head: 100 * (whole[head] - point[head]) for head in ("gender", "ethnicity")}
+        text += (
+            f" On the test part, which did not decide it, gender loses {lost['gender']:.1f} points"
+            f" there and ethnicity (five) {lost['ethnicity']:.1f}."
+        )
+    return text + "\n"
+
+
+def validation(figures: dict, columns: dict[str, dict[str, dict | None]]) -> str:
+    """How much better the model does where it was chosen."""
+    rows = []
+    for name, told in SETS.items():
+        val, both = figures["int8"].get(name), columns.get(f"{told}, int8")
+        if val is None or both is None:
+            continue
+        five, whole = both["five"], both["seven"] or both["five"]
+        pairs = [("gender", val["gender"], whole["gender"]["accuracy"])]
+        if "race" in val and both["seven"]:
+            pairs.append((ETHNICITIES[7], val["race"], both["seven"]["ethnicity"]["accuracy"]))
+        if five:
+            pairs.append((ETHNICITIES[5], val["ethnicity"], five["ethnicity"]["accuracy"]))
+        if "band" in val:
+            pairs.append(("age band", val["band"], whole["age_band"]["accuracy"]))
+        for what, chosen, new in pairs:
+            error = 100 * (new * (1 - new) * (1 / val["n"] + 1 / whole["n"])) ** 0.5
+            gap = f"{100 * (chosen - new):+.1f} ± {error:.1f}"
+            rows.append([told, what, percent(chosen), percent(new), gap])
+    head = ["", "accuracy of int8", "validation part", "test part", "difference ± standard error"]
+    return card_text.VALIDATION + table(head, rows)
+
+
+def goals(free: bool, folder: Path, columns: dict, groups: dict | None, figures: dict) -> str:
+    """What was aimed at, and what was reached."""
+    small = {told: columns.get(f"{told}, int8") for told in SETS.values()}
+    exact = {told: columns.get(f"{told}, fp32") for told in SETS.values()}
+
+    def figure(where: dict, of: str, which: str, head: str) -> float | None:
+        found = where[of] and (where[of][which] or (head != "ethnicity" and where[of]["five"]))
+        return found[head]["accuracy"] if found else None
+
+    def accuracy(of: str, which: str, head: str) -> float | None:
+        return figure(small, of, which, head)
+
+    def lost() -> float | None:
+        keys = [(of, which, h) for of in small for which in ("seven", "five") for h in HEADS]
+        pairs = [(figure(exact, *key), figure(small, *key)) for key in keys]
+        losses = [a - b for a, b in pairs if a is not None and b is not None]
+        return max(losses, default=None)
+
+    utkface = small["UTKFace"]
+    age = utkface["five"].get("age") if utkface else None
+    size = (folder / "model.int8.onnx").stat().st_size / 1e6
+    ratios = [v for k, v in figures.get("times_peer", {}).items() if "int8" in k]
+    reached = {
+        "gender, FairFace": accuracy("FairFace", "seven", "gender"),
+        "gender, UTKFace": accuracy("UTKFace", "five", "gender"),
+        "seven, FairFace": accuracy("FairFace", "seven", "ethnicity"),
+        "five, FairFace": accuracy("FairFace", "five", "ethnicity"),
+        "five, UTKFace": accuracy("UTKFace", "five", "ethnicity"),
+        "nine age bands, FairFace": accuracy("FairFace", "seven", "age_band"),
+        "age error, UTKFace, years": age and age["mae"],
+        "largest less smallest recall of a race": groups and groups["race_gap"],
+        "largest less smallest recall of gender, by race": groups and groups["gender_gap"],
+        "most lost by int8": lost(),
+        "int8, MB": size,
+        "int8, times the former model's speed": min(ratios, default=None),
+    }
+    rows = []
+    for what, (goal, at_most) in card_text.GOALS[free].items():
+        got = reached[what]
+        if got is None:
+            continue
+        is_number = "years" in what or "MB" in what or "times" in what
+        show = (lambda value: f"{value:.2f}") if is_number else percent
+        met = got <= goal if at_most else got >= goal
+        rows.append([what, ("at most " if at_most else "at least ") + show(goal), show(got),
+                     "yes" if met else "**no**"])  # fmt: skip
+    return card_text.GOALS_BEGIN + table(["", "goal", "reached", "met"], rows)
 
 
 def identity(figures: dict) -> str:
@@ -253,20 +359,39 @@ def main() -> None:
     text = card_text.INTRODUCTION[free].format(**names) + card_text.USE + card_text.DATA[free]
     facts = json.loads((folder / "metrics.json").read_text())["training"]
     text += training(facts)
-    columns = {
-        f"{told}, {precision}": read(folder, f"evaluation.{name}{suffix}.json", hashes)
-        for name, told in SETS.items()
-        for precision, suffix in (("int8", ""), ("fp32", ".fp32"))
-        if (folder / f"evaluation.{name}{suffix}.json").exists()
-    }
-    sets = {told: columns[f"{told}, int8"] for told in SETS.values() if f"{told}, int8" in columns}
-    text += overall(columns) + by_class(sets)
-    if (folder / "groups.json").exists():
-        text += races(read(folder, "groups.json", hashes))
-    text += by_group(sets["UTKFace"]) + ages(sets["UTKFace"])
-    for name, section in (("robustness", robustness), ("identity", identity), ("speed", speed)):
-        if (folder / f"{name}.json").exists():
-            text += section(read(folder, f"{name}.json", hashes))
+
+    def known(file: str) -> dict | None:
+        return read(folder, file, hashes) if (folder / file).exists() else None
+
+    columns = {}
+    for name, told in SETS.items():
+        for precision, suffix in (("int8", ""), ("fp32", ".fp32")):
+            whole = known(f"evaluation.{name}{suffix}.json")
+            if whole is None:
+                continue
+            # UTKFace's labels know five only.
+            five = whole if name == "utkface" else known(f"evaluation.{name}.five{suffix}.json")
+            seven = None if name == "utkface" else whole
+            columns[f"{told}, {precision}"] = {"seven": seven, "five": five}
+    utkface = columns["UTKFace, int8"]["five"]
+    wild = columns.get("FairFace, int8", {"seven": None, "five": None})
+    sets = {"FairFace": wild["seven"], "FairFace, five": wild["five"], "UTKFace": utkface}
+    groups, robust = known("groups.json"), known("robustness.json")
+    quick = known("speed.json")
+    text += goals(free, folder, columns, groups, quick or {})
+    text += overall(columns)
+    text += validation(json.loads((folder / "metrics.json").read_text())["val"], columns)
+    text += by_class({told: found for told, found in sets.items() if found})
+    if groups:
+        text += races(groups)
+    text += by_group(utkface) + ages(utkface)
+    if robust:
+        text += robustness(robust)
+    text += smallest(manifest.get("min_face"), robust)
+    if figures := known("identity.json"):
+        text += identity(figures)
+    if quick:
+        text += speed(quick)
     (folder / "CARD.md").write_text(text + card_text.LIMITS)
 
 

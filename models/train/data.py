@@ -26,6 +26,7 @@ RACES = (
     "latino_hispanic",
 )  # fmt: skip
 ETHNICITIES = ("white", "black", "asian", "indian", "other")
+OUTPUTS = ("age", "gender", "race", "ethnicity")  # of the networks
 GROUP_OF = (0, 1, 2, 2, 3, 4, 4)  # the ethnicity of each race
 AGE_CLASSES = 101  # one class a year, 0 to 100; older faces count as 100
 AGE_BANDS = (

@@ -25,13 +25,12 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from data import ETHNICITIES, GROUP_OF
+from data import ETHNICITIES, GROUP_OF, OUTPUTS
 from network import FaceNet, HeadLogits, Step, chain, same_padding
 
 LARGEST_DENORMAL = 1e-20  # smaller weights change nothing and make a CPU many times slower
 PARITY = 1e-3
 CALIBRATION_BATCH = 16
-OUTPUTS = (*HeadLogits._fields, "ethnicity")
 GROUPS_NODE = "groups"  # every node that makes five ethnicities of seven races begins so
 
 

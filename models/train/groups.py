@@ -2,8 +2,7 @@
 
     python groups.py --model DIR --fairface ZIP CSV --write
 
-Seven races are what the network says in its output `race`; `demograph evaluate` measures the five
-ethnicities that the manifest names. In brackets stand Wilson's intervals, 95 %.
+In brackets stand Wilson's intervals, 95 %.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from calibrate import softmax
-from data import BANDS, BAND_STARTS, GENDERS, RACES, load_face, read_labels
+from data import BANDS, BAND_STARTS, GENDERS, RACES, Labels, load_face, read_labels
 from runtime import chosen_precision, file_of, load_nets, model_id, read_manifest, run_all
 
 
@@ -29,6 +28,17 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--precision", choices=("auto", "fp32", "int8"), default="auto")
     parser.add_argument("--write", action="store_true", help="write groups.json")
     return parser.parse_args()
+
+
+# Years of the card's columns: nine bands would leave a handful of faces in each.
+SPANS = {"0-19": (0, 19), "20-39": (20, 39), "40-59": (40, 59), "60+": (60, 200)}
+
+
+def of_spans(labels: Labels) -> dict[str, np.ndarray]:
+    """Which faces are of each span."""
+    return {
+        name: (labels.low >= first) & (labels.low <= last) for name, (first, last) in SPANS.items()
+    }
 
 
 def rate(hits: np.ndarray) -> dict[str, float] | None:
@@ -73,6 +83,23 @@ def main() -> None:
         {"band": name, **{what: rate(hits[labels.band() == b]) for what, hits in right.items()}}
         for b, name in enumerate(BANDS)
     ]
+    finest = [
+        {"labelled": name, "sex": sex, "band": band, **{
+            what: rate(hits[(race == r) & (labels.gender == g) & (labels.band() == b)])
+            for what, hits in right.items()
+        }}
+        for r, name in enumerate(RACES)
+        for g, sex in enumerate(GENDERS)
+        for b, band in enumerate(BANDS)
+    ]
+    spans = [
+        {"labelled": name, "sex": sex, "by_span": {
+            span: rate(right["gender"][(race == r) & (labels.gender == g) & inside])
+            for span, inside in of_spans(labels).items()
+        }}
+        for r, name in enumerate(RACES)
+        for g, sex in enumerate(GENDERS)
+    ]
     recalls = [cell["gender"]["share"] for cell in cells if cell["gender"]]
     by_race = {name: rate(right["race"][race == r]) for r, name in enumerate(RACES)}
     of_races = [found["share"] for found in by_race.values() if found]
@@ -87,6 +114,8 @@ def main() -> None:
         "gender_gap": round(max(recalls) - min(recalls), 4),
         "cells": cells,
         "by_band": by_band,
+        "gender_by_span": spans,
+        "race_gender_band": finest,
         "confusion": [[int(((race == a) & (told == b)).sum()) for b in range(len(RACES))]
                       for a in range(len(RACES))],
     }  # fmt: skip

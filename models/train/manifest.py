@@ -22,16 +22,29 @@ LICENCES = {
 
 
 @dataclass(frozen=True)
+class Shape:
+    """What the networks read, and who may use them."""
+
+    side: int
+    mean: list[float]  # of the pixels, 0 to 255
+    deviation: list[float]
+    commercial_use: bool
+
+    def input(self, pictures: np.ndarray) -> np.ndarray:
+        """Pictures (n, side, side, 3), uint8 -> floats (n, 3, side, side)."""
+        scaled = (pictures - np.float32(self.mean)) / np.float32(self.deviation)
+        return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+
+
+@dataclass(frozen=True)
 class Facts:
     """What the manifest says beyond the files that lie in the folder."""
 
-    side: int
-    normalisation: tuple[list[float], list[float]]  # mean and std of the pixels
-    commercial_use: bool
+    shape: Shape
     temperatures: dict[str, float]
     margins: list[float]
     self_tests: dict[str, dict[str, np.ndarray]]  # image file -> raw outputs of the fp32 net
-    seven: bool = False  # races instead of ethnicities, with groups for those who want five
+    smallest_face: int | None  # pixels a side
 
 
 def digest(path: Path) -> str:
@@ -55,19 +68,16 @@ def head(name: str, kind: str, classes: str, temperature: float) -> str:
 
 
 def ethnicity(facts: Facts) -> str:
-    """The head of ethnicity: the net's sum of five, or its seven races with the five as groups."""
-    heat, labels = facts.temperatures, json.dumps(ETHNICITIES)
-    if not facts.seven:
-        return (
-            "\n# The graph adds up the seven races of its output `race` (logits, in the order white,\n"
-            "# black, east_asian, southeast_asian, indian, middle_eastern, latino_hispanic;\n"
-            f"# temperature {heat['race']}) to five: both Asian ones, and the last two as other."
-            + head("ethnicity", "softmax", f"labels = {labels}", heat["ethnicity"])
-        )
-    races = head("ethnicity", "softmax", f"labels = {json.dumps(RACES)}", heat["race"])
-    races = races.replace('output = "ethnicity"', 'output = "race"')
+    """The head of ethnicity: the net's seven races, with the five ethnicities as groups."""
+    races = head(
+        "ethnicity", "softmax", f"labels = {json.dumps(RACES)}", facts.temperatures["race"]
+    )
     of = json.dumps([ETHNICITIES[group] for group in GROUP_OF])
-    return races + f'\n[[net.head.groups]]\nname = "five"\nlabels = {labels}\nof = {of}\n'
+    return (
+        races.replace('output = "ethnicity"', 'output = "race"')
+        + "\n# For model.ethnicity = \"five\": both Asian ones are one, and the last two are \"other\".\n"
+        f'[[net.head.groups]]\nname = "five"\nlabels = {json.dumps(ETHNICITIES)}\nof = {of}\n'
+    )
 
 
 def interval(margins: list[float]) -> str:
@@ -83,9 +93,8 @@ def self_tests(facts: Facts) -> str:
     """Images with the answers that the fp32 net gave."""
     text = ""
     for image, outputs in facts.self_tests.items():
-        left_out = "ethnicity" if facts.seven else "race"
         arrays = "".join(
-            f"{name} = {numbers(v, 4)}\n" for name, v in outputs.items() if name != left_out
+            f"{name} = {numbers(v, 4)}\n" for name, v in outputs.items() if name != "ethnicity"
         )
         text += f'\n[[self_test]]\nimage = "{image}"\n[self_test.expected]\n{arrays}'
     limits = "".join(f"{precision} = {limit}\n" for precision, limit in TOLERANCE.items())
@@ -97,20 +106,22 @@ def self_tests(facts: Facts) -> str:
 
 def write_manifest(folder: Path, facts: Facts) -> None:
     """Write manifest.toml for `model.onnx` and `model.int8.onnx` in `folder`."""
-    heat, (mean, deviation) = facts.temperatures, facts.normalisation
-    free = str(facts.commercial_use).lower()
+    heat, shape = facts.temperatures, facts.shape
+    free = str(shape.commercial_use).lower()
+    least = "" if facts.smallest_face is None else f"min_face = {facts.smallest_face}\n"
     text = (
-        "# Model manifest, format v1, written by models/train/finish.py.\n"
+        "# Model manifest, format v1, written by models/train/describe.py.\n"
         "# The card beside it says what the figures are worth and what the licence asks.\n"
         f'version = 1\nname = "{folder.name}"\n'
-        f'licence = "{LICENCES[facts.commercial_use]}"\n'
-        f'commercial_use = {free}\ncard = "CARD.md"\n\n'
+        f'licence = "{LICENCES[shape.commercial_use]}"\n'
+        f'commercial_use = {free}\ncard = "CARD.md"\n'
+        f"{least}\n"
         f'[[net]]\nfile = "model.onnx"\nsha256 = "{digest(folder / "model.onnx")}"\n\n'
         '[[net.variant]]\nprecision = "int8"\nfile = "model.int8.onnx"\n'
         f'sha256 = "{digest(folder / "model.int8.onnx")}"\n\n'
-        f'[net.input]\nname = "image"\nlayout = "nchw"\nwidth = {facts.side}\n'
-        f'height = {facts.side}\ncolour = "rgb"\nresize = "antialias"\n'
-        f"mean = {numbers(mean, 3)}\nstd = {numbers(deviation, 1)}\n"
+        f'[net.input]\nname = "image"\nlayout = "nchw"\nwidth = {shape.side}\n'
+        f'height = {shape.side}\ncolour = "rgb"\nresize = "antialias"\n'
+        f"mean = {numbers(shape.mean, 3)}\nstd = {numbers(shape.deviation, 1)}\n"
         + head("age", "age_distribution", f"ages = {numbers(range(AGE_CLASSES), 1)}", heat["age"])
         + interval(facts.margins)
         + head("gender", "softmax", f"labels = {json.dumps(GENDERS)}", heat["gender"])

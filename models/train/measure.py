@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from data import BAND_STARTS, ETHNICITIES, GROUP_OF, Labels
+from data import Labels
+from figures import of
 
 CHUNK = 500
 
@@ -32,23 +33,3 @@ def figures(net: nn.Module, faces: torch.Tensor, labels: Labels) -> dict[str, di
         if len(rows):
             found[name] = of(answers(net, faces, rows), labels.subset(rows))
     return found
-
-
-def of(said: list[np.ndarray], labels: Labels) -> dict[str, float]:
-    """The numbers of one set of faces."""
-    age, gender, race = said
-    groups = race @ np.eye(len(ETHNICITIES))[list(GROUP_OF)]
-    got = {
-        "gender": np.mean(gender.argmax(1) == labels.gender),
-        "ethnicity": np.mean(groups.argmax(1) == labels.ethnicity),
-    }
-    if (labels.races.sum(1) == 1).all():
-        got["race"] = np.mean(race.argmax(1) == labels.races.argmax(1))
-    years = np.arange(age.shape[1])
-    if (labels.age >= 0).all():
-        got["mae"] = np.mean(np.abs(age @ years - labels.age))
-    else:
-        band_of = np.digitize(years, BAND_STARTS[1:])
-        bands = age @ np.eye(len(BAND_STARTS))[band_of]
-        got["band"] = np.mean(bands.argmax(1) == labels.band())
-    return {name: round(float(value), 4) for name, value in got.items()}

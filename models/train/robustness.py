@@ -25,6 +25,7 @@ from data import (
     AGE_CLASSES, BAND_STARTS, ETHNICITIES, GENDERS, Labels, load_face, read_labels,
 )
 from runtime import Answers, chosen_precision, model_id, predict
+from smallest import SIDES, shrunk, smallest
 
 SETS = ("fairface", "utkface")
 # (ages, bands), 1 where the age lies in the band
@@ -101,11 +102,7 @@ CHANGES: dict[str, Change] = {
 
 def pixels(side: int) -> Change:
     """So many pixels a side, as a distant face has."""
-
-    def change(face: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-        return cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
-
-    return change
+    return lambda face, draw: shrunk(face, side)
 
 
 def yaw(degrees: int) -> Change:
@@ -147,13 +144,12 @@ def covered(percent: int) -> Change:
 
 
 CURVES: dict[str, tuple[Callable[[int], Change], tuple[int, ...]]] = {
-    "pixels": (pixels, (16, 20, 24, 32, 40, 48, 64, 80, 96, 112)),
+    "pixels": (pixels, SIDES),
     "yaw": (yaw, (15, 30, 45, 60)),
     "brightness": (lambda part: brightness(part / 100, part / 100), (10, 20, 35, 50, 150, 200)),
     "jpeg": (quality, (5, 10, 20, 40, 70)),
     "covered": (covered, (5, 10, 20, 30, 40)),
 }
-LOSS = 0.03  # of gender's and of ethnicity's accuracy that the smallest usable face may cost
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -219,16 +215,6 @@ def accuracies(said: Answers, labels: Labels) -> dict[str, float]:
         bands = said.probabilities["age"] @ BAND_OF
         found["age_band"] = float(np.mean(bands.argmax(1) == labels.band()))
     return {name: round(value, 4) for name, value in found.items()}
-
-
-def smallest(curve: dict[str, dict[str, float]], whole: dict[str, float]) -> int | None:
-    """The fewest pixels from which on gender and ethnicity lose no more than `LOSS`."""
-    usable = None
-    for side, point in sorted(curve.items(), key=lambda item: -int(item[0])):
-        if any(whole[name] - point[name] > LOSS for name in ("gender", "ethnicity")):
-            break
-        usable = int(side)
-    return usable
 
 
 class Measured:

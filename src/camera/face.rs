@@ -40,7 +40,7 @@ impl Point {
 }
 
 /// The box round a face, with upright sides.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Rect {
     /// The corner nearest to the picture's first pixel.
     pub corner: Point,

@@ -3,7 +3,7 @@
 //! Promises: it cannot be copied, written or printed, as a crop cannot.
 
 use demograph_core::{
-    record::{Attributes, Crop},
+    record::{Attributes, ColourSpace, Crop, Plane},
     reject::Reject,
 };
 use demograph_model::decode::{self, Limits};
@@ -37,6 +37,34 @@ impl Frame {
     pub fn of_rgb(size: (u32, u32), rgb: &[u8]) -> Self {
         Self {
             picture: Crop::from_rgb(size, rgb, Attributes::NONE),
+        }
+    }
+
+    /// From planes of luma and of two colours with half the width and height (JFIF's levels), one behind the other.
+    pub fn of_i420((width, height): (u32, u32), mut samples: Vec<u8>) -> Self {
+        let (wide, high) = (width as usize, height as usize);
+        let colour = wide.div_ceil(2) * high.div_ceil(2);
+        let luma = wide * high;
+        assert_eq!(samples.len(), luma + 2 * colour, "{width}x{height}");
+        samples.resize(samples.len() + Crop::MARGIN, 0);
+        let plane = |start, stride, shared| Plane {
+            start,
+            stride,
+            pixels_per_sample: [shared; 2],
+        };
+        Self {
+            picture: Crop {
+                width,
+                height,
+                colour_space: ColourSpace::YCbCr,
+                planes: [
+                    plane(0, wide, 1),
+                    plane(luma, wide.div_ceil(2), 2),
+                    plane(luma + colour, wide.div_ceil(2), 2),
+                ],
+                samples,
+                attributes: Attributes::NONE,
+            },
         }
     }
 

@@ -12,9 +12,14 @@ pub mod align;
 pub mod detect;
 mod encode;
 pub mod face;
+pub mod ffmpeg;
 pub mod finder;
+pub mod follow;
 pub mod frame;
+pub mod nut;
 pub mod quality;
 pub mod shot;
 #[cfg(test)]
 mod stage;
+pub mod timeline;
+pub mod track;

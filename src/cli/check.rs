@@ -104,12 +104,28 @@ fn secrets(config: &Config) -> anyhow::Result<String> {
     Ok("all values can be read".into())
 }
 
+/// Crops that the limits let through and the model's card calls too small.
+fn small_faces(files: &ModelFiles, side_min: u32) -> Option<String> {
+    let usable = files
+        .manifest
+        .min_face
+        .filter(|&usable| side_min < usable)?;
+    Some(format!(
+        "limits.image_side_min = {side_min} lets crops through that are smaller than {usable} pixels a side, the \
+         smallest that are usable by the model's card ({}). Set it to {usable}, or move the camera nearer",
+        files.manifest.card
+    ))
+}
+
 fn model(config: &Config) -> anyhow::Result<String> {
     let settings = wiring::inference_settings(config);
     let files = ModelFiles::read(&config.model.dir, &settings)?;
     let model = OnnxModel::load(&files, &settings)?;
     for warning in model.warnings() {
         println!("note   model: {warning}");
+    }
+    if let Some(note) = small_faces(&files, config.limits.image_side_min) {
+        println!("note   model: {note}");
     }
     let policy = Policy::new(&config.policy, &config.sources);
     for attribute in policy.attributes().iter() {

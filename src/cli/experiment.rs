@@ -1,13 +1,17 @@
 //! `demograph experiment`: how near estimated shares come to the truth, and how often their intervals hold it.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use comfy_table::{Table, presets};
 use demograph_lab::{
-    experiment::{self, CoverageFigures, CropsPerTrack, Report, Settings},
-    measure::VIEWS,
+    experiment::{self, CoverageFigures, CropsPerTrack, LocalReport, Report, Settings},
+    measure::{Answered, VIEWS},
 };
+use demograph_service::wiring::calibrations;
 
 use super::faces::{BandArgs, FaceArgs, answered};
 
@@ -34,6 +38,10 @@ mirrored, cut, lit differently. The bias is how much the share of the class grow
 largest over the classes is shown. Views: everybody is seen once, those of the class in any view, the others as they are. \
 This is what other light does to a share.
 
+With --base, something else is measured: a draw takes 50 to 300 faces of the calibration split for the labelled faces of a \
+camera. They adapt FILE (calibrate --base) or calibrate alone. Windows of 1,000 faces come from the population split, of \
+shares drawn from Dirichlet(1) and of the population's. Writes local.json.
+
 Tracks: windows of 1,000 tracks of 1, 3, 10 or 30 views, or 30 for the rarest class only. Ways to make one vote of a track: \
 spread over the cells of its crops (as the service does), the product, the mean of the logarithms, the product divided by \
 the prior for every crop but one. Each is corrected by a calibration of single crops.
@@ -51,6 +59,9 @@ pub(super) struct ExperimentArgs {
     /// The split that is the population.
     #[arg(long, default_value = "test")]
     population_split: String,
+    /// Measure what few faces of the calibration split do for this calibration, which was made elsewhere.
+    #[arg(long, value_name = "FILE")]
+    base: Option<PathBuf>,
     /// The folder for the results. It is created if it does not exist.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -87,17 +98,12 @@ pub(super) fn run(args: ExperimentArgs) -> anyhow::Result<ExitCode> {
     };
     let calibration = answered(&open(&args.calibration_split)?, 0)?;
     let population = open(&args.population_split)?;
+    if let Some(base) = &args.base {
+        return local(&args, base, &calibration, &answered(&population, 0)?);
+    }
     let views = (0..VIEWS).map(|view| answered(&population, view));
     let views = views.collect::<anyhow::Result<Vec<_>>>()?;
-    let settings = Settings {
-        splits: [args.calibration_split, args.population_split],
-        tvd_draws: args.tvd_draws,
-        coverage_draws: args.coverage_draws,
-        track_draws: args.track_draws,
-        crops_per_track: args.crops_per_track,
-        seed: args.seed,
-    };
-    let report = experiment::run(&calibration, &views, &settings)?;
+    let report = experiment::run(&calibration, &views, &args.settings())?;
     for (name, text) in [
         ("experiment.json", report.json()?),
         ("experiment.svg", experiment::bars(&report)),
@@ -114,6 +120,78 @@ pub(super) fn run(args: ExperimentArgs) -> anyhow::Result<ExitCode> {
         args.out.display()
     );
     Ok(ExitCode::SUCCESS)
+}
+
+impl ExperimentArgs {
+    fn settings(&self) -> Settings {
+        Settings {
+            splits: [
+                self.calibration_split.clone(),
+                self.population_split.clone(),
+            ],
+            tvd_draws: self.tvd_draws,
+            coverage_draws: self.coverage_draws,
+            track_draws: self.track_draws,
+            crops_per_track: self.crops_per_track.clone(),
+            seed: self.seed,
+        }
+    }
+}
+
+/// What few labelled faces do for a calibration that was made elsewhere.
+fn local(
+    args: &ExperimentArgs,
+    base: &Path,
+    pool: &Answered,
+    population: &Answered,
+) -> anyhow::Result<ExitCode> {
+    let base = calibrations::read(base)?;
+    let report = experiment::local(&base, pool, population, &args.settings())?;
+    let path = args.out.join("local.json");
+    std::fs::write(&path, report.json()?).with_context(|| format!("write {}", path.display()))?;
+    println!(
+        "{}\n{} has the figures",
+        local_table(&report),
+        path.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn local_table(report: &LocalReport) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_header([
+        "head",
+        "calibration",
+        "local faces",
+        "usable",
+        "TVD, points: any shares, the population's",
+        "coverage (least, mean): any shares",
+        "the population's",
+        "width",
+        "p below 0.01",
+    ]);
+    let pair = |least: Option<f64>, mean: Option<f64>| match (least, mean) {
+        (Some(least), Some(mean)) => format!("{least:.3}, {mean:.3}"),
+        _ => "-".to_owned(),
+    };
+    for (head, rows) in &report.heads {
+        for row in rows {
+            table.add_row([
+                (*head).to_owned(),
+                row.way.to_owned(),
+                row.faces.to_string(),
+                format!("{:.2}", row.usable),
+                format!("{:.2}, {:.2}", row.tvd_points, row.tvd_points_usual),
+                pair(row.coverage_least, row.coverage_mean),
+                pair(row.coverage_least_usual, row.coverage_mean_usual),
+                row.mean_width
+                    .map_or("-".to_owned(), |width| format!("{width:.3}")),
+                format!("{:.3}", row.shift_p_below["0.01"]),
+            ]);
+        }
+    }
+    table
 }
 
 fn table(report: &Report) -> Table {

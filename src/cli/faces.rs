@@ -27,6 +27,9 @@ pub(super) struct FaceArgs {
     /// Translate a label of the CSV to the model's. Nothing after the = leaves its faces out of the figure.
     #[arg(long = "map", value_name = "OTHER=LABEL", value_parser = renaming)]
     maps: Vec<(String, String)>,
+    /// Where the CSV's column of an attribute has another name, such as ethnicity=race7.
+    #[arg(long = "column", value_name = "ATTRIBUTE=COLUMN", value_parser = renaming)]
+    columns: Vec<(String, String)>,
     /// Use only this many faces, spread evenly over the rows.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -52,7 +55,7 @@ pub(super) struct BandArgs {
 }
 
 fn renaming(text: &str) -> Result<(String, String), String> {
-    let (other, label) = text.split_once('=').ok_or("write OTHER=LABEL")?;
+    let (other, label) = text.split_once('=').ok_or("write NAME=NAME")?;
     Ok((other.trim().to_owned(), label.trim().to_owned()))
 }
 
@@ -64,6 +67,7 @@ impl FaceArgs {
             data: self.data.clone(),
             labels: self.labels.clone(),
             maps: self.maps.clone(),
+            columns: self.columns.clone(),
             ethnicity: self.ethnicity.clone(),
             limit: self.limit,
             precision: self.precision,

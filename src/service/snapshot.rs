@@ -9,6 +9,7 @@ use std::{
 };
 
 use demograph_core::{
+    estimate::calibration_fits,
     privacy::ShownShare,
     record::{Attribute, EventTime, SourceId},
     reject::Reject,
@@ -56,6 +57,13 @@ pub struct ShownAttribute {
     pub shift_p: Option<f64>,
     /// In the order of the model.
     pub categories: Vec<ShownCategory>,
+}
+
+impl ShownAttribute {
+    /// Whether the shift test finds that the calibration fits; `None` without a test.
+    pub fn calibration_fits(&self) -> Option<bool> {
+        self.shift_p.map(calibration_fits)
+    }
 }
 
 /// One category of an attribute.

@@ -79,7 +79,7 @@ fn faces_of_a_photograph_become_crops_that_predict_knows_and_a_list_that_publish
 
     let list = std::fs::read_to_string(out.join("crops.csv")).unwrap();
     assert!(
-        list.starts_with("file,image,face,x,y,width,height,score,quality\n"),
+        list.starts_with("file,image,face,x,y,width,height,score,quality,seconds,trackid\n"),
         "{list}"
     );
     assert_eq!(list.lines().count(), 1 + PLACES.len());
@@ -154,4 +154,110 @@ fn a_detector_s_folder_that_is_not_there_is_named() {
         "{}",
         said.stderr
     );
+}
+
+/// A video of ten seconds that ffmpeg renders: composites cross the picture, and the camera sees 25 frames a second.
+fn video(file: &Path) {
+    let composite = |name: &str| {
+        let file = repository("tests/data/composites").join(format!("{name}.jpg"));
+        file.to_str().unwrap().to_owned()
+    };
+    // One from the left, one from the right, both at three faces a second; one stands still and is passed by nobody.
+    let places = [
+        ("black-female-25-34-a", "t*170-60", "60"),
+        ("white-male-25-34-a", "700-t*170", "330"),
+        ("asian-female-18-24-b", "300", "200"),
+    ];
+    let mut command = std::process::Command::new("ffmpeg");
+    command.args(["-v", "error", "-f", "lavfi", "-i"]);
+    command.arg("color=c=0x708078:size=640x480:rate=25:duration=5");
+    let mut filters = String::new();
+    for (number, (name, x, y)) in places.into_iter().enumerate() {
+        command.args(["-i", &composite(name)]);
+        let (input, before) = (
+            number + 1,
+            if number == 0 {
+                "0:v".into()
+            } else {
+                format!("v{number}")
+            },
+        );
+        filters += &format!(
+            "[{input}:v]scale=64:64[f{input}];[{before}][f{input}]overlay=x='{x}':y={y}[v{input}];"
+        );
+    }
+    command.args([
+        "-filter_complex",
+        filters.trim_end_matches(';'),
+        "-map",
+        "[v3]",
+    ]);
+    let made = command
+        .args(["-c:v", "libx264", "-crf", "18", "-y"])
+        .arg(file)
+        .status();
+    assert!(
+        made.expect("ffmpeg is installed: run setup/system-packages")
+            .success()
+    );
+}
+
+#[test]
+fn people_in_a_video_are_counted_once_each_and_their_crops_carry_the_track() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = folder.path().join("entrance.mp4");
+    video(&clip);
+    let out = folder.path().join("crops");
+    let said = run(&["detect", "--json", text(&clip), "--out", text(&out)]);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let seen: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(seen["frames"], 25);
+    let tracks = seen["tracks"].as_array().unwrap();
+    assert_eq!(tracks.len(), 3, "{seen}");
+
+    let mut list = csv::Reader::from_path(out.join("crops.csv")).unwrap();
+    let mut places: std::collections::BTreeMap<String, Vec<(f64, f64)>> = Default::default();
+    for row in list.records() {
+        let row = row.unwrap();
+        assert!(out.join(&row[0]).is_file());
+        let number = |column: usize| row[column].parse::<f64>().unwrap();
+        places
+            .entry(row[10].to_owned())
+            .or_default()
+            .push((number(9), number(3)));
+    }
+    assert_eq!(places.len(), 3);
+    // Of each track the pixels a second: every one of its faces is the same person's.
+    let mut speeds: Vec<f64> = places
+        .values()
+        .map(|seen| {
+            let speed = |pair: &[(f64, f64)]| (pair[1].1 - pair[0].1) / (pair[1].0 - pair[0].0);
+            let speeds: Vec<f64> = seen.windows(2).map(speed).collect();
+            let mean = speeds.iter().sum::<f64>() / speeds.len() as f64;
+            assert!(
+                speeds.iter().all(|speed| (speed - mean).abs() < 60.0),
+                "{speeds:?}"
+            );
+            mean
+        })
+        .collect();
+    speeds.sort_by(f64::total_cmp);
+    for (speed, expected) in speeds.into_iter().zip([-170.0, 0.0, 170.0]) {
+        assert!((speed - expected).abs() < 8.0, "{speed}, not {expected}");
+    }
+}
+
+#[test]
+fn a_video_that_is_none_is_an_error_with_the_words_of_ffmpeg() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("notes.mp4");
+    std::fs::write(&file, "not a video").unwrap();
+    let said = run(&["detect", text(&file)]);
+    assert_eq!(said.code, Some(1));
+    for part in [
+        "notes.mp4: ffmpeg could not read all of it (refused)",
+        "Invalid data",
+    ] {
+        assert!(said.stderr.contains(part), "{part}: {}", said.stderr);
+    }
 }

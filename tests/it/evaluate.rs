@@ -20,6 +20,10 @@ fn evaluate(data: &str, labels: &str, more: &[&str]) -> (Finished, TempDir) {
     let out = tempfile::tempdir().unwrap();
     let mut command = demograph(&["--log", "warn", "evaluate", "--data", data]);
     command.args(["--labels", labels]).args(more);
+    if !more.contains(&"--model") {
+        // The composites have five ethnicities.
+        command.args(["--ethnicity", "five"]);
+    }
     command.arg("--out").arg(out.path().join("report"));
     (
         Process::start("demograph evaluate", command).finish(120),

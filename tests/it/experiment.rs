@@ -4,13 +4,16 @@ use serde_json::Value;
 
 use super::world::{Finished, Process, demograph, repository};
 
-const FACES: [&str; 6] = [
+// The composites have five ethnicities.
+const FACES: [&str; 8] = [
     "--data",
     "tests/data/composites",
     "--labels",
     "tests/data/composites/labels.csv",
     "--age-bands",
     "0,18,25,35,45,55,65",
+    "--ethnicity",
+    "five",
 ];
 
 fn run(subcommand: &str, more: &[&str]) -> Finished {
@@ -119,4 +122,60 @@ fn on_composites_corrected_shares_beat_counting_and_intervals_hold() {
     }
     assert!(read("experiment.svg").contains("ethnicity: naive"));
     assert!(read("shares.svg").contains("<circle"));
+}
+
+#[test]
+fn few_faces_adapt_a_base_that_the_file_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (base, gate) = (path("base.json"), path("gate.json"));
+    let said = run("calibrate", &["--out", &base]);
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+
+    let few = ["--limit", "50", "--base", &base];
+    let refused = run("calibrate", &few);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.stderr.contains("--base needs --out"),
+        "{}",
+        refused.stderr
+    );
+    let said = run("calibrate", &[&few[..], &["--out", &gate]].concat());
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    assert!(
+        said.stdout.contains("gender: 50 faces; of each class"),
+        "{}",
+        said.stdout
+    );
+
+    let read = |path: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    };
+    let file = read(&gate);
+    assert!(file["base"].is_string() && read(&base)["base"].is_null());
+    let local = file["attributes"]["age"]["local"].as_array().unwrap();
+    let faces: u64 = local.iter().map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!(faces, 50);
+    // An adapted file is none to adapt.
+    let again = run(
+        "calibrate",
+        &["--limit", "50", "--base", &gate, "--out", &path("x.json")],
+    );
+    assert_eq!(again.code, Some(1));
+    assert!(
+        again.stderr.contains("adapted to a camera already"),
+        "{}",
+        again.stderr
+    );
+
+    let out = path("local");
+    let splits = ["--calibration-split", "", "--population-split", ""];
+    let draws = ["--base", &base, "--tvd-draws", "5", "--out", &out];
+    let said = run("experiment", &[&splits[..], &draws[..]].concat());
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    let report = read(&format!("{out}/local.json"));
+    let ways = report["heads"]["gender"].as_array().unwrap();
+    for way in ["counted", "base", "adapted", "alone"] {
+        assert!(ways.iter().any(|row| row["way"] == way), "{way}: {report}");
+    }
 }

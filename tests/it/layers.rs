@@ -3,13 +3,17 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 18] = [
+const PURE: [&str; 22] = [
     "camera/align",
     "camera/detect/input.rs",
     "camera/detect/outputs.rs",
     "camera/detect/overlap.rs",
     "camera/face.rs",
+    "camera/ffmpeg/redact.rs",
+    "camera/nut",
     "camera/quality.rs",
+    "camera/timeline.rs",
+    "camera/track",
     "core/",
     "lab/evaluate",
     "lab/report/html/",

@@ -5,7 +5,7 @@ use std::path::Path;
 use demograph_core::event::Event;
 
 use super::world::{
-    Broker, Finished, Process, Service, Topic, composites, counted, crops_csv, demograph, publish,
+    Broker, Service, Topic, composites, counted, crops_csv, publish, run_until, with_config,
 };
 
 const CROPS: usize = 60;
@@ -16,21 +16,6 @@ fn send(topic: &Topic, folder: &Path) {
     let crops = crops.map(|file| (file, "lobby".to_owned(), String::new()));
     let sent = publish(topic, &crops_csv(folder, crops), &[]).finish(60);
     assert_eq!(sent.code, Some(0), "{}", sent.stderr);
-}
-
-fn run_until(config: &str, records: usize) {
-    let mut service = Service::start(config);
-    service.await_metric("demograph_records_total", records as f64, 60);
-    service.stop();
-}
-
-fn command(config: &str, arguments: &[&str]) -> Finished {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("demograph.toml");
-    std::fs::write(&file, config).unwrap();
-    let mut command = demograph(arguments);
-    command.arg("--config").arg(&file);
-    Process::start("demograph", command).finish(60)
 }
 
 #[test]
@@ -47,7 +32,7 @@ fn a_partition_whose_rows_are_in_the_tables_does_not_begin_anew() {
     assert_ne!(renamed, config);
     std::fs::rename(out.join("state"), folder.path().join("lost")).unwrap();
     for config in [&config, &renamed] {
-        let refused = command(config, &["run"]);
+        let refused = with_config(config, &["run"]);
         assert_eq!(refused.code, Some(1), "{}", refused.stderr);
         for part in ["counted twice", "state adopt", "kafka.group"] {
             assert!(refused.stderr.contains(part), "{}", refused.stderr);
@@ -56,15 +41,15 @@ fn a_partition_whose_rows_are_in_the_tables_does_not_begin_anew() {
     assert_eq!(counted(&out), CROPS as i64);
 
     let adopt = ["state", "adopt", "--partition", "0"];
-    let asked = command(&config, &adopt);
+    let asked = with_config(&config, &adopt);
     assert_eq!(asked.code, Some(1), "{}", asked.stdout);
-    let adopted = command(&config, &[adopt.as_slice(), &["--yes"]].concat());
+    let adopted = with_config(&config, &[adopt.as_slice(), &["--yes"]].concat());
     assert_eq!(adopted.code, Some(0), "{}", adopted.stderr);
     assert!(adopted.stdout.contains("offset 60"), "{}", adopted.stdout);
     send(&topic, folder.path());
     run_until(&config, CROPS);
     assert_eq!(counted(&out), 2 * CROPS as i64);
-    let verified = command(&config, &["state", "verify"]);
+    let verified = with_config(&config, &["state", "verify"]);
     assert_eq!(verified.code, Some(0), "{}", verified.stdout);
 }
 
@@ -94,7 +79,7 @@ fn a_partition_whose_rows_are_in_a_daily_file_alone_does_not_begin_anew() {
     service.await_metric("demograph_checkpoints_total", 1.0, 60);
     service.stop();
     for arguments in [&["compact"][..], &["compact", "--delete-compacted"]] {
-        let compacted = command(&config, arguments);
+        let compacted = with_config(&config, arguments);
         assert_eq!(compacted.code, Some(0), "{}", compacted.stderr);
     }
     let parts = |table: &str| {
@@ -104,12 +89,12 @@ fn a_partition_whose_rows_are_in_a_daily_file_alone_does_not_begin_anew() {
     assert_eq!((parts(""), parts("daily")), (0, 1));
 
     std::fs::rename(out.join("state"), folder.path().join("lost")).unwrap();
-    let refused = command(&config, &["run"]);
+    let refused = with_config(&config, &["run"]);
     assert_eq!(refused.code, Some(1), "{}", refused.stderr);
     for part in ["counted twice", "state adopt", "daily/windows"] {
         assert!(refused.stderr.contains(part), "{}", refused.stderr);
     }
-    let adopted = command(&config, &["state", "adopt", "--partition", "0", "--yes"]);
+    let adopted = with_config(&config, &["state", "adopt", "--partition", "0", "--yes"]);
     assert_eq!(adopted.code, Some(0), "{}", adopted.stderr);
     assert!(adopted.stdout.contains("offset 60"), "{}", adopted.stdout);
     // Nothing is read again.

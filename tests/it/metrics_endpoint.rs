@@ -137,11 +137,7 @@ fn every_query_of_every_dashboard_has_data_in_a_real_prometheus() {
     let topic = Broker::shared().topic("dashboards", 2);
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    // The bands of the calibration that the tests' model brings: without its own, ages have no estimate.
-    let config = Service::config(&topic, &out, EVERYTHING).replace(
-        "[windows]\n",
-        "[windows]\nage_bands = [0, 18, 25, 35, 45, 55, 65]\n",
-    );
+    let config = Service::config(&topic, &out, EVERYTHING);
     let mut service = Service::start(&config);
     let mut prometheus = Prometheus::scrape(&service.url);
     let values = Values {

@@ -37,7 +37,11 @@ fn filled() -> Metrics {
     for gauge in [&audience.faces, &audience.from, &audience.until] {
         put(gauge, &["a", "10s"], Some(1.0));
     }
-    for gauge in [&audience.shown, &audience.shift_p] {
+    for gauge in [
+        &audience.shown,
+        &audience.shift_p,
+        &audience.calibration_fits,
+    ] {
         put(gauge, &["a", "age", "10s"], Some(1.0));
     }
     for gauge in [

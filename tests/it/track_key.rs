@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use super::world::{
-    Broker, Finished, Process, Service, Topic, composites, counted, crops_csv, demograph, duckdb,
-    publish,
+    Broker, Service, Topic, composites, counted, crops_csv, duckdb, publish, run_until, with_config,
 };
 
 const CROPS: usize = 60;
@@ -18,32 +17,17 @@ fn send(topic: &Topic, folder: &Path) {
     assert_eq!(sent.code, Some(0), "{}", sent.stderr);
 }
 
-fn run_until(config: &str, records: usize) {
-    let mut service = Service::start(config);
-    service.await_metric("demograph_records_total", records as f64, 60);
-    service.stop();
-}
-
-fn command(config: &str, arguments: &[&str]) -> Finished {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("demograph.toml");
-    std::fs::write(&file, config).unwrap();
-    let mut command = demograph(arguments);
-    command.arg("--config").arg(&file);
-    Process::start("demograph", command).finish(60)
-}
-
 fn with_state(config: &str, line: &str) -> String {
     config.replace("[state]\n", &format!("[state]\n{line}\n"))
 }
 
 fn is_refused(config: &str, why: &str) {
-    let refused = command(config, &["run"]);
+    let refused = with_config(config, &["run"]);
     assert_eq!(refused.code, Some(1), "{}", refused.stderr);
     for part in [why, "on_other_track_key"] {
         assert!(refused.stderr.contains(part), "{}", refused.stderr);
     }
-    let checked = command(config, &["check"]);
+    let checked = with_config(config, &["check"]);
     assert!(
         checked.stdout.contains("FAULT  track key"),
         "{}",

@@ -1,6 +1,7 @@
-//! `demograph detect`: the faces of photographs and video frames, and their crops.
+//! `demograph detect`: the faces of photographs and recorded videos, and their crops.
 
 mod crops;
+mod video;
 
 use std::{
     path::{Path, PathBuf},
@@ -28,6 +29,7 @@ use crops::CropFolder;
 Examples:
   demograph detect party.jpg
   demograph detect photos/ --out crops && demograph publish crops/crops.csv --source lobby
+  demograph detect entrance.mp4 --out crops && demograph publish crops/crops.csv --source entrance
   demograph detect --json photos/ | jq -r '.file + \" \" + (.faces | length | tostring)'
 
 A folder stands for the JPEG, PNG and WebP files in it. EXIF orientation is applied. A box is given by its left upper corner, \
@@ -37,10 +39,13 @@ width and height in pixels of the upright picture.
 crops.csv, which `demograph publish` reads. Quality is the product of size, sharpness, frontality and the part that lies in \
 the picture, each 0 to 1 (docs/camera.md).
 
+Of a video five frames a second are looked at (with ffmpeg), and people are followed from frame to frame: the table has a line \
+for each of them, and crops.csv has a `trackid`. The first two faces of a person have none.
+
 Images that cannot be used are printed with the reason, and the exit code is 1. A picture without a face is no fault.")]
 pub(super) struct DetectArgs {
-    /// Pictures of people, or folders of them.
-    #[arg(required = true, value_name = "IMAGE|FOLDER")]
+    /// Pictures of people, folders of them, or video files.
+    #[arg(required = true, value_name = "IMAGE|FOLDER|VIDEO")]
     images: Vec<PathBuf>,
     #[command(flatten)]
     faces: FinderArgs,
@@ -58,7 +63,8 @@ pub(super) struct FinderArgs {
     /// The shorter side of the smallest face, in pixels. Half of it takes four times as long.
     #[arg(long, default_value_t = 40, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(8..=1000))]
     min_face: u32,
-    /// The lowest score of a face, 0 to 1. Lower: more faces are found, and more things that are none.
+    /// The lowest score of a face, 0 to 1. Lower: more faces are found, and more things that are none. In a video, faces down
+    /// to 0.4 keep the track of a person who was found with this score.
     #[arg(long, default_value_t = 0.7, value_name = "SCORE", value_parser = score)]
     min_score: f32,
     /// The side of a crop in pixels.
@@ -125,6 +131,15 @@ pub(super) fn run(args: DetectArgs) -> anyhow::Result<ExitCode> {
     ]);
     let (mut all_well, mut too_small) = (true, 0);
     for file in expand(&args.images)? {
+        if video::is_video(&file) {
+            let watched = video::watch(&args.faces, &file, folder.as_mut())?;
+            if args.json {
+                println!("{}", watched.json());
+            } else {
+                println!("{}\n{}", watched.table(), watched.counts());
+            }
+            continue;
+        }
         let looked = look(&mut finder, &file)?;
         let name = file.display().to_string();
         let crops = match (&looked, &mut folder) {
@@ -144,7 +159,7 @@ pub(super) fn run(args: DetectArgs) -> anyhow::Result<ExitCode> {
     if let Some(folder) = folder {
         folder.finish()?;
     }
-    if !args.json {
+    if !args.json && table.row_count() > 0 {
         println!("{table}");
         if too_small > 0 {
             println!(

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use comfy_table::presets;
 use demograph_core::{
-    estimate::Calibrations,
+    estimate::{Calibrations, calibration_fits},
     privacy::{Cells, ShownShare, ShownShares, Thresholds, show_shares, suppress},
     record::{Attribute, EventTime},
 };
@@ -90,7 +90,7 @@ fn whole(votes: &[f64]) -> Vec<u64> {
     votes.iter().map(count).collect()
 }
 
-const HEADER: [&str; 12] = [
+const HEADER: [&str; 13] = [
     "from",
     "until",
     "source",
@@ -102,12 +102,14 @@ const HEADER: [&str; 12] = [
     "share_low",
     "share_high",
     "shift_p",
+    "calibration_fits",
     "design_effect",
 ];
 
 impl Line {
-    fn cells(&self, number: fn(f64) -> String) -> [String; 12] {
+    fn cells(&self, number: fn(f64) -> String) -> [String; 13] {
         let optional = |value: Option<f64>| value.map(number).unwrap_or_default();
+        let fits = self.shift_p.map(calibration_fits);
         [
             time(self.from),
             time(self.until),
@@ -120,6 +122,7 @@ impl Line {
             optional(self.share.low),
             optional(self.share.high),
             optional(self.shift_p),
+            fits.map(|fits| fits.to_string()).unwrap_or_default(),
             optional(self.design_effect),
         ]
     }

@@ -141,7 +141,7 @@ mod tests {
 
     /// That of the shipped model, whose five ethnicities are confused much.
     fn calibration() -> Calibration {
-        let text = include_str!("../../../models/research-small/calibration.int8.json");
+        let text = include_str!("../../../models/research-small/calibration.int8.five.json");
         let mut file = CalibrationFile::parse(text).unwrap();
         file.attributes
             .remove(&crate::record::Attribute::Ethnicity)

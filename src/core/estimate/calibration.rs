@@ -9,6 +9,8 @@ use super::{Grid, counts::quantise, linear::Matrix};
 const PRIOR_STRENGTH: f64 = 30.0;
 /// The least faces a class: fewer do not tell how it varies.
 const FACES_MIN: u64 = 10;
+/// The least faces a class that an adapted calibration stands for: how it varies is known from its base.
+pub(super) const ADAPTED_MIN: u64 = 2;
 
 /// One cell that calibration faces fell into.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,21 @@ pub struct Calibration {
     /// By true class: the sum of its faces' posteriors, in steps of 1/65535.
     #[serde(default)]
     pub posteriors: Vec<Vec<u64>>,
+    /// A face counts as so many, and so do its posteriors: 1, but for a calibration that was adapted to a camera, where
+    /// a face of the base counts for less than one.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub parts: u64,
+    /// Faces of the camera by true class, which adapted a base; empty where there was no base.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub local: Vec<u64>,
+}
+
+fn whole() -> u64 {
+    1
+}
+
+fn is_whole(parts: &u64) -> bool {
+    *parts == 1
 }
 
 /// Why a calibration cannot be used.
@@ -52,6 +69,25 @@ pub enum CalibrationError {
          older version, calibrate again"
     )]
     Posteriors,
+    /// A face has no parts, or there are faces of a camera without parts.
+    #[error("parts: {0}, which does not fit `local`: the file is damaged, calibrate again")]
+    Parts(u64),
+    /// The base was adapted before.
+    #[error(
+        "the base is adapted to a camera already: name the file that it was adapted from, and label all the camera's \
+         faces together"
+    )]
+    Adapted,
+    /// The base has other classes.
+    #[error(
+        "the base has the labels {base:?}, the faces have {faces:?}: name a base with the same"
+    )]
+    OtherLabels {
+        /// The classes of the base.
+        base: Vec<String>,
+        /// The classes of the faces.
+        faces: Vec<String>,
+    },
     /// A class has too few faces to tell how the model errs on it.
     #[error(
         "{label:?} has {faces} calibration faces: label at least 10 of them, or leave the attribute out"
@@ -67,6 +103,16 @@ pub enum CalibrationError {
 impl Calibration {
     /// From labelled faces: the place of the true label, and the model's posterior.
     pub fn new<'a>(
+        labels: &[String],
+        faces: impl Iterator<Item = (usize, &'a [f32])>,
+    ) -> Result<Self, CalibrationError> {
+        let calibration = Self::counted(labels, faces)?;
+        calibration.check()?;
+        Ok(calibration)
+    }
+
+    /// The same of any number of faces: a part of a calibration.
+    pub(super) fn counted<'a>(
         labels: &[String],
         faces: impl Iterator<Item = (usize, &'a [f32])>,
     ) -> Result<Self, CalibrationError> {
@@ -88,13 +134,13 @@ impl Calibration {
             }
         }
         cells.retain(|row| row.faces.iter().any(|&n| n > 0));
-        let calibration = Self {
+        Ok(Self {
             labels: labels.to_vec(),
             cells,
             posteriors,
-        };
-        calibration.check()?;
-        Ok(calibration)
+            parts: whole(),
+            local: Vec::new(),
+        })
     }
 
     /// Whether the numbers fit each other; a file may hold anything.
@@ -108,25 +154,41 @@ impl Calibration {
                 return Err(CalibrationError::Cell(row.cell));
             }
         }
+        if self.parts == 0 || self.is_adapted() != (self.local.len() == classes) {
+            return Err(CalibrationError::Parts(self.parts));
+        }
         if !self.posteriors_fit_the_cells() {
             return Err(CalibrationError::Posteriors);
         }
+        let least = if self.is_adapted() {
+            ADAPTED_MIN
+        } else {
+            FACES_MIN
+        };
         for (label, faces) in self.labels.iter().zip(self.faces()) {
-            if faces < FACES_MIN {
+            if faces < least.saturating_mul(self.parts) {
                 let label = label.clone();
+                let faces = faces / self.parts;
                 return Err(CalibrationError::TooFew { label, faces });
             }
         }
         Ok(())
     }
 
+    /// Whether faces of a camera adapted a base.
+    pub fn is_adapted(&self) -> bool {
+        self.parts > 1
+    }
+
     fn posteriors_fit_the_cells(&self) -> bool {
         let classes = self.labels.len();
         let by_class: Vec<&[u64]> = self.posteriors.iter().map(Vec::as_slice).collect();
         let by_cell: Vec<&[u64]> = self.cells.iter().map(|row| &row.evidence[..]).collect();
-        by_class.len() == classes
-            && by_class.iter().all(|sums| sums.len() == classes)
-            && (0..classes).all(|answer| summed(&by_class, answer) == summed(&by_cell, answer))
+        let shape = by_class.len() == classes && by_class.iter().all(|sums| sums.len() == classes);
+        // Of an adapted one each was rounded.
+        shape
+            && (self.is_adapted()
+                || (0..classes).all(|answer| summed(&by_class, answer) == summed(&by_cell, answer)))
     }
 
     /// The cells of its classes.
@@ -134,7 +196,14 @@ impl Calibration {
         Grid::new(self.labels.len()).expect("check() saw at least 2 labels")
     }
 
-    /// Calibration faces by true class.
+    /// By true class: this many labelled faces would tell as much of how the model errs on it. Where no base was adapted
+    /// these are the faces.
+    pub fn effective_faces(&self) -> Vec<f64> {
+        let parts = self.parts as f64;
+        self.faces().iter().map(|&n| n as f64 / parts).collect()
+    }
+
+    /// Calibration faces by true class, in parts.
     pub fn faces(&self) -> Vec<u64> {
         let mut faces = vec![0; self.labels.len()];
         for row in &self.cells {
@@ -193,13 +262,18 @@ impl Calibration {
             return own;
         };
         let total: u64 = row.faces.iter().sum();
-        let blend = |(&n, own): (&u64, f64)| {
-            (n as f64 + PRIOR_STRENGTH * own) / (total as f64 + PRIOR_STRENGTH)
-        };
+        let strength = PRIOR_STRENGTH * self.parts as f64;
+        let blend =
+            |(&n, own): (&u64, f64)| (n as f64 + strength * own) / (total as f64 + strength);
         row.faces.iter().zip(own).map(blend).collect()
     }
 
-    fn row(&self, cell: usize) -> Option<&CellRow> {
+    /// Faces of a class in a cell, in parts.
+    pub(super) fn faces_in(&self, cell: usize, class: usize) -> u64 {
+        self.row(cell).map_or(0, |row| row.faces[class])
+    }
+
+    pub(super) fn row(&self, cell: usize) -> Option<&CellRow> {
         let place = self
             .cells
             .binary_search_by_key(&cell, |row| row.cell)
@@ -253,6 +327,8 @@ mod tests {
                 evidence: vec![1, 1],
             }],
             posteriors: vec![vec![1, 0], vec![0, 1]],
+            parts: 1,
+            local: vec![],
         };
         assert_eq!(calibration.check(), Ok(()));
         for posteriors in [vec![], vec![vec![1, 1]], vec![vec![1, 0], vec![1, 0]]] {

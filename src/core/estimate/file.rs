@@ -20,6 +20,9 @@ pub struct CalibrationFile {
     pub model: String,
     /// The first age of every band.
     pub age_bands: Vec<u32>,
+    /// The id of the file that was adapted to a camera's faces, if any was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
     /// The calibration of each attribute.
     pub attributes: BTreeMap<Attribute, Calibration>,
 }
@@ -35,6 +38,7 @@ impl CalibrationFile {
             version: VERSION,
             model,
             age_bands,
+            base: None,
             attributes,
         }
     }

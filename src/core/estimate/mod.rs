@@ -4,7 +4,8 @@
 //! as one of few integer [`cells`](Grid), beside the sum of the posteriors in each; a [`Calibration`] tells how faces of
 //! each true class fall into these cells, and what the model says of them on average;
 //! [`estimate`] solves for the shares which explain the cells, with 95 % intervals that hold both the window's
-//! sampling error and the calibration's, and [`shift_p`] says whether any shares explain them.
+//! sampling error and the calibration's, and [`shift_p`] says whether any shares explain them. [`adapt`] fits a calibration
+//! to a camera from few labelled faces.
 //!
 //! Promises: pure; the same cells and calibration give the same bits; cells merge by addition, exactly. Nothing here
 //! knows of privacy: what may be published is decided elsewhere, before.
@@ -15,6 +16,7 @@
 //! the interval. Rao and Scott (1981): the test's two moments. Le Cam (1956): one step along a score. Kish, "Survey
 //! sampling" (1965): the design effect of votes of one person.
 
+mod adapt;
 mod beside;
 mod calibration;
 mod cells;
@@ -35,7 +37,10 @@ mod simplex;
 mod statistic;
 mod votes;
 mod wilson;
+#[cfg(test)]
+mod world;
 
+pub use adapt::adapt;
 pub use calibration::{Calibration, CalibrationError, CellRow};
 pub use cells::Grid;
 pub(crate) use counts::VOTE;
@@ -48,7 +53,7 @@ pub use registry::{Calibrations, Estimated, Estimator};
 pub use repeats::Repeats;
 pub(crate) use repeats::part_inside;
 pub use shares::{Share, estimate};
-pub use shift::shift_p;
+pub use shift::{calibration_fits, shift_p};
 pub use simplex::solve_rates;
 pub use votes::CellVotes;
 pub use wilson::Rate;

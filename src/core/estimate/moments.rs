@@ -26,7 +26,7 @@ pub(super) struct Moments {
     pub(super) design_effect: f64,
     /// Of how much crops of one class differ, this part is left between people, whose crops differ among themselves.
     mix: f64,
-    /// Calibration faces by class.
+    /// Calibration faces by class, as many as it stands for.
     pub(super) faces: Vec<f64>,
     /// g of each cell of the calibration, and how often each class falls into it.
     pub(super) cells: Vec<CellMoment>,
@@ -65,13 +65,15 @@ impl Moments {
             return None;
         }
         let statistic = Statistic::new(calibration, &votes.counts, method);
-        let faces: Vec<f64> = calibration.faces().iter().map(|&n| n as f64).collect();
+        let faces = calibration.effective_faces();
+        let parts = calibration.parts as f64;
         let classes = faces.len();
         let seen: Vec<Seen> = calibration
             .cells
             .iter()
             .map(|row| {
-                let likelihood = row.faces.iter().zip(&faces).map(|(&n, m)| n as f64 / m);
+                let likelihood = row.faces.iter().zip(&faces);
+                let likelihood = likelihood.map(|(&n, m)| n as f64 / parts / m);
                 Seen {
                     cell: row.cell,
                     likelihood: likelihood.collect(),
@@ -144,12 +146,24 @@ impl Moments {
         self.votes / self.design_effect
     }
 
+    /// The most probable shares: those within reach, drawn a little towards each other where the data say little.
+    pub(super) fn probable(&self) -> Vec<f64> {
+        let within = self.within_reach();
+        let covariance = self.covariance(&within);
+        let raw = Normal {
+            mean: &self.raw,
+            covariance: &covariance,
+        };
+        raw.most_probable(self.independent(), &within)
+            .unwrap_or(within)
+    }
+
     /// Of the raw shares were the true ones those given, times the votes.
     pub(super) fn covariance(&self, shares: &[f64]) -> Matrix {
         let classes = shares.len();
         let mut sum = vec![vec![0.0; classes]; classes];
         for (class, within) in self.within.iter().enumerate() {
-            let weight = self.weight(class, shares) * self.votes;
+            let weight = self.weight(class, shares, self.mix) * self.votes;
             sum.iter_mut()
                 .zip(within)
                 .for_each(|(row, within)| add(row, within, weight));
@@ -165,9 +179,9 @@ impl Moments {
     }
 
     /// How much the variance within a class counts: faces of the window and of the calibration.
-    pub(super) fn weight(&self, class: usize, shares: &[f64]) -> f64 {
-        shares[class] * self.mix / self.independent()
-            + shares[class] * shares[class] / self.faces[class]
+    /// `mix` is how much the window's is less than that of single crops.
+    pub(super) fn weight(&self, class: usize, shares: &[f64], mix: f64) -> f64 {
+        shares[class] * mix / self.independent() + shares[class] * shares[class] / self.faces[class]
     }
 }
 

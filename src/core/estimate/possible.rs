@@ -1,10 +1,18 @@
 //! Possible shares: none is below 0, and they sum to 1. Which are the most likely, where the raw ones were estimated
 //! without these limits.
 
-use super::linear::{Matrix, dot, inverse, part, times};
+use super::linear::{Matrix, add, dot, inverse, part, times};
 
 /// Below 0 by so little is rounding.
 const ROUNDED: f64 = 1e-9;
+/// Half a vote for each class: what Jeffreys' prior adds to counts.
+const PRIOR_VOTES: f64 = 0.5;
+/// Steps towards the most probable shares; few are needed.
+const STEPS: usize = 50;
+/// A step this small is the last.
+const STEP_MIN: f64 = 1e-7;
+/// Of the way to a share of 0, which no step may reach.
+const STEP_MAX: f64 = 0.9;
 /// Each class is held and set free once or twice.
 const ROUNDS_A_CLASS: usize = 4;
 
@@ -58,6 +66,42 @@ impl Normal<'_> {
         }
         fit.shares = normalised(&fit.shares);
         Some(fit)
+    }
+
+    /// The most probable shares if half a vote for each class was seen before: where the raw ones are known well, this is
+    /// next to nothing; where they are not, they are drawn towards each other instead of to 0. `covariance` is that of
+    /// one vote. Newton's method on a convex function, from shares between `start` and equal ones. `None` where the
+    /// covariance has no inverse.
+    pub(super) fn most_probable(self, votes: f64, start: &[f64]) -> Option<Vec<f64>> {
+        let classes = start.len();
+        let even = 1.0 / classes as f64;
+        // The last share is what the others leave.
+        let free: Vec<usize> = (0..classes - 1).collect();
+        let precision = inverse(&part(self.covariance, &free, &free))?;
+        let mut shares: Vec<f64> = start.iter().map(|s| f64::midpoint(*s, even)).collect();
+        for _ in 0..STEPS {
+            let gap: Vec<f64> = free.iter().map(|&k| shares[k] - self.mean[k]).collect();
+            let last = shares[classes - 1];
+            let mut slope = times(&precision, &gap);
+            let mut curvature = precision.clone();
+            for &k in &free {
+                slope[k] = votes * slope[k] - PRIOR_VOTES / shares[k] + PRIOR_VOTES / last;
+                curvature[k].iter_mut().for_each(|entry| {
+                    *entry = votes * *entry + PRIOR_VOTES / (last * last);
+                });
+                curvature[k][k] += PRIOR_VOTES / (shares[k] * shares[k]);
+            }
+            let mut step = times(&inverse(&curvature)?, &slope);
+            step.push(-step.iter().sum::<f64>());
+            let falls = shares.iter().zip(&step).filter(|(_, down)| **down > 0.0);
+            let reach = falls.map(|(share, down)| STEP_MAX * share / down);
+            let length = reach.fold(1.0, f64::min);
+            add(&mut shares, &step, -length);
+            if length == 1.0 && step.iter().all(|step| step.abs() < STEP_MIN) {
+                break;
+            }
+        }
+        Some(normalised(&shares))
     }
 
     /// What the raw shares become if some are known: the mean of a normal distribution, given some of its parts.

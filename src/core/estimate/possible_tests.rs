@@ -62,3 +62,33 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn no_shares_nearby_are_more_probable(
+        roots in prop::collection::vec(-1.0f64..1.0, 24),
+        wide in prop::collection::vec(-0.2f64..0.6, 3),
+        votes in 1.0f64..2000.0,
+    ) {
+        let mut raw = wide.clone();
+        raw.push(1.0 - wide.iter().sum::<f64>());
+        let covariance = covariance(&roots);
+        let normal = Normal { mean: &raw, covariance: &covariance };
+        let found = normal.most_probable(votes, &normalised(&raw)).unwrap();
+        prop_assert!((found.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        let precision = inverse(&part(&covariance, &[0, 1, 2], &[0, 1, 2])).unwrap();
+        let surprise = |shares: &[f64]| {
+            let gap: Vec<f64> = (0..3).map(|k| shares[k] - raw[k]).collect();
+            let misfit = votes * dot(&gap, &times(&precision, &gap)) / 2.0;
+            misfit - PRIOR_VOTES * shares.iter().map(|share| share.ln()).sum::<f64>()
+        };
+        let least = surprise(&found);
+        for (from, to) in [(0, 1), (1, 2), (2, 3), (3, 0), (0, 2), (1, 3)] {
+            let mut other = found.clone();
+            let step = 1e-3 * other[from];
+            other[from] -= step;
+            other[to] += step;
+            prop_assert!(surprise(&other) >= least - 1e-9 * least.abs(), "{found:?} {from} {to}");
+        }
+    }
+}

@@ -46,7 +46,7 @@ pub fn estimate(
 /// The same from moments that are known.
 pub(super) fn from_moments(moments: &Moments, method: Method) -> Option<Vec<Share>> {
     let shares = match method {
-        Method::Score => moments.within_reach(),
+        Method::Score => moments.probable(),
         Method::Acc | Method::Pacc => solve_rates(&moments.rates, &moments.shown)?,
     };
     let shares_of = (0..shares.len()).map(|k| share(moments, k, &shares));

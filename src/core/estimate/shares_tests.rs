@@ -1,66 +1,10 @@
 //! What an interval promises, on populations whose true shares are known.
 
-use rand::{RngExt, SeedableRng, rngs::StdRng};
-
 use super::*;
-use crate::estimate::{CellCounts, CellVotes, Crops, Grid, naive, quantise, shift_p};
-
-/// Cells of a made-up model: faces of class k fall into them by a softmax around k that errs often.
-struct World {
-    classes: usize,
-    rng: StdRng,
-    /// How far the features of the classes lie apart.
-    apart: f32,
-}
-
-impl World {
-    fn new(classes: usize, seed: u64) -> Self {
-        let rng = StdRng::seed_from_u64(seed);
-        Self {
-            classes,
-            rng,
-            apart: 1.6,
-        }
-    }
-
-    /// Too sure of itself by 1.5, as models are.
-    fn posterior(&mut self, class: usize) -> Vec<f32> {
-        let mut noise = || (0..12).map(|_| self.rng.random::<f32>()).sum::<f32>() - 6.0;
-        let mut weights: Vec<f32> = (0..self.classes).map(|_| noise()).collect();
-        weights[class] += self.apart;
-        weights.iter_mut().for_each(|x| *x = (*x * 1.6 * 1.5).exp());
-        let sum: f32 = weights.iter().sum();
-        weights.iter().map(|x| x / sum).collect()
-    }
-
-    fn calibration(&mut self, faces: &[usize]) -> Calibration {
-        let labels: Vec<String> = (0..self.classes).map(|k| k.to_string()).collect();
-        let truths = faces.iter().enumerate().flat_map(|(k, &n)| vec![k; n]);
-        let known: Vec<(usize, Vec<f32>)> = truths.map(|k| (k, self.posterior(k))).collect();
-        Calibration::new(&labels, known.iter().map(|(k, p)| (*k, p.as_slice()))).unwrap()
-    }
-
-    fn window(&mut self, shares: &[f64], faces: usize) -> CellVotes {
-        let grid = Grid::new(self.classes).unwrap();
-        let mut counts = CellCounts::default();
-        for _ in 0..faces {
-            let mut left = self.rng.random::<f64>();
-            let class = shares.iter().position(|share| {
-                left -= share;
-                left < 0.0
-            });
-            let posterior = self.posterior(class.unwrap_or(self.classes - 1));
-            vote(&mut counts, grid, &posterior);
-        }
-        counts.dense(grid).unwrap()
-    }
-}
-
-fn vote(counts: &mut CellCounts, grid: Grid, posterior: &[f32]) {
-    let mut one = Crops::default();
-    one.add(&quantise(posterior));
-    counts.vote(&[(grid.cell(posterior) as u32, one)].into());
-}
+use crate::estimate::{
+    CellCounts, CellVotes, Crops, naive, quantise, shift_p,
+    world::{World, vote},
+};
 
 const TRUTH: [f64; 4] = [0.6, 0.25, 0.1, 0.05];
 

@@ -9,8 +9,13 @@
 
 use super::{Calibration, CellVotes, Grid, Method, em::occupied, linear::Matrix, moments::Moments};
 
+/// Where the p-value is smaller, the calibration does not fit. Stricter than usual, because one unlucky set of calibration
+/// faces lowers p in all windows: docs/shares.md has the false alarms.
+const FITS_FROM: f64 = 0.001;
 /// The least expected faces of a pool, counted as independent votes.
 const EXPECTED_MIN: f64 = 5.0;
+/// A person's crops are taken to be all alike: how much they differ is known of posteriors, not of pools.
+const ALIKE: f64 = 1.0;
 /// Bins of confidence that a pool joins at least.
 const BINS_JOINED: usize = 3;
 
@@ -46,6 +51,11 @@ pub fn shift_p(calibration: &Calibration, votes: &CellVotes) -> Option<f64> {
     let freedom = mean * mean / half_variance;
     let p = upper_gamma(freedom / 2.0, statistic * mean / half_variance / 2.0);
     p.is_finite().then_some(p)
+}
+
+/// Whether a calibration fits by the p-value of the shift test.
+pub fn calibration_fits(shift_p: f64) -> bool {
+    shift_p >= FITS_FROM
 }
 
 /// Cells joined until enough faces are expected in each.
@@ -124,7 +134,9 @@ impl Pools {
         let mut sum = vec![vec![0.0; pools]; pools];
         for cell in &moments.cells {
             let by_class = cell.likelihood.iter().enumerate();
-            let weight: f64 = by_class.map(|(l, p)| p * moments.weight(l, shares)).sum();
+            let weight: f64 = by_class
+                .map(|(l, p)| p * moments.weight(l, shares, ALIKE))
+                .sum();
             let mut moves = self.expected_at(&cell.influence);
             moves.iter_mut().for_each(|m| *m = -*m);
             moves[self.of(cell.cell)] += 1.0;

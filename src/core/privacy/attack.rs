@@ -89,7 +89,7 @@ fn consistent(true_counts: &[u64], hidden: [usize; 2]) -> Vec<Vec<u64>> {
 
 #[test]
 fn shares_leave_a_hidden_count_as_open_as_the_counts_do() {
-    let text = include_str!("../../../models/research-small/calibration.int8.json");
+    let text = include_str!("../../../models/research-small/calibration.int8.five.json");
     let file = CalibrationFile::parse(text).unwrap();
     let mut rng = StdRng::seed_from_u64(1);
     for method in Method::ALL {

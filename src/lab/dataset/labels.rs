@@ -20,6 +20,8 @@ pub struct LabelOptions<'a> {
     pub split: Option<&'a str>,
     /// A label of the file and the model's.
     pub maps: &'a [(String, String)],
+    /// An attribute and its column, where that has another name.
+    pub columns: &'a [(String, String)],
     pub names: &'a Names,
     pub limit: Option<usize>,
 }
@@ -68,6 +70,9 @@ fn parse<R: std::io::Read>(
     })
 }
 
+/// Columns that `--column` may look for under another name.
+const ATTRIBUTES: [&str; 4] = ["age", "age_band", "gender", "ethnicity"];
+
 /// Where the columns are.
 struct Columns {
     file: usize,
@@ -82,7 +87,17 @@ struct Columns {
 impl Columns {
     fn new(header: &StringRecord, options: &LabelOptions<'_>) -> anyhow::Result<Self> {
         let names: Vec<&str> = header.iter().map(str::trim).collect();
-        let find = |name: &str| names.iter().position(|column| *column == name);
+        let find = |name: &str| {
+            let other = options.columns.iter().find(|(of, _)| of == name);
+            let name = other.map_or(name, |(_, column)| column.as_str());
+            names.iter().position(|column| *column == name)
+        };
+        for (of, column) in options.columns {
+            ensure!(
+                ATTRIBUTES.contains(&of.as_str()) && find(of).is_some(),
+                "--column {of}={column}: write one of {ATTRIBUTES:?}, and one of the columns {names:?}"
+            );
+        }
         let columns = Self {
             file: find("file")
                 .with_context(|| format!("there is no column `file`; the columns are {names:?}"))?,
@@ -191,9 +206,14 @@ mod tests {
             .iter()
             .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
             .collect();
+        let columns = match text.starts_with("file,five") {
+            true => vec![("ethnicity".to_owned(), "five".to_owned())],
+            false => Vec::new(),
+        };
         let options = LabelOptions {
             split: text.contains("split").then_some("test"),
             maps: &maps,
+            columns: &columns,
             names: &names(),
             limit: None,
         };
@@ -237,6 +257,17 @@ mod tests {
             .map(|row| (row.truth.gender, row.truth.ethnicity))
             .collect();
         assert_eq!(truth, [(Some(0), Some(0)), (Some(0), None)]);
+    }
+
+    #[test]
+    fn a_column_can_have_another_name() {
+        let found = rows("file,five,ethnicity\na,other,martian\n", &[]).unwrap();
+        assert_eq!(found[0].truth.ethnicity, Some(1));
+        let error = format!("{:#}", rows("file,fives\na,other\n", &[]).unwrap_err());
+        assert!(
+            error.contains("--column ethnicity=five: write one of"),
+            "{error}"
+        );
     }
 
     #[test]

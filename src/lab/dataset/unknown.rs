@@ -25,6 +25,16 @@ impl Unknown {
         let Some(((_, example), _)) = self.0.first_key_value() else {
             return Ok(());
         };
+        let coarser = match self
+            .0
+            .keys()
+            .any(|(attribute, _)| *attribute == "ethnicity")
+        {
+            true => {
+                " Coarser ethnicities are chosen with --ethnicity, if the manifest has groups of them."
+            }
+            false => "",
+        };
         let list = self
             .0
             .iter()
@@ -32,7 +42,7 @@ impl Unknown {
         bail!(
             "labels that the model does not know: {}. It knows gender {:?}, ethnicity {:?} and age bands {:?}. Say what \
              each is called here with --map, for example --map {example:?}=other, or leave these faces out of the figure \
-             with --map {example:?}=",
+             with --map {example:?}=.{coarser}",
             list.collect::<Vec<_>>().join(", "),
             names.gender,
             names.ethnicity,

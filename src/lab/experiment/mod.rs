@@ -5,6 +5,8 @@
 mod bars;
 mod crops;
 mod dwell;
+mod local;
+mod population;
 mod report;
 mod scatter;
 mod tracks;
@@ -13,6 +15,7 @@ mod trials;
 pub use bars::draw as bars;
 pub use crops::{CropFigures, CropsPerTrack};
 pub use dwell::DwellFigures;
+pub use local::{LocalFigures, LocalReport, run as local};
 pub use report::{CoverageFigures, Figures, Report};
 pub use tracks::TrackFigures;
 

@@ -46,9 +46,12 @@ pub struct CoverageFigures {
     pub mean_width: f64,
     /// The mean width over that of a parametric bootstrap's intervals.
     pub width_ratio: f64,
-    /// How often the shift test's p was below 5 %, though nothing but chance was at work.
-    pub shift_p_below_5_percent: f64,
+    /// How often the shift test's p was below each of these, though nothing but chance was at work.
+    pub shift_p_below: BTreeMap<&'static str, f64>,
 }
+
+/// p-values whose frequency is counted.
+const LEVELS: [(&str, f64); 3] = [("0.05", 0.05), ("0.01", 0.01), ("0.001", 0.001)];
 
 /// While draws go on.
 pub(super) struct Coverage {
@@ -58,7 +61,7 @@ pub(super) struct Coverage {
     width: f64,
     compared: f64,
     bootstrap: f64,
-    shifted: u32,
+    shifted: [u32; LEVELS.len()],
 }
 
 impl Coverage {
@@ -70,7 +73,7 @@ impl Coverage {
             width: 0.0,
             compared: 0.0,
             bootstrap: 0.0,
-            shifted: 0,
+            shifted: [0; LEVELS.len()],
         }
     }
 
@@ -83,7 +86,9 @@ impl Coverage {
     }
 
     pub(super) fn shift(&mut self, p: Option<f64>) {
-        self.shifted += u32::from(p.is_some_and(|p| p < 0.05));
+        for (shifted, (_, level)) in self.shifted.iter_mut().zip(LEVELS) {
+            *shifted += u32::from(p.is_some_and(|p| p < level));
+        }
     }
 
     pub(super) fn compare(&mut self, found: &[Share], bootstrap: &[f64]) {
@@ -103,7 +108,11 @@ impl Coverage {
                 .collect(),
             mean_width: self.width / draws,
             width_ratio: self.compared / self.bootstrap,
-            shift_p_below_5_percent: share(self.shifted),
+            shift_p_below: LEVELS
+                .iter()
+                .map(|(name, _)| *name)
+                .zip(self.shifted.map(share))
+                .collect(),
         }
     }
 }

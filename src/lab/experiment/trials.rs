@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use demograph_core::estimate::{
-    Calibration, CellCounts, CellVotes, Crops, Grid, Method, Share, emq_cells, estimate, naive,
-    quantise, shift_p,
+    Calibration, CellVotes, Method, Share, emq_cells, estimate, naive, shift_p,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
+    population::Population,
     report::{Coverage, Figures},
     scatter::Dot,
 };
@@ -25,22 +25,11 @@ const COMPARED: u32 = 50;
 const SAMPLES: usize = 399;
 const TAIL: usize = (SAMPLES + 1) / 40;
 
-/// A face of the population.
-struct Face<'a> {
-    posterior: &'a [f32],
-    /// What it votes with.
-    crop: BTreeMap<u32, Crops>,
-}
-
-/// One attribute's faces, by class.
+/// One attribute's calibration, and the faces to draw from.
 pub(super) struct Trials<'a> {
     labels: &'a [String],
     calibration: Calibration,
-    population: Vec<Vec<Face<'a>>>,
-    /// The population's shares.
-    shares: Vec<f64>,
-    grid: Grid,
-    rng: StdRng,
+    population: Population<'a>,
 }
 
 impl<'a> Trials<'a> {
@@ -49,24 +38,10 @@ impl<'a> Trials<'a> {
         known: &[(usize, &'a [f32])],
         all: &[(usize, &'a [f32])],
     ) -> anyhow::Result<Self> {
-        let calibration = Calibration::new(labels, known.iter().copied())?;
-        let grid = calibration.grid();
-        let mut population: Vec<Vec<Face<'_>>> = labels.iter().map(|_| Vec::new()).collect();
-        for &(class, posterior) in all {
-            let crop = crop(grid, posterior);
-            population[class].push(Face { posterior, crop });
-        }
-        for (label, faces) in labels.iter().zip(&population) {
-            ensure!(!faces.is_empty(), "the population has no face of {label:?}");
-        }
-        let share = |faces: &Vec<_>| faces.len() as f64 / all.len() as f64;
         Ok(Self {
             labels,
-            shares: population.iter().map(share).collect(),
-            population,
-            grid,
-            calibration,
-            rng: StdRng::seed_from_u64(0),
+            calibration: Calibration::new(labels, known.iter().copied())?,
+            population: Population::new(labels, all)?,
         })
     }
 
@@ -74,9 +49,9 @@ impl<'a> Trials<'a> {
         &self.calibration
     }
 
-    pub(super) fn seeded(self, seed: u64) -> Self {
-        let rng = StdRng::seed_from_u64(seed);
-        Self { rng, ..self }
+    pub(super) fn seeded(mut self, seed: u64) -> Self {
+        self.population.rng = StdRng::seed_from_u64(seed);
+        self
     }
 
     pub(super) fn run(&mut self, tvd_draws: u32, coverage_draws: u32) -> anyhow::Result<Figures> {
@@ -91,11 +66,11 @@ impl<'a> Trials<'a> {
         let mut sums: BTreeMap<&'static str, f64> = BTreeMap::new();
         let mut seconds = Duration::ZERO;
         for _ in 0..draws {
-            let wanted = self.dirichlet();
-            let (votes, truth) = self.window(&wanted, WINDOW);
+            let wanted = self.population.dirichlet();
+            let (votes, truth) = self.population.window(&wanted, WINDOW);
             let mut judge =
                 |name, shares: &[f64]| *sums.entry(name).or_default() += tvd(shares, &truth);
-            let counted = naive(self.grid, &votes.counts).context("an empty window")?;
+            let counted = naive(self.population.grid, &votes.counts).context("an empty window")?;
             judge("naive", &counted);
             let plain = emq_cells(&self.calibration, &votes, 1e-6).context("an empty window")?;
             judge("emq", &plain);
@@ -139,9 +114,9 @@ impl<'a> Trials<'a> {
         let sizes = self.calibration.faces();
         let mut sum = 0.0;
         for _ in 0..draws {
-            let calibration = self.resampled(&sizes)?;
-            let wanted = self.dirichlet();
-            let (votes, truth) = self.window(&wanted, WINDOW);
+            let calibration = self.population.resampled(&sizes)?;
+            let wanted = self.population.dirichlet();
+            let (votes, truth) = self.population.window(&wanted, WINDOW);
             let found = solved(&calibration, &votes, Method::default())?;
             sum += tvd(&points(&found), &truth);
         }
@@ -155,12 +130,12 @@ impl<'a> Trials<'a> {
         let classes = self.labels.len();
         let mut all: Vec<Coverage> = SIZES.iter().map(|&n| Coverage::new(n, classes)).collect();
         for draw in 0..draws {
-            let calibration = self.resampled(&sizes)?;
+            let calibration = self.population.resampled(&sizes)?;
             for coverage in &mut all {
-                let shares = self.shares.clone();
-                let (votes, _) = self.window(&shares, coverage.faces);
+                let shares = self.population.shares.clone();
+                let (votes, _) = self.population.window(&shares, coverage.faces);
                 let found = solved(&calibration, &votes, Method::default())?;
-                coverage.add(&found, &self.shares);
+                coverage.add(&found, &self.population.shares);
                 coverage.shift(shift_p(&calibration, &votes));
                 if draw % COMPARED == 0 {
                     let widths = self.bootstrap(&calibration, &points(&found), coverage.faces)?;
@@ -193,14 +168,15 @@ impl<'a> Trials<'a> {
             sample.cells.iter_mut().for_each(|row| row.faces.fill(0));
             for (class, cells) in cells.iter().enumerate() {
                 for _ in 0..cells.len() {
-                    sample.cells[cells[self.rng.random_range(0..cells.len())]].faces[class] += 1;
+                    sample.cells[cells[self.population.rng.random_range(0..cells.len())]].faces
+                        [class] += 1;
                 }
             }
             // Cells alone: the default method asks for no more.
-            let mut votes = CellVotes::new(self.grid);
+            let mut votes = CellVotes::new(self.population.grid);
             for _ in 0..faces {
-                let from = &cells[self.class(shares)];
-                let place = from[self.rng.random_range(0..from.len())];
+                let from = &cells[self.population.class(shares)];
+                let place = from[self.population.rng.random_range(0..from.len())];
                 votes.counts[calibration.cells[place].cell] += 1.0;
             }
             let found = solved(&sample, &votes, Method::default())?;
@@ -215,58 +191,9 @@ impl<'a> Trials<'a> {
         };
         Ok(estimates.into_iter().map(width).collect())
     }
-
-    /// A calibration set of the same class sizes, from the population.
-    fn resampled(&mut self, sizes: &[u64]) -> anyhow::Result<Calibration> {
-        let mut faces = Vec::new();
-        for (class, &size) in sizes.iter().enumerate() {
-            for _ in 0..size {
-                let place = self.rng.random_range(0..self.population[class].len());
-                faces.push((class, self.population[class][place].posterior));
-            }
-        }
-        Ok(Calibration::new(self.labels, faces.into_iter())?)
-    }
-
-    /// The votes of so many faces, and the shares that they really have.
-    fn window(&mut self, shares: &[f64], faces: usize) -> (CellVotes, Vec<f64>) {
-        let mut counts = CellCounts::default();
-        let mut truth = vec![0.0; shares.len()];
-        for _ in 0..faces {
-            let class = self.class(shares);
-            let place = self.rng.random_range(0..self.population[class].len());
-            counts.vote(&self.population[class][place].crop);
-            truth[class] += 1.0 / faces as f64;
-        }
-        let votes = counts.dense(self.grid);
-        (votes.expect("every face is of the grid"), truth)
-    }
-
-    fn class(&mut self, shares: &[f64]) -> usize {
-        let mut left = self.rng.random::<f64>();
-        let found = shares.iter().position(|share| {
-            left -= share;
-            left < 0.0
-        });
-        found.unwrap_or(shares.len() - 1)
-    }
-
-    /// Shares of which all are equally likely: exponential variables over their sum.
-    fn dirichlet(&mut self) -> Vec<f64> {
-        let draw = |_| -(1.0 - self.rng.random::<f64>()).ln();
-        let weights: Vec<f64> = (0..self.labels.len()).map(draw).collect();
-        let sum: f64 = weights.iter().sum();
-        weights.iter().map(|weight| weight / sum).collect()
-    }
 }
 
-fn crop(grid: Grid, posterior: &[f32]) -> BTreeMap<u32, Crops> {
-    let mut one = Crops::default();
-    one.add(&quantise(posterior));
-    BTreeMap::from([(grid.cell(posterior) as u32, one)])
-}
-
-fn solved(
+pub(super) fn solved(
     calibration: &Calibration,
     votes: &CellVotes,
     method: Method,
@@ -279,10 +206,10 @@ fn solved(
     })
 }
 
-fn points(shares: &[Share]) -> Vec<f64> {
+pub(super) fn points(shares: &[Share]) -> Vec<f64> {
     shares.iter().map(|share| share.share).collect()
 }
 
-fn tvd(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn tvd(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
 }

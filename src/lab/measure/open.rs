@@ -33,6 +33,8 @@ pub struct Inputs {
     pub labels: PathBuf,
     /// A label of the CSV and what the model calls it.
     pub maps: Vec<(String, String)>,
+    /// An attribute and its column in the CSV, where that has another name.
+    pub columns: Vec<(String, String)>,
     /// So many faces only, spread evenly over the rows.
     pub limit: Option<usize>,
     pub precision: PrecisionChoice,
@@ -80,6 +82,7 @@ impl Inputs {
         let options = LabelOptions {
             split: self.split.as_deref(),
             maps: &self.maps,
+            columns: &self.columns,
             names: &names,
             limit: self.limit,
         };

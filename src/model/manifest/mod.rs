@@ -13,6 +13,8 @@ pub use groups::Groups;
 pub use head::{Activation, Head, Kind};
 pub use interval::AgeInterval;
 pub(crate) use onnx_file::ModelProto;
+#[cfg(test)]
+pub(crate) use onnx_file::output_names;
 
 use std::{
     collections::BTreeSet,
@@ -46,6 +48,10 @@ pub struct Manifest {
     /// The model card beside this file.
     #[schemars(length(min = 1))]
     pub card: String,
+    /// The smallest usable crop, in pixels a side: how it was found stands in the card.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 4096))]
+    pub min_face: Option<u32>,
     #[serde(rename = "net")]
     #[schemars(length(min = 1, max = 16))]
     pub nets: Vec<Net>,

@@ -21,8 +21,27 @@ pub(crate) struct GraphProto {
     pub nodes: Vec<NodeProto>,
     #[prost(message, repeated, tag = "5")]
     pub initializers: Vec<TensorProto>,
+    /// Only tests ask for them: a session says what its outputs are.
+    #[cfg(test)]
+    #[prost(message, repeated, tag = "12")]
+    pub outputs: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "15")]
     pub sparse_initializers: Vec<SparseTensorProto>,
+}
+
+#[cfg(test)]
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ValueInfoProto {
+    #[prost(string, tag = "1")]
+    pub name: String,
+}
+
+/// What a file calls its outputs.
+#[cfg(test)]
+pub(crate) fn output_names(onnx: &[u8]) -> Vec<String> {
+    let model = ModelProto::decode(onnx).expect("an ONNX file");
+    let outputs = model.graph.expect("a graph").outputs;
+    outputs.into_iter().map(|output| output.name).collect()
 }
 
 #[derive(Clone, PartialEq, Message)]

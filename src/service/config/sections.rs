@@ -75,7 +75,8 @@ pub struct Model {
     #[serde(default)]
     pub flush_denormals: bool,
     /// The categories of ethnicity. Default: all that the model tells apart. Or the name of coarser groups in the model's
-    /// manifest, such as "five"; then make a calibration with `demograph calibrate --ethnicity five`.
+    /// manifest, such as "five". The shipped models have calibrations for both; for a model of your own make one with
+    /// `demograph calibrate --ethnicity five`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ethnicity: Option<String>,
 }

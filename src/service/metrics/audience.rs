@@ -14,6 +14,7 @@ pub struct Audience {
     pub share_high: GaugeVec,
     pub effective_n: GaugeVec,
     pub shift_p: GaugeVec,
+    pub calibration_fits: GaugeVec,
     pub faces: GaugeVec,
     pub shown: GaugeVec,
     pub from: GaugeVec,
@@ -66,6 +67,11 @@ impl Audience {
             shift_p: gauges(
                 "audience_shift_p_value",
                 "p-value of the shift test. Small: the model's errors are no longer those of the calibration.",
+                ATTRIBUTE,
+            ),
+            calibration_fits: gauges(
+                "audience_calibration_fits",
+                "1 if the shift test finds that the calibration fits, 0 if its p-value is below 0.001. Absent without a test.",
                 ATTRIBUTE,
             ),
             faces: gauges(

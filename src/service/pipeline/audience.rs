@@ -77,6 +77,8 @@ fn set_series(
         let labels = [source, name, &window];
         put(&audience.shown, &labels, attribute.shown_ratio);
         put(&audience.shift_p, &labels, attribute.shift_p);
+        let fits = attribute.calibration_fits().map(f64::from);
+        put(&audience.calibration_fits, &labels, fits);
         for category in &attribute.categories {
             let labels = [source, name, &category.label, &window];
             let votes = category.votes.map(|votes| votes as f64);

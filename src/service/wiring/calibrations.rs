@@ -103,13 +103,15 @@ mod tests {
     use crate::config::Windows;
 
     #[test]
-    fn the_shipped_models_have_a_calibration_for_every_precision_of_a_processor() {
-        // FairFace, all that the default model knows, has bands of ten years.
-        has_every_calibration("models/fairface-small", &Windows::default().age_bands);
-        has_every_calibration("models/research-small", &[0, 18, 25, 35, 45, 55, 65]);
+    fn the_shipped_models_have_a_calibration_for_every_precision_and_choice_of_ethnicities() {
+        for model in ["models/fairface-small", "models/research-small"] {
+            for ethnicity in [None, Some("five")] {
+                has_every_calibration(model, ethnicity);
+            }
+        }
     }
 
-    fn has_every_calibration(model: &str, age_bands: &[u32]) {
+    fn has_every_calibration(model: &str, ethnicity: Option<&str>) {
         let folder = demograph_core::golden::repository(model);
         for (precision, provider) in [
             (PrecisionChoice::Int8, Provider::Cpu),
@@ -119,11 +121,13 @@ mod tests {
             let settings = InferenceSettings {
                 precision,
                 provider,
+                ethnicity: ethnicity.map(str::to_owned),
                 ..Default::default()
             };
             let files = ModelFiles::read(&folder, &settings).unwrap();
-            let categories = Categories::new(age_bands, &files.facts);
-            let file = read(&folder.join(in_model_folder(files.precision, None))).unwrap();
+            let categories = Categories::new(&Windows::default().age_bands, &files.facts);
+            let file = in_model_folder(files.precision, ethnicity);
+            let file = read(&folder.join(file)).unwrap();
             let file = fit(file, &files.facts, &categories).unwrap();
             for attribute in Attribute::ALL {
                 assert!(

@@ -18,7 +18,7 @@ pub use process::{Finished, Process, command};
 pub use prometheus::{Prometheus, promtool_check};
 pub use service::{
     LOBBY_AND_CAFE, Launched, Service, check_config, composites, crops_csv, demograph, launch,
-    metric, publish,
+    metric, publish, run_until, with_config,
 };
 pub use tables::{duckdb, pyarrow_schema, pyarrow_totals};
 

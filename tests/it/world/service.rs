@@ -35,12 +35,24 @@ pub fn demograph(arguments: &[&str]) -> Command {
 
 /// `demograph check` on a text.
 pub fn check_config(text: &str, arguments: &[&str]) -> Finished {
+    with_config(text, &[&["check"], arguments].concat())
+}
+
+/// A command of the program with this configuration.
+pub fn with_config(text: &str, arguments: &[&str]) -> Finished {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("demograph.toml");
     std::fs::write(&file, text).unwrap();
-    let mut check = demograph(&["check", "--config"]);
-    check.arg(&file).args(arguments);
-    Process::start("demograph check", check).finish(60)
+    let mut command = demograph(arguments);
+    command.arg("--config").arg(&file);
+    Process::start(&format!("demograph {}", arguments.join(" ")), command).finish(60)
+}
+
+/// Runs the service until it has folded so many records.
+pub fn run_until(config: &str, records: usize) {
+    let mut service = Service::start(config);
+    service.await_metric("demograph_records_total", records as f64, 60);
+    service.stop();
 }
 
 /// `demograph publish` to the topic.

@@ -30,6 +30,8 @@ const CALIBRATIONS: usize = 200;
 const FACES: [usize; 3] = [400, 300, 200];
 /// Sums of a kind that are judged, of each source.
 const JUDGED: usize = 120;
+/// Days are few, and most of what is unknown of them is the calibration's: each is judged with so many of them.
+const CALIBRATIONS_A_DAY: usize = 25;
 
 const SUMS: [&str; 6] = ["window", "1 min", "5 min", "1 h", "hour", "day"];
 /// Windows of the first hour of a source, of the next three, and of the rest of its first day.
@@ -147,7 +149,10 @@ fn judged(alike: f32, kind: Kind, scale: f64) -> Found {
             some(views(&all, 30)),
             some(views(&all, HOUR)),
             sums(&all, HOUR),
-            sums(&all, DAY),
+            sums(&all, DAY)
+                .into_iter()
+                .flat_map(|day| vec![day; CALIBRATIONS_A_DAY])
+                .collect(),
         ];
         for (held, list) in found.sums.iter_mut().zip(&lists) {
             add(held, list, Held::add);

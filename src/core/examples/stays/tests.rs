@@ -44,17 +44,28 @@ fn each(windows: &[ReleasedWindow], step: usize) -> Vec<CellCounts> {
     some.map(|window| votes(window).clone()).collect()
 }
 
-fn holds(held: &Held, what: &str) {
+fn says(held: &Held, what: &str) -> String {
     let (five, permille) = held.alarms();
-    let found = format!(
+    format!(
         "{what}: {} sums, {:.3} hold, {five:.3} and {permille:.3} alarms, design effect {:.1}",
         held.sums,
         held.coverage(),
         held.design_effect()
-    );
+    )
+}
+
+fn holds(held: &Held, what: &str) {
+    let found = says(held, what);
     assert!(held.sums >= 80, "{found}");
-    assert!((0.925..=0.985).contains(&held.coverage()), "{found}");
-    assert!(five <= 0.08 && permille <= 0.01, "{found}");
+    // 95 % and three standard errors of so few sums, whose people are partly the same.
+    assert!((0.915..=0.995).contains(&held.coverage()), "{found}");
+}
+
+/// Of sums with enough people for the test's approximation.
+fn is_calm(held: &Held, what: &str) {
+    let (five, permille) = held.alarms();
+    // One of 84 sums is 1.2 %.
+    assert!(five <= 0.08 && permille <= 0.013, "{}", says(held, what));
 }
 
 /// In each pane a window, and people in twelve of them.
@@ -80,6 +91,8 @@ fn people_who_stay_for_many_windows_count_once_in_their_sums() {
     for (held, what) in [(one, "windows"), (views, "views"), (sums, "sums")] {
         holds(&held, what);
     }
+    is_calm(&views, "views");
+    is_calm(&sums, "sums");
 }
 
 #[test]
@@ -94,8 +107,10 @@ fn crops_of_people_who_dwell_count_as_theirs() {
     };
     let [one, sums] = judged(kind, (4, 20, 800), |all| [each(all, 2), sums(all, 40)]);
     assert!(one.design_effect() > 4.0, "{one:?}");
-    holds(&one, "windows");
-    holds(&sums, "sums");
+    for (held, what) in [(one, "windows"), (sums, "sums")] {
+        holds(&held, what);
+        is_calm(&held, what);
+    }
 }
 
 /// Nobody says whose the faces are: how they depend is learnt from the source.
@@ -111,7 +126,10 @@ fn detections_are_judged_by_how_much_spans_of_time_differ() {
             people_min: 10,
         };
         let [one, sums] = judged(kind, (4, 1_000, 1_000), |all| [each(all, 3), sums(all, 40)]);
-        holds(&one, &format!("windows, {} crops", stay * looks));
-        holds(&sums, &format!("sums, {} crops", stay * looks));
+        for (held, what) in [(one, "windows"), (sums, "sums")] {
+            let what = format!("{what}, {} crops", stay * looks);
+            holds(&held, &what);
+            is_calm(&held, &what);
+        }
     }
 }

@@ -2,22 +2,18 @@
 
 use super::*;
 
-const GROUPS: &str = r#"labels = ["white", "black", "asian", "indian", "other"]
-[[net.head.groups]]
+const GROUPS: &str = r#"[[net.head.groups]]
 name = "three"
 labels = ["a", "b", "c"]
-of = ["b", "a", "a", "c", "c"]
+of = ["b", "a", "a", "a", "c", "c", "c"]
 "#;
 
 /// The shipped model with a name for coarser categories, and another word of that table.
 fn with_groups(change: impl Fn(String) -> String) -> tempfile::TempDir {
-    let labels = r#"labels = ["white", "black", "asian", "indian", "other"]"#;
     changed("research-small", |text| {
-        // A table of the head: it stands behind the head's own keys.
-        let temperature = "temperature = 0.823\n";
-        assert!(text.contains(labels) && text.contains(temperature));
-        let groups = GROUPS.split_once('\n').unwrap().1;
-        change(text.replace(temperature, &format!("{temperature}{groups}")))
+        let first = "[[net.head.groups]]\n";
+        assert!(text.contains(first));
+        change(text.replace(first, &format!("{GROUPS}{first}")))
     })
 }
 
@@ -44,10 +40,14 @@ fn the_probability_of_a_group_is_the_sum_over_its_classes() {
         ethnicity: None,
         ..three()
     });
-    assert_eq!(labels.len(), 5);
+    assert_eq!(labels.len(), 7);
     let (labels, coarse) = ethnicity(&three());
     assert_eq!(labels, ["a", "b", "c"]);
-    let sums = [fine[1] + fine[2], fine[0], fine[3] + fine[4]];
+    let sums = [
+        fine[1] + fine[2] + fine[3],
+        fine[0],
+        fine[4] + fine[5] + fine[6],
+    ];
     for (sum, group) in sums.iter().zip(&coarse) {
         assert!((sum - group).abs() < 1e-6, "{fine:?} {coarse:?}");
     }
@@ -59,7 +59,7 @@ fn groups_that_do_not_fit_the_labels_are_refused_with_the_fix() {
         (
             r#""c", "c"]"#,
             r#""c"]"#,
-            "names 4 groups: name one for each of the 5 labels",
+            "names 6 groups: name one for each of the 7 labels",
         ),
         (
             r#""c", "c"]"#,
@@ -84,7 +84,7 @@ fn groups_that_do_not_fit_the_labels_are_refused_with_the_fix() {
     let error = ModelFiles::read(folder.path(), &settings).unwrap_err();
     let said = format!("{error:#}");
     assert!(
-        said.contains("model.ethnicity") && said.contains("[\"three\"]"),
+        said.contains("model.ethnicity") && said.contains("[\"three\", \"five\"]"),
         "{said}"
     );
 }

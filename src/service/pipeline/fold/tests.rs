@@ -144,6 +144,8 @@ impl World {
                     let place = [&place[..], &[("attribute", one.attribute.name())]].concat();
                     say("audience_shown_ratio", &place, one.shown_ratio);
                     say("audience_shift_p_value", &place, one.shift_p);
+                    let fits = one.calibration_fits().map(f64::from);
+                    say("audience_calibration_fits", &place, fits);
                     for category in &one.categories {
                         let place = [&place[..], &[("category", &category.label)]].concat();
                         let share = category.share;

@@ -27,6 +27,11 @@ pub(super) fn flag(name: &str) -> Field {
     Field::new(name, DataType::Boolean, false)
 }
 
+/// True, false or unknown.
+pub(super) fn known_flag(name: &str) -> Field {
+    flag(name).with_nullable(true)
+}
+
 pub(super) fn time(name: &str) -> Field {
     Field::new(
         name,
@@ -72,8 +77,11 @@ pub(super) fn known_numbers<T>(rows: &[T], get: impl Fn(&T) -> Option<f64>) -> A
 }
 
 pub(super) fn flags<T>(rows: &[T], get: impl Fn(&T) -> bool) -> ArrayRef {
-    let flags = rows.iter().map(|row| Some(get(row)));
-    Arc::new(flags.collect::<BooleanArray>())
+    known_flags(rows, |row| Some(get(row)))
+}
+
+pub(super) fn known_flags<T>(rows: &[T], get: impl Fn(&T) -> Option<bool>) -> ArrayRef {
+    Arc::new(rows.iter().map(get).collect::<BooleanArray>())
 }
 
 pub(super) fn times<T>(rows: &[T], get: impl Fn(&T) -> EventTime) -> ArrayRef {

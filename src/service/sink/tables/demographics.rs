@@ -3,15 +3,15 @@
 use arrow_array::ArrayRef;
 use arrow_schema::Field;
 use demograph_core::{
-    estimate::Estimator,
+    estimate::{Estimator, calibration_fits},
     privacy::{Cells, ReleasedWindow, ShownShare},
     record::Attribute,
 };
 
 use super::{
     columns::{
-        flag, flags, integer, known_counts, known_numbers, known_texts, number, partition,
-        partitions, sorted, text, texts, time, times,
+        flag, flags, integer, known_counts, known_flag, known_flags, known_numbers, known_texts,
+        number, partition, partitions, sorted, text, texts, time, times,
     },
     provenance::Provenance,
 };
@@ -31,6 +31,7 @@ pub(super) fn fields() -> Vec<Field> {
         number("share_high"),
         number("effective_n"),
         number("shift_p"),
+        known_flag("calibration_fits"),
         text("method").with_nullable(true),
         text("calibration").with_nullable(true),
         text("unit"),
@@ -79,6 +80,7 @@ pub(super) fn columns(windows: &[ReleasedWindow], provenance: &Provenance) -> Ve
         known_numbers(&rows, |row| row.estimated.high),
         known_numbers(&rows, |row| row.estimated.effective_n),
         known_numbers(&rows, |row| row.shift_p),
+        known_flags(&rows, |row| row.shift_p.map(calibration_fits)),
         known_texts(&rows, |row| Some(row.estimator?.method.name())),
         known_texts(&rows, |row| Some(row.estimator?.id)),
         texts(&rows, |row| row.window.unit.name()),

@@ -1,0 +1,274 @@
+//! The real ffmpeg on clips that it makes itself, and programs in its place that fail as it can.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use crossbeam_channel::bounded;
+use demograph_core::record::EventTime;
+use rustix::process::{Pid, test_kill_process};
+
+use super::*;
+
+/// A clip of so many seconds.
+fn clip(folder: &Path, seconds: u32) -> String {
+    clip_of(
+        folder,
+        &format!("testsrc=size=320x200:rate=25:duration={seconds}"),
+    )
+}
+
+fn clip_of(folder: &Path, source: &str) -> String {
+    let file = folder.join("clip.mkv");
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", source])
+        .args(["-c:v", "libx264", "-pix_fmt", "yuv420p"])
+        .arg(&file)
+        .status()
+        .expect("ffmpeg is installed: run setup/system-packages");
+    assert!(made.success());
+    file.to_str().unwrap().to_owned()
+}
+
+/// A program in ffmpeg's place: a shell script that writes its number into `pids` first.
+fn script(folder: &Path, text: &str) -> PathBuf {
+    let file = folder.join("ffmpeg");
+    let pids = folder.join("pids");
+    fs::write(
+        &file,
+        format!("#!/bin/sh\necho $$ >> {}\n{text}\n", pids.display()),
+    )
+    .unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    file
+}
+
+fn impatient(address: &str) -> Settings {
+    Settings {
+        silence_max: Duration::from_millis(400),
+        grace: Duration::from_millis(400),
+        ..Settings::of(address)
+    }
+}
+
+#[derive(Default)]
+struct Story {
+    times: Vec<i64>,
+    sizes: Vec<(u32, u32)>,
+    downs: Vec<(End, Vec<String>)>,
+    skipped: u64,
+    waits: Vec<Option<Duration>>,
+}
+
+/// Follows a stream until it has gone down so often.
+fn follow(settings: &Settings, downs: usize) -> anyhow::Result<Story> {
+    let mut story = Story::default();
+    let (_stop, stopped) = bounded(1);
+    run(settings, EventTime(1_000_000), &stopped, |event| {
+        match event {
+            Event::Frame(seen) => {
+                story.times.push(seen.time.0);
+                story.sizes.push(seen.frame.size());
+            }
+            Event::Down {
+                end,
+                lines,
+                wait,
+                skipped,
+                ..
+            } => {
+                story.downs.push((end, lines));
+                story.waits.push(wait);
+                story.skipped += skipped;
+            }
+        }
+        Ok(if story.downs.len() < downs {
+            Taken::Continue
+        } else {
+            Taken::Stop
+        })
+    })?;
+    Ok(story)
+}
+
+/// None of the programs that ran is left, not even as a child that nobody waited for.
+fn assert_none_is_left(folder: &Path) -> usize {
+    let pids = fs::read_to_string(folder.join("pids")).unwrap();
+    let pids: Vec<i32> = pids.lines().map(|line| line.parse().unwrap()).collect();
+    for &pid in &pids {
+        assert!(
+            test_kill_process(Pid::from_raw(pid).unwrap()).is_err(),
+            "{pid} is left"
+        );
+    }
+    pids.len()
+}
+
+#[test]
+fn a_recording_gives_five_frames_a_second_with_its_own_times_and_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let story = follow(&Settings::of(&clip(folder.path(), 4)), 9).unwrap();
+    let expected: Vec<i64> = (0..20).map(|n| 1_000_000 + 200 * n).collect();
+    assert_eq!(story.times, expected);
+    assert_eq!(
+        (story.downs, story.waits),
+        (vec![(End::Ended, vec![])], vec![None])
+    );
+}
+
+#[test]
+fn pixels_that_are_not_square_become_square_and_odd_sizes_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let squeezed = clip_of(folder.path(), "testsrc=size=180x150:duration=1,setsar=4/3");
+    assert_eq!(
+        follow(&Settings::of(&squeezed), 9).unwrap().sizes[0],
+        (240, 150)
+    );
+    let odd = folder.path().join("odd.gif");
+    let made = Command::new("ffmpeg")
+        .args([
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc=size=75x53:duration=1",
+        ])
+        .arg(&odd)
+        .status();
+    assert!(made.unwrap().success());
+    let story = follow(&Settings::of(odd.to_str().unwrap()), 9).unwrap();
+    assert_eq!((story.sizes[0], story.downs[0].0), ((75, 53), End::Ended));
+}
+
+#[test]
+fn a_program_that_is_not_there_is_an_error_that_says_what_to_do() {
+    let settings = Settings {
+        program: "/nowhere/ffmpeg".into(),
+        ..Settings::of("rtsp://cam/1")
+    };
+    let error = follow(&settings, 1).err().unwrap().to_string();
+    assert!(
+        error.contains("/nowhere/ffmpeg is not there: run setup/system-packages"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_address_where_nobody_answers_is_refused_tried_again_and_names_no_password() {
+    // Twice, with the wait of a second between.
+    let story = follow(&Settings::of("rtsp://admin:s3cret@127.0.0.1:1/main"), 2).unwrap();
+    assert_eq!(
+        story.waits,
+        [1, 2].map(|seconds| Some(Duration::from_secs(seconds)))
+    );
+    for (end, lines) in story.downs {
+        assert_eq!(end, End::Refused);
+        let said = lines.join("\n");
+        assert!(
+            said.contains("refused") && said.contains("***@127.0.0.1"),
+            "{said}"
+        );
+        assert!(!said.contains("s3cret"), "{said}");
+    }
+}
+
+#[test]
+fn whatever_the_program_does_it_is_ended_and_nothing_of_it_is_left() {
+    let clip_folder = tempfile::tempdir().unwrap();
+    let clip = clip(clip_folder.path(), 4);
+    let real = format!("ffmpeg -v error -i {clip} -vf format=yuv420p -c:v rawvideo -f nut -");
+    for (text, end) in [
+        ("exec sleep 1000", End::Silent),
+        // It hangs, with a child of its own that holds the pipe, and does not hear a request to end.
+        (
+            "trap '' TERM\nsleep 1000 &\nwhile :; do sleep 1000; done",
+            End::Silent,
+        ),
+        // The pipe is closed, the program is not ended.
+        ("exec >&-\nexec sleep 1000", End::Refused),
+        ("head -c 300000 /dev/zero", End::Malformed),
+        ("while :; do echo garbage; done", End::Malformed),
+        ("echo no such camera >&2\nexit 1", End::Refused),
+        // It hangs and dies after some pictures.
+        (&format!("{real}\nexec sleep 1000"), End::Silent),
+        (&format!("{real} | head -c 2000000\nkill -9 $$"), End::Died),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            program: script(folder.path(), text),
+            // Long enough for the real ffmpeg to start on a busy machine.
+            silence_max: Duration::from_millis(match (end, text.contains("ffmpeg")) {
+                (End::Silent, false) => 400,
+                (End::Silent, true) => 4_000,
+                _ => 60_000,
+            }),
+            ..impatient("rtsp://u:s3cret@cam/1")
+        };
+        let story = follow(&settings, 1).unwrap();
+        assert_eq!(story.downs[0].0, end, "{text}");
+        assert_eq!(assert_none_is_left(folder.path()), 1);
+    }
+}
+
+#[test]
+fn a_flood_is_skipped_and_counted_when_nobody_keeps_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip_folder = tempfile::tempdir().unwrap();
+    let clip = clip(clip_folder.path(), 8);
+    // All 200 frames at once, as a live stream.
+    let real = format!("exec ffmpeg -v error -i {clip} -vf format=yuv420p -c:v rawvideo -f nut -");
+    let settings = Settings {
+        program: script(folder.path(), &real),
+        ..Settings::of("rtsp://cam/1")
+    };
+    let (mut frames, mut skipped) = (0, 0);
+    let (_stop, stopped) = bounded(1);
+    let (_never, slow) = bounded::<()>(0);
+    run(&settings, EventTime(0), &stopped, |event| {
+        match event {
+            Event::Frame(_) => {
+                frames += 1;
+                // A slow consumer.
+                let _ = slow.recv_timeout(Duration::from_millis(30));
+            }
+            Event::Down { skipped: by, .. } => {
+                skipped = by;
+                return Ok(Taken::Stop);
+            }
+        }
+        Ok(Taken::Continue)
+    })
+    .unwrap();
+    assert_eq!(frames + skipped, 200, "every picture was taken or counted");
+    assert!(skipped > 50 && frames > 2, "{frames} {skipped}");
+    assert_none_is_left(folder.path());
+}
+
+#[test]
+fn who_wants_no_more_is_left_in_peace_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        program: script(folder.path(), "exec sleep 1000"),
+        silence_max: Duration::from_secs(1000),
+        grace: Duration::from_secs(1000),
+        ..Settings::of("rtsp://cam/1")
+    };
+    // Nobody holds the other end: that means stop.
+    let (_, stopped) = bounded(1);
+    run(&settings, EventTime(0), &stopped, |_| Ok(Taken::Continue)).unwrap();
+    assert_none_is_left(folder.path());
+    // So does a taker that fails.
+    let mut settings = impatient("a.mkv");
+    settings.program = script(folder.path(), "exit 1");
+    let (_stop, stopped) = bounded(1);
+    let failed = run(&settings, EventTime(0), &stopped, |_| {
+        anyhow::bail!("the disk is full")
+    });
+    assert_eq!(failed.unwrap_err().to_string(), "the disk is full");
+    assert_none_is_left(folder.path());
+}
