@@ -155,7 +155,7 @@ fn say_of_sum(
 /// The others are known exactly, so whatever a sum of windows adds to what they say, it says of the one that hid something.
 #[test]
 fn a_sum_of_windows_leaves_a_hidden_count_as_open_as_its_window_does() {
-    let text = include_str!("../../../models/research-small/calibration.int8.json");
+    let text = include_str!("../../../models/research-small/calibration.int8.five.json");
     let file = CalibrationFile::parse(text).unwrap();
     let mut rng = StdRng::seed_from_u64(2);
     let crowd = Crowd::new(&file.attributes[&Attribute::Ethnicity], &mut rng);

@@ -7,7 +7,10 @@
 //! was released: its own faces change no bit of it.
 //!
 //! Promises: integers; a few numbers a source, whatever was seen. What is learnt of a window is what it shows: the faces of
-//! hidden classes count as those of these classes in the block before, so that no later window says who they were.
+//! hidden classes count as those of these classes in the block before, so that no later window says who they were. Where
+//! many are hidden the config is believed.
+
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +22,10 @@ use crate::{
 /// The lengths of blocks, in panes.
 const LENGTHS: [i64; 4] = [1, 4, 16, 64];
 const LONGEST: usize = LENGTHS.len() - 1;
-/// What was seen is forgotten by half when so many of the longest blocks were compared: about a day of panes of 10 s.
-const BLOCKS_MAX: u64 = 256;
+/// What was seen is forgotten by half when so many panes were compared: about two days of panes of 10 s.
+const PANES_MAX: u64 = 256 * 64;
+/// A window teaches something if at least this part of its faces is of classes that it shows.
+const SHOWN_MIN: f64 = 0.9;
 /// What the config assumes counts as so many of the longest blocks.
 const ASSUMED_BLOCKS: f64 = 1.0;
 /// Posteriors are summed in thousandths, their squares in millionths.
@@ -36,6 +41,8 @@ struct Series {
     scales: [Scale; LENGTHS.len()],
     /// The last but one of the longest blocks, and the last one.
     ended: [Block; 2],
+    /// The panes of windows that taught nothing: the config is believed for them.
+    untold: u64,
 }
 
 /// Blocks of one length.
@@ -49,12 +56,20 @@ struct Scale {
     /// What independent faces would have made of them: by the faces of the blocks, and by those they were compared with.
     independent: u128,
     independent_before: u128,
-    blocks: u64,
+    /// The panes of the windows in these blocks.
+    panes: u64,
 }
 
-/// Windows added up, by the predicted class of their faces.
+/// Windows added up.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-struct Block(Vec<Faces>);
+struct Block {
+    /// By predicted class.
+    classes: Vec<Faces>,
+    /// By how much the squared distances of faces from their mean are smaller, in thousandths, because hidden ones are all
+    /// taken for what was expected of them.
+    assumed: u64,
+    panes: u64,
+}
 
 /// Faces of one predicted class. All numbers are in thousandths.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -76,17 +91,20 @@ pub(crate) struct Looks {
 }
 
 impl Bursts {
-    /// Takes in the detections of a window that was released, as far as it shows them, by the number of its first pane in
-    /// time. What comes too late for its block counts in the one that is open.
+    /// Takes in the detections of a window that was released, as far as it shows them, by the numbers of its panes in time.
+    /// It counts where it begins. What comes too late for its block counts in the one that is open.
     pub(crate) fn learn(
         &mut self,
         attribute: Attribute,
-        number: i64,
+        panes: Range<i64>,
         classes: usize,
         votes: &MaskedCounts,
     ) {
-        if let Some(grid) = Grid::new(classes).filter(|_| votes.votes() > 0.0) {
-            self.0[attribute as usize].learn(number, grid, votes);
+        let series = &mut self.0[attribute as usize];
+        let is_told = votes.shown().votes() >= SHOWN_MIN * votes.votes();
+        match Grid::new(classes).filter(|_| votes.votes() > 0.0) {
+            Some(grid) if is_told => series.learn(panes, grid, votes),
+            _ => series.untold += panes.end.abs_diff(panes.start),
         }
     }
 
@@ -97,34 +115,35 @@ impl Bursts {
 }
 
 impl Series {
-    fn learn(&mut self, number: i64, grid: Grid, votes: &MaskedCounts) {
-        let is_other = |block: &Block| !block.0.is_empty() && block.0.len() != grid.classes();
+    fn learn(&mut self, panes: Range<i64>, grid: Grid, votes: &MaskedCounts) {
+        let is_other = |block: &Block| ![0, grid.classes()].contains(&block.classes.len());
         if self.ended.iter().any(is_other) || is_other(&self.scales[0].open) {
             *self = Self::default();
         }
+        if self.scales[LONGEST].panes + self.untold >= PANES_MAX {
+            self.scales.iter_mut().for_each(Scale::forget);
+            self.untold /= 2;
+        }
         for (place, length) in LENGTHS.into_iter().enumerate() {
-            let (scale, number) = (&mut self.scales[place], number.div_euclid(length));
+            let (scale, number) = (&mut self.scales[place], panes.start.div_euclid(length));
             if number > scale.number {
                 let ended = std::mem::take(&mut scale.open);
                 scale.number = number;
-                scale.compare(
-                    &ended,
-                    &self.ended[0],
-                    BLOCKS_MAX * (LENGTHS[LONGEST] / length) as u64,
-                );
+                scale.compare(&ended, &self.ended[0]);
                 if place == LONGEST {
                     self.ended.swap(0, 1);
                     self.ended[1] = ended;
                 }
             }
         }
-        let window = Block::of(votes, grid, &self.ended[0]);
+        let mut window = Block::of(votes, grid, &self.ended[0]);
+        window.panes = panes.end.abs_diff(panes.start);
         let scales = self.scales.iter_mut();
         scales.for_each(|scale| scale.open.add(&window));
     }
 
     fn looks(&self, panes: u64, assumed: u64) -> Looks {
-        let known = match self.scales.iter().any(|scale| scale.blocks > 0) {
+        let known = match self.scales.iter().any(|scale| scale.panes > 0) {
             true => self.design_effects(assumed as f64),
             false => [assumed.saturating_mul(100); LENGTHS.len()],
         };
@@ -135,15 +154,16 @@ impl Series {
     /// they say nothing of single faces.
     fn design_effects(&self, assumed: f64) -> [u64; LENGTHS.len()] {
         let longest = &self.scales[LONGEST];
-        let believed = |scale: &Scale, place: usize, found: f64| {
-            let weight = scale.blocks as f64 * (LENGTHS[place] as f64 / LENGTHS[LONGEST] as f64);
+        let believed = |scale: &Scale, found: f64| {
+            let blocks = |panes: u64| panes as f64 / LENGTHS[LONGEST] as f64;
+            let (weight, believed) = (blocks(scale.panes), ASSUMED_BLOCKS + blocks(self.untold));
             match found.is_finite() {
-                true => (ASSUMED_BLOCKS * assumed + weight * found) / (ASSUMED_BLOCKS + weight),
+                true => (believed * assumed + weight * found) / (believed + weight),
                 false => assumed,
             }
         };
         let all = longest.independent as f64 + longest.independent_before as f64;
-        let of_longest = believed(longest, LONGEST, longest.squares as f64 / all);
+        let of_longest = believed(longest, longest.squares as f64 / all);
         let mut least = 1.0f64;
         let mut found = [0; LENGTHS.len()];
         for (place, scale) in self.scales.iter().enumerate() {
@@ -153,7 +173,6 @@ impl Series {
                 LONGEST => of_longest,
                 _ => believed(
                     scale,
-                    place,
                     (scale.squares as f64 - by_before) / scale.independent as f64,
                 ),
             };
@@ -174,27 +193,33 @@ fn stepped(design_effect: f64) -> u64 {
 }
 
 impl Scale {
-    fn compare(&mut self, block: &Block, before: &Block, blocks_max: u64) {
+    fn compare(&mut self, block: &Block, before: &Block) {
         // One of few faces would make more of the difference than the block itself.
-        let (faces, others) = (block.faces(), before.faces());
+        let (of_block, of_before) = (block.all(), before.all());
+        let (faces, others) = (of_block.whole(), of_before.whole());
         if faces == 0 || others < faces / 2 || others == 0 {
             return;
         }
-        let distance = |(sum, other): (u64, u64)| {
+        let distance = |(&sum, &other): (&u64, &u64)| {
             let expected = u128::from(faces) * u128::from(other) / u128::from(others);
             u128::from(sum).abs_diff(expected).pow(2)
         };
-        self.squares += block.sums().zip(before.sums()).map(distance).sum::<u128>();
-        let (one, faces) = (before.variance(), u128::from(faces));
-        self.independent += one * faces;
-        self.independent_before += one * (faces * faces / u128::from(others));
-        self.blocks += 1;
-        if self.blocks >= blocks_max {
-            self.squares /= 2;
-            self.independent /= 2;
-            self.independent_before /= 2;
-            self.blocks /= 2;
-        }
+        let sums = of_block.sums.iter().zip(&of_before.sums);
+        self.squares += sums.map(distance).sum::<u128>();
+        let (one, faces, others) = (before.variance(), u128::from(faces), u128::from(others));
+        let assumed = |block: &Block| u128::from(block.assumed) * u128::from(STEPS);
+        self.independent += (one * faces).saturating_sub(assumed(block));
+        let alike = (one * others).saturating_sub(assumed(before));
+        self.independent_before += alike * faces / others * faces / others;
+        self.panes += block.panes;
+    }
+
+    /// By half.
+    fn forget(&mut self) {
+        self.squares /= 2;
+        self.independent /= 2;
+        self.independent_before /= 2;
+        self.panes /= 2;
     }
 }
 
@@ -205,7 +230,10 @@ impl Block {
             sums: vec![0; grid.classes()],
             ..Faces::default()
         };
-        let mut block = Self(vec![none; grid.classes()]);
+        let mut block = Self {
+            classes: vec![none; grid.classes()],
+            ..Self::default()
+        };
         let step = |parts: u128| (parts * u128::from(STEPS) / u128::from(VOTE)) as u64;
         let shown = votes.shown().iter();
         for (cell, votes) in shown.filter(|(cell, _)| (*cell as usize) < grid.cells()) {
@@ -215,7 +243,7 @@ impl Block {
                 sums: votes.sums.iter().map(|&sum| step(sum.into())).collect(),
                 squares: step(squares.sum::<u128>() / u128::from(votes.parts.max(1))),
             };
-            block.0[grid.predicted(cell as usize)].add(&more);
+            block.classes[grid.predicted(cell as usize)].add(&more);
         }
         for (hidden, parts) in votes.hidden(grid.classes()) {
             block.assume(&hidden, step(parts.into()), before);
@@ -223,45 +251,50 @@ impl Block {
         block
     }
 
-    /// Adds so many faces of the hidden classes: as they were before; of classes that nobody was of, evenly many.
+    /// Adds so many faces of the hidden classes, in thousandths: as those in the block before were. Where it had none,
+    /// evenly many of each.
     fn assume(&mut self, hidden: &[bool], faces: u64, before: &Self) {
-        let places: Vec<usize> = (0..hidden.len()).filter(|&class| hidden[class]).collect();
-        let of_before = |&class: &usize| before.0.get(class).map_or(0, |faces| faces.number);
-        let all: u64 = places.iter().map(of_before).sum();
-        for &class in &places {
-            let more = match before.0.get(class) {
-                Some(of_class) if all > 0 => of_class.part(faces, all),
-                _ => Faces::sure(class, hidden.len(), faces / places.len() as u64),
-            };
-            self.0[class].add(&more);
+        let places = (0..hidden.len()).filter(|&class| hidden[class]);
+        let of_before = |class: usize| {
+            let faces = before.classes.get(class);
+            faces.filter(|faces| faces.number > 0)
+        };
+        let mut known: Vec<(usize, Faces)> = places
+            .clone()
+            .filter_map(|class| Some((class, of_before(class)?.clone())))
+            .collect();
+        if known.is_empty() {
+            let sure = |class| (class, Faces::sure(class, hidden.len(), STEPS));
+            known = places.map(sure).collect();
         }
+        let mut all = Faces::default();
+        known.iter().for_each(|(_, faces)| all.add(faces));
+        for (class, of_class) in &known {
+            self.classes[*class].add(&of_class.part(faces, all.number));
+        }
+        self.assumed += all.part(faces, all.number).spread();
     }
 
     fn add(&mut self, window: &Self) {
-        self.0
-            .resize(self.0.len().max(window.0.len()), Faces::default());
-        let classes = self.0.iter_mut().zip(&window.0);
+        let length = self.classes.len().max(window.classes.len());
+        self.classes.resize(length, Faces::default());
+        let classes = self.classes.iter_mut().zip(&window.classes);
         classes.for_each(|(sum, more)| sum.add(more));
+        self.assumed += window.assumed;
+        self.panes += window.panes;
     }
 
-    /// Whole faces.
-    fn faces(&self) -> u64 {
-        (self.0.iter().map(|faces| faces.number).sum::<u64>() + STEPS / 2) / STEPS
-    }
-
-    /// The sums of all posteriors by class.
-    fn sums(&self) -> impl Iterator<Item = u64> + '_ {
-        let sum = |class: usize| self.0.iter().map(|faces| faces.sums[class]).sum();
-        (0..self.0.len()).map(sum)
+    fn all(&self) -> Faces {
+        let mut all = Faces::default();
+        self.classes.iter().for_each(|faces| all.add(faces));
+        all
     }
 
     /// Of one face's posterior, in millionths.
     fn variance(&self) -> u128 {
-        let (faces, steps) = (u128::from(self.faces()), u128::from(STEPS));
-        let squares: u64 = self.0.iter().map(|faces| faces.squares).sum();
-        let square = u128::from(squares) * steps / faces;
-        let means = self.sums().map(|sum| (u128::from(sum) / faces).pow(2));
-        square.saturating_sub(means.sum())
+        let all = self.all();
+        let spread = u128::from(all.spread()) * u128::from(STEPS);
+        spread / u128::from(all.whole().max(1))
     }
 }
 
@@ -272,6 +305,19 @@ impl Faces {
         self.sums.resize(self.sums.len().max(more.sums.len()), 0);
         let sums = self.sums.iter_mut().zip(&more.sums);
         sums.for_each(|(sum, more)| *sum += more);
+    }
+
+    /// Whole faces.
+    fn whole(&self) -> u64 {
+        (self.number + STEPS / 2) / STEPS
+    }
+
+    /// The sum of the squared distances of the posteriors from their mean.
+    fn spread(&self) -> u64 {
+        let number = u128::from(self.number.max(1));
+        let mean = |&sum: &u64| u128::from(sum).pow(2);
+        let of_mean = self.sums.iter().map(mean).sum::<u128>() / number;
+        self.squares.saturating_sub(of_mean as u64)
     }
 
     /// `faces` parts of `all`.

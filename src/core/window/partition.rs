@@ -183,12 +183,13 @@ impl PartitionWindows {
         if released.by == ClosedBy::Change {
             return;
         }
-        let number = released.start.0.div_euclid(self.settings.pane);
+        let number = |time: EventTime| time.0.div_euclid(self.settings.pane);
+        let panes = number(released.start)..number(released.end);
         for one in &released.content {
             if let Cells::Shown { counts, .. } = &one.cells {
                 let votes = masked(&one.cells, detections.cells(one.attribute));
                 let bursts = &mut source.bursts;
-                bursts.learn(one.attribute, number, counts.len(), &votes);
+                bursts.learn(one.attribute, panes.clone(), counts.len(), &votes);
             }
         }
     }

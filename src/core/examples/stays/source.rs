@@ -196,6 +196,9 @@ fn class(random: &mut StdRng) -> usize {
 fn shard(kind: Kind) -> Shard {
     let rules = PolicyRules {
         untracked: Untracked::Count,
+        // Little is hidden: of what is hidden nothing is learnt, and the config is believed.
+        k_total: 1,
+        k_cell: 1,
         ..PolicyRules::default()
     };
     let settings = Settings {

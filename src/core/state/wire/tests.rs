@@ -94,7 +94,8 @@ fn a_checkpoint_of_this_version_reads_as_it_was() {
     pane.vote(&face);
     for number in [0, 64, 128, 192] {
         let votes = MaskedCounts::of(pane.cells(Attribute::Gender), &[false; 2]);
-        yard.bursts.learn(Attribute::Gender, number, 2, &votes);
+        yard.bursts
+            .learn(Attribute::Gender, number..number + 1, 2, &votes);
     }
     assert_eq!(saved.chosen.tracks(), 0, "version 1 spared nothing");
     let growing = yard.growing.as_mut().unwrap();

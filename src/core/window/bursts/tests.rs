@@ -19,7 +19,7 @@ fn pane(faces: &[&[f32]], hidden: &[bool]) -> MaskedCounts {
 
 impl Bursts {
     fn see(&mut self, number: i64, votes: &MaskedCounts) {
-        self.learn(Attribute::Gender, number, 2, votes);
+        self.learn(Attribute::Gender, number..number + 1, 2, votes);
     }
 }
 
@@ -80,7 +80,8 @@ fn faces_that_move_among_hidden_classes_change_no_bit() {
                 0 => ([&one_of(0)[..], &one_of(1)[..], &one_of(2)[..]], [false; 3]),
                 _ => (faces, [false, true, true]),
             };
-            bursts.learn(Attribute::Gender, number, classes, &pane(&faces, &hidden));
+            let pane = pane(&faces, &hidden);
+            bursts.learn(Attribute::Gender, number..number + 1, classes, &pane);
         }
         bursts
     };
@@ -93,7 +94,7 @@ fn faces_that_move_among_hidden_classes_change_no_bit() {
 fn posteriors_of_other_classes_begin_anew() {
     let mut bursts = known(8);
     let face = pane(&[&[0.2, 0.3, 0.5]], &[false; 3]);
-    bursts.learn(Attribute::Gender, 1_000, 3, &face);
+    bursts.learn(Attribute::Gender, 1_000..1_001, 3, &face);
     assert_eq!(effect(&bursts.looks(1, 10)), 1_000);
 }
 
