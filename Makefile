@@ -58,6 +58,7 @@ check: setup-test ## formatting, lints, documentation, scripts; licences, source
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items --quiet
+	$(CARGO) fetch --locked --quiet
 	$(DENY) --offline check --hide-inclusion-graph bans licenses sources
 	.setup/venv/bin/shellcheck -x .ci/run setup/rust setup/onnxruntime setup/onnxruntime-openvino setup/onnxruntime-gpu setup/system-packages setup/test-tools \
 		setup/train-tools setup/bench-tools models/train/make-model

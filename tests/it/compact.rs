@@ -176,22 +176,25 @@ fn is_sorted_and_says_what_went_in(out: &Path) {
 }
 
 /// The first query in a document, on these tables.
-fn documented(document: &str, out: &Path) -> Vec<Value> {
+/// What the n-th query of a document answers.
+fn documented(document: &str, n: usize, out: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(repository(document)).unwrap();
-    let query = text.split("```sql").nth(1).unwrap();
+    let query = text.split("```sql").nth(n).unwrap();
     let query = query.split("```").next().unwrap();
     duckdb(&query.replace("'out/", &format!("'{}/", out.display())))
 }
 
 fn queries_of_the_documents_count_each_row_once(out: &Path) {
-    let sources = documented("schemas/README.md", out);
+    let days = documented("schemas/README.md", 1, out);
+    assert_eq!(days.len(), CAMERAS * DATES.len(), "{days:?}");
+    let sources = documented("schemas/README.md", 2, out);
     assert_eq!(sources.len(), CAMERAS);
     let each = CROPS * DATES.len();
     assert!(
         sources.iter().all(|row| row["faces"] == each),
         "{sources:?}"
     );
-    documented("README.md", out);
+    documented("README.md", 1, out);
 }
 
 /// A copy of a file that is in the daily file, of one that is not, and one in the folder of another date.

@@ -216,6 +216,24 @@ fn whatever_the_program_does_it_is_ended_and_nothing_of_it_is_left() {
 }
 
 #[test]
+fn a_silent_program_is_first_asked_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = folder.path().join("asked");
+    let text = format!(
+        "trap 'echo > {}; exit 0' TERM\nwhile :; do sleep 0.05; done",
+        asked.display()
+    );
+    let settings = Settings {
+        program: script(folder.path(), &text),
+        grace: Duration::from_secs(60),
+        ..impatient("rtsp://cam/1")
+    };
+    assert_eq!(follow(&settings, 1).unwrap().downs[0].0, End::Silent);
+    assert!(asked.is_file());
+    assert_none_is_left(folder.path());
+}
+
+#[test]
 fn a_flood_is_skipped_and_counted_when_nobody_keeps_up() {
     let folder = tempfile::tempdir().unwrap();
     let clip_folder = tempfile::tempdir().unwrap();

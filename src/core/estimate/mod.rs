@@ -4,7 +4,7 @@
 //! as one of few integer [`cells`](Grid), beside the sum of the posteriors in each; a [`Calibration`] tells how faces of
 //! each true class fall into these cells, and what the model says of them on average;
 //! [`estimate`] solves for the shares which explain the cells, with 95 % intervals that hold both the window's
-//! sampling error and the calibration's, and [`shift_p`] says whether any shares explain them. [`adapt`] fits a calibration
+//! sampling error and the calibration's, and [`shift_p`] says whether any shares explain them. [`adapt()`] fits a calibration
 //! to a camera from few labelled faces.
 //!
 //! Promises: pure; the same cells and calibration give the same bits; cells merge by addition, exactly. Nothing here

@@ -154,8 +154,7 @@ impl Moments {
             mean: &self.raw,
             covariance: &covariance,
         };
-        raw.most_probable(self.independent(), &within)
-            .unwrap_or(within)
+        raw.most_probable(self.votes, &within).unwrap_or(within)
     }
 
     /// Of the raw shares were the true ones those given, times the votes.

@@ -76,46 +76,52 @@ pub(super) fn run(
     (attribute, seed, draws): (Attribute, u64, u32),
 ) -> anyhow::Result<Vec<CropFigures>> {
     let mut trial = Trial::new(labels, people, attribute, seed);
-    // What all others are measured by comes first.
-    let kinds: Vec<CropsPerTrack> = std::iter::once(None)
-        .chain(options.iter().copied())
-        .collect();
-    let mut sums = vec![Sums::default(); kinds.len()];
+    let mut sums = vec![Sums::default(); options.len()];
     for _ in 0..draws {
         let (calibration, _) = trial.calibration(sizes)?;
         let (drawn, shares) = (trial.dirichlet(), trial.shares.clone());
         for (is_population, shares) in [(false, &drawn), (true, &shares)] {
-            let window = Window::draw(&mut trial, shares);
-            let mut with_all: Option<(Vec<f64>, f64)> = None;
-            for (kind, sums) in kinds.iter().zip(&mut sums) {
-                let (tally, taken) = window.tally(*kind, attribute);
-                let found = estimated(&calibration, &tally, attribute)?;
+            let window = Window::draw(&mut trial, attribute, shares);
+            let estimated = |crops| {
+                let (tally, taken) = window.tally(crops);
+                let found = estimated(&calibration, &tally, attribute);
+                found.map(|found| (found, taken))
+            };
+            // What all others are measured by.
+            let all = estimated(None)?;
+            let (points_of_all, error_of_all) = window.judged(&all.0);
+            for (crops, sums) in options.iter().zip(&mut sums) {
+                let (found, taken) = match crops {
+                    None => all.clone(),
+                    Some(_) => estimated(*crops)?,
+                };
                 sums.taken += taken;
                 sums.tracks += TRACKS;
                 if is_population {
-                    sums.held.resize(labels.len(), 0);
-                    for (held, (found, truth)) in sums.held.iter_mut().zip(found.iter().zip(shares))
-                    {
-                        *held += u32::from((found.low..=found.high).contains(truth));
-                    }
-                    continue;
+                    sums.hold(&found, shares);
+                } else {
+                    let (points, error) = window.judged(&found);
+                    sums.tvd += error;
+                    sums.more.push(error - error_of_all);
+                    sums.apart += tvd(&points, &points_of_all);
                 }
-                let points: Vec<f64> = found.iter().map(|share| share.share).collect();
-                let error = tvd(&points, &window.truth);
-                let (all, error_of_all) = with_all.get_or_insert_with(|| (points.clone(), error));
-                sums.tvd += error;
-                sums.more.push(error - *error_of_all);
-                sums.apart += tvd(&points, all);
             }
         }
     }
-    let figures = options.iter().zip(sums.into_iter().skip(1));
+    let figures = options.iter().zip(sums);
     Ok(figures
         .map(|(crops, sums)| sums.figures(*crops, (cost, draws)))
         .collect())
 }
 
 impl Sums {
+    fn hold(&mut self, found: &[Share], shares: &[f64]) {
+        self.held.resize(shares.len(), 0);
+        for (held, (found, truth)) in self.held.iter_mut().zip(found.iter().zip(shares)) {
+            *held += u32::from((found.low..=found.high).contains(truth));
+        }
+    }
+
     fn figures(self, crops: CropsPerTrack, (cost, draws): (Duration, u32)) -> CropFigures {
         let draws = f64::from(draws.max(1));
         let crops_taken = self.taken as f64 / self.tracks.max(1) as f64;
@@ -142,28 +148,35 @@ impl Sums {
 }
 
 /// Tracks, and how their classes are distributed.
-struct Window<'a> {
-    tracks: Vec<Track<'a>>,
+struct Window {
+    tracks: Vec<Track>,
     truth: Vec<f64>,
 }
 
-/// A person who is seen from a moment on, first in this view.
-struct Track<'a> {
-    person: &'a Person<'a>,
-    view: usize,
+/// A person who is seen from a moment on.
+struct Track {
+    /// What each view says.
+    views: Vec<TrackEvidence>,
+    first: usize,
     begin: i64,
 }
 
-impl<'a> Window<'a> {
-    fn draw(trial: &mut Trial<'a>, shares: &[f64]) -> Self {
+impl Window {
+    fn draw(trial: &mut Trial<'_>, attribute: Attribute, shares: &[f64]) -> Self {
         let mut truth = vec![0.0; shares.len()];
         let tracks = (0..TRACKS).map(|_| {
             let class = trial.class(shares);
             truth[class] += 1.0 / TRACKS as f64;
             let person = trial.person(class);
+            let views = person.views.iter().map(|view| {
+                let (mut crop, mut evidence) = (Evidence::default(), TrackEvidence::default());
+                crop.set(attribute, view);
+                evidence.add(&crop);
+                evidence
+            });
             Track {
-                person,
-                view: trial.rng.random_range(0..person.views.len()),
+                views: views.collect(),
+                first: trial.rng.random_range(0..person.views.len()),
                 begin: trial.rng.random_range(0..SPANS.pane),
             }
         });
@@ -172,26 +185,31 @@ impl<'a> Window<'a> {
     }
 
     /// The votes, one a track, and how many crops were taken.
-    fn tally(&self, crops: CropsPerTrack, attribute: Attribute) -> (Tally, usize) {
+    fn tally(&self, crops: CropsPerTrack) -> (Tally, usize) {
         let (mut tally, mut taken) = (Tally::default(), 0);
         for track in &self.tracks {
             let mut evidence = TrackEvidence::default();
             for view in track.taken(crops) {
-                let mut crop = Evidence::default();
-                crop.set(attribute, track.person.views[view]);
-                evidence.add(&crop);
+                evidence.merge(&track.views[view]);
                 taken += 1;
             }
             tally.vote_track(&evidence);
         }
         (tally, taken)
     }
+
+    /// The shares, and how far they are from the truth.
+    fn judged(&self, found: &[Share]) -> (Vec<f64>, f64) {
+        let points: Vec<f64> = found.iter().map(|share| share.share).collect();
+        let error = tvd(&points, &self.truth);
+        (points, error)
+    }
 }
 
-impl Track<'_> {
+impl Track {
     /// The views that are taken, in the order of time.
     fn taken(&self, crops: CropsPerTrack) -> Vec<usize> {
-        let views = (self.view..self.view + CROPS).map(|view| view % self.person.views.len());
+        let views = (self.first..self.first + CROPS).map(|view| view % self.views.len());
         let Some(crops_max) = crops else {
             return views.collect();
         };
@@ -227,15 +245,10 @@ mod tests {
 
     #[test]
     fn a_track_of_ten_seconds_has_three_or_four_crops_and_all_where_all_are_asked_for() {
-        let views: [&[f32]; 5] = [&[0.5, 0.5]; 5];
-        let person = Person {
-            class: 0,
-            views: views.to_vec(),
-        };
         for begin in (0..SPANS.pane).step_by(500) {
             let track = Track {
-                person: &person,
-                view: 2,
+                views: vec![TrackEvidence::default(); 5],
+                first: 2,
                 begin,
             };
             let three = track.taken(CropsMax::new(3));

@@ -1,6 +1,5 @@
 //! Intervals where people stay: how often they hold the truth, for windows, rolling views, hours and days.
-//! `cargo run --release -p demograph-core --example stays` prints the tables of docs/shares.md. Words after `--` choose kinds
-//! of votes ("dwell") and a factor for the number of days ("0.1").
+//! `cargo run --release -p demograph-core --example stays` prints the tables of docs/shares.md, after some minutes.
 //!
 //! The first two days of a source without tracks are judged apart: it has to be known first. Seeded; no IO but the print.
 
@@ -21,7 +20,7 @@ use source::{BEGIN, Kind, PANE, Pool, windows};
 const HOUR: i64 = 360;
 const DAY: i64 = 24 * HOUR;
 /// Crops of each kind of source, and the days that are judged at most.
-const CROPS: f64 = 12e6;
+const CROPS: f64 = 6e6;
 const DAYS_MAX: f64 = 120.0;
 /// Days of one source that are judged, after some to get to know one without tracks.
 const DAYS: i64 = 4;
@@ -47,15 +46,9 @@ struct Found {
 }
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let scale = words.iter().find_map(|word| word.parse::<f64>().ok());
-    let is_chosen = |name: &str| {
-        let mut names = words.iter().filter(|word| word.parse::<f64>().is_err());
-        names.clone().next().is_none() || names.any(|word| name.starts_with(word))
-    };
     let mut rows = Vec::new();
-    for (name, alike, kind) in kinds().into_iter().filter(|kind| is_chosen(kind.0)) {
-        let found = judged(alike, kind, scale.unwrap_or(1.0));
+    for (name, alike, kind) in kinds() {
+        let found = judged(alike, kind);
         let head = format!(
             "| {name} | {} | {} | {} | {alike}",
             kind.stay, kind.looks, kind.come
@@ -114,7 +107,7 @@ fn main() {
     }
 }
 
-fn judged(alike: f32, kind: Kind, scale: f64) -> Found {
+fn judged(alike: f32, kind: Kind) -> Found {
     let mut random = StdRng::seed_from_u64(19);
     let pool = Pool::new(alike, &mut random);
     let calibrations: Vec<_> = (0..CALIBRATIONS)
@@ -129,7 +122,7 @@ fn judged(alike: f32, kind: Kind, scale: f64) -> Found {
         };
     let warm = if kind.has_tracks { 0 } else { WARM };
     let a_day = kind.stay * kind.looks * kind.come * DAY as f64;
-    let days = (CROPS * scale / a_day).min(DAYS_MAX);
+    let days = (CROPS / a_day).min(DAYS_MAX);
     let mut found = Found::default();
     for seed in 0..(days / DAYS as f64).ceil() as u64 {
         let mut all = windows(&pool, kind, ((warm + DAYS) * DAY) as u64, seed);
