@@ -222,11 +222,7 @@ impl<'a> Columns<'a> {
 }
 
 /// Rows of an earlier version do not say them: then those of the default policy are assumed.
-fn read_thresholds(
-    policy: [Option<&Int64Array>; 2],
-    unit: &StringArray,
-    row: usize,
-) -> Thresholds {
+fn read_thresholds(policy: [Option<&Int64Array>; 2], unit: &StringArray, row: usize) -> Thresholds {
     let unit = match unit.value(row) {
         name if name == Unit::Tracks.name() => Unit::Tracks,
         _ => Unit::Detections,
