@@ -8,6 +8,10 @@ use super::world::{Finished, Process, demograph, setup};
 
 /// How far a probability may be from the CPU provider's: what the shipped manifest allows int8.
 const INT8: f64 = 0.08;
+/// The part of the decisions that int8 leaves as they are under another provider. The seven ethnicities lie close together:
+/// 0.990 of fairface-small's decisions on the composites were the same on one processor, more on another. A guard, set
+/// after that measurement.
+const INT8_SAME: f64 = 0.97;
 /// The manifest's 0.05 is for its own four images, and every session checks it. Over all composites the farthest
 /// probability was 0.089 off when this was written (AMD Zen 4): the bound is a guard, set after that measurement.
 const BF16_FARTHEST: f64 = 0.15;
@@ -70,7 +74,7 @@ fn has_vnni() -> bool {
 
 #[test]
 fn the_shipped_model_answers_under_openvino_as_on_the_cpu_provider() {
-    for (precision, tolerance) in [("int8", INT8), ("fp32", 0.001)] {
+    for (precision, alike, tolerance) in [("int8", INT8_SAME, INT8), ("fp32", 1.0, 0.001)] {
         let on = |provider| predict(&["--precision", precision, "--provider", provider]);
         let openvino = on("openvino");
         if precision == "int8" && !has_vnni() {
@@ -82,7 +86,7 @@ fn the_shipped_model_answers_under_openvino_as_on_the_cpu_provider() {
         let (same, difference) = compare(&on("cpu"), &openvino);
         println!("{precision}: same {same:.3}, largest difference {difference:.5}");
         assert!(
-            same >= 0.99 && difference <= tolerance,
+            same >= alike && difference <= tolerance,
             "{precision}: {same} {difference}"
         );
     }

@@ -33,12 +33,10 @@ const SETTINGS: Settings = Settings {
     pane: PANE,
     lateness_max: 15_000,
     idle_after: 40_000,
-    future_max: 60_000,
-    drops_duplicates: false,
     sources_max: 50,
     weighting: demograph_core::window::Weighting::People,
     untracked: demograph_core::window::Untracked::Count,
-    growth: Growth::NONE,
+    ..Settings::EXAMPLE
 };
 /// All owners have one key.
 fn key() -> TrackKey {

@@ -6,7 +6,7 @@ use crate::{
     window::{ClosedWindow, Ended},
 };
 
-/// A window of which only this may be published.
+/// A window, with what may be published of it.
 pub type ReleasedWindow = Ended<Vec<ReleasedAttribute>>;
 
 /// One attribute that was estimated in a released window.
@@ -100,22 +100,16 @@ mod tests {
         privacy::PolicyRules,
         record::{EventTime, Position, SourceId, TrackId},
         reject::Reject,
-        window::{Evidence, Growth, Observation, PartitionWindows, Settings, Weighting},
+        window::{Evidence, Observation, PartitionWindows, Settings, Weighting},
     };
 
     /// A window of twenty crops as the default policy releases it, each of the track that `track` says.
     fn released(track: impl Fn(usize) -> Option<usize>, weighting: Weighting) -> ReleasedWindow {
         let rules = PolicyRules::default();
         let settings = Settings {
-            pane: 10_000,
-            lateness_max: 0,
-            idle_after: 0,
-            future_max: 0,
-            drops_duplicates: false,
-            sources_max: 1,
             weighting,
             untracked: rules.untracked,
-            growth: Growth::NONE,
+            ..Settings::EXAMPLE
         };
         let mut windows = PartitionWindows::new(0, settings);
         for n in 0..20 {

@@ -19,21 +19,15 @@ use crate::{
     facts::ModelFacts,
     privacy::{Policy, PolicyRules, ReleasedWindow},
     record::{EventTime, Position, SourceId},
-    window::{Evidence, Growth, Observation, Settings, Untracked, Weighting},
+    window::{Evidence, Growth, Observation, Settings},
 };
 
 /// Records in the log.
 const LOG: i64 = 1;
 const SETTINGS: Settings = Settings {
-    pane: 10_000,
-    lateness_max: 0,
     idle_after: 0,
-    future_max: 60_000,
-    drops_duplicates: false,
-    weighting: Weighting::People,
-    untracked: Untracked::Count,
-    growth: Growth::NONE,
     sources_max: 1,
+    ..Settings::EXAMPLE
 };
 
 /// A record waits in a window until somebody ends the stream.

@@ -103,15 +103,10 @@ impl Terms {
     /// Those of a model under a policy, with panes of ten seconds and one band of ages, for tests.
     pub fn example(facts: &crate::facts::ModelFacts, policy: &Policy) -> Self {
         let settings = Settings {
-            pane: 10_000,
-            lateness_max: 0,
             idle_after: 0,
-            future_max: 60_000,
-            drops_duplicates: false,
             sources_max: 1,
-            weighting: Weighting::People,
             untracked: policy.rules().untracked,
-            growth: Growth::NONE,
+            ..Settings::EXAMPLE
         };
         Self::new(&facts.id, policy, Categories::new(&[0], facts), &settings)
     }

@@ -11,15 +11,9 @@ use crate::{
 };
 
 pub(super) const SETTINGS: Settings = Settings {
-    pane: 10_000,
     lateness_max: 20_000,
-    idle_after: 30_000,
-    future_max: 60_000,
-    drops_duplicates: false,
-    weighting: Weighting::People,
-    untracked: Untracked::Count,
-    growth: Growth::NONE,
     sources_max: 100,
+    ..Settings::EXAMPLE
 };
 
 pub(super) fn face(offset: i64, time: i64, gender: usize) -> Observation {

@@ -93,6 +93,20 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Panes of ten seconds, each a window, without lateness, for tests.
+    #[cfg(any(test, feature = "testing"))]
+    pub const EXAMPLE: Self = Self {
+        pane: 10_000,
+        lateness_max: 0,
+        idle_after: 30_000,
+        future_max: 60_000,
+        drops_duplicates: false,
+        sources_max: 10,
+        weighting: Weighting::People,
+        untracked: Untracked::Count,
+        growth: Growth::NONE,
+    };
+
     /// How panes lie, for who chooses crops.
     pub fn spans(&self) -> Spans {
         Spans {

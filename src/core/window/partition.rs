@@ -75,7 +75,7 @@ impl Sources {
 }
 
 impl PartitionWindows {
-    /// A partition of which nothing was counted yet.
+    /// A partition without any count.
     pub fn new(partition: i32, settings: Settings) -> Self {
         Self::resume(partition, settings, Sources::default())
     }

@@ -70,10 +70,14 @@ struct Sums {
 
 /// The calibrations' class sizes, the faces in their views, what a crop costs, and what the draws begin with.
 pub(super) fn run(
-    (labels, sizes): (&[String], &[u64]),
-    (people, cost): (&[Person<'_>], Duration),
+    labels: &[String],
+    sizes: &[u64],
+    people: &[Person<'_>],
+    cost: Duration,
     options: &[CropsPerTrack],
-    (attribute, seed, draws): (Attribute, u64, u32),
+    attribute: Attribute,
+    seed: u64,
+    draws: u32,
 ) -> anyhow::Result<Vec<CropFigures>> {
     let mut trial = Trial::new(labels, people, attribute, seed);
     let mut sums = vec![Sums::default(); options.len()];
@@ -110,7 +114,7 @@ pub(super) fn run(
     }
     let figures = options.iter().zip(sums);
     Ok(figures
-        .map(|(crops, sums)| sums.figures(*crops, (cost, draws)))
+        .map(|(crops, sums)| sums.figures(*crops, cost, draws))
         .collect())
 }
 
@@ -122,7 +126,7 @@ impl Sums {
         }
     }
 
-    fn figures(self, crops: CropsPerTrack, (cost, draws): (Duration, u32)) -> CropFigures {
+    fn figures(self, crops: CropsPerTrack, cost: Duration, draws: u32) -> CropFigures {
         let draws = f64::from(draws.max(1));
         let crops_taken = self.taken as f64 / self.tracks.max(1) as f64;
         let held: Vec<f64> = self

@@ -73,10 +73,14 @@ pub fn run(
             settings.track_draws,
         )?;
         figures.crops = crops::run(
-            (&known.labels, &known.faces()),
-            (&people, population.cpu_per_face),
+            &known.labels,
+            &known.faces(),
+            &people,
+            population.cpu_per_face,
             &settings.crops_per_track,
-            (attribute, settings.seed, settings.track_draws),
+            attribute,
+            settings.seed,
+            settings.track_draws,
         )?;
         report.heads.insert(attribute.name(), figures);
     }

@@ -83,7 +83,7 @@ pub fn open(record: Record, limits: &Limits, policy: &impl Admit) -> Opened {
         crop: Err(Reject::MalformedEvent),
     };
     let envelope = event::open(&record, limits.payload_bytes_max);
-    let filled = fill(&mut opened, &record, (envelope, limits, policy));
+    let filled = fill(&mut opened, &record, envelope, limits, policy);
     opened.crop = filled.map(|(decoded, attributes)| EncodedCrop {
         // In binary mode the image is the payload as it is.
         bytes: decoded.unwrap_or(record.payload),
@@ -97,7 +97,9 @@ pub fn open(record: Record, limits: &Limits, policy: &impl Admit) -> Opened {
 fn fill(
     opened: &mut Opened,
     record: &Record,
-    (envelope, limits, policy): (Envelope<'_>, &Limits, &impl Admit),
+    envelope: Envelope<'_>,
+    limits: &Limits,
+    policy: &impl Admit,
 ) -> Result<(Option<Vec<u8>>, Attributes), Reject> {
     let admitted = envelope.source.and_then(|source| {
         let attributes = policy.admit(&source).ok_or(Reject::UnknownSource)?;

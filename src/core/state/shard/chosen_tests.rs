@@ -6,19 +6,13 @@ use crate::{
     facts::ModelFacts,
     privacy::{Policy, PolicyRules},
     record::{Position, SourceId, TrackId},
-    window::{Categories, Evidence, Growth, Untracked, Weighting},
+    window::{Categories, Evidence, Untracked},
 };
 
 const SETTINGS: Settings = Settings {
-    pane: 10_000,
     lateness_max: 10_000,
-    idle_after: 30_000,
-    future_max: 60_000,
-    drops_duplicates: false,
-    weighting: Weighting::People,
     untracked: Untracked::Ignore,
-    growth: Growth::NONE,
-    sources_max: 10,
+    ..Settings::EXAMPLE
 };
 
 fn terms(model: &str) -> Arc<Terms> {

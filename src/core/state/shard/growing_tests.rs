@@ -9,7 +9,7 @@ use crate::{
     facts::ModelFacts,
     privacy::{Policy, PolicyRules},
     record::{Attribute, EventTime, Position, SourceId, TrackId},
-    window::{Categories, ClosedBy, Evidence, Growth, Untracked, Weighting},
+    window::{Categories, ClosedBy, Evidence, Growth, Untracked},
 };
 
 const HOUR: i64 = 3_600_000;
@@ -25,15 +25,9 @@ fn rules() -> PolicyRules {
 
 fn settings(people_min: u64) -> Settings {
     Settings {
-        pane: 10_000,
         lateness_max: 10_000,
-        idle_after: 30_000,
-        future_max: 60_000,
-        drops_duplicates: false,
-        weighting: Weighting::People,
-        untracked: Untracked::Count,
         growth: Growth::of(&rules(), people_min, 24 * HOUR),
-        sources_max: 10,
+        ..Settings::EXAMPLE
     }
 }
 

@@ -7,20 +7,10 @@ use crate::{
     record::{Attribute, EventId, Position, TrackId},
     reject::Reject,
     state,
-    window::{Categories, Evidence, Growth, Sources, Untracked, Weighting},
+    window::{Categories, Evidence, Sources},
 };
 
-const SETTINGS: Settings = Settings {
-    pane: 10_000,
-    lateness_max: 0,
-    idle_after: 30_000,
-    future_max: 60_000,
-    drops_duplicates: false,
-    weighting: Weighting::People,
-    untracked: Untracked::Count,
-    growth: Growth::NONE,
-    sources_max: 10,
-};
+const SETTINGS: Settings = Settings::EXAMPLE;
 const CADENCE: Cadence = Cadence {
     checkpoint: 10_000,
     publish: 60_000,

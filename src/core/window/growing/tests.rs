@@ -26,11 +26,9 @@ fn settings() -> Settings {
         lateness_max: 10 * SECOND,
         idle_after: 30 * SECOND,
         future_max: MINUTE,
-        drops_duplicates: false,
-        sources_max: 10,
-        weighting: Weighting::People,
         untracked: Untracked::Ignore,
         growth: Growth::of(&PolicyRules::default(), Growth::PEOPLE_MIN, 24 * HOUR),
+        ..Settings::EXAMPLE
     }
 }
 

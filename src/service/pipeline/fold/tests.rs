@@ -9,22 +9,15 @@ use demograph_core::{
     record::{Attribute, Position, TrackId},
     span::Span,
     state::{Terms, TrackKey},
-    window::{Categories, Evidence, Growth, Weighting},
+    window::{Categories, Evidence},
 };
 use proptest::prelude::*;
 
 use super::*;
 
 const SETTINGS: Settings = Settings {
-    pane: 10_000,
-    lateness_max: 0,
-    idle_after: 30_000,
-    future_max: 60_000,
-    drops_duplicates: false,
-    weighting: Weighting::People,
     untracked: Untracked::Ignore,
-    growth: Growth::NONE,
-    sources_max: 10,
+    ..Settings::EXAMPLE
 };
 const DAY: i64 = 86_400_000;
 const BEGIN: i64 = 20_000 * DAY;

@@ -7,21 +7,15 @@ use demograph_core::{
     record::{Attribute, EventTime},
     reject::Reject,
     state::{Checkpoint, Saved, Shard, Terms},
-    window::{Categories, Growth, Settings, Untracked, Weighting},
+    window::{Categories, Settings, Untracked},
 };
 
 use super::*;
 
 const SETTINGS: Settings = Settings {
-    pane: 10_000,
     lateness_max: 10_000,
-    idle_after: 30_000,
-    future_max: 60_000,
-    drops_duplicates: false,
-    weighting: Weighting::People,
     untracked: Untracked::Ignore,
-    growth: Growth::NONE,
-    sources_max: 10,
+    ..Settings::EXAMPLE
 };
 
 fn policy() -> Policy {

@@ -7,7 +7,7 @@ use demograph_core::{
     privacy::{Policy, PolicyRules, SourceRules},
     record::{Attribute, Position, Record, SourceId, TrackId},
     state::{Applied, Saved, Shard, Terms, TrackKey},
-    window::{Evidence, Growth, Outcome, Settings, Untracked, Weighting},
+    window::{Evidence, Outcome, Settings},
 };
 use demograph_model::infer::{NoAnswer, StubModel};
 
@@ -88,17 +88,7 @@ impl Model for BlindInTheDark {
     }
 }
 
-const SETTINGS: Settings = Settings {
-    pane: 10_000,
-    lateness_max: 0,
-    idle_after: 30_000,
-    future_max: 60_000,
-    drops_duplicates: false,
-    weighting: Weighting::People,
-    untracked: Untracked::Count,
-    growth: Growth::NONE,
-    sources_max: 10,
-};
+const SETTINGS: Settings = Settings::EXAMPLE;
 
 const LIMITS: Limits = Limits {
     payload_bytes_max: 10_000,

@@ -7,7 +7,6 @@ use demograph_core::{
     facts::ModelFacts,
     privacy::{Policy, PolicyRules},
     state::{Ledger, Terms, TrackKey},
-    window::{Growth, Untracked, Weighting},
 };
 
 use super::*;
@@ -73,17 +72,7 @@ fn writer(overlap: usize, queued: usize) -> (Writer, Sender<Task>, Receiver<Ack>
         },
         track_key: TrackKey::example(),
         on_other_track_key: OtherTrackKey::Stop,
-        settings: Settings {
-            pane: 10_000,
-            lateness_max: 0,
-            idle_after: 0,
-            future_max: 60_000,
-            drops_duplicates: false,
-            sources_max: 1,
-            weighting: Weighting::People,
-            untracked: Untracked::Count,
-            growth: Growth::NONE,
-        },
+        settings: Settings::EXAMPLE,
         meaning,
         history: 0,
         keep_for: 0,
