@@ -122,7 +122,7 @@ fn tables(steps: &[Step], to: &Places) {
         let table = Table::ALL.into_iter().find(|table| table.name() == name);
         let table = table.expect("the table was written");
         if table != Table::Cells {
-            let path = format!("daily/{}", part_path(table, &date, "day.parquet"));
+            let path = format!("compacted/{}", part_path(table, &date, "day.parquet"));
             let merged = day::merge(table, parts).unwrap();
             write(&to.published.join(path), merged.bytes);
         }

@@ -11,7 +11,7 @@ import estimators
 import published
 from hidden import Hidden
 from program import Program
-from views import OTHER, Verdict, is_predicted, judge
+from views import Verdict, followed, is_predicted, judge
 
 ATTRIBUTES = ("age", "gender", "ethnicity")
 CACHE = {}
@@ -37,30 +37,20 @@ def know(folder, windows):
 def judged(windows, scrapes, known):
     """What all scrapes say beyond the tables."""
     verdict = Verdict()
-    runs = list(dict.fromkeys(window.policy for window in windows))
-    for start, views in scrapes:
-        of_run = [window for window in windows if window.policy == policy_of(start, runs, windows)]
-        # A series that is named now is no part of the one that several sources share.
-        known["own_series"] = {source for source, _ in views if source != OTHER}
-        for (source, _), view in views.items():
-            verdict.add(judge(of_run, view, source, known))
+    for in_view, view, _ in followed(windows, scrapes):
+        verdict.add(judge(in_view, view, known))
     return verdict
 
 
-def policy_of(start, runs, windows):
-    by_first = sorted(runs, key=lambda policy: min(w.next_offset for w in windows if w.policy == policy))
-    return by_first[min(start, len(by_first) - 1)]
-
-
 def possible(window, name, known, report):
-    """Of each hidden category: the values that its number of people may have, as far as the window's own rows say."""
-    # Where people have one vote each, the constraints of one window have whole corners.
-    program = Program(is_whole=known["dwell"])
+    """What the window's own rows say of each hidden category: the values that its votes may have, and its people."""
+    program = Program(is_whole=False)
     hidden = Hidden(program, window, name, known)
     signature = hidden.signature()
     if signature not in CACHE:
-        CACHE[signature] = hidden.values(program)
-        assert all(CACHE[signature].values()), f"the attacker does not know the rule: {name} of {window}"
+        judged_by = [hidden.votes, hidden.people] if hidden.is_dwell else [hidden.votes]
+        CACHE[signature] = [hidden.values(program, of) for of in judged_by]
+        assert all(all(found.values()) for found in CACHE[signature]), f"the attacker does not know the rule: {window}"
     if known["is_linear"] and not hidden.is_suppressed:
         rows = known["linears"][name].inverse
         report["estimates"] += [hidden.width(program, rows[place]) / hidden.k_cell for place in hidden.hidden]
@@ -85,10 +75,9 @@ def attack(folder):
             hidden, found = possible(window, name, known, report)
             count(report, hidden, found)
             if known["predict"] and any(count is not None for count in rows.counts):
-                predicted = known["predict"]([window], name)
                 shares = [numbers["share"] for numbers in rows.shares]
-                report["followed"] += is_predicted(shares, predicted)
-                report["unexplained"] += predicted is not None and not is_predicted(shares, predicted)
+                is_followed = is_predicted(shares, known["predict"]([window], name))
+                report["followed" if is_followed else "unexplained"] += 1
     # The narrowest intervals of hidden counts and of hidden estimates, in multiples of k_cell votes.
     for widths in ("counts", "estimates"):
         report[f"narrowest_{widths}"] = min(report.pop(widths), default=None)
@@ -97,24 +86,20 @@ def attack(folder):
 
 def count(report, hidden, found):
     window = hidden.window
-    name = [window.source, window.start, window.end, window.first_offset, hidden.name]
     report["shown"] += hidden.categories - len(hidden.hidden)
-    for category, values in found.items():
-        low, high = min(values), max(values)
-        # The truth is known in votes; who stays has several.
-        report["ranges"].append([*name, category, low, None if hidden.is_dwell else high])
-        is_small = low < hidden.k_cell
-        report["pinned"] += len(values) == 1 and 0 < low < hidden.k_cell
-        if hidden.is_suppressed:
-            report["suppressed"] += 1
-            # Of a window that shows nothing, the table `windows` says how many people there were.
-            people = window.tracks if hidden.is_dwell else window.votes
-            report["narrow"] += len(values) != people + 1
-            continue
-        report["hidden"] += 1
-        report["narrow"] += is_small and len(values) < hidden.k_cell
-        if not hidden.is_dwell:
-            report["counts"].append((high - low) / hidden.k_cell)
+    report["suppressed" if hidden.is_suppressed else "hidden"] += len(hidden.hidden)
+    # Of a window that shows nothing, the table `windows` says how many votes and people there were.
+    for everybody, of in zip([window.votes, window.tracks], found):
+        for values in of.values():
+            low, high = min(values), max(values)
+            report["pinned"] += len(values) == 1 and 0 < low < hidden.k_cell
+            if hidden.is_suppressed:
+                report["narrow"] += len(values) != everybody + 1
+            else:
+                report["narrow"] += low < hidden.k_cell and len(values) < hidden.k_cell
+                report["counts"].append((high - low) / hidden.k_cell)
+    name = [window.source, window.start, window.end, window.first_offset, hidden.name]
+    report["ranges"] += [[*name, place, min(values), max(values)] for place, values in found[0].items()]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 cell of the category that it counts for, and the estimate is a linear function of the counts."""
 
 import json
+from itertools import combinations
 
 import numpy
 
@@ -18,12 +19,29 @@ class Linear:
         for cell in cells:
             faces[cell["cell"] // CELLS_OF_A_PAIR // (self.classes - 1)] += cell["faces"]
         self.predicted = faces.sum(axis=1)
-        self.inverse = numpy.linalg.inv(faces / faces.sum(axis=0))
+        self.rates = faces / faces.sum(axis=0)
+        self.inverse = numpy.linalg.inv(self.rates)
 
     def shares(self, counts):
-        """Of counts by predicted class; None where they would not lie within [0, 1]."""
-        raw = self.inverse @ (numpy.array(counts) / sum(counts))
-        return raw if raw.min() >= 0 else None
+        """Of counts by predicted class: the nearest shares within [0, 1] (src/core/estimate/simplex.rs)."""
+        counted = numpy.array(counts) / sum(counts)
+        raw = self.inverse @ counted
+        if raw.min() >= 0:
+            return raw
+        sizes = range(1, self.classes)
+        some = [self._on(list(places), counted) for size in sizes for places in combinations(range(self.classes), size)]
+        allowed = [shares for shares in some if shares.min() >= 0]
+        return min(allowed, key=lambda shares: numpy.square(self.rates @ shares - counted).sum())
+
+    def _on(self, places, counted):
+        """Least squares with the sum 1, and zeros elsewhere."""
+        some = self.rates[:, places]
+        bordered = numpy.ones((len(places) + 1, len(places) + 1))
+        bordered[-1, -1] = 0
+        bordered[:-1, :-1] = some.T @ some
+        shares = numpy.zeros(self.classes)
+        shares[places] = numpy.linalg.solve(bordered, [*(some.T @ counted), 1])[:-1]
+        return shares
 
     def beside_hidden(self, windows, name):
         """The counts by class that the estimate of a view takes: of each window what it shows, the rest assumed."""
@@ -39,7 +57,7 @@ class Linear:
         spread = known.copy()
         for hidden, votes in pools.items():
             places = list(hidden)
-            weights = known[places] + self.predicted[places] / self.predicted[places].sum()
+            weights = self.predicted[places]
             spread[places] += votes * weights / weights.sum()
         return spread
 
@@ -57,13 +75,11 @@ def predictor(linears, step_of):
 
     def predict(windows, name):
         counts = linears[name].beside_hidden(windows, name)
-        raw = linears[name].shares(counts)
-        if raw is None:
-            return None
+        shares = linears[name].shares(counts)
         is_whole = all(None not in window.attributes[name].counts for window in windows)
         if is_whole:
-            return list(raw)
+            return list(shares)
         step = step_of(windows) / sum(window.attributes[name].total for window in windows)
-        return [min(round(share / step) * step, 1.0) for share in raw]
+        return [min(round(share / step) * step, 1.0) for share in shares]
 
     return predict

@@ -1,4 +1,7 @@
-"""The constraints of one attribute of one window: what its rows and the rule of disclosure control say of its counts."""
+"""The constraints of one attribute of one window: what its rows and the rule of disclosure control say of its counts.
+
+For one reason why categories are hidden, they are sums over sets that lie within one another. Such a program has whole
+corners, so the bounds of the linear program are those of whole numbers."""
 
 from program import whole_between
 from rules import cases
@@ -21,29 +24,21 @@ class Hidden:
         counts = self.rows.counts or [None] * self.categories
         self.is_suppressed = not self.rows.counts
         self.hidden = [place for place, count in enumerate(counts) if count is None]
-        self.votes, self.people, self.switches = [], [], []
-        for count in counts:
-            self._add(program, count)
+        self.switches = []
+        self.votes = [self._add(program, count, count) for count in counts]
         program.between(window.votes, {vote: 1 for vote in self.votes}, window.votes)
+        self.people = self.votes
         if self.is_dwell:
+            # A person's category is that of all crops together, and none of them need have voted for it.
+            self.people = [self._add(program, None if count is None else self.k_cell, None) for count in counts]
             program.between(window.tracks, {one: 1 for one in self.people}, window.tracks)
         if self.is_suppressed:
             program.between(None, {one: 1 for one in self.people}, self.k_total - 1)
         else:
             self._rule(program)
 
-    def _add(self, program, count):
-        low, high = (0, self.window.votes) if count is None else (count, count)
-        vote = program.variable(low, high)
-        self.votes.append(vote)
-        if not self.is_dwell:
-            self.people.append(vote)
-            return
-        # A person has one crop or more.
-        person = program.variable(0 if count is None else self.k_cell, high)
-        self.people.append(person)
-        program.between(0, {vote: 1, person: -1}, None)
-        program.between(None, {vote: 1, person: -self.window.votes}, 0)
+    def _add(self, program, least, most):
+        return program.variable(least or 0, self.window.votes if most is None else most)
 
     def _rule(self, program):
         if not self.hidden:
@@ -73,13 +68,13 @@ class Hidden:
             program.fix({switch: int(switch == case) for switch in self.switches})
             yield case
 
-    def values(self, program):
-        """Of each hidden category: the numbers of people that it may have, as far as the program says. Case by case: in
-        one case they are neighbours."""
+    def values(self, program, of):
+        """Of each hidden category: the values that its number of votes or of people may have, as far as the program says.
+        Case by case: in one case they are neighbours."""
         found = {place: set() for place in self.hidden}
         for _ in self._cases(program):
             for place in self.hidden:
-                bounds = program.bounds({self.people[place]: 1})
+                bounds = program.bounds({of[place]: 1})
                 if bounds is None:
                     break
                 low, high = whole_between(bounds)
@@ -87,7 +82,7 @@ class Hidden:
         return found
 
     def width(self, program, coefficients):
-        """How far apart the values of a sum of counts may be: in votes, as a share is."""
+        """How far apart the values of a sum of counts may be: in votes, as a share is. Where people have one vote each."""
         terms = dict(zip(self.votes, coefficients))
         bounds = [program.bounds(terms) for _ in self._cases(program)]
         bounds = [bound for bound in bounds if bound]
@@ -96,6 +91,6 @@ class Hidden:
     def signature(self):
         """Windows of the same signature have the same possible counts, as long as nothing else speaks of them."""
         shown = sum(count or 0 for count in self.rows.counts)
-        of_dwell = (self.window.tracks, tuple(self.rows.counts)) if self.is_dwell else ()
+        of_dwell = self.window.tracks if self.is_dwell else None
         left = self.window.votes - shown
         return (self.categories, tuple(self.hidden), left, self.is_suppressed, self.k_total, self.k_cell, of_dwell)

@@ -16,7 +16,7 @@ import attack
 import published
 from hidden import Hidden
 from program import Program, whole_between
-from views import OTHER, members
+from views import followed
 
 LINE = re.compile(r'\w+\{attribute="(.*)",category="(.*)",source="(.*)",window="(.*)"\} (\S+)')
 EVERY = 600_000
@@ -37,24 +37,21 @@ def shares_before(path):
 
 def by_views(folder, windows, known):
     """Of each view: its windows, and the sum of counts that each of its shares is, to half a step."""
-    scrapes = published.scrapes(f"{folder}/published/metrics.txt")
-    for (_, views), said in zip(scrapes, shares_before(f"{folder}/judge/before.txt")):
-        own = {source for source, _ in views if source != OTHER}
-        for (source, span), view in views.items():
-            found = members(windows, view, source, own) or []
-            for name, labels in known["labels"].items():
-                shares = said.get((source, span, name), {})
-                of_name = [window for window in found if window.attributes[name].counts]
-                # A share of 0 may have been cut off there.
-                if any(shares.get(label, 0) <= 0 for label in labels):
-                    continue
-                total = sum(window.attributes[name].total for window in of_name)
-                is_whole = all(None not in window.attributes[name].counts for window in of_name)
-                step = known["policies"][of_name[0].policy]["k_cell"]
-                slack = 1e-6 * total if is_whole else 0.5 * step + 1e-6
-                for place, label in enumerate(labels):
-                    row = known["linears"][name].inverse[place]
-                    yield name, of_name, row, shares[label] * total, slack
+    said = list(shares_before(f"{folder}/judge/before.txt"))
+    for found, _, (number, source, span) in followed(windows, published.scrapes(f"{folder}/published/metrics.txt")):
+        for name, labels in known["labels"].items():
+            shares = said[number].get((source, span, name), {})
+            of_name = [window for window in found or [] if window.attributes[name].counts]
+            # A share of 0 may have been cut off there.
+            if any(shares.get(label, 0) <= 0 for label in labels):
+                continue
+            total = sum(window.attributes[name].total for window in of_name)
+            is_whole = all(None not in window.attributes[name].counts for window in of_name)
+            step = known["policies"][of_name[0].policy]["k_cell"]
+            slack = 1e-6 * total if is_whole else 0.5 * step + 1e-6
+            for place, label in enumerate(labels):
+                row = known["linears"][name].inverse[place]
+                yield name, of_name, row, shares[label] * total, slack
 
 
 def by_estimate(folder, windows, known):

@@ -41,7 +41,9 @@ class Window:
 
 
 def rows(folder, table):
-    for path in sorted(glob.glob(f"{folder}/{table}/date=*/*.parquet")):
+    """The files of a table in the order in which they were written, with their rows."""
+    paths = glob.glob(f"{folder}/{table}/date=*/*.parquet")
+    for path in sorted(paths, key=lambda path: (path.rsplit("/", 1)[1], path)):
         yield path, parquet.read_table(path).to_pylist()
 
 
@@ -50,7 +52,7 @@ def millis(time):
 
 
 def windows(folder):
-    """All windows with their attributes. Rows of windows with the same bounds stand one after another."""
+    """All windows with their attributes, in about the order of their release. Rows of windows with the same bounds stand one after another."""
     found = []
     attributes = dict(rows(folder, "demographics"))
     for path, accounts in rows(folder, "windows"):
@@ -98,7 +100,7 @@ def days_say_nothing_else(folder):
     for table in ("windows", "demographics"):
         def counted(place):
             return Counter(repr(sorted(row.items())) for _, lines in rows(place, table) for row in lines)
-        if counted(folder) != counted(f"{folder}/daily"):
+        if counted(folder) != counted(f"{folder}/compacted"):
             return False
     return True
 
@@ -112,10 +114,26 @@ class View:
     # (attribute, category) -> name of the metric -> value
     categories: dict = field(default_factory=dict)
 
+    def covers(self, window):
+        """Whether a window of the view's series is in it, if it was released by then."""
+        start = self.numbers[("audience_from_timestamp_seconds", None)] * 1000
+        until = self.numbers[("audience_until_timestamp_seconds", None)] * 1000
+        return until - self.span < window.end <= until and window.start >= start
+
+
+@dataclass
+class Scrape:
+    """What /metrics said at once."""
+
+    number: int
+    # How often the program had been started anew.
+    starts: int
+    # (series, span) -> View
+    views: dict = field(default_factory=dict)
+
 
 def scrapes(path):
-    """Scrape after scrape: how often the program was started, how many windows it has released, and by series its views."""
-    starts, current = 0, None
+    starts, number, current = 0, 0, None
     with open(path, encoding="utf-8") as file:
         for line in file:
             if line.startswith("# start"):
@@ -123,19 +141,22 @@ def scrapes(path):
             elif line.startswith("# scrape"):
                 if current:
                     yield current
-                current = (starts, {})
+                current = Scrape(number, starts)
+                number += 1
             elif match := SERIES.match(line):
-                name, labels, value = match[1], dict(LABEL.findall(match[2])), float(match[3])
-                if "source" in labels and "window" in labels:
-                    key = (labels["source"], labels["window"])
-                    view = current[1].setdefault(key, View(span_of(labels["window"])))
-                    if "category" in labels:
-                        one = view.categories.setdefault((labels["attribute"], labels["category"]), {})
-                        one[name] = value
-                    else:
-                        view.numbers[(name, labels.get("attribute"))] = value
+                read_series(current, match[1], dict(LABEL.findall(match[2])), float(match[3]))
     if current:
         yield current
+
+
+def read_series(scrape, name, labels, value):
+    if "window" in labels:
+        key = (labels["source"], labels["window"])
+        view = scrape.views.setdefault(key, View(span_of(labels["window"])))
+        if "category" in labels:
+            view.categories.setdefault((labels["attribute"], labels["category"]), {})[name] = value
+        else:
+            view.numbers[(name, labels.get("attribute"))] = value
 
 
 def span_of(text):

@@ -2,27 +2,62 @@
 windows show. A number that does not is a constraint on what they hide."""
 
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import product
 
 NAMES = {"votes": "audience_votes", "naive": "audience_share_naive_ratio", "share": "audience_share_ratio"}
 OTHER = "__other__"
 
 
-def members(windows, view, source, own_series):
-    """The windows in the view; None where they are not sure: some were released later, or in another series."""
-    start = view.numbers[("audience_from_timestamp_seconds", None)] * 1000
-    until = view.numbers[("audience_until_timestamp_seconds", None)] * 1000
-    within = [w for w in windows if until - view.span < w.end <= until and w.start >= start - 0.5]
-    sources = [source]
-    if source == OTHER:
-        # A source that has a series now is no part of the one that several share; of the others some may be.
-        sources = sorted({window.source for window in windows} - own_series)
-    for number in range(len(sources), 0, -1):
-        for some in combinations(sources, number):
-            found = [window for window in within if window.source in some]
-            if sum(window.faces for window in found) == view.numbers[("audience_faces", None)]:
-                return found
-    return None
+# Of each source so many windows may have been released after the view, though they end before it does.
+LATER_MAX = 2
+
+
+class Series:
+    """Which windows went into which series: a window goes into the one that its source had when it was released."""
+
+    def __init__(self, windows, scrapes):
+        self.of = {}
+        for window in windows:
+            self.of.setdefault(window.source, []).append(window)
+        own = {id(window) for scrape in scrapes for key, view in scrape.views.items() for window in self._within(*key, view)}
+        # Who shares a series, by source.
+        self.others = {
+            source: others for source, of_source in self.of.items()
+            if (others := [window for window in of_source if id(window) not in own])
+        }
+
+    def _within(self, source, _, view):
+        return [window for window in self.of.get(source, []) if view.covers(window)]
+
+    def members(self, source, view):
+        """The windows in the view; None where they are not sure."""
+        if source != OTHER:
+            found = [[window for window in self.of[source] if view.covers(window)]]
+        else:
+            found = []
+            within = [[window for window in others if view.covers(window)] for others in self.others.values()]
+            for later in product(range(LATER_MAX + 1), repeat=len(within)):
+                if all(number <= len(some) for number, some in zip(later, within)):
+                    found.append([window for number, some in zip(later, within) for window in some[:len(some) - number]])
+        fitting = [some for some in found if sum(window.faces for window in some) == view.numbers[("audience_faces", None)]]
+        return fitting[0] if len(fitting) == 1 else None
+
+
+def followed(windows, scrapes):
+    """Of each view in each scrape: the windows in it, the view, and (number of the scrape, series, span)."""
+    scrapes = list(scrapes)
+    for starts in sorted({scrape.starts for scrape in scrapes}):
+        own = [scrape for scrape in scrapes if scrape.starts == starts]
+        series = Series(of_start(windows, starts), own)
+        for scrape in own:
+            for (source, span), view in scrape.views.items():
+                yield series.members(source, view), view, (scrape.number, source, span)
+
+
+def of_start(windows, starts):
+    """The windows of one start: each has a policy of its own."""
+    policies = list(dict.fromkeys(window.policy for window in windows))
+    return [window for window in windows if window.policy == policies[min(starts, len(policies) - 1)]]
 
 
 @dataclass
@@ -43,9 +78,9 @@ class Verdict:
         self.shares += other.shares
 
 
-def judge(windows, view, source, known):
+def judge(found, view, known):
+    """`found` are the windows in the view."""
     verdict = Verdict()
-    found = members(windows, view, source, known["own_series"])
     if found is None:
         verdict.unsure += 1
         return verdict
@@ -68,9 +103,7 @@ def judge(windows, view, source, known):
         shares = [view.categories.get((name, label), {}).get(NAMES["share"]) for label in labels]
         if any(share is not None for share in shares) and known["predict"]:
             predicted = known["predict"](shown, name)
-            if predicted is None:
-                verdict.unsure += 1
-            elif is_predicted(shares, predicted):
+            if is_predicted(shares, predicted):
                 verdict.followed += 1
             else:
                 verdict.shares.append((shown, name, shares))
@@ -79,8 +112,8 @@ def judge(windows, view, source, known):
 
 def is_predicted(shares, predicted):
     """Whether the shares that are shown are those predicted."""
-    pairs = zip(shares, predicted or [])
-    return predicted is not None and all(share is None or abs(share - other) < 1e-6 for share, other in pairs)
+    pairs = zip(shares, predicted)
+    return all(share is None or abs(share - other) < 1e-6 for share, other in pairs)
 
 
 def coverage(verdict, windows, name, view):
