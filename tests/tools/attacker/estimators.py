@@ -74,6 +74,7 @@ def predictor(linears, step_of):
     """What a view's shares must be, as far as ACC says it; rounded to whole steps where anything is hidden."""
 
     def predict(windows, name):
+        windows = [window for window in windows if any(count is not None for count in window.attributes[name].counts)]
         counts = linears[name].beside_hidden(windows, name)
         shares = linears[name].shares(counts)
         is_whole = all(None not in window.attributes[name].counts for window in windows)

@@ -102,8 +102,7 @@ def judge(found, view, known):
         coverage(verdict, (found, shown), name, view)
         shares = [view.categories.get((name, label), {}).get(NAMES["share"]) for label in labels]
         if any(share is not None for share in shares) and known["predict"]:
-            predicted = known["predict"](shown, name)
-            if is_predicted(shares, predicted):
+            if is_predicted(shares, known["predict"](shown, name)):
                 verdict.followed += 1
             else:
                 verdict.shares.append((shown, name, shares))
