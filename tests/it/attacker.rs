@@ -1,5 +1,5 @@
 //! The attacker: who reads all that leaves the program, and knows every algorithm and setting, learns no hidden count.
-//! He is `tests/tools/attacker/`. ATTACKER_STREAMS=200 tries that many streams and prints the table of docs/privacy.md.
+//! He is `tests/tools/attacker/`. ATTACKER_STREAMS=200 tries that many streams and prints the numbers of docs/adr/0020.
 
 mod publish;
 mod run;
@@ -78,7 +78,7 @@ struct Found {
     narrowest: BTreeMap<&'static str, f64>,
 }
 
-const NUMBERS: [&str; 9] = [
+const NUMBERS: [&str; 10] = [
     "windows",
     "scrapes",
     "shown",
@@ -87,6 +87,7 @@ const NUMBERS: [&str; 9] = [
     "pinned",
     "narrow",
     "followed",
+    "unsure",
     "unexplained",
 ];
 

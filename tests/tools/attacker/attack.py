@@ -13,7 +13,6 @@ from hidden import Hidden
 from program import Program
 from views import Verdict, followed, is_predicted, judge
 
-ATTRIBUTES = ("age", "gender", "ethnicity")
 CACHE = {}
 
 

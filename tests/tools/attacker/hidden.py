@@ -19,8 +19,6 @@ class Hidden:
         by_people = self.is_dwell or window.unit == "tracks"
         factor = 1 if by_people else thresholds["factor"]
         self.k_total, self.k_cell = thresholds["k_total"] * factor, thresholds["k_cell"] * factor
-        # Steps to which shares are rounded.
-        self.k_share = thresholds["k_cell"] * (1 if window.unit == "tracks" else thresholds["factor"])
         counts = self.rows.counts or [None] * self.categories
         self.is_suppressed = not self.rows.counts
         self.hidden = [place for place, count in enumerate(counts) if count is None]

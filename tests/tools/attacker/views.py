@@ -6,8 +6,6 @@ from itertools import product
 
 NAMES = {"votes": "audience_votes", "naive": "audience_share_naive_ratio", "share": "audience_share_ratio"}
 OTHER = "__other__"
-
-
 # Of each source so many windows may have been released after the view, though they end before it does.
 LATER_MAX = 2
 
@@ -19,20 +17,21 @@ class Series:
         self.of = {}
         for window in windows:
             self.of.setdefault(window.source, []).append(window)
-        own = {id(window) for scrape in scrapes for key, view in scrape.views.items() for window in self._within(*key, view)}
+        views = [(source, view) for scrape in scrapes for (source, _), view in scrape.views.items()]
+        own = {id(window) for source, view in views for window in self._within(source, view)}
         # Who shares a series, by source.
         self.others = {
             source: others for source, of_source in self.of.items()
             if (others := [window for window in of_source if id(window) not in own])
         }
 
-    def _within(self, source, _, view):
+    def _within(self, source, view):
         return [window for window in self.of.get(source, []) if view.covers(window)]
 
     def members(self, source, view):
         """The windows in the view; None where they are not sure."""
         if source != OTHER:
-            found = [[window for window in self.of[source] if view.covers(window)]]
+            found = [self._within(source, view)]
         else:
             found = []
             within = [[window for window in others if view.covers(window)] for others in self.others.values()]
@@ -68,7 +67,7 @@ class Verdict:
     unsure: int = 0
     # (windows, attribute, category, votes): an exact sum of counts.
     sums: list = field(default_factory=list)
-    # (windows, attribute, shares by category, step): estimated from what is hidden.
+    # (windows, attribute, shares by category): estimated from what is hidden.
     shares: list = field(default_factory=list)
 
     def add(self, other):
