@@ -25,10 +25,10 @@ fn calibration() -> CalibrationFile {
     CalibrationFile::parse(&tools::text(CALIBRATION)).unwrap()
 }
 
-fn publish_in(folder: &Path, stream: &streams::Stream, with_before: bool) {
+fn publish_in(folder: &Path, stream: &streams::Stream) {
     let path = repository(CALIBRATION);
-    let to = (&Places::under(folder), with_before);
-    publish::publish(stream, (&calibration(), path.to_str().unwrap()), to);
+    let places = Places::under(folder);
+    publish::publish(stream, &calibration(), path.to_str().unwrap(), &places);
 }
 
 /// What a Python tool of the attacker found in these runs, a line a run.
@@ -102,7 +102,7 @@ impl Found {
         for seed in seeds {
             let folder = folder.path().join(seed.to_string());
             let stream = streams::draw(seed, &calibration());
-            publish_in(&folder, &stream, false);
+            publish_in(&folder, &stream);
             found.twins += twins::cannot_be_told_apart(&stream, &calibration(), seed);
             folders.push(folder);
         }
@@ -151,10 +151,14 @@ impl Found {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a switch for developers")]
+fn streams_tried() -> u64 {
+    std::env::var("ATTACKER_STREAMS").map_or(STREAMS, |number| number.parse().unwrap())
+}
+
 #[test]
 fn who_reads_everything_that_leaves_the_program_pins_no_hidden_count() {
-    let streams =
-        std::env::var("ATTACKER_STREAMS").map_or(STREAMS, |number| number.parse().unwrap());
+    let streams = streams_tried();
     let halves = [0, 1].map(|first| thread::spawn(move || Found::of((first..streams).step_by(2))));
     let mut found = Found::default();
     for half in halves {
@@ -194,9 +198,11 @@ fn leaks(folder: &Path, leak: &str) {
 #[test]
 fn the_attacker_pins_hidden_counts_by_exact_views_and_by_the_output_of_estimate() {
     let folder = tempfile::tempdir().unwrap();
-    publish_in(folder.path(), &streams::linear(&calibration()), true);
-    leaks(folder.path(), "views");
+    let stream = streams::linear(&calibration());
     let places = Places::under(folder.path());
+    publish_in(folder.path(), &stream);
+    publish::publish_before(&stream, &calibration(), &places);
+    leaks(folder.path(), "views");
     let mut command = demograph(&["estimate", "--every", "10m", "--format", "csv"]);
     command.arg("--cells").arg(&places.cells);
     command.arg("--calibration").arg(repository(CALIBRATION));

@@ -52,23 +52,22 @@ impl Places {
     }
 }
 
-/// Runs the program over the stream, and writes everything down; what an earlier version said only if asked.
-pub fn publish(
-    stream: &Stream,
-    (file, calibration): (&CalibrationFile, &str),
-    (to, with_before): (&Places, bool),
-) {
+/// Runs the program over the stream, and writes everything down. `calibration` is where the file lies.
+pub fn publish(stream: &Stream, file: &CalibrationFile, calibration: &str, to: &Places) {
     let steps = run(stream, file, true);
     let exact = run(stream, file, false);
     tables(&steps, to);
-    write(&to.published.join("metrics.txt"), &scrapes(&steps));
+    write(&to.published.join("metrics.txt"), scrapes(&steps));
     let settings = settings(stream, &steps, calibration);
-    write(&to.published.join("settings.json"), &settings.to_string());
-    write(&to.judge.join("truth.json"), &truth(&exact).to_string());
-    if with_before {
-        let before = before(&steps, &exact);
-        write(&to.judge.join("before.txt"), &before);
-    }
+    write(&to.published.join("settings.json"), settings.to_string());
+    write(&to.judge.join("truth.json"), truth(&exact).to_string());
+}
+
+/// Writes down what an earlier version said in its views.
+pub fn publish_before(stream: &Stream, file: &CalibrationFile, to: &Places) {
+    let steps = run(stream, file, true);
+    let exact = run(stream, file, false);
+    write(&to.judge.join("before.txt"), before(&steps, &exact));
 }
 
 fn write(path: &Path, content: impl AsRef<[u8]>) {
@@ -96,44 +95,55 @@ fn settings(stream: &Stream, steps: &[Step], calibration: &str) -> Value {
     })
 }
 
+/// A small file.
+struct Part {
+    table: Table,
+    date: String,
+    path: String,
+    bytes: Vec<u8>,
+}
+
 /// The small files, and the files of the days that they make.
 fn tables(steps: &[Step], to: &Places) {
-    let mut written: BTreeMap<(&str, String), Vec<(String, Vec<u8>)>> = BTreeMap::new();
+    let mut parts: Vec<Part> = Vec::new();
     let mut seq = 0;
     let mut waiting: Vec<ReleasedWindow> = Vec::new();
     for (step, next) in steps.iter().zip(steps[1..].iter().map(Some).chain([None])) {
         waiting.extend(step.released.iter().cloned());
         let ends = next.is_none_or(|next| !Arc::ptr_eq(&next.meaning.terms, &step.meaning.terms));
-        if waiting.len() < TOGETHER && !ends {
-            continue;
-        }
-        seq += 1;
-        for (path, table, date, bytes) in files(&std::mem::take(&mut waiting), &step.meaning, seq) {
-            let root = match table {
-                Table::Cells => &to.cells,
-                _ => &to.published,
-            };
-            write(&root.join(&path), &bytes);
-            let of_day = written.entry((table.name(), date)).or_default();
-            of_day.push((path, bytes));
+        if waiting.len() >= TOGETHER || ends {
+            seq += 1;
+            parts.extend(publication(
+                &std::mem::take(&mut waiting),
+                &step.meaning,
+                seq,
+            ));
         }
     }
-    for ((name, date), parts) in written {
-        let table = Table::ALL.into_iter().find(|table| table.name() == name);
-        let table = table.expect("the table was written");
+    let mut days: BTreeMap<(&str, String), Vec<Part>> = BTreeMap::new();
+    for part in parts {
+        let root = match part.table {
+            Table::Cells => &to.cells,
+            _ => &to.published,
+        };
+        write(&root.join(&part.path), &part.bytes);
+        let day = days
+            .entry((part.table.name(), part.date.clone()))
+            .or_default();
+        day.push(part);
+    }
+    for ((_, date), parts) in days {
+        let table = parts[0].table;
         if table != Table::Cells {
             let path = format!("compacted/{}", part_path(table, &date, "day.parquet"));
-            let merged = day::merge(table, parts).unwrap();
+            let parts = parts.into_iter().map(|part| (part.path, part.bytes));
+            let merged = day::merge(table, parts.collect()).unwrap();
             write(&to.published.join(path), merged.bytes);
         }
     }
 }
 
-fn files(
-    windows: &[ReleasedWindow],
-    meaning: &Meaning,
-    seq: u64,
-) -> Vec<(String, Table, String, Vec<u8>)> {
+fn publication(windows: &[ReleasedWindow], meaning: &Meaning, seq: u64) -> Vec<Part> {
     let provenance = Provenance {
         terms: meaning.terms.clone(),
         calibrations: meaning.calibrations.clone(),
@@ -143,18 +153,21 @@ fn files(
         let of_date = by_date.entry(window.date()).or_default();
         of_date.push(window.clone());
     }
-    let mut files = Vec::new();
+    let mut parts = Vec::new();
     for (date, windows) in by_date {
         for table in Table::ALL {
             let rows = table.rows(&windows, &provenance);
             if rows.num_rows() > 0 {
-                let path = part_path(table, &date, &part_name("g", "faces", 0, seq));
-                let bytes = encode(&rows, &[]).unwrap();
-                files.push((path, table, date.clone(), bytes));
+                parts.push(Part {
+                    table,
+                    path: part_path(table, &date, &part_name("g", "faces", 0, seq)),
+                    date: date.clone(),
+                    bytes: encode(&rows, &[]).unwrap(),
+                });
             }
         }
     }
-    files
+    parts
 }
 
 /// /metrics after each step. A new start has new metrics.

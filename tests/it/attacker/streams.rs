@@ -103,7 +103,7 @@ pub fn draw(seed: u64, calibration: &CalibrationFile) -> Stream {
     let mut rng = StdRng::seed_from_u64(seed);
     let chosen = Chosen::draw(&mut rng, seed);
     let mut stream = draw_for(chosen, &mut rng, calibration);
-    stream.changes_at = (seed % 5 == 4).then(|| stream.faces.len() / 2);
+    stream.changes_at = (seed % 5 == 4).then_some(stream.faces.len() / 2);
     stream
 }
 

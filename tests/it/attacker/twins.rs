@@ -108,7 +108,8 @@ fn compare(steps: &[Step], twins: &[Step]) -> bool {
                 continue;
             }
             for table in [Table::Demographics, Table::Windows] {
-                let rows = |window: &ReleasedWindow| table.rows(&[window.clone()], &provenance);
+                let rows =
+                    |window: &ReleasedWindow| table.rows(std::slice::from_ref(window), &provenance);
                 assert_eq!(rows(window), rows(twin), "{}", table.name());
             }
         }
