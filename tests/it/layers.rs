@@ -69,17 +69,20 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 13] = [
     ),
     ("zip::", &["lab/dataset/pictures.rs"]),
     ("object_store::", &["service/sink/store.rs"]),
-    ("futures_util::", &["service/sink/store.rs"]),
+    (
+        "futures_util::",
+        &["service/sink/store.rs", "page/api/stream.rs"],
+    ),
     ("parquet::", &["service/sink/file.rs"]),
     ("hmac::", &["core/state/track_key.rs"]),
     ("percent_encoding::", &["core/state/names.rs"]),
     ("prost::", &["model/manifest/"]),
-    ("axum::", &["service/http.rs", "service/http/"]),
+    ("axum::", &["service/http.rs", "service/http/", "page/"]),
     ("prometheus::", &["service/metrics.rs", "service/metrics/"]),
 ];
 
 /// What only the lab or the command line may depend on.
-const NOT_OF_THE_SERVICE: [&str; 7] = [
+const NOT_OF_THE_SERVICE: [&str; 8] = [
     "zip",
     "csv",
     "clap",
@@ -87,6 +90,7 @@ const NOT_OF_THE_SERVICE: [&str; 7] = [
     "indicatif",
     "demograph-lab",
     "demograph-camera",
+    "demograph-page",
 ];
 
 /// Edges of the service do not know one another; only the pipeline and the command line join them.
@@ -236,6 +240,7 @@ const DOORS: [(&str, &[&str]); 4] = [
     (
         "for_cells_table(",
         &[
+            "core/examples/periods.rs",
             "core/examples/stays/held.rs",
             "service/sink/tables/cells.rs",
         ],

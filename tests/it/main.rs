@@ -22,6 +22,7 @@ mod end_to_end;
 mod estimates;
 mod evaluate;
 mod experiment;
+mod hours;
 mod kubernetes;
 mod layers;
 mod lost_data;
@@ -35,6 +36,8 @@ mod observability;
 mod openvino;
 mod outage;
 mod overlap;
+#[cfg(feature = "page")]
+mod page;
 mod producers;
 mod rebalance;
 mod secured;

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{CellCounts, Grid};
 
-/// A set of classes, a bit each.
-type Classes = u32;
+/// A set of classes, in their order.
+type Classes = Vec<u32>;
 
 /// Votes of windows added up, each behind its mask.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -33,9 +33,10 @@ struct Hidden {
 impl MaskedCounts {
     /// The votes of one window that hid these classes.
     pub fn of(votes: &CellCounts, hidden: &[bool]) -> Self {
-        let set = classes(hidden);
+        let places = (0..).zip(hidden).filter(|(_, is_hidden)| **is_hidden);
+        let set: Classes = places.map(|(class, _)| class).collect();
         let grid = Grid::new(hidden.len());
-        let (Some(grid), false) = (grid, set == 0) else {
+        let (Some(grid), false) = (grid, set.is_empty()) else {
             return Self {
                 shown: votes.clone(),
                 hidden: BTreeMap::new(),
@@ -62,8 +63,8 @@ impl MaskedCounts {
     /// Adds other windows.
     pub fn merge(&mut self, other: &Self) {
         self.shown.merge(&other.shown);
-        for (&set, more) in &other.hidden {
-            let sum = self.hidden.entry(set).or_default();
+        for (set, more) in &other.hidden {
+            let sum = self.hidden.entry(set.clone()).or_default();
             sum.windows += more.windows;
             sum.parts += more.parts;
         }
@@ -105,24 +106,11 @@ impl MaskedCounts {
 
     /// Each set of hidden classes of so many, and the parts of votes in their cells.
     pub(crate) fn hidden(&self, of: usize) -> impl Iterator<Item = (Vec<bool>, u64)> + '_ {
-        let is_in = |set: Classes, class: usize| set >> class & 1 == 1;
-        self.hidden.iter().map(move |(&set, hidden)| {
-            let classes = (0..of).map(|class| is_in(set, class));
-            (classes.collect(), hidden.parts)
+        self.hidden.iter().map(move |(set, hidden)| {
+            let is_in = |class: usize| set.iter().any(|&hidden| hidden as usize == class);
+            ((0..of).map(is_in).collect(), hidden.parts)
         })
     }
-}
-
-fn classes(hidden: &[bool]) -> Classes {
-    assert!(
-        hidden.len() <= Classes::BITS as usize,
-        "an attribute has at most 32 classes"
-    );
-    let places = hidden
-        .iter()
-        .enumerate()
-        .filter(|(_, is_hidden)| **is_hidden);
-    places.fold(0, |set, (class, _)| set | 1 << class)
 }
 
 #[cfg(test)]

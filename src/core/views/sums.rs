@@ -96,6 +96,12 @@ impl Sums {
         known.map(|(attribute, sum)| (attribute, sum.view()))
     }
 
+    /// How many rows of categories these are, at least one an attribute.
+    pub fn rows(&self) -> usize {
+        let known = self.attributes.iter().filter(|sum| sum.windows > 0);
+        known.map(|sum| sum.categories.len().max(1)).sum()
+    }
+
     /// Keeps these attributes only.
     pub fn retain(&mut self, is_kept: impl Fn(Attribute) -> bool) {
         for (attribute, sum) in Attribute::ALL.into_iter().zip(&mut self.attributes) {

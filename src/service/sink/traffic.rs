@@ -41,7 +41,7 @@ pub fn traffic(store: &Store, votes_a_person: u64) -> anyhow::Result<BTreeMap<St
     days.retain(|date, _| newest.contains(date));
     let files: usize = days
         .values()
-        .map(|day| day.small.len() + day.daily.len())
+        .map(|day| day.small.len() + day.compacted.len())
         .sum();
     let mut sources = BTreeMap::new();
     if files > FILES_MAX {
@@ -93,7 +93,7 @@ mod tests {
         facts::ModelFacts,
         privacy::{Policy, PolicyRules, ReleasedWindow},
         record::{EventTime, SourceId},
-        state::Terms,
+        state::{Publication, Terms},
     };
 
     use super::*;
@@ -126,7 +126,11 @@ mod tests {
             terms: Arc::new(Terms::example(&facts, &policy)),
             calibrations: Arc::default(),
         };
-        let rows = Table::Windows.rows(windows, &provenance);
+        let rows = Publication {
+            windows: windows.to_vec(),
+            periods: Vec::new(),
+        };
+        let rows = Table::Windows.rows(&rows, &provenance);
         let store = Store::open_at(folder.to_str().unwrap(), &BTreeMap::new()).unwrap();
         let bytes = encode(&rows, &[]).unwrap();
         store

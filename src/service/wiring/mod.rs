@@ -18,12 +18,12 @@ use demograph_model::{
 
 use crate::{
     config::{self, Config},
-    http::{self, Control, Endpoint, Health},
+    http::{self, Control, Endpoint, Health, Routes},
     kafka::Consumer,
     metrics::Metrics,
     pipeline::{self, Parts},
     shutdown::Shutdown,
-    sink::{Store, Stores, Table},
+    sink::{Store, Stores, Table, catalog::compacted_folders},
     snapshot::Latest,
 };
 
@@ -37,8 +37,25 @@ pub struct Service {
     parts: Parts,
 }
 
-/// Opens everything; fails with the first thing that is not there.
-pub fn start(config: Config, metrics: Metrics, shutdown: Shutdown) -> anyhow::Result<Service> {
+/// What others may see of a service: what it shows, and the rules for it.
+pub struct Visible {
+    pub latest: Latest,
+    pub policy: Policy,
+    /// A window is released when it holds so many people.
+    pub people_min: u64,
+    /// The model's id.
+    pub model: String,
+    /// The id of the calibration that most sources have.
+    pub calibration: Option<String>,
+}
+
+/// Opens everything; fails with the first thing that is not there. `page` makes paths that are answered beside /metrics.
+pub fn start(
+    config: Config,
+    metrics: Metrics,
+    shutdown: Shutdown,
+    page: impl FnOnce(Visible) -> Routes,
+) -> anyhow::Result<Service> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
@@ -72,6 +89,13 @@ pub fn start(config: Config, metrics: Metrics, shutdown: Shutdown) -> anyhow::Re
             shutdown: shutdown.clone(),
             drain_max: config.limits.drain_max.0,
         },
+        page(Visible {
+            latest: latest.clone(),
+            policy: policy.clone(),
+            people_min: config.windows.people_min,
+            model: model.clone(),
+            calibration: calibrations.id().map(str::to_owned),
+        }),
     )?;
     metrics
         .build_info
@@ -195,12 +219,17 @@ pub fn old_cells(config: &Config, tables: &Store) -> anyhow::Result<Option<Strin
         return Ok(None);
     }
     let name = Table::Cells.name();
-    if !holds_files(tables, name)? && !holds_files(tables, &format!("daily/{name}"))? {
+    let [compacted, daily] = compacted_folders(Table::Cells);
+    let mut are_there = false;
+    for folder in [name, &compacted, &daily] {
+        are_there |= holds_files(tables, folder)?;
+    }
+    if !are_there {
         return Ok(None);
     }
     Ok(Some(format!(
         "exact cells of an earlier version lie under output.url ({}): everyone who may read the tables can read exact counts \
-         there. Move the folders cells/ and daily/cells/ from there to {}",
+         there. Move the folders cells/, compacted/cells/ and daily/cells/ from there to {}",
         tables.place(),
         config::without_login(&place)
     )))
@@ -338,7 +367,7 @@ mod tests {
             old_cells(&config, &stores.tables).unwrap().is_some()
         };
         assert!(!told(None, "cells=true"));
-        for old in ["cells", "daily/cells"] {
+        for old in ["cells", "compacted/cells", "daily/cells"] {
             let file = format!("{old}/date=1970-01-01/a.parquet");
             assert!(told(Some(&file), "cells=true"), "{old}");
             assert!(told(Some(&file), ""), "{old}");

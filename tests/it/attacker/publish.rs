@@ -13,6 +13,7 @@ use demograph_core::{
     estimate::CalibrationFile,
     privacy::{Cells, ReleasedWindow, show_shares},
     record::Attribute,
+    state::Publication,
     views::View,
     window::Weighting,
 };
@@ -28,9 +29,6 @@ use super::{
     run::{Step, run},
     streams::Stream,
 };
-
-/// Windows of a publication.
-const TOGETHER: usize = 12;
 
 /// Where things of a run lie.
 pub struct Places {
@@ -106,19 +104,9 @@ struct Part {
 /// The small files, and the files of the days that they make.
 fn tables(steps: &[Step], to: &Places) {
     let mut parts: Vec<Part> = Vec::new();
-    let mut seq = 0;
-    let mut waiting: Vec<ReleasedWindow> = Vec::new();
-    for (step, next) in steps.iter().zip(steps[1..].iter().map(Some).chain([None])) {
-        waiting.extend(step.released.iter().cloned());
-        let ends = next.is_none_or(|next| !Arc::ptr_eq(&next.meaning.terms, &step.meaning.terms));
-        if waiting.len() >= TOGETHER || ends {
-            seq += 1;
-            parts.extend(publication(
-                &std::mem::take(&mut waiting),
-                &step.meaning,
-                seq,
-            ));
-        }
+    let published = |step: &&Step| step.publication != Publication::default();
+    for (seq, step) in (1..).zip(steps.iter().filter(published)) {
+        parts.extend(files(&step.publication, &step.meaning, seq));
     }
     let mut days: BTreeMap<(&str, String), Vec<Part>> = BTreeMap::new();
     for part in parts {
@@ -143,20 +131,25 @@ fn tables(steps: &[Step], to: &Places) {
     }
 }
 
-fn publication(windows: &[ReleasedWindow], meaning: &Meaning, seq: u64) -> Vec<Part> {
+/// As the pipeline writes them.
+fn files(publication: &Publication, meaning: &Meaning, seq: u64) -> Vec<Part> {
     let provenance = Provenance {
         terms: meaning.terms.clone(),
         calibrations: meaning.calibrations.clone(),
     };
-    let mut by_date: BTreeMap<String, Vec<ReleasedWindow>> = BTreeMap::new();
-    for window in windows {
+    let mut by_date: BTreeMap<String, Publication> = BTreeMap::new();
+    for window in &publication.windows {
         let of_date = by_date.entry(window.date()).or_default();
-        of_date.push(window.clone());
+        of_date.windows.push(window.clone());
+    }
+    for period in &publication.periods {
+        let of_date = by_date.entry(period.date().to_string()).or_default();
+        of_date.periods.push(period.clone());
     }
     let mut parts = Vec::new();
-    for (date, windows) in by_date {
+    for (date, of_date) in by_date {
         for table in Table::ALL {
-            let rows = table.rows(&windows, &provenance);
+            let rows = table.rows(&of_date, &provenance);
             if rows.num_rows() > 0 {
                 parts.push(Part {
                     table,

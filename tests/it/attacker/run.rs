@@ -5,10 +5,11 @@ use std::sync::Arc;
 use demograph_core::{
     estimate::{CalibrationFile, Calibrations},
     facts::ModelFacts,
+    periods::Zones,
     privacy::{Policy, ReleasedWindow},
     record::{Attribute, EventTime, Position, SourceId, TrackId},
     span::Span,
-    state::{Applied, Saved, Shard, Terms, TrackKey},
+    state::{Applied, Publication, Saved, Shard, Terms, TrackKey},
     views::{Rolling, View},
     window::{Categories, Evidence, Growth, Observation, Settings},
 };
@@ -23,11 +24,16 @@ pub const SPANS: [Span; 3] = [Span::seconds(60), Span::seconds(300), Span::secon
 const SERIES_MAX: usize = 2;
 const IDLE_AFTER: i64 = 30_000;
 
-/// Windows that were released together, the terms they were counted on, and the views that changed by it.
+/// Windows of a publication, about.
+const TOGETHER: usize = 12;
+
+/// Windows that were released together, the terms they were counted on, the views that changed by it, and what was
+/// published then.
 pub struct Step {
     pub meaning: Meaning,
     pub released: Vec<ReleasedWindow>,
     pub views: Vec<View>,
+    pub publication: Publication,
 }
 
 pub fn settings(chosen: &Chosen) -> Settings {
@@ -60,6 +66,11 @@ fn meaning(chosen: &Chosen, file: &CalibrationFile, hides: bool) -> Meaning {
     let policy = Policy::new(&rules, &[]);
     let categories = Categories::new(&file.age_bands, &facts);
     let terms = Terms::new(&file.model, &policy, categories, &settings(chosen));
+    let zones = Zones {
+        default: chosen.zone.clone(),
+        ..Zones::default()
+    };
+    let terms = terms.in_zones(zones);
     let calibrations = Calibrations::new(chosen.method, Some(file.clone()), []);
     Meaning {
         policy: Arc::new(policy),
@@ -78,6 +89,8 @@ struct Run<'a> {
     shard: Shard,
     views: Rolling,
     ticked: i64,
+    /// Windows that are in no publication yet.
+    waiting: usize,
     steps: Vec<Step>,
 }
 
@@ -94,13 +107,16 @@ pub fn run(stream: &Stream, file: &CalibrationFile, hides: bool) -> Vec<Step> {
         meaning,
         views: Rolling::new(&SPANS, SERIES_MAX),
         ticked: stream.faces[0].received,
+        waiting: 0,
         steps: Vec::new(),
     };
     for offset in 0..stream.faces.len() {
         run.take(offset);
     }
     let released = run.shard.end();
-    run.show(released, stream.faces[stream.faces.len() - 1].received);
+    let end = stream.faces[stream.faces.len() - 1].received;
+    let publication = run.publish(end);
+    run.show(released, publication, end);
     run.steps
 }
 
@@ -117,7 +133,7 @@ impl Run<'_> {
             self.ticked += PANE;
             let released = self.shard.close_idle(EventTime(self.ticked));
             self.views.expire(EventTime(self.ticked));
-            self.show(released, self.ticked);
+            self.step(released, self.ticked);
         }
         if self.stream.changes_at == Some(offset) {
             self.change(face.received);
@@ -126,7 +142,7 @@ impl Run<'_> {
         else {
             panic!("no record comes twice")
         };
-        self.show(released, face.received);
+        self.step(released, face.received);
     }
 
     /// The operator starts the program anew with other settings.
@@ -135,12 +151,13 @@ impl Run<'_> {
         let saved = decode(&self.shard.checkpoint(EventTime(now), false).saved);
         let released_before = saved.outbox.len();
         let (settings, key) = (settings(&self.chosen), TrackKey::example());
-        let cut = Shard::settle(0, saved, &settings, &key, EventTime(now));
-        let mut outbox = cut.publication.unwrap_or_default();
-        let cut_now = outbox.split_off(released_before);
-        self.show(cut_now, now);
-        self.chosen = self.chosen.changed();
-        self.meaning = meaning(&self.chosen, self.file, self.hides);
+        let chosen = self.chosen.changed();
+        let meaning = meaning(&chosen, self.file, self.hides);
+        let cut = Shard::settle(0, saved, &settings, &key, &meaning.terms, EventTime(now));
+        let publication = cut.publication.unwrap_or_default();
+        let cut_now = publication.windows[released_before..].to_vec();
+        self.show(cut_now, publication, now);
+        (self.chosen, self.meaning, self.waiting) = (chosen, meaning, 0);
         let mut saved = decode(&cut.saved);
         saved.terms = (*self.meaning.terms).clone();
         self.shard = begin(saved, &self.chosen, &self.meaning);
@@ -148,16 +165,32 @@ impl Run<'_> {
         self.views = Rolling::new(&SPANS, SERIES_MAX);
     }
 
-    fn show(&mut self, released: Vec<ReleasedWindow>, now: i64) {
+    fn step(&mut self, released: Vec<ReleasedWindow>, now: i64) {
+        self.waiting += released.len();
+        let publication = match self.waiting >= TOGETHER {
+            true => self.publish(now),
+            false => Publication::default(),
+        };
+        self.show(released, publication, now);
+    }
+
+    fn publish(&mut self, now: i64) -> Publication {
+        self.waiting = 0;
+        let checkpoint = self.shard.checkpoint(EventTime(now), true);
+        checkpoint.publication.unwrap_or_default()
+    }
+
+    fn show(&mut self, released: Vec<ReleasedWindow>, publication: Publication, now: i64) {
         for window in &released {
             self.views.add(window.clone(), EventTime(now));
         }
         let views = self.views.changed();
-        if !released.is_empty() || !views.is_empty() {
+        if !released.is_empty() || !views.is_empty() || publication != Publication::default() {
             self.steps.push(Step {
                 meaning: self.meaning.clone(),
                 released,
                 views,
+                publication,
             });
         }
     }

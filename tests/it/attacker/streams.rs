@@ -5,6 +5,7 @@
 
 use demograph_core::{
     estimate::{CalibrationFile, Method},
+    periods::Zone,
     privacy::PolicyRules,
     record::Attribute,
     window::{Untracked, Weighting},
@@ -20,6 +21,8 @@ pub const LATENESS: i64 = 10_000;
 const WINDOWS: i64 = 10;
 /// Milliseconds between two crops of a track.
 const STEP: i64 = 1_000;
+
+const ZONES: [&str; 3] = ["UTC", "America/New_York", "Asia/Kolkata"];
 
 /// A run: what the operator chose, and all faces in the order in which they are read.
 #[derive(Debug, Clone)]
@@ -37,6 +40,8 @@ pub struct Chosen {
     pub rules: PolicyRules,
     pub people_min: u64,
     pub weighting: Weighting,
+    /// By whose clock hours and days go.
+    pub zone: Zone,
     /// Crops of a track at most; 1 tells the attacker what each crop says.
     pub crops_max: i64,
 }
@@ -77,6 +82,7 @@ impl Chosen {
                 ..PolicyRules::default()
             },
             people_min: [0, 20, 20, 50, 50, 100][rng.random_range(0..6)],
+            zone: Zone::named(ZONES[rng.random_range(0..ZONES.len())]).unwrap(),
             weighting: match kind {
                 2 => Weighting::Dwell,
                 _ => Weighting::People,
@@ -114,6 +120,7 @@ pub fn linear(calibration: &CalibrationFile) -> Stream {
         rules: PolicyRules::default(),
         people_min: 50,
         weighting: Weighting::People,
+        zone: Zone::utc(),
         crops_max: 1,
     };
     draw_for(chosen, &mut StdRng::seed_from_u64(1), calibration)

@@ -8,6 +8,7 @@ import json
 import sys
 
 import estimators
+import periods
 import published
 from hidden import Hidden
 from program import Program
@@ -33,11 +34,14 @@ def know(folder, windows):
     return known
 
 
-def judged(windows, scrapes, known):
-    """What all scrapes say beyond the tables."""
+def judged(folder, windows, scrapes, known):
+    """What all scrapes, hours and days say beyond the windows."""
     verdict = Verdict()
     for in_view, view, _ in followed(windows, scrapes):
         verdict.add(judge(in_view, view, known))
+    for in_period, view in periods.followed(folder, windows):
+        verdict.add(judge(in_period, view, known))
+        verdict.periods += 1
     return verdict
 
 
@@ -61,10 +65,11 @@ def attack(folder):
     windows = published.windows(folder)
     scrapes = list(published.scrapes(f"{folder}/metrics.txt"))
     known = know(folder, windows)
-    verdict = judged(windows, scrapes, known)
+    verdict = judged(folder, windows, scrapes, known)
     report = {
         "method": known["method"], "is_linear": known["is_linear"], "windows": len(windows), "scrapes": len(scrapes),
-        "days_say_nothing_else": published.days_say_nothing_else(folder),
+        "periods": verdict.periods,
+        "compacted_files_say_nothing_else": published.compacted_files_say_nothing_else(folder),
         "followed": verdict.followed, "unsure": verdict.unsure,
         "unexplained": len(verdict.sums) + len(verdict.shares),
         "shown": 0, "hidden": 0, "pinned": 0, "narrow": 0, "suppressed": 0, "counts": [], "estimates": [], "ranges": [],

@@ -95,9 +95,9 @@ def blocks_of(lines):
         yield key, block
 
 
-def days_say_nothing_else(folder):
-    """Whether the files of days hold the rows of the small files, each once, and nothing else."""
-    for table in ("windows", "demographics"):
+def compacted_files_say_nothing_else(folder):
+    """Whether the files that `compact` makes hold the rows of the small files, each once, and nothing else."""
+    for table in ("windows", "demographics", "hourly", "daily"):
         def counted(place):
             return Counter(repr(sorted(row.items())) for _, lines in rows(place, table) for row in lines)
         if counted(folder) != counted(f"{folder}/compacted"):
@@ -107,12 +107,14 @@ def days_say_nothing_else(folder):
 
 @dataclass
 class View:
-    """A view of a series in one scrape."""
+    """A view of a series in one scrape; an hour or a day."""
 
     span: int
     numbers: dict = field(default_factory=dict)
     # (attribute, category) -> name of the metric -> value
     categories: dict = field(default_factory=dict)
+    # By attribute, where it is said: all votes of windows that show their total.
+    totals: dict = field(default_factory=dict)
 
     def covers(self, window):
         """Whether a window of the view's series is in it, if it was released by then."""

@@ -63,6 +63,7 @@ def of_start(windows, starts):
 class Verdict:
     """How many numbers follow from what is shown, and those that do not."""
 
+    periods: int = 0
     followed: int = 0
     unsure: int = 0
     # (windows, attribute, category, votes): an exact sum of counts.
@@ -90,14 +91,10 @@ def judge(found, view, known):
             here = [window.attributes[name] for window in shown if window.attributes[name].counts[place] is not None]
             votes = sum(rows.counts[place] for rows in here)
             totals = sum(rows.total for rows in here)
-            if numbers.get(NAMES["votes"]) == (votes if here else None):
-                verdict.followed += 1
-            else:
-                verdict.sums.append((found, name, place, numbers.get(NAMES["votes"])))
-            expected = votes / totals if totals else None
-            verdict.followed += numbers.get(NAMES["naive"]) == expected
-            if numbers.get(NAMES["naive"]) != expected:
-                verdict.sums.append((found, name, place, numbers.get(NAMES["naive"])))
+            follow(verdict, numbers.get(NAMES["votes"]), votes if here else None, (found, name, place))
+            follow(verdict, numbers.get(NAMES["naive"]), votes / totals if totals else None, (found, name, place))
+        if name in view.totals:
+            follow(verdict, view.totals[name], sum(window.attributes[name].total for window in shown), (found, name, None))
         coverage(verdict, (found, shown), name, view)
         shares = [view.categories.get((name, label), {}).get(NAMES["share"]) for label in labels]
         if any(share is not None for share in shares) and known["predict"]:
@@ -120,7 +117,11 @@ def coverage(verdict, windows, name, view):
     value = view.numbers.get(("audience_shown_ratio", name))
     counts = sum(count or 0 for window in shown for count in window.attributes[name].counts)
     expected = counts / of_attribute if of_attribute else None
+    follow(verdict, value, expected, (found, name, None))
+
+
+def follow(verdict, value, expected, of):
     if value == expected:
         verdict.followed += 1
     else:
-        verdict.sums.append((found, name, None, value))
+        verdict.sums.append((*of, value))

@@ -1,7 +1,7 @@
 //! How often intervals hold the truth, and how often the shift test rejects it.
 
 use demograph_core::{
-    estimate::{Calibration, CellCounts, CellVotes, Method, estimate, shift_p},
+    estimate::{Calibration, CellCounts, CellVotes, MaskedCounts, Method, estimate, shift_p},
     privacy::ReleasedWindow,
     record::SourceId,
     span::Span,
@@ -92,25 +92,23 @@ pub fn sums(windows: &[ReleasedWindow], panes: i64) -> Vec<CellCounts> {
     sums.into_iter().map(|(_, sum)| sum).collect()
 }
 
-/// The exact votes in the windows of a rolling view of so many panes, once in its length.
+/// What a rolling view of so many panes holds, once in its length, where no window in it hid anything.
 pub fn views(windows: &[ReleasedWindow], panes: i64) -> Vec<CellCounts> {
     let length = panes * PANE;
     let mut rolling = Rolling::new(&[Span::seconds(length as u64 / 1_000)], 1);
     rolling.series(&SourceId::new("door"));
     let mut views = Vec::new();
     let mut next = BEGIN + 2 * length;
-    for (place, window) in windows.iter().enumerate() {
+    for window in windows {
         rolling.add(window.clone(), window.end);
         let changed = rolling.changed();
-        if window.end.0 < next {
-            continue;
-        }
-        next = window.end.0 + length;
-        for (from, _) in changed.into_iter().filter_map(|view| view.covers) {
-            let mut sum = CellCounts::default();
-            let within = windows[..=place].iter().filter(|one| one.start >= from);
-            within.for_each(|one| sum.merge(votes(one)));
-            views.push(sum);
+        if window.end.0 >= next {
+            next = window.end.0 + length;
+            let evidence = changed
+                .iter()
+                .map(|view| view.attribute(ATTRIBUTE).evidence);
+            let whole = evidence.filter(MaskedCounts::is_whole);
+            views.extend(whole.map(|evidence| evidence.shown().clone()));
         }
     }
     views
