@@ -23,8 +23,7 @@ pub(super) async fn html() -> impl IntoResponse {
 }
 
 pub(super) async fn css() -> impl IntoResponse {
-    let kind = [(header::CONTENT_TYPE, "text/css; charset=utf-8")];
-    (kind, include_str!("assets/page.css"))
+    style(include_str!("assets/page.css"))
 }
 
 pub(super) async fn js() -> impl IntoResponse {
@@ -35,9 +34,31 @@ pub(super) async fn words() -> impl IntoResponse {
     script(include_str!("assets/words.js"))
 }
 
+pub(super) async fn source() -> impl IntoResponse {
+    script(include_str!("assets/source.js"))
+}
+
+pub(super) async fn draw() -> impl IntoResponse {
+    script(include_str!("assets/draw.js"))
+}
+
+/// Charts of time.
+pub(super) async fn uplot() -> impl IntoResponse {
+    script(include_str!("assets/uplot/uPlot.iife.min.js"))
+}
+
+pub(super) async fn uplot_css() -> impl IntoResponse {
+    style(include_str!("assets/uplot/uPlot.min.css"))
+}
+
 pub(super) async fn icon() -> impl IntoResponse {
     let kind = [(header::CONTENT_TYPE, "image/svg+xml")];
     (kind, include_str!("assets/icon.svg"))
+}
+
+fn style(text: &'static str) -> impl IntoResponse {
+    let kind = [(header::CONTENT_TYPE, "text/css; charset=utf-8")];
+    (kind, text)
 }
 
 fn script(text: &'static str) -> impl IntoResponse {

@@ -11,20 +11,35 @@ use std::sync::Arc;
 
 use axum::{Router, routing::get};
 use demograph_service::wiring::Visible;
+use tokio::sync::Semaphore;
 
 pub use api::description;
 
 /// What the routes answer from.
-type Service = Arc<Visible>;
+type Service = Arc<Shared>;
+
+struct Shared {
+    visible: Visible,
+    /// Who may read tables now.
+    reading: Semaphore,
+}
 
 /// The page at `/`, and the API under `/api/v1`.
-pub fn routes(service: Visible) -> Router {
+pub fn routes(visible: Visible) -> Router {
+    let service = Shared {
+        visible,
+        reading: Semaphore::new(1),
+    };
     let assets = Router::new()
         .route("/", get(assets::html))
         .route("/page.css", get(assets::css))
         .route("/page.js", get(assets::js))
         .route("/words.js", get(assets::words))
+        .route("/source.js", get(assets::source))
+        .route("/draw.js", get(assets::draw))
         .route("/icon.svg", get(assets::icon))
+        .route("/uplot.js", get(assets::uplot))
+        .route("/uplot.css", get(assets::uplot_css))
         .layer(axum::middleware::map_response(assets::guarded));
     assets.merge(api::routes().with_state(Arc::new(service)))
 }

@@ -112,6 +112,10 @@ fn hours_and_days_are_what_the_windows_say_over_a_kill_in_the_middle_of_an_hour(
             ));
             (waiting[0]["windows"].as_i64()? >= 6).then_some(())
         });
+    #[cfg(feature = "page")]
+    for table in ["hourly", "daily"] {
+        super::page::history_is_what_the_table_says(&service, &out, table);
+    }
     service.stop();
 
     for table in ["hourly", "daily"] {

@@ -1,12 +1,15 @@
 //! The page and its API on a running service: in a real browser, and by requests that no page would send.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
 use super::{
     tools,
-    world::{Broker, Service, composites, crops_csv, metric, publish},
+    world::{Broker, Service, composites, crops_csv, duckdb, metric, publish},
 };
 
 const SOURCES: &str = r#"
@@ -163,6 +166,21 @@ fn requests_are_refused_with_their_fix(service: &Service) {
             "age, gender, ethnicity",
         ),
         ("/api/v1/health?format=xml", 400, "json or csv"),
+        (
+            "/api/v1/series?source=lobby&attribute=age&from=1900-01-01",
+            400,
+            "1 to 400 dates",
+        ),
+        (
+            "/api/v1/series?source=../state&attribute=faces",
+            400,
+            "age, gender, ethnicity",
+        ),
+        (
+            "/api/v1/series?source=%3Cb%3Ecaf%C3%A9%3C/b%3E&attribute=ethnicity",
+            403,
+            "no policy allows ethnicity",
+        ),
         ("/api/v1/../../etc/passwd", 404, ""),
         ("/api/v1/cells", 404, "there is no"),
     ] {
@@ -180,6 +198,33 @@ fn requests_are_refused_with_their_fix(service: &Service) {
         let policy = ask(service, path).policy;
         assert!(policy.starts_with("default-src 'self'"), "{path}: {policy}");
     }
+}
+
+/// Compares the API's series of the source "door" with the rows of the table, for the test of hours and days.
+pub fn history_is_what_the_table_says(service: &Service, out: &Path, table: &str) {
+    let step = table.replace("hourly", "hour").replace("daily", "day");
+    let series = json(
+        service,
+        &format!("/api/v1/series?source=door&attribute=gender&step={step}"),
+    );
+    let mut said = Vec::new();
+    for period in series["periods"].as_array().unwrap() {
+        for one in period["categories"].as_array().unwrap() {
+            said.push(serde_json::json!({
+                "start": period["start"], "category": one["category"], "people": one["votes"], "share": one["share"],
+                "low": one["share_low"], "zone": period["time_zone"], "total": period["people"],
+            }));
+        }
+    }
+    let written = duckdb(&format!(
+        "SELECT strftime(period_start AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%SZ') AS start, category, people, share,
+           share_low AS low, time_zone AS zone, total
+         FROM read_parquet('{}/{table}/*/*.parquet') WHERE source = 'door' AND category IS NOT NULL
+         ORDER BY period_start, category",
+        out.display()
+    ));
+    assert!(!written.is_empty(), "{table}");
+    assert_eq!(said, written, "{table}");
 }
 
 #[test]

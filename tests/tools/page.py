@@ -129,6 +129,12 @@ def main() -> None:
                     name = f"{args.screenshot}/page-{theme}-{width['width']}.png"
                     page.screenshot(path=name)
 
+        page.goto(f"{args.url}/#overview")
+        page.locator(f'article[data-source="{args.sources[0]}"] h3 a').click()
+        expect(page.locator("#source-title")).to_have_text(args.sources[0])
+        expect(page.locator("#policy")).to_contain_text("fewest people shown")
+        found = Axe().run(page).response["violations"]
+        assert not [one for one in found if one["impact"] in ("serious", "critical")], found
         page.goto(f"{args.url}/#health")
         expect(page.locator("#numbers")).to_contain_text("Ready: partitions are read.")
         folded = sum(int(re.sub(r"\D", "", text)) for text in page.locator(

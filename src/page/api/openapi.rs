@@ -3,7 +3,14 @@
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Value, json};
 
-use super::{ROOT, health::Health, live::Live, problem::Problem, sources::Sources};
+use super::{
+    ROOT,
+    health::Health,
+    live::Live,
+    problem::Problem,
+    series::{self, Series},
+    sources::Sources,
+};
 
 /// A parameter of the query.
 struct Parameter {
@@ -34,6 +41,12 @@ pub fn description() -> Value {
             "The same as server-sent events: an event \"live\" for each new picture.",
             &of_sources(&["source", "search", "attribute", "offset", "limit"]),
             json!({ "text/event-stream": {} }),
+            &mut types,
+        ),
+        format!("{ROOT}/series"): path(
+            "Hours or days of one source and attribute, from the tables hourly and daily.",
+            &of_sources(&series::PARAMETERS),
+            table(&types.subschema_for::<Series>().to_value()),
             &mut types,
         ),
         format!("{ROOT}/health"): path(
@@ -75,6 +88,10 @@ fn path(
             "parameters": parameters,
             "responses": {
                 "200": { "description": "The answer.", "content": content },
+                "403": {
+                    "description": "The policy does not allow it.",
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
                 "400": {
                     "description": "A parameter is not as it must be.",
                     "content": { "application/problem+json": { "schema": problem } },
@@ -116,6 +133,21 @@ fn of_sources(names: &[&str]) -> Vec<Parameter> {
             name: "attribute",
             about: "Only this attribute.",
             schema: json!({ "enum": ["age", "gender", "ethnicity"] }),
+        },
+        Parameter {
+            name: "step",
+            about: "Hours or days.",
+            schema: json!({ "enum": ["hour", "day"], "default": "hour" }),
+        },
+        Parameter {
+            name: "from",
+            about: "The first date, by the clock of the source. Default: a week before `to`.",
+            schema: json!({ "type": "string", "format": "date" }),
+        },
+        Parameter {
+            name: "to",
+            about: "The last date. Default: tomorrow. At most 400 dates make an answer.",
+            schema: json!({ "type": "string", "format": "date" }),
         },
         Parameter {
             name: "offset",

@@ -28,6 +28,15 @@ impl Problem {
         }
     }
 
+    /// The policy does not allow it.
+    pub(super) fn forbidden(detail: String) -> Self {
+        Self {
+            title: "Not allowed by the policy",
+            status: StatusCode::FORBIDDEN.as_u16(),
+            detail,
+        }
+    }
+
     /// There is nothing at this path.
     pub(super) fn no_such_path(path: &str) -> Self {
         Self {

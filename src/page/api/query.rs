@@ -79,6 +79,12 @@ impl Query {
         }
     }
 
+    /// The value, which must be there.
+    pub(super) fn needed<'a>(&'a self, name: &'a str, what: &str) -> Result<&'a str, Problem> {
+        let value = self.one(name)?;
+        value.ok_or_else(|| Problem::parameter(format!("{name} is missing: write {what}")))
+    }
+
     fn number(&self, name: &str, max: usize) -> Result<Option<usize>, Problem> {
         let Some(value) = self.one(name)? else {
             return Ok(None);
@@ -130,7 +136,7 @@ impl Wanted {
     }
 }
 
-fn attribute(name: &str) -> Result<Attribute, Problem> {
+pub(super) fn attribute(name: &str) -> Result<Attribute, Problem> {
     let found = Attribute::ALL.into_iter().find(|one| one.name() == name);
     let names = Attribute::ALL.map(Attribute::name).join(", ");
     found.ok_or_else(|| Problem::parameter(format!("attribute is {name:?}: write one of {names}")))

@@ -43,11 +43,11 @@ pub(super) async fn of(
 /// The next picture that differs from the last.
 async fn next(service: &Service, last: Option<Arc<Snapshot>>) -> Arc<Snapshot> {
     let Some(last) = last else {
-        return service.latest.get();
+        return service.visible.latest.get();
     };
     loop {
         tokio::time::sleep(EVERY).await;
-        let newest = service.latest.get();
+        let newest = service.visible.latest.get();
         if !Arc::ptr_eq(&newest, &last) {
             return newest;
         }

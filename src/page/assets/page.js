@@ -2,7 +2,9 @@
  * The page: asks the API, and shows what it says.
  * @module
  */
-import { HIDDEN, clock, percent, sentence, share, value, waiting, warning, whole } from "/words.js";
+import { ask, bars, element, make, table } from "/draw.js";
+import { showSource } from "/source.js";
+import { HIDDEN, clock, percent, sentence, waiting, warning, whole } from "/words.js";
 
 /**
  * @typedef {import("./words.js").Category} Category
@@ -17,90 +19,11 @@ const LIMIT = 24;
 /** The picture of the service is old after so many milliseconds. */
 const OLD = 15_000;
 
-/** @param {string} id @returns {any} */
-const element = (id) => document.getElementById(id);
-
 const chosen = { search: "", view: "", offset: 0 };
 /** @type {Source[]} */ let sources = [];
 /** @type {Live | null} */ let live = null;
 /** @type {EventSource | null} */ let stream = null;
 let total = 0;
-
-/**
- * A new element. Text is text: nothing is read as HTML.
- * @param {string} name @param {Record<string, string>} attributes @param {...(Node | string)} inside @returns {HTMLElement}
- */
-function make(name, attributes = {}, ...inside) {
-  const made = document.createElement(name);
-  for (const [key, text] of Object.entries(attributes)) made.setAttribute(key, text);
-  made.append(...inside);
-  return made;
-}
-
-/**
- * @param {string} name @param {Record<string, string | number>} attributes @param {...(Node | string)} inside
- * @returns {SVGElement}
- */
-function draw(name, attributes = {}, ...inside) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, text] of Object.entries(attributes)) made.setAttribute(key, String(text));
-  made.append(...inside);
-  return made;
-}
-
-/** @param {string} path @returns {Promise<any>} */
-async function ask(path) {
-  const answer = await fetch(`/api/v1/${path}`);
-  const body = await answer.json();
-  if (!answer.ok) throw new Error(body.detail);
-  return body;
-}
-
-/** @param {Attribute} attribute @returns {SVGElement} */
-function bars(attribute) {
-  const [height, left, width] = [22, 110, 150];
-  const across = (/** @type {number} */ part) => left + part * width;
-  const rows = attribute.categories.map((one, row) => {
-    const y = row * height;
-    const isEstimated = one.share !== null;
-    const counted = one.share_naive === null ? HIDDEN : `${percent(one.share_naive)} counted`;
-    const label = isEstimated ? percent(one.share) : counted;
-    const marks = [
-      draw("text", { x: 0, y: y + 15 }, one.category),
-      draw("rect", { class: "track", x: left, y: y + 5, width, height: 12 }),
-      draw("rect", { class: "bar", x: left, y: y + 5, width: value(one) * width, height: 12 }),
-      draw("text", { x: left + width + 8, y: y + 15 }, label),
-    ];
-    if (one.share_low !== null && one.share_high !== null) {
-      const [from, to] = [across(one.share_low), across(one.share_high)];
-      const line = `M${from} ${y + 7}v8M${from} ${y + 11}H${to}M${to} ${y + 7}v8`;
-      marks.push(draw("path", { class: "interval", d: line, fill: "none" }));
-    }
-    return draw("g", { class: isEstimated ? "" : "plain" }, ...marks);
-  });
-  const size = `0 0 320 ${attribute.categories.length * height}`;
-  const kind = attribute.calibration_fits === false ? "misfit" : "";
-  // The table says the same to a reader that does not see.
-  return draw("svg", { viewBox: size, class: kind, "aria-hidden": "true" }, ...rows);
-}
-
-/**
- * @param {string} title @param {string[]} head @param {string[][]} rows @returns {HTMLElement}
- */
-function table(title, head, rows) {
-  const cell = (/** @type {string} */ text, /** @type {number} */ at) =>
-    at === 0 ? make("th", { scope: "row" }, text) : make("td", {}, text);
-  return make(
-    "div",
-    { class: "wide", tabindex: "0", role: "group", "aria-label": title },
-    make(
-      "table",
-      {},
-      make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))),
-      make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map(cell)))),
-    ),
-  );
-}
 
 /** @param {number | null} number @returns {string} */
 const known = (number) => (number === null ? HIDDEN : whole(Math.round(number)));
@@ -133,7 +56,8 @@ function section(source, view, attribute, open) {
 function card(source, open) {
   const found = live?.sources.find((one) => one.source === source.source);
   const view = found?.views.find((one) => one.view === chosen.view);
-  const inside = [make("h3", {}, source.source)];
+  const link = make("a", { href: `#source=${encodeURIComponent(source.source)}` }, source.source);
+  const inside = [make("h3", {}, link)];
   if (!view) {
     inside.push(make("p", {}, waiting(source, chosen.view)));
   } else {
@@ -238,22 +162,22 @@ async function showHealth() {
 
 /** Shows the page that the address names. */
 function turn() {
-  const isHealth = location.hash === "#health";
-  element("health").hidden = !isHealth;
-  element("overview").hidden = isHealth;
+  const [page, name] = location.hash.slice(1).split("=");
+  const here = ["health", "source"].includes(page) ? page : "overview";
+  for (const section of ["overview", "source", "health"]) element(section).hidden = section !== here;
   for (const link of document.querySelectorAll("header nav a")) {
-    const isHere = link.getAttribute("href") === (isHealth ? "#health" : "#overview");
-    if (isHere) link.setAttribute("aria-current", "page");
+    if (link.getAttribute("href") === `#${here}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (isHealth) showHealth().catch((error) => showState(`The service does not answer: ${error.message}`));
+  const shown = here === "health" ? showHealth() : here === "source" ? showSource(decodeURIComponent(name ?? "")) : null;
+  shown?.catch((error) => showState(`The service does not answer: ${error.message}`));
 }
 
 /** Every few seconds: what the stream does not say. */
 async function look() {
   showState(stream?.readyState === EventSource.OPEN ? undefined : "The service does not answer. The page tries again.");
   if (stream === null || stream.readyState === EventSource.CLOSED) await choose();
-  if (location.hash === "#health") turn();
+  if (location.hash === "#health") await showHealth();
 }
 
 element("search").addEventListener("input", () => {

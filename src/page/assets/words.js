@@ -9,6 +9,8 @@
  * @typedef {{ attribute: string, shown_ratio: number | null, shift_p: number | null, calibration_fits: boolean | null,
  *   categories: Category[] }} Attribute
  * @typedef {{ view: string, from: string | null, until: string | null, faces: number, attributes: Attribute[] }} View
+ * @typedef {{ start: string, end: string, covers_until: string, time_zone: string, people: number | null,
+ *   shown_ratio: number | null, calibration_fits: boolean | null, suppressed: boolean, categories: Category[] }} Period
  * @typedef {{ source: string, attributes: string[], legal_basis: string | null, people_min: number, k_total: number,
  *   k_cell: number, released_until: string | null }} Source
  */
@@ -82,3 +84,28 @@ export const warning = (attribute) =>
   attribute.calibration_fits === false
     ? "The calibration does not fit these faces: do not trust these shares. Calibrate for this camera."
     : "";
+
+/**
+ * A share with its interval, short enough for a table.
+ * @param {Category | undefined} one @returns {string}
+ */
+export function interval(one) {
+  if (one === undefined) return HIDDEN;
+  if (one.share === null || one.share_low === null || one.share_high === null) {
+    return one.share_naive === null ? HIDDEN : `${percent(one.share_naive)} counted`;
+  }
+  const [low, high] = [one.share_low, one.share_high].map((end) => Math.round(end * 100));
+  return `${percent(one.share)} (${low} to ${high})`;
+}
+
+/**
+ * When a period is, by the clock of its source.
+ * @param {Period} of @param {string} step @returns {string}
+ */
+export function period(of, step) {
+  const zone = { timeZone: of.time_zone };
+  const date = new Date(of.start).toLocaleDateString("en-CA", zone);
+  if (step === "day") return date;
+  const time = new Date(of.start).toLocaleTimeString("en-GB", { ...zone, hour: "2-digit", minute: "2-digit" });
+  return `${date} ${time}`;
+}

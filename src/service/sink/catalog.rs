@@ -227,12 +227,13 @@ pub fn read(
             dates.entry(date).or_default().push((store, day));
         }
     }
-    read_dates(dates, take)
+    read_dates(dates, decode, take)
 }
 
-/// The same of some dates, with the stores that hold their files.
+/// The same of some dates, with the stores that hold their files, of the rows that `decode` takes from a file.
 pub(super) fn read_dates(
     dates: BTreeMap<Date, Vec<(&Store, Day)>>,
+    decode: impl Fn(Vec<u8>) -> anyhow::Result<Vec<RecordBatch>>,
     mut take: impl FnMut(&RecordBatch) -> anyhow::Result<()>,
 ) -> anyhow::Result<(usize, Vec<Copy>)> {
     let (mut files, mut copies) = (0, Vec::new());

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
-use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_array::{BooleanArray, RecordBatch, StringArray};
+use arrow_schema::{ArrowError, SchemaRef};
 use jiff::civil::Date;
 use parquet::{
-    arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder},
+    arrow::{
+        ArrowWriter, ProjectionMask,
+        arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter},
+    },
     basic::{Compression, ZstdLevel},
     errors::ParquetError,
     file::{
@@ -17,7 +20,7 @@ use parquet::{
     },
 };
 
-use super::tables::{LOCAL_DATE, WINDOW_START};
+use super::tables::{LOCAL_DATE, WINDOW_START, columns::column};
 
 /// What facts are called in a file's key-value metadata.
 const FACT: &str = "demograph.";
@@ -92,6 +95,43 @@ pub(super) fn fact(bytes: Vec<u8>, name: &str) -> anyhow::Result<Option<String>>
 /// The rows of a file that [`encode`] wrote.
 pub fn decode(bytes: Vec<u8>) -> anyhow::Result<Vec<RecordBatch>> {
     batches(bytes, BATCH)?.collect()
+}
+
+/// Some columns, and the rows in which texts have certain values.
+pub struct Only<'a> {
+    pub columns: &'a [&'a str],
+    /// Columns of text, which must be among `columns`, and their values.
+    pub equal: &'a [(&'a str, &'a str)],
+}
+
+/// These rows and columns of a file that [`encode`] wrote.
+pub fn decode_only(bytes: Vec<u8>, only: &Only<'_>) -> anyhow::Result<Vec<RecordBatch>> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes))?;
+    let schema = reader.parquet_schema();
+    let all = ProjectionMask::columns(schema, only.columns.iter().copied());
+    let texts = only.equal.iter().map(|(column, _)| *column);
+    let tested = ProjectionMask::columns(schema, texts);
+    let wanted: Vec<(String, String)> = only
+        .equal
+        .iter()
+        .map(|&(column, value)| (column.to_owned(), value.to_owned()))
+        .collect();
+    let is_wanted = ArrowPredicateFn::new(tested, move |batch| {
+        let mut rows = vec![true; batch.num_rows()];
+        for (name, value) in &wanted {
+            let texts: &StringArray =
+                column(&batch, name).map_err(|error| ArrowError::SchemaError(error.to_string()))?;
+            for (row, text) in rows.iter_mut().zip(texts) {
+                *row &= text == Some(value.as_str());
+            }
+        }
+        Ok(BooleanArray::from(rows))
+    });
+    let reader = reader
+        .with_projection(all)
+        .with_row_filter(RowFilter::new(vec![Box::new(is_wanted)]))
+        .build()?;
+    reader.map(|batch| Ok(batch?)).collect()
 }
 
 /// What the end of a file says of it.

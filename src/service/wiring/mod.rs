@@ -4,7 +4,7 @@ pub mod calibrations;
 pub mod keys;
 pub mod memory;
 
-use std::{net::SocketAddr, thread::available_parallelism};
+use std::{net::SocketAddr, sync::Arc, thread::available_parallelism};
 
 use anyhow::{Context, bail};
 use demograph_core::{
@@ -23,7 +23,7 @@ use crate::{
     metrics::Metrics,
     pipeline::{self, Parts},
     shutdown::Shutdown,
-    sink::{Store, Stores, Table, catalog::compacted_folders},
+    sink::{Store, Stores, Table, catalog::compacted_folders, history::History},
     snapshot::Latest,
 };
 
@@ -34,6 +34,8 @@ pub struct Service {
     /// What it says of itself.
     pub latest: Latest,
     endpoint: Endpoint,
+    /// Held here too: it has a runtime, which must not end on the endpoint's own.
+    history: Arc<History>,
     parts: Parts,
 }
 
@@ -47,6 +49,8 @@ pub struct Visible {
     pub model: String,
     /// The id of the calibration that most sources have.
     pub calibration: Option<String>,
+    /// Hours and days, from the tables.
+    pub history: Arc<History>,
 }
 
 /// Opens everything; fails with the first thing that is not there. `page` makes paths that are answered beside /metrics.
@@ -81,6 +85,9 @@ pub fn start(
     }
     let (track_key, key_place) = keys::open(&config, &stores)?;
     let (health, latest) = (Health::default(), Latest::default());
+    let history = Arc::new(History::new(
+        Store::open(&config.output).context("output.url")?,
+    ));
     let endpoint = http::serve(
         &config.http.listen,
         Control {
@@ -95,6 +102,7 @@ pub fn start(
             people_min: config.windows.people_min,
             model: model.clone(),
             calibration: calibrations.id().map(str::to_owned),
+            history: history.clone(),
         }),
     )?;
     metrics
@@ -133,6 +141,7 @@ pub fn start(
         address,
         latest,
         endpoint,
+        history,
         parts,
     })
 }
@@ -173,6 +182,7 @@ impl Service {
     pub fn run(self) -> anyhow::Result<()> {
         let ended = pipeline::run(self.parts);
         self.endpoint.end()?;
+        drop(self.history);
         ended?;
         tracing::info!("everything that was read is in a checkpoint");
         Ok(())
