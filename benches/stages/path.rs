@@ -7,9 +7,11 @@ use crossbeam_channel::bounded;
 use demograph_core::{
     choose::{CropsMax, Spans},
     estimate::Calibrations,
-    privacy::ReleasedWindow,
     record::{EventTime, Position, Record},
-    state::{Chain, Commit, CommitStep, Saved, Shard, TableFile, Terms, TopicFolder, TrackKey},
+    state::{
+        Chain, Commit, CommitStep, Publication, Saved, Shard, TableFile, Terms, TopicFolder,
+        TrackKey,
+    },
 };
 use demograph_model::{decode::Limits, infer::StubModel};
 use demograph_service::{
@@ -198,7 +200,7 @@ pub fn fold() {
 /// How many windows a partition has released and not published.
 fn closed(shard: &mut Shard) -> usize {
     let checkpoint = shard.checkpoint(EventTime(BEGIN), true);
-    checkpoint.publication.map_or(0, |windows| windows.len())
+    checkpoint.publication.map_or(0, |rows| rows.windows.len())
 }
 
 /// The checkpoint of a partition with 200 sources, open panes and an outbox that is published: encoded, created, the
@@ -242,7 +244,7 @@ pub fn chain() -> anyhow::Result<()> {
 fn commit(chain: &Chain, shard: &mut Shard, terms: &Arc<Terms>) -> (Commit, usize) {
     let checkpoint = shard.checkpoint(EventTime(BEGIN), true);
     let commit = chain.commit(&checkpoint.saved, true, EventTime(BEGIN));
-    let windows = checkpoint.publication.expect("windows were closed");
+    let rows = checkpoint.publication.expect("windows were closed");
     let provenance = Provenance {
         terms: terms.clone(),
         calibrations: Arc::default(),
@@ -252,7 +254,7 @@ fn commit(chain: &Chain, shard: &mut Shard, terms: &Arc<Terms>) -> (Commit, usiz
         let facts = [(sink::CHECKPOINT, commit.origin())];
         TableFile {
             path: sink::part_path(table, "2026-01-01", &name),
-            bytes: sink::encode(&table.rows(&windows, &provenance), &facts).expect("rows fit"),
+            bytes: sink::encode(&table.rows(&rows, &provenance), &facts).expect("rows fit"),
         }
     });
     (commit.with_tables(files.to_vec()), checkpoint.saved.len())
@@ -303,7 +305,10 @@ pub fn rows() -> anyhow::Result<()> {
         panes: 10,
     };
     let terms = scene::terms(&scene::policy(scene.sources), &scene::facts());
-    let windows = scene.released(&terms);
+    let released = Publication {
+        windows: scene.released(&terms),
+        periods: Vec::new(),
+    };
     let calibrated = scene::calibrations(&model())?;
     for (row, table, calibrations) in [
         (
@@ -322,7 +327,7 @@ pub fn rows() -> anyhow::Result<()> {
             terms: terms.clone(),
             calibrations: Arc::new(calibrations),
         };
-        write(row, table, &windows, &provenance).context(row)?;
+        write(row, table, &released, &provenance).context(row)?;
     }
     Ok(())
 }
@@ -330,20 +335,21 @@ pub fn rows() -> anyhow::Result<()> {
 fn write(
     row: &str,
     table: Table,
-    windows: &[ReleasedWindow],
+    released: &Publication,
     provenance: &Provenance,
 ) -> anyhow::Result<()> {
-    let count = table.rows(windows, provenance).num_rows();
+    let count = table.rows(released, provenance).num_rows();
     let mut bytes = 0;
     let cost = median_cost(
         ROUNDS,
         || (),
         |()| {
-            let rows = table.rows(windows, provenance);
+            let rows = table.rows(released, provenance);
             bytes = sink::encode(&rows, &[]).expect("rows fit").len();
         },
     );
-    let more = json!({"windows": windows.len(), "bytes_per_row": bytes as f64 / count as f64});
+    let windows = released.windows.len();
+    let more = json!({"windows": windows, "bytes_per_row": bytes as f64 / count as f64});
     print_row(row, cost, count, more);
     Ok(())
 }

@@ -47,6 +47,7 @@ pub fn policy(sources: usize) -> Policy {
             attributes: demograph_core::record::Attribute::ALL.to_vec(),
             legal_basis: Some("a measurement".into()),
             calibration: None,
+            time_zone: None,
         })
         .collect();
     Policy::new(&demograph_core::privacy::PolicyRules::default(), &sources)

@@ -76,6 +76,7 @@ fn watch(config: &Config) -> anyhow::Result<ExitCode> {
             shutdown: shutdown.clone(),
             drain_max: config.limits.drain_max.0 + config.limits.grace.0,
         },
+        http::index(),
     )?;
     tracing::info!(
         brokers = config.kafka.brokers,

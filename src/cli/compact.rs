@@ -1,7 +1,7 @@
 //! `demograph compact`: the small files of past days -> one file a day and table; what is too old goes.
 //!
-//! Promises: a daily file is created once and whole, and never changed; a small file is deleted only because it is
-//! older than `output.keep`, or because it is named in a daily file and the caller asked for that.
+//! Promises: a compacted file is created once and whole, and never changed; a small file is deleted only because it is
+//! older than `output.keep`, or because it is named in a compacted file and the caller asked for that.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -12,7 +12,7 @@ use demograph_service::{
     config::Config,
     sink::{
         Footer, Store, Table,
-        catalog::{self, Copy, Day, Once, days, name},
+        catalog::{self, COMPACTED, Copy, Day, Once, days, name},
         day,
     },
     wiring,
@@ -31,22 +31,22 @@ Examples:
   demograph compact --config my.toml
 
 Run it once a day. It takes each table and each UTC date that ended at least --older-than ago. The small files of the date \
-are merged into daily/TABLE/date=D/TABLE-D.parquet, sorted by source and window_start. The daily file lies under output.url; \
+are merged into compacted/TABLE/date=D/TABLE-D.parquet, sorted by source and start. The compacted file lies under output.url; \
 of the table cells under output.cells_url.
 
-A daily file never changes. If small files arrive after it was written, `compact` names them, goes on with the other dates \
+A compacted file never changes. If small files arrive after it was written, `compact` names them, goes on with the other dates \
 and exits with code 1. So choose --older-than longer than windows.window_max, and than demograph may be stopped or behind.
 
-The small files stay beside the daily ones. Read one or the other, never both. With --delete-compacted, small files are \
-deleted once they are in a daily file. Then read daily/ for past dates and the small files for the last days: together \
+The small files stay beside the compacted ones. Read one or the other, never both. With --delete-compacted, small files are \
+deleted once they are in a compacted file. Then read compacted/ for past dates and the small files for the last days: together \
 these cover every date exactly once. `demograph estimate` does so by itself.
 
-Dates that ended longer than output.keep ago are deleted, small and daily files.
+Dates that ended longer than output.keep ago are deleted, small and compacted files.
 
 A small file that was copied under another name, or into the folder of another date, is an error that names it: its rows \
 would count twice.
 
-Memory: the compressed files of one day of one table, the daily file, and about 300 MB (measured: 283 MB for 576 files with \
+Memory: the compressed files of one day of one table, the compacted file, and about 300 MB (measured: 283 MB for 576 files with \
 1.4 million rows).")]
 pub(super) struct CompactArgs {
     /// The TOML file of `demograph run`. Only its output section is used.
@@ -55,7 +55,7 @@ pub(super) struct CompactArgs {
     /// Take dates that ended at least this long ago: 2d, 36h.
     #[arg(long, value_name = "SPAN", default_value = "2d", value_parser = span)]
     older_than: Span,
-    /// Delete the small files whose rows are in a daily file.
+    /// Delete the small files whose rows are in a compacted file.
     #[arg(long)]
     delete_compacted: bool,
     /// Only show what would be done.
@@ -91,7 +91,7 @@ impl Rules {
         Ok(match self.keep {
             Some(keep) if age >= keep.as_millis() => DateAction::Expire,
             _ if age < self.older_than.as_millis() => DateAction::Wait,
-            _ if day.daily.is_empty() => DateAction::Merge,
+            _ if day.compacted.is_empty() => DateAction::Merge,
             _ => DateAction::Compare,
         })
     }
@@ -192,7 +192,7 @@ impl One<'_> {
                 Ok(Done::new("to be deleted: older than output.keep"))
             }
             DateAction::Expire => Ok(Done {
-                deleted: self.delete(self.day.small.iter().chain(&self.day.daily))?,
+                deleted: self.delete(self.day.small.iter().chain(&self.day.compacted))?,
                 ..Done::new("older than output.keep")
             }),
             DateAction::Merge => self.merge(args),
@@ -218,7 +218,7 @@ impl One<'_> {
             return Ok(self.copied(&copies));
         }
         let merged = day::merge(self.table, files).with_context(|| format!("{table}, {date}"))?;
-        let path = format!("daily/{table}/date={date}/{table}-{date}.parquet");
+        let path = format!("{COMPACTED}/{table}/date={date}/{table}-{date}.parquet");
         if self.store.create(&path, merged.bytes)? == Created::Exists {
             bail!("{path} has just been made: is another `demograph compact` running?");
         }
@@ -230,15 +230,15 @@ impl One<'_> {
         })
     }
 
-    /// Whether the small files that are there are those that went into the daily file.
+    /// Whether the small files that are there are those that went into the compacted file.
     fn compare(&self, args: &CompactArgs) -> anyhow::Result<Done> {
         if self.day.small.is_empty() {
             return Ok(Done::new("already there"));
         }
         let mut once = Once::new(self.date);
         let (mut late, mut copies) = (Vec::new(), Vec::new());
-        for path in &self.day.daily {
-            match once.daily(path, &catalog::footer(self.store, path)?) {
+        for path in &self.day.compacted {
+            match once.compacted(path, &catalog::footer(self.store, path)?) {
                 Ok(copy) => copies.extend(copy),
                 Err(error) => return Ok(self.fault("see below", &format!("{error:#}"))),
             }
@@ -260,7 +260,7 @@ impl One<'_> {
         }
         if !late.is_empty() {
             return Ok(Done {
-                fault: Some(self.late(&late, inside.len() == once.compacted())),
+                fault: Some(self.late(&late, inside.len() == once.inputs())),
                 ..Done::new("LATE FILES: see below")
             });
         }
@@ -297,13 +297,13 @@ impl One<'_> {
         let fix = match complete {
             true => format!(
                 "delete {} and run this again",
-                self.day.daily.join(" and ")
+                self.day.compacted.join(" and ")
             ),
-            false => "the small files that went in are deleted, so keep the daily file and read the late ones beside it"
+            false => "the small files that went in are deleted, so keep the compacted file and read the late ones beside it"
                 .into(),
         };
         format!(
-            "{}, {}: {} of its small files arrived after its daily file was made, such as {}. Their rows are missing in it: \
+            "{}, {}: {} of its small files arrived after its compacted file was made, such as {}. Their rows are missing in it: \
              {fix}; use a longer --older-than",
             self.table.name(),
             self.date,
@@ -334,10 +334,10 @@ mod tests {
     fn a_date_is_merged_when_it_ended_long_enough_ago_and_goes_when_it_is_too_old() {
         let end: jiff::Timestamp = "2026-03-02T00:00:00Z".parse().unwrap();
         let date: Date = "2026-03-01".parse().unwrap();
-        let (small, daily) = (vec!["s".to_owned()], vec!["d".to_owned()]);
-        let merged = Day { small, daily };
+        let (small, compacted) = (vec!["s".to_owned()], vec!["d".to_owned()]);
+        let merged = Day { small, compacted };
         let fresh = Day {
-            daily: Vec::new(),
+            compacted: Vec::new(),
             ..merged.clone()
         };
         let step = |after_end: &str, day: &Day| {

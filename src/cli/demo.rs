@@ -88,9 +88,14 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         config.kafka.brokers = broker.bootstrap_servers();
     }
     let (metrics, shutdown) = (Metrics::new(), Shutdown::default());
-    let service = wiring::start(config.clone(), metrics.clone(), shutdown.clone())?;
+    let service = wiring::start(
+        config.clone(),
+        metrics.clone(),
+        shutdown.clone(),
+        super::page,
+    )?;
     println!(
-        "demograph demo: {} s, up to {} crops/s from 4 cameras; metrics at http://{}/metrics\n\
+        "demograph demo: {} s, up to {} crops/s from 4 cameras; look at http://{}/\n\
          Shares are corrected for the model's errors, with 95 % intervals; ~ marks a plain count. Categories with\n\
          too few people are hidden, and so is ethnicity where no policy allows it.",
         args.seconds, args.rate, service.address
@@ -238,25 +243,25 @@ Done.
   events sent       {sent}
   crops read        {read}, {:.1} crops/s
   rejected          {}
-  rows written      {} in demographics, {} in windows, {} files
+  rows written      {} in demographics, {} in windows, {} in hourly, {} in daily, {} files
   files             {out}/demographics/date=*/*.parquet
                     {out}/windows/date=*/*.parquet
+                    {out}/hourly/date=*/*.parquet, {out}/daily/date=*/*.parquet
                     {out}-cells/cells/date=*/*.parquet, exact: see schemas/README.md
 
 True shares over the whole time, with 95 % intervals:
   {program} estimate --tables {out}
 
 Ask the tables (DuckDB):
-  SELECT *, round(100 * votes / sum(votes) OVER (PARTITION BY source), 1) AS percent
-  FROM (SELECT source, category, sum(count) AS votes
-        FROM read_parquet('{out}/demographics/*/*.parquet', hive_partitioning = true)
-        WHERE attribute = 'gender' AND NOT suppressed GROUP BY source, category)
-  ORDER BY source, category;
+  SELECT source, local_date, local_hour, category, people, share, share_low, share_high
+  FROM read_parquet('{out}/hourly/*/*.parquet') WHERE attribute = 'gender' ORDER BY ALL;
 ",
         read as f64 / seconds,
         live::rejects(last),
         rows(Table::Demographics),
         rows(Table::Windows),
+        rows(Table::Hourly),
+        rows(Table::Daily),
         counts.files(),
     )
 }

@@ -31,7 +31,9 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use demograph_service::{config::Config, metrics::Metrics, shutdown::Shutdown, wiring};
+use demograph_service::{
+    config::Config, http::Routes, metrics::Metrics, shutdown::Shutdown, wiring,
+};
 use tracing_subscriber::filter::LevelFilter;
 
 /// The configuration has faults.
@@ -153,8 +155,19 @@ fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(code) => return Ok(code),
     };
-    wiring::start(config, Metrics::new(), Shutdown::default())?.run()?;
+    wiring::start(config, Metrics::new(), Shutdown::default(), page)?.run()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is answered beside /metrics.
+fn page(service: wiring::Visible) -> Routes {
+    #[cfg(feature = "page")]
+    return demograph_page::routes(service);
+    #[cfg(not(feature = "page"))]
+    {
+        drop(service);
+        demograph_service::http::index()
+    }
 }
 
 /// The configuration. Where it has faults, they are printed, and the exit code is returned.

@@ -1,6 +1,7 @@
 //! `demograph state`: looks at the checkpoint chains, proves them against the tables, begins one again.
 
 mod begin;
+mod periods;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -182,7 +183,8 @@ fn show(config: &Config, stores: &Stores, partition: i32, seq: Option<u64>) -> a
     let ledger = saved.ledger;
     println!(
         "{path}, {} bytes, written {}\ntopic id {}, cluster {}\ntrack key with the fingerprint {}\nmodel {}, policy {}\n\
-         offsets {}..{}: {} skipped, {} published, {} waiting in {} released windows{}, {} in {} open panes and {} growing windows",
+         offsets {}..{}: {} skipped, {} published, {} waiting in {} released windows{}, {} in {} open panes and {} growing windows; {} unfinished hours and \
+         days, {} finished ones are in no file yet",
         bytes.len(),
         stamp(header.written),
         saved.log.topic().unwrap_or_else(|| "-".into()),
@@ -204,6 +206,8 @@ fn show(config: &Config, stores: &Stores, partition: i32, seq: Option<u64>) -> a
         saved.sources.records(),
         saved.sources.open_panes(),
         saved.sources.growing(),
+        saved.periods.unfinished(),
+        saved.periods.finished().len(),
     );
     let mut table = Shown::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
@@ -235,7 +239,7 @@ fn verify(config: &Config, stores: &Stores) -> anyhow::Result<ExitCode> {
 /// Reads a chain from its oldest checkpoint to its head, and the rows that each one published.
 fn verified(config: &Config, stores: &Stores, kept: &Kept) -> anyhow::Result<String> {
     let mut before: Option<Read> = None;
-    let mut published = 0;
+    let (mut published, mut hours_and_days) = (0, 0);
     let paths = files(stores, kept)?;
     let checkpoints = paths.len();
     for path in paths {
@@ -249,8 +253,10 @@ fn verified(config: &Config, stores: &Stores, kept: &Kept) -> anyhow::Result<Str
             follows(before, &next)?;
         }
         if let Some(before) = before.replace(next) {
-            published += rows_of(config, stores, kept, &before)?
-                .with_context(|| format!("rows that {} published are not there", before.path))?;
+            let are_missing = || format!("rows that {} published are not there", before.path);
+            published += rows_of(config, stores, kept, &before)?.with_context(are_missing)?;
+            hours_and_days +=
+                periods::published(config, stores, kept, &before)?.with_context(are_missing)?;
         }
     }
     let Some(head) = before else {
@@ -258,10 +264,12 @@ fn verified(config: &Config, stores: &Stores, kept: &Kept) -> anyhow::Result<Str
     };
     // The rows of a head may be on their way; after a crash the next owner publishes them.
     published += rows_of(config, stores, kept, &head)?.unwrap_or(0);
+    hours_and_days += periods::published(config, stores, kept, &head)?.unwrap_or(0);
     let ledger = head.saved.ledger;
     Ok(format!(
         "{checkpoints} checkpoints up to {}, offsets {}..{}; {} published ({published} of them by checkpoints that \
-         are still here, and found in the tables), {} waiting, {} open, {} skipped",
+         are still here, and found in the tables), {} waiting, {} open, {} skipped; {hours_and_days} hours and days of these \
+         checkpoints found, {} unfinished",
         head.header.seq,
         ledger.first_offset,
         ledger.next_offset,
@@ -269,6 +277,7 @@ fn verified(config: &Config, stores: &Stores, kept: &Kept) -> anyhow::Result<Str
         head.saved.waiting(),
         head.saved.sources.records(),
         ledger.skipped,
+        head.saved.periods.unfinished(),
     ))
 }
 
@@ -298,7 +307,7 @@ fn follows(before: &Read, next: &Read) -> anyhow::Result<()> {
 }
 
 /// The records in the rows that a checkpoint published, which must be those of its outbox; `None` if a file is missing.
-/// A file that `compact` deleted is there if a daily file names it.
+/// A file that `compact` deleted is there if a compacted file names it.
 fn rows_of(
     config: &Config,
     stores: &Stores,

@@ -3,7 +3,8 @@
 //! ```text
 //! event ─▶ … ─▶ window ─▶ privacy ─▶ state
 //!                pane      released   checkpoint
-//!                             └─▶ views
+//!                             ├─▶ views
+//!                             └─▶ periods
 //! ```
 //! `record` is the vocabulary of all crates; `estimate` corrects shares for the model's error.
 
@@ -21,6 +22,7 @@ pub mod winner;
 pub mod choose;
 pub mod estimate;
 pub mod event;
+pub mod periods;
 pub mod privacy;
 pub mod state;
 pub mod views;

@@ -78,6 +78,9 @@ impl Exposed for Metrics {
     }
 }
 
+/// Paths beside the endpoint's own.
+pub type Routes = Router;
+
 /// The control thread's parts.
 pub struct Control {
     pub metrics: Box<dyn Exposed>,
@@ -122,8 +125,15 @@ impl Endpoint {
     }
 }
 
-/// Binds the address and answers on a thread of its own until [`Endpoint::end`].
-pub fn serve(listen: &str, control: Control) -> anyhow::Result<Endpoint> {
+/// What `/` says where there is no page.
+pub fn index() -> Routes {
+    const LINKS: &str = "<title>demograph</title><h1>demograph</h1>\
+        <p><a href=/metrics>/metrics</a> <a href=/healthz>/healthz</a> <a href=/readyz>/readyz</a>";
+    Router::new().route("/", get(async || Html(LINKS)))
+}
+
+/// Binds the address and answers on a thread of its own until [`Endpoint::end`]. `more` is answered too.
+pub fn serve(listen: &str, control: Control, more: Routes) -> anyhow::Result<Endpoint> {
     let listener = TcpListener::bind(listen).with_context(|| {
         format!("http.listen = {listen:?}: cannot listen; is another demograph running?")
     })?;
@@ -138,7 +148,7 @@ pub fn serve(listen: &str, control: Control) -> anyhow::Result<Endpoint> {
     let (stop, stopped) = oneshot::channel();
     let body = async move {
         tokio::select! {
-            ended = answer(listener, control) => ended,
+            ended = answer(listener, control, more) => ended,
             _ = stopped => Ok(()),
         }
     };
@@ -157,23 +167,17 @@ pub fn serve(listen: &str, control: Control) -> anyhow::Result<Endpoint> {
     })
 }
 
-async fn answer(listener: TcpListener, control: Control) -> anyhow::Result<()> {
+async fn answer(listener: TcpListener, control: Control, more: Routes) -> anyhow::Result<()> {
     tokio::spawn(stop_on_signals(control.shutdown.clone(), control.drain_max));
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let routes = Router::new()
-        .route("/", get(index))
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
-        .with_state(Arc::new(control));
+        .with_state(Arc::new(control))
+        .merge(more);
     axum::serve(Connections::of(listener), routes).await?;
     Ok(())
-}
-
-async fn index() -> Html<&'static str> {
-    Html(
-        "<title>demograph</title><h1>demograph</h1><p><a href=/metrics>/metrics</a> <a href=/healthz>/healthz</a> <a href=/readyz>/readyz</a>",
-    )
 }
 
 /// `?name[]=demograph_records_total&name[]=…` asks for these alone, as with other exporters.

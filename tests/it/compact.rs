@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::world::{Broker, Finished, Process, Service, composites, demograph, duckdb, repository};
 
-const TABLES: [&str; 3] = ["demographics", "windows", "cells"];
+const TABLES: [&str; 5] = ["demographics", "windows", "hourly", "daily", "cells"];
 const DATES: [&str; 2] = ["2001-01-01", "2020-01-01"];
 const CAMERAS: usize = 6;
 /// Crops a camera and date.
@@ -18,6 +18,7 @@ fn sums(folder: &Path, table: &str, date: &str) -> Value {
     let counted = match table {
         "demographics" => "sum(count) AS a, sum(total) AS b",
         "windows" => "sum(faces) AS a, sum(spared + late + rejected) AS b",
+        "hourly" | "daily" => "sum(people) AS a, sum(total) AS b",
         _ => "sum(parts) AS a, sum(cell) AS b",
     };
     let rows = duckdb(&format!(
@@ -102,12 +103,12 @@ fn a_day_becomes_one_file_with_the_same_rows_once_and_old_days_go() {
     service.stop();
     let config = folder.path().join("demograph.toml");
     std::fs::write(&config, &text).unwrap();
-    let daily = out.join("daily");
+    let compacted = out.join("compacted");
 
     let tried = compact(&config, &["--dry-run"]);
     assert_eq!(tried.code, Some(0), "{}", tried.stderr);
     assert!(tried.stdout.contains("to be merged"), "{}", tried.stdout);
-    assert!(!daily.exists());
+    assert!(!compacted.exists());
 
     let estimated = estimate(&out).stdout;
     let votes = format!(",{},", CAMERAS * CROPS * DATES.len());
@@ -118,18 +119,18 @@ fn a_day_becomes_one_file_with_the_same_rows_once_and_old_days_go() {
     assert_eq!(
         estimate(&out).stdout,
         estimated,
-        "daily files beside the small ones"
+        "compacted files beside the small ones"
     );
-    assert_eq!(done.stdout.matches("merged").count(), 6, "{}", done.stdout);
+    assert_eq!(done.stdout.matches("merged").count(), 10, "{}", done.stdout);
     for table in TABLES {
         for date in DATES {
             let place = place(&out, table);
-            let daily = place.join("daily");
+            let compacted = place.join("compacted");
             let before = sums(&place, table, date);
             assert!(before["rows"].as_u64().unwrap() > 0, "{table} {date}");
-            assert_eq!(sums(&daily, table, date), before, "{table} {date}");
+            assert_eq!(sums(&compacted, table, date), before, "{table} {date}");
             assert_eq!(
-                files(daily.join(table).join(format!("date={date}"))).len(),
+                files(compacted.join(table).join(format!("date={date}"))).len(),
                 1
             );
         }
@@ -141,7 +142,7 @@ fn a_day_becomes_one_file_with_the_same_rows_once_and_old_days_go() {
     assert_eq!(again.code, Some(0), "{}", again.stderr);
     assert_eq!(
         again.stdout.matches("already there").count(),
-        6,
+        10,
         "{}",
         again.stdout
     );
@@ -153,7 +154,7 @@ fn a_day_becomes_one_file_with_the_same_rows_once_and_old_days_go() {
 }
 
 fn is_sorted_and_says_what_went_in(out: &Path) {
-    let file = out.join("daily/windows/date=2020-01-01/windows-2020-01-01.parquet");
+    let file = out.join("compacted/windows/date=2020-01-01/windows-2020-01-01.parquet");
     let unsorted = duckdb(&format!(
         "SELECT count(*) AS n FROM (SELECT (source, window_start) < lag((source, window_start)) OVER
              (ORDER BY file_row_number) AS wrong FROM read_parquet('{}', file_row_number = true)) WHERE wrong",
@@ -175,8 +176,7 @@ fn is_sorted_and_says_what_went_in(out: &Path) {
     assert!(fact("demograph.model").starts_with("research-small@"));
 }
 
-/// The first query in a document, on these tables.
-/// What the n-th query of a document answers.
+/// What the n-th query of a document answers, on these tables.
 fn documented(document: &str, n: usize, out: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(repository(document)).unwrap();
     let query = text.split("```sql").nth(n).unwrap();
@@ -197,18 +197,18 @@ fn queries_of_the_documents_count_each_row_once(out: &Path) {
     documented("README.md", 1, out);
 }
 
-/// A copy of a file that is in the daily file, of one that is not, and one in the folder of another date.
+/// A copy of a file that is in the compacted file, of one that is not, and one in the folder of another date.
 fn copies_are_named_and_count_once(config: &Path, out: &Path, estimated: &str) {
     let cells = place(out, "cells");
     let date = cells.join("cells/date=2020-01-01");
-    let daily = cells.join("daily/cells/date=2020-01-01/cells-2020-01-01.parquet");
+    let compacted = cells.join("compacted/cells/date=2020-01-01/cells-2020-01-01.parquet");
     let (first, copy) = (
         files(date.clone())[0].clone(),
         date.join("part-copy.parquet"),
     );
     std::fs::copy(&first, &copy).unwrap();
     let aside = out.join("aside.parquet");
-    for of in ["daily/cells/", "cells/date=2020-01-01/part-"] {
+    for of in ["compacted/cells/", "cells/date=2020-01-01/part-"] {
         let refused = compact(config, &[]);
         assert_eq!(refused.code, Some(1), "{}", refused.stdout);
         assert!(
@@ -220,12 +220,12 @@ fn copies_are_named_and_count_once(config: &Path, out: &Path, estimated: &str) {
         assert_eq!(said.stdout, estimated);
         assert!(said.stderr.contains("is a copy"), "{}", said.stderr);
         assert!(said.stderr.contains(of), "{of}: {}", said.stderr);
-        // Once more without the daily file.
-        if daily.exists() {
-            std::fs::rename(&daily, &aside).unwrap();
+        // Once more without the compacted file.
+        if compacted.exists() {
+            std::fs::rename(&compacted, &aside).unwrap();
         }
     }
-    std::fs::rename(&aside, &daily).unwrap();
+    std::fs::rename(&aside, &compacted).unwrap();
     let moved = cells.join("cells/date=2001-01-01/part-moved.parquet");
     std::fs::rename(&copy, &moved).unwrap();
     let mut command = demograph(&["estimate", "--calibration"]);
@@ -239,20 +239,20 @@ fn copies_are_named_and_count_once(config: &Path, out: &Path, estimated: &str) {
     assert_eq!(said.code, Some(1), "{}", said.stdout);
     assert!(
         said.stderr
-            .contains("part-moved.parquet holds a window of 2020-01-01"),
+            .contains("part-moved.parquet holds a row of 2020-01-01"),
         "{}",
         said.stderr
     );
     std::fs::remove_file(moved).unwrap();
 }
 
-/// A small file that came after the daily file was made, as after a long stop. What the message says to do mends it.
+/// A small file that came after the compacted file was made, as after a long stop. What the message says to do mends it.
 fn late_files_are_an_error(config: &Path, out: &Path) {
     let late = files(out.join("windows/date=2020-01-01"))[0].clone();
-    let daily = out.join("daily/windows/date=2020-01-01/windows-2020-01-01.parquet");
+    let compacted = out.join("compacted/windows/date=2020-01-01/windows-2020-01-01.parquet");
     let aside = out.join("aside.parquet");
     std::fs::rename(&late, &aside).unwrap();
-    std::fs::remove_file(&daily).unwrap();
+    std::fs::remove_file(&compacted).unwrap();
     assert_eq!(compact(config, &[]).code, Some(0));
     std::fs::rename(&aside, &late).unwrap();
     let refused = compact(config, &[]);
@@ -260,7 +260,7 @@ fn late_files_are_an_error(config: &Path, out: &Path) {
     for expected in [
         "windows, 2020-01-01: 1 of",
         late.file_name().unwrap().to_str().unwrap(),
-        "delete daily/windows/date=2020-01-01/",
+        "delete compacted/windows/date=2020-01-01/",
     ] {
         assert!(
             refused.stderr.contains(expected),
@@ -268,18 +268,21 @@ fn late_files_are_an_error(config: &Path, out: &Path) {
             refused.stderr
         );
     }
-    std::fs::remove_file(daily).unwrap();
+    std::fs::remove_file(compacted).unwrap();
     assert_eq!(compact(config, &[]).code, Some(0));
 }
 
 fn what_is_compacted_or_too_old_goes(config: &Path, text: &str, out: &Path, estimated: &str) {
-    let before = sums(&out.join("daily"), "windows", "2020-01-01");
+    let before = sums(&out.join("compacted"), "windows", "2020-01-01");
     let deleted = compact(config, &["--delete-compacted"]);
     assert_eq!(deleted.code, Some(0), "{}", deleted.stderr);
     assert!(files(out.join("windows/date=2020-01-01")).is_empty());
     assert!(files(place(out, "cells").join("cells/date=2020-01-01")).is_empty());
-    assert_eq!(estimate(out).stdout, estimated, "daily files alone");
-    assert_eq!(sums(&out.join("daily"), "windows", "2020-01-01"), before);
+    assert_eq!(estimate(out).stdout, estimated, "compacted files alone");
+    assert_eq!(
+        sums(&out.join("compacted"), "windows", "2020-01-01"),
+        before
+    );
 
     let mut verify = demograph(&["state", "verify", "--config"]);
     verify.arg(config);
@@ -297,8 +300,8 @@ fn what_is_compacted_or_too_old_goes(config: &Path, text: &str, out: &Path, esti
     let expired = compact(config, &[]);
     assert_eq!(expired.code, Some(0), "{}", expired.stderr);
     for table in TABLES {
-        let daily = place(out, table).join("daily").join(table);
-        assert!(files(daily.join("date=2001-01-01")).is_empty());
-        assert_eq!(files(daily.join("date=2020-01-01")).len(), 1);
+        let compacted = place(out, table).join("compacted").join(table);
+        assert!(files(compacted.join("date=2001-01-01")).is_empty());
+        assert_eq!(files(compacted.join("date=2020-01-01")).len(), 1);
     }
 }

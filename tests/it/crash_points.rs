@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 
 use super::{
     torture::{self, Faces, sources},
-    world::{Audit, Broker, Service, Topic, audit, counted, launch},
+    world::{Audit, Broker, Service, Topic, audit, counted, hours_and_days, launch},
 };
 
 /// Before the crash, and behind it.
@@ -61,7 +61,8 @@ fn dies_at(points: &[&str]) {
     }
     topic.send((0..EVENTS).map(|_| faces.next()));
     let all = faces.all();
-    let mut last = Service::start(&config);
+    // It ends the stream, so that hours and days are published too.
+    let mut last = Service::start(&config.replace("on_stop = \"keep\"", "on_stop = \"close\""));
     last.process
         .wait_for("everything is in the tables", 60, || {
             (counted(&out) >= all).then_some(())
@@ -74,6 +75,7 @@ fn dies_at(points: &[&str]) {
         ..Audit::default()
     };
     assert_eq!(found, clean, "{points:?}");
+    assert_eq!(hours_and_days(&out), [""; 0], "{points:?}");
     audit_sees_what_is_wrong(&out, &faces, &topic);
 }
 

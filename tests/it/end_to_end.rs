@@ -96,7 +96,7 @@ fn shows_what_the_policy_allows(out: &Path) {
 }
 
 fn has_the_published_schema(out: &Path) {
-    for table in ["demographics", "windows"] {
+    for table in ["demographics", "windows", "hourly", "daily"] {
         let contract = repository(&format!("schemas/{table}.v1.arrow.txt"));
         let contract = std::fs::read_to_string(contract).unwrap();
         let columns = pyarrow_schema(&some_file(&out.join(table)));

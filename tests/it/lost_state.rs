@@ -53,10 +53,10 @@ fn a_partition_whose_rows_are_in_the_tables_does_not_begin_anew() {
     assert_eq!(verified.code, Some(0), "{}", verified.stdout);
 }
 
-/// Where the small files of closed days are gone, the daily file alone knows what was counted.
+/// Where the small files of closed days are gone, the compacted file alone knows what was counted.
 #[test]
-fn a_partition_whose_rows_are_in_a_daily_file_alone_does_not_begin_anew() {
-    let topic = Broker::shared().topic("lost-state-daily", 1);
+fn a_partition_whose_rows_are_in_a_compacted_file_alone_does_not_begin_anew() {
+    let topic = Broker::shared().topic("lost-state-compacted", 1);
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let config =
@@ -86,12 +86,12 @@ fn a_partition_whose_rows_are_in_a_daily_file_alone_does_not_begin_anew() {
         let day = out.join(table).join("windows/date=2020-01-01");
         std::fs::read_dir(day).map_or(0, |files| files.count())
     };
-    assert_eq!((parts(""), parts("daily")), (0, 1));
+    assert_eq!((parts(""), parts("compacted")), (0, 1));
 
     std::fs::rename(out.join("state"), folder.path().join("lost")).unwrap();
     let refused = with_config(&config, &["run"]);
     assert_eq!(refused.code, Some(1), "{}", refused.stderr);
-    for part in ["counted twice", "state adopt", "daily/windows"] {
+    for part in ["counted twice", "state adopt", "compacted/windows"] {
         assert!(refused.stderr.contains(part), "{}", refused.stderr);
     }
     let adopted = with_config(&config, &["state", "adopt", "--partition", "0", "--yes"]);
@@ -101,5 +101,5 @@ fn a_partition_whose_rows_are_in_a_daily_file_alone_does_not_begin_anew() {
     let mut service = Service::start(&config);
     service.await_metric("demograph_checkpoints_total", 1.0, 60);
     service.stop();
-    assert_eq!((parts(""), parts("daily")), (0, 1));
+    assert_eq!((parts(""), parts("compacted")), (0, 1));
 }

@@ -23,6 +23,7 @@ mod end_to_end;
 mod estimates;
 mod evaluate;
 mod experiment;
+mod hours;
 mod kubernetes;
 mod layers;
 mod lost_data;
@@ -36,6 +37,8 @@ mod observability;
 mod openvino;
 mod outage;
 mod overlap;
+#[cfg(feature = "page")]
+mod page;
 mod producers;
 mod rebalance;
 mod secured;

@@ -12,7 +12,6 @@ use std::{
 
 use demograph_core::{
     choose::Chooser,
-    privacy::ReleasedWindow,
     record::EventTime,
     reject::Reject,
     state::{
@@ -26,7 +25,7 @@ use demograph_core::{
 use demograph_model::infer::{Model, StubModel};
 use log::{PARTITIONS, Seen, Totals};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use tables::{Bounds, published};
+use tables::{Bounds, periods_add_up, published};
 
 const PANE: i64 = 10_000;
 const SETTINGS: Settings = Settings {
@@ -73,6 +72,8 @@ struct Sometimes {
     grew_on: u64,
     /// A start of other terms cut a window that was growing.
     cut_growing: u64,
+    /// Rows of hours beyond one a source and partition.
+    hours: u64,
     spared: u64,
     /// A start went on with tracks that had enough crops, or some.
     chose_on: u64,
@@ -136,6 +137,7 @@ fn whatever_happens_every_record_is_counted_once_and_where_it_belongs() {
         ("grown", sum(|s| s.grown)),
         ("grew on", sum(|s| s.grew_on)),
         ("cut while it grew", sum(|s| s.cut_growing)),
+        ("hours", sum(|s| s.hours)),
         ("spared", sum(|s| s.spared)),
         ("chose on", sum(|s| s.chose_on)),
         ("chosen again", sum(|s| s.chosen_again)),
@@ -187,6 +189,7 @@ fn simulate(seed: u64) -> Sometimes {
     for partition in &mut partitions {
         world.calm_down(partition);
         let (published, windows) = published(&world.store, partition.number);
+        world.sometimes.hours += periods_add_up(&world.store, partition.number);
         let is_long = |window: &&Bounds| window.2 - window.1 > PANE;
         world.sometimes.grown += windows.iter().filter(is_long).count() as u64;
         let mut expected = log::group_by(&partition.log);
@@ -361,7 +364,7 @@ impl World {
     fn publish_head(&mut self, partition: i32, chain: &Chain, saved: &Saved) {
         if saved.publish {
             let head = chain.head().unwrap();
-            let file = table(partition, head.seq, (&head.origin(), &saved.outbox));
+            let file = table(partition, head.seq, &head.origin(), &saved.encode());
             let is_new = !self.store.tables.borrow().contains_key(&file.path);
             self.sometimes.republished += u64::from(is_new);
             publish(&self.store, &file, &head.origin()).unwrap();
@@ -380,7 +383,14 @@ impl World {
             self.sometimes.grew_on += is_growing;
             return Some(saved);
         }
-        let cut = Shard::settle(partition, saved.clone(), settings, &key(), EventTime(0));
+        let cut = Shard::settle(
+            partition,
+            saved.clone(),
+            settings,
+            &key(),
+            terms,
+            EventTime(0),
+        );
         if cut.publication.is_some() {
             self.sometimes.settled += 1;
             self.sometimes.cut_growing += is_growing;
@@ -435,26 +445,24 @@ impl World {
 fn commit(chain: &Chain, checkpoint: Checkpoint) -> Commit {
     let publish = checkpoint.publication.is_some();
     let commit = chain.commit(&checkpoint.saved, publish, EventTime(0));
-    let Some(panes) = checkpoint.publication else {
+    if !publish {
         return commit;
-    };
+    }
+    let seq = commit.seq();
     let file = table(
         checkpoint.partition,
-        commit.seq(),
-        (&commit.origin(), &panes),
+        seq,
+        &commit.origin(),
+        &checkpoint.saved,
     );
     commit.with_tables(vec![file])
 }
 
-/// The one table: the windows themselves.
-fn table(partition: i32, seq: u64, (origin, windows): (&str, &[ReleasedWindow])) -> TableFile {
-    let windows = Saved {
-        outbox: windows.to_vec(),
-        ..Saved::beginning(0)
-    };
+/// The one table: the state that was published, with its windows, hours and days.
+fn table(partition: i32, seq: u64, origin: &str, saved: &[u8]) -> TableFile {
     TableFile {
         path: format!("windows/p{partition}-{seq:020}"),
-        bytes: [origin.as_bytes(), b" ", &windows.encode()].concat(),
+        bytes: [origin.as_bytes(), b" ", saved].concat(),
     }
 }
 

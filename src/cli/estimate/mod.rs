@@ -29,7 +29,7 @@ Examples:
   demograph estimate --tables s3://bucket/prefix --calibration gate-calibration.json
 
 Input: the table `cells`. `demograph run` writes it if output.cells = true, to output.cells_url (default: out-cells beside \
-out). Daily files of `demograph compact` are read, and the small files that are in none of them, so each row counts once. \
+out). The compacted files of `demograph compact` are read, and the small files that are in none of them, so each row counts once. \
 Copied files are left out, with a warning.
 
 Method: the votes of all windows in a group are added, then the shares are estimated once. So a day is one estimate, not a \

@@ -31,8 +31,10 @@ pub(super) fn reset(
             let left = saved.once_published();
             let (open, waiting) = (left.sources.records(), left.waiting());
             println!(
-                "partition {partition}: next offset {next_offset} -> {offset}; {open} records in open panes and {waiting} in the \
-                 outbox are given up"
+                "partition {partition}: next offset {next_offset} -> {offset}; {open} records in open panes, {waiting} in the \
+                 outbox and {} unfinished hours and days are given up. Windows of these hours and days that are in \
+                 `demographics` are in no row of `hourly` and `daily`",
+                left.periods.unfinished()
             );
             left.terms
         }
@@ -74,7 +76,7 @@ pub(super) fn adopt(config: &Config, stores: &Stores, order: Order) -> anyhow::R
     })?;
     println!(
         "partition {partition}: begins at offset {offset}, behind what {} files hold of it; records before it that are in no \
-         file were lost with the checkpoints",
+         file were lost with the checkpoints, and so were sums of hours and days that are in no file",
         left.files
     );
     let chain = behind(chain, Some(&left));

@@ -1,92 +1,114 @@
 //! Estimates of some classes beside others that must stay hidden: they depend on the hidden ones' votes as a whole, and
-//! not on which of these classes had how many.
+//! not on which of these classes had how many. In a sum of windows each window has hidden classes of its own.
 //!
 //! Promise: votes that move among cells of hidden classes change no bit of the result. The intervals hold the shares
 //! whatever these votes were.
 
 use super::{
-    Calibration, CellCounts, CellVotes, Method, Share, moments::Moments, shares::from_moments,
+    Calibration, CellCounts, CellRow, CellVotes, MaskedCounts, Method, Share, moments::Moments,
+    shares::from_moments,
 };
 
-/// The shares of the classes that are not hidden; those of the hidden ones are worth nothing.
+/// Votes of which some are known as a whole only.
+pub(super) struct Pooled {
+    /// All of them, those in cells of hidden classes spread over these cells as the calibration's faces are.
+    pub(super) votes: CellVotes,
+    /// What was spread.
+    spread: Vec<Spread>,
+}
+
+/// Votes in the cells of one set of hidden classes.
+struct Spread {
+    hidden: Vec<bool>,
+    /// Where they were put, by class.
+    assumed: Vec<f64>,
+}
+
+/// The shares of all classes; those of a class that every window hid are worth nothing.
 pub(super) fn estimate_beside(
     calibration: &Calibration,
-    votes: &CellVotes,
-    hidden: &[bool],
+    pooled: &Pooled,
     method: Method,
 ) -> Option<Vec<Share>> {
-    let moments = Moments::new(calibration, votes, method)?;
+    let moments = Moments::new(calibration, &pooled.votes, method)?;
     let mut shares = from_moments(&moments, method)?;
+    if pooled.spread.is_empty() {
+        return Some(shares);
+    }
     let means = influences(calibration, &moments);
-    let assumed = by_class(calibration, votes, hidden);
-    let all: f64 = assumed.iter().sum();
     for (class, share) in shares.iter_mut().enumerate() {
-        let of_hidden = (0..hidden.len()).filter(|&class| hidden[class]);
-        let (mut here, mut low, mut high) = (0.0, f64::MAX, f64::MIN);
-        for hidden in of_hidden {
-            let influence = means[hidden][class] / moments.votes;
-            here += influence * assumed[hidden];
-            low = low.min(influence * all);
-            high = high.max(influence * all);
+        let influence = |hidden: usize| means[hidden][class] / moments.votes;
+        let (mut below, mut above) = (0.0, 0.0);
+        for spread in &pooled.spread {
+            let all: f64 = spread.assumed.iter().sum();
+            let (mut here, mut low, mut high) = (0.0, f64::MAX, f64::MIN);
+            for hidden in (0..spread.hidden.len()).filter(|&class| spread.hidden[class]) {
+                here += influence(hidden) * spread.assumed[hidden];
+                low = low.min(influence(hidden) * all);
+                high = high.max(influence(hidden) * all);
+            }
+            below += here - low;
+            above += high - here;
         }
-        share.low = (share.low - (here - low)).clamp(0.0, share.share);
-        share.high = (share.high + (high - here)).clamp(share.share, 1.0);
+        share.low = (share.low - below).clamp(0.0, share.share);
+        share.high = (share.high + above).clamp(share.share, 1.0);
     }
     Some(shares)
 }
 
-/// The votes, those in cells of hidden classes spread over these cells as the calibration's faces are.
-pub(super) fn pooled(
+/// Spreads the votes of hidden classes. `None` where the calibration saw no face in a cell of these classes, and votes did.
+pub(super) fn pooled(calibration: &Calibration, votes: &MaskedCounts) -> Option<Pooled> {
+    let classes = calibration.labels.len();
+    let mut all = votes.shown().clone();
+    let mut spread = Vec::new();
+    for (hidden, parts) in votes.hidden(classes) {
+        let assumed = spread_over(calibration, (&hidden, parts), &mut all)?;
+        spread.push(Spread { hidden, assumed });
+    }
+    let all = all.dense(calibration.grid())?;
+    Some(Pooled {
+        // How the crops of a person differ depends on the hidden votes.
+        votes: match votes.is_whole() {
+            true => all,
+            false => all.alike(),
+        },
+        spread,
+    })
+}
+
+/// Puts parts of votes into the cells of these classes as the calibration's faces are, and says how many votes each class
+/// got.
+fn spread_over(
     calibration: &Calibration,
-    votes: &CellCounts,
-    hidden: &[bool],
-) -> Option<CellVotes> {
+    (hidden, parts): (&[bool], u64),
+    all: &mut CellCounts,
+) -> Option<Vec<f64>> {
     let grid = calibration.grid();
-    let is_hidden = |cell: usize| cell < grid.cells() && hidden[grid.predicted(cell)];
-    let mut kept = CellCounts::default();
-    kept.repeat(votes.repeats(), 0);
-    // Whole parts: a sum of fractions would differ in its last digit by who is in it.
-    let mut parts = 0;
-    for (cell, votes) in votes.iter() {
-        match is_hidden(cell as usize) {
-            true => parts += votes.parts,
-            false => kept.add(cell, votes.parts, &votes.sums),
-        }
+    let mut assumed = vec![CellCounts::default(); hidden.len()];
+    let here = |row: &CellRow| row.faces.iter().sum::<u64>();
+    let is_seen = |row: &&CellRow| hidden[grid.predicted(row.cell)] && here(row) > 0;
+    let rows = || calibration.cells.iter().filter(is_seen);
+    let faces: u64 = rows().map(here).sum();
+    if parts > 0 && faces == 0 {
+        return None;
     }
-    let rows = || calibration.cells.iter().filter(|row| is_hidden(row.cell));
-    let faces: u64 = rows().flat_map(|row| &row.faces).sum();
-    // How the crops of a person differ depends on the hidden votes.
-    let alike = |kept: CellCounts| kept.dense(grid).map(CellVotes::alike);
-    if parts == 0 || faces == 0 {
-        return (parts == 0).then(|| alike(kept)).flatten();
-    }
-    // Rounded down, and what is left to the last: the parts are all there.
+    // Rounded down, and what is left to the last: the parts are all there. Whole parts: a sum of fractions would differ in
+    // its last digit by who is in it.
     let (mut before, mut given) = (0, 0);
     for row in rows() {
-        let here: u64 = row.faces.iter().sum();
+        let here = here(row);
         before += here;
         let upto = (u128::from(parts) * u128::from(before) / u128::from(faces)) as u64;
         let sums = row.evidence.iter().map(|&sum| {
             let whole = u128::from(here) * super::QUANTA as u128;
             (u128::from(upto - given) * u128::from(sum) / whole) as u64
         });
-        kept.add(row.cell as u32, upto - given, &sums.collect::<Vec<_>>());
+        let sums: Vec<u64> = sums.collect();
+        all.add_parts(row.cell as u32, upto - given, &sums);
+        assumed[grid.predicted(row.cell)].add_parts(row.cell as u32, upto - given, &[]);
         given = upto;
     }
-    alike(kept)
-}
-
-/// The votes in cells of each hidden class.
-fn by_class(calibration: &Calibration, votes: &CellVotes, hidden: &[bool]) -> Vec<f64> {
-    let grid = calibration.grid();
-    let mut sums = vec![0.0; hidden.len()];
-    for (cell, n) in votes.counts.iter().enumerate() {
-        let class = grid.predicted(cell);
-        if hidden[class] {
-            sums[class] += n;
-        }
-    }
-    sums
+    Some(assumed.iter().map(CellCounts::votes).collect())
 }
 
 /// By predicted class: how a vote in its cells moves each share, on average over calibration faces.
@@ -169,13 +191,12 @@ mod tests {
                 &[0, b, 0, d, e],
                 &mut StdRng::seed_from_u64(seed),
             ));
-            let pooled = pooled(&calibration, &all, &hidden).unwrap();
+            let pooled = pooled(&calibration, &MaskedCounts::of(&all, &hidden)).unwrap();
             assert_eq!(
-                pooled.counts.iter().sum::<f64>().round(),
+                pooled.votes.counts.iter().sum::<f64>().round(),
                 counts.iter().sum::<u64>() as f64
             );
-            Method::ALL
-                .map(|method| estimate_beside(&calibration, &pooled, &hidden, method).unwrap())
+            Method::ALL.map(|method| estimate_beside(&calibration, &pooled, method).unwrap())
         };
         let first = estimated([40, 4, 25, 3, 20]);
         assert_eq!(first, estimated([40, 0, 25, 0, 27]));
@@ -194,10 +215,10 @@ mod tests {
         ] {
             let exact = votes(&calibration, &counts, &mut rng);
             let hidden: Vec<bool> = [1, 2, 3, 4, 5].map(|place| place == 3 || place == 4).into();
-            let pooled = pooled(&calibration, &exact, &hidden).unwrap();
+            let pooled = pooled(&calibration, &MaskedCounts::of(&exact, &hidden)).unwrap();
             let dense = exact.dense(calibration.grid()).unwrap();
             for method in Method::ALL {
-                let beside = estimate_beside(&calibration, &pooled, &hidden, method).unwrap();
+                let beside = estimate_beside(&calibration, &pooled, method).unwrap();
                 let exact = estimate(&calibration, &dense, method).unwrap();
                 for class in [0, 1, 4] {
                     let (wide, exact) = (beside[class], exact[class]);

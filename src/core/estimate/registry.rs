@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Calibration, CalibrationFile, CellCounts, Method, Share, beside, estimate, shift_p};
+use super::{Calibration, CalibrationFile, MaskedCounts, Method, Share, beside, shift_p};
 use crate::record::{Attribute, SourceId};
 
 /// A calibration file and the name that rows know it by.
@@ -87,25 +87,15 @@ impl Calibrations {
 }
 
 impl Estimator<'_> {
-    /// `None` without votes, or where the calibration cannot tell the classes apart.
-    pub fn estimate(&self, votes: &CellCounts) -> Option<Estimated> {
-        let votes = votes.dense(self.calibration.grid())?;
+    /// Where windows hid classes, votes that move among these change nothing: they count as a whole. `None` without votes,
+    /// where the calibration cannot tell the classes apart, or where it saw no face in a cell of hidden classes, and votes
+    /// did.
+    pub fn estimate(&self, votes: &MaskedCounts) -> Option<Estimated> {
+        let pooled = beside::pooled(self.calibration, votes)?;
         Some(Estimated {
-            shares: estimate(self.calibration, &votes, self.method)?,
-            shift_p: shift_p(self.calibration, &votes),
-            design_effect: votes.design_effect,
-        })
-    }
-
-    /// Of the classes that are not hidden, where votes that move among the hidden ones must change nothing: these votes
-    /// count as a whole. `None` too where the calibration saw no face in a cell of a hidden class, and votes did.
-    pub fn estimate_beside(&self, votes: &CellCounts, hidden: &[bool]) -> Option<Estimated> {
-        let votes = beside::pooled(self.calibration, votes, hidden)?;
-        let shares = beside::estimate_beside(self.calibration, &votes, hidden, self.method)?;
-        Some(Estimated {
-            shares,
-            shift_p: shift_p(self.calibration, &votes),
-            design_effect: votes.design_effect,
+            shares: beside::estimate_beside(self.calibration, &pooled, self.method)?,
+            shift_p: shift_p(self.calibration, &pooled.votes),
+            design_effect: pooled.votes.design_effect,
         })
     }
 }

@@ -39,9 +39,9 @@ fn main() {
     );
     println!(
         "| people an hour | people_min | windows | median length | gender shown | 7 age bands shown | 5 ethnicities shown \
-         | hours that show gender | error of the day's age shares | counted / there |"
+         | hours that show gender | error of the day's age shares | counted / there | of a later hour |"
     );
-    println!("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
+    println!("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
     for an_hour in [3, 10, 60, 180, 600, 6_000] {
         let people = people(an_hour, 24);
         for people_min in [0, 20, 50, 100, 200] {
@@ -111,7 +111,7 @@ fn released(people: &[Person], people_min: u64) -> Vec<ReleasedWindow> {
     shard.close_idle(EventTime(last + 2 * HOUR));
     shard.end();
     let last = shard.checkpoint(EventTime(0), true);
-    last.publication.unwrap_or_default()
+    last.publication.unwrap_or_default().windows
 }
 
 /// A partition that has read all crops of these people.
@@ -224,7 +224,7 @@ fn row(people: &[Person], released: &[ReleasedWindow]) -> String {
     hours.dedup();
     let error = error_of_ages(people, &windows);
     format!(
-        "{} | {} | {:.1} % | {:.1} % | {:.1} % | {} | {} | {:.3} |",
+        "{} | {} | {:.1} % | {:.1} % | {:.1} % | {} | {} | {:.3} | {:.1} % |",
         windows.len(),
         length(lengths[lengths.len() / 2]),
         part(Attribute::Gender),
@@ -233,7 +233,18 @@ fn row(people: &[Person], released: &[ReleasedWindow]) -> String {
         hours.len(),
         error.map_or("-".into(), |error| format!("{error:.1} points")),
         votes as f64 / people.len() as f64,
+        100.0 * of_later_hours(people, &windows) as f64 / people.len() as f64,
     )
+}
+
+/// People who came in a later hour than the one in which their window begins, and which counts them.
+fn of_later_hours(people: &[Person], windows: &[&ReleasedWindow]) -> usize {
+    let of = |window: &&ReleasedWindow| {
+        let hour_end = (window.start.0 / HOUR + 1) * HOUR;
+        let is_later = |person: &&Person| (hour_end..window.end.0).contains(&person.at);
+        people.iter().filter(is_later).count()
+    };
+    windows.iter().map(of).sum()
 }
 
 /// Half the sum of the differences between the shares of what is shown and of the people, in points.

@@ -3,10 +3,14 @@
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use super::{Cells, ShownShares, Thresholds, show_shares, suppress};
+use super::{
+    Cells, ReleasedAttribute, ReleasedWindow, Sealed, ShownShares, Thresholds, show_shares,
+    show_summed_shares, suppress,
+};
 use crate::{
-    estimate::{Calibration, CalibrationFile, Calibrations, CellCounts, Method},
+    estimate::{Calibration, CalibrationFile, Calibrations, CellCounts, Estimator, Method},
     record::{Attribute, SourceId},
+    views::Sums,
 };
 
 const K: Thresholds = Thresholds {
@@ -121,6 +125,63 @@ fn shares_leave_a_hidden_count_as_open_as_the_counts_do() {
                     said,
                     "{method:?}: {true_counts:?} or {other:?}"
                 );
+            }
+        }
+    }
+}
+
+/// What is said of windows of such counts, added up.
+fn say_of_sum(
+    windows: &[&[u64]],
+    crowd: &Crowd<'_>,
+    estimator: Option<Estimator<'_>>,
+) -> ShownShares {
+    let mut sums = Sums::default();
+    for counts in windows {
+        sums.add(&ReleasedWindow {
+            votes: counts.iter().sum(),
+            content: vec![ReleasedAttribute {
+                attribute: Attribute::Ethnicity,
+                cells: suppress(counts, K),
+                evidence: Sealed::of(crowd.votes(counts)),
+            }],
+            ..ReleasedWindow::empty(0, 10_000)
+        });
+    }
+    let (_, sum) = sums.attributes().next().unwrap();
+    show_summed_shares(&sum.cells(), &sum.evidence, estimator, K.k_cell)
+}
+
+/// The others are known exactly, so whatever a sum of windows adds to what they say, it says of the one that hid something.
+#[test]
+fn a_sum_of_windows_leaves_a_hidden_count_as_open_as_its_window_does() {
+    let text = include_str!("../../../models/research-small/calibration.int8.json");
+    let file = CalibrationFile::parse(text).unwrap();
+    let mut rng = StdRng::seed_from_u64(2);
+    let crowd = Crowd::new(&file.attributes[&Attribute::Ethnicity], &mut rng);
+    let whole = [20, 15, 10, 12, 9, 8, 14];
+    for method in Method::ALL {
+        let all = Calibrations::new(method, Some(file.clone()), []);
+        let estimator = all.estimator(&SourceId::new("cam"), Attribute::Ethnicity);
+        let mut tried = 0;
+        while tried < 6 {
+            let [first, second] = [counts(7, &mut rng), counts(7, &mut rng)];
+            let Cells::Shown { counts: shown, .. } = suppress(&first, K) else {
+                continue;
+            };
+            let hidden: Vec<usize> = (0..7).filter(|&place| shown[place].is_none()).collect();
+            let [small, partner] = hidden[..] else {
+                continue;
+            };
+            tried += 1;
+            let said = say_of_sum(&[&whole, &first, &second], &crowd, estimator);
+            assert!(
+                said.shares.iter().all(|share| share.low.is_some()),
+                "{said:?}"
+            );
+            for other in consistent(&first, [small, partner]) {
+                let others = say_of_sum(&[&whole, &other, &second], &crowd, estimator);
+                assert_eq!(others, said, "{method:?}: {first:?} or {other:?}");
             }
         }
     }

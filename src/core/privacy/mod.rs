@@ -21,4 +21,4 @@ pub use policy::{Admit, Policy};
 pub use release::{ReleasedAttribute, ReleasedWindow, release};
 pub use rules::{PolicyRules, SourceRules, UnknownSources};
 pub use seal::Sealed;
-pub use shares::{ShownShare, ShownShares, show_shares};
+pub use shares::{ShownShare, ShownShares, masked, show_shares, show_summed_shares};

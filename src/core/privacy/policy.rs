@@ -58,6 +58,24 @@ impl Policy {
         &self.legal_bases
     }
 
+    /// The legal basis for ethnicity of a source, if it is estimated there.
+    pub fn legal_basis(&self, source: &SourceId) -> Option<&str> {
+        let mut bases = self.legal_bases.iter();
+        bases
+            .find(|(of, _)| of == source)
+            .map(|(_, basis)| basis.as_str())
+    }
+
+    /// The sources that the config names.
+    pub fn sources(&self) -> impl Iterator<Item = &SourceId> {
+        self.sources.keys()
+    }
+
+    /// What may be estimated of faces of this source.
+    pub fn granted(&self, source: &SourceId) -> Attributes {
+        self.admit(source).unwrap_or(Attributes::NONE)
+    }
+
     /// Everything that any source may be used for.
     pub fn attributes(&self) -> Attributes {
         self.sources
@@ -135,6 +153,7 @@ mod tests {
             attributes: attributes.to_vec(),
             legal_basis: legal_basis.map(Into::into),
             calibration: None,
+            time_zone: None,
         }
     }
 

@@ -78,6 +78,10 @@ pub struct SourceRules {
     /// A calibration made from faces of this camera or similar ones. Replaces `estimates.calibration`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<PathBuf>,
+    /// The time zone of the camera, such as "Asia/Kolkata". Replaces `windows.time_zone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub time_zone: Option<String>,
 }
 
 fn default_attributes() -> Vec<Attribute> {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::{Cells, ShownShares, show_shares};
-use crate::estimate::{CellCounts, Estimator};
+use super::{Cells, ShownShares, masked, show_shares};
+use crate::estimate::{CellCounts, Estimator, MaskedCounts};
 
 /// Votes by cell of the posterior, and the sums of the posteriors: exact, so not for show. Each door is for one use;
 /// `tests/it/layers.rs` lists who may open which.
@@ -26,9 +26,9 @@ impl Sealed {
         show_shares(shown, &self.0, estimator, k_cell)
     }
 
-    /// The door to the sums of rolling views, which put them under seal again.
-    pub(crate) fn for_views(&self) -> &CellCounts {
-        &self.0
+    /// The door to sums of windows: behind the mask of the window's counts.
+    pub(crate) fn for_sums(&self, shown: &Cells) -> MaskedCounts {
+        masked(shown, &self.0)
     }
 
     /// The door to checkpoints.

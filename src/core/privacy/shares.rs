@@ -1,11 +1,11 @@
 //! Estimated shares, shown no finer than the counts beside them.
 //!
-//! Shares depend on the votes of all categories. Where any is hidden, its share is hidden with it, the others are
+//! Shares depend on the votes of all categories. Where a window hides any, its share is hidden with it, the others are
 //! estimated from the votes of the hidden ones as a whole, and rounded (intervals outward) to whole steps of `k_cell`
-//! votes. Why: docs/adr/0008.
+//! votes. The same holds for sums of windows, each behind its own mask. Why: docs/adr/0008.
 
 use super::Cells;
-use crate::estimate::{CellCounts, Estimator, Share};
+use crate::estimate::{CellCounts, Estimator, MaskedCounts, Share};
 
 /// What may be shown of the estimated shares of one attribute.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -31,29 +31,48 @@ pub struct ShownShare {
     pub effective_n: Option<f64>,
 }
 
-/// Estimates from the votes' cells and shows what the counts shown allow; nothing without an estimator.
+/// The shares of one window: estimates from the votes' cells, and shows what the counts shown allow; nothing without an
+/// estimator.
 pub fn show_shares(
     shown: &Cells,
     votes: &CellCounts,
     estimator: Option<Estimator<'_>>,
     k_cell: u64,
 ) -> ShownShares {
-    let Cells::Shown { total, counts } = shown else {
+    show_summed_shares(shown, &masked(shown, votes), estimator, k_cell)
+}
+
+/// What shares may be estimated from: the votes of a window behind the mask of its counts. Nothing of a window that shows
+/// no category.
+pub fn masked(shown: &Cells, votes: &CellCounts) -> MaskedCounts {
+    match shown {
+        Cells::Shown { counts, .. } if counts.iter().any(Option::is_some) => {
+            let hidden: Vec<bool> = counts.iter().map(Option::is_none).collect();
+            MaskedCounts::of(votes, &hidden)
+        }
+        _ => MaskedCounts::default(),
+    }
+}
+
+/// The same of windows added up: the counts of categories are those of the windows that showed them, the votes those of
+/// [`masked`].
+pub fn show_summed_shares(
+    shown: &Cells,
+    votes: &MaskedCounts,
+    estimator: Option<Estimator<'_>>,
+    k_cell: u64,
+) -> ShownShares {
+    let Cells::Shown { counts, .. } = shown else {
         return ShownShares::default();
     };
     if counts.iter().all(Option::is_none) {
         return ShownShares::default();
     }
-    let hidden: Vec<bool> = counts.iter().map(Option::is_none).collect();
-    let estimate = |estimator: Estimator<'_>| match hidden.contains(&true) {
-        true => estimator.estimate_beside(votes, &hidden),
-        false => estimator.estimate(votes),
-    };
-    let Some(estimated) = estimator.and_then(estimate) else {
+    let Some(estimated) = estimator.and_then(|estimator| estimator.estimate(votes)) else {
         return ShownShares::default();
     };
-    let is_whole = counts.iter().flatten().sum::<u64>() == *total;
-    let step = k_cell as f64 / *total as f64;
+    let is_whole = votes.is_whole();
+    let step = k_cell as f64 / votes.votes();
     let one = |(count, share): (&Option<u64>, &Share)| match (count, is_whole) {
         (None, _) => ShownShare::default(),
         (Some(_), true) => exact(share),

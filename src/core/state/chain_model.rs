@@ -234,7 +234,7 @@ impl World {
                 let chain = owner.chain.clone().written_by(world.attempts);
                 let mut commit = chain.commit(&checkpoint.saved, is_published, EventTime(0));
                 if let Some(outbox) = &checkpoint.publication {
-                    let file = table(&commit, outbox);
+                    let file = table(&commit, &outbox.windows);
                     commit = commit.with_tables(vec![file]);
                 }
                 let saved = Saved::decode(&checkpoint.saved).unwrap();

@@ -16,6 +16,7 @@ fn saved(outbox: Vec<ReleasedWindow>, publish: bool) -> Saved {
         sources: Default::default(),
         chosen: Default::default(),
         outbox,
+        periods: Default::default(),
         publish,
     }
 }

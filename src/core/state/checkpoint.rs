@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::{Fingerprint, LogIdentity, Terms, TrackKey, wire};
-use crate::{choose::Chosen, privacy::ReleasedWindow, record::EventTime, window::Sources};
+use super::{Fingerprint, LogIdentity, Publication, Terms, TrackKey, wire};
+use crate::{
+    choose::Chosen, periods::Periods, privacy::ReleasedWindow, record::EventTime, window::Sources,
+};
 
 const MAGIC: &[u8; 6] = b"DGCKPT";
 const HASH_BYTES: usize = 32;
@@ -53,6 +55,8 @@ pub struct Saved {
     pub chosen: Chosen,
     /// Released windows that are in no file yet.
     pub outbox: Vec<ReleasedWindow>,
+    /// Unfinished hours and days, and finished ones that are in no file yet.
+    pub periods: Periods,
     /// Whether the outbox is published under this checkpoint's number.
     pub publish: bool,
 }
@@ -116,6 +120,7 @@ impl Saved {
             sources: Sources::default(),
             chosen: Chosen::default(),
             outbox: Vec::new(),
+            periods: Periods::default(),
             publish: false,
         }
     }
@@ -129,16 +134,14 @@ impl Saved {
     }
 
     /// What is left once the publication of this checkpoint, if it has one, is done.
-    pub fn once_published(self) -> Self {
-        Self {
-            ledger: self.ledger_after(),
-            outbox: match self.publish {
-                true => Vec::new(),
-                false => self.outbox,
-            },
-            publish: false,
-            ..self
+    pub fn once_published(mut self) -> Self {
+        if self.publish {
+            self.ledger = self.ledger_after();
+            self.outbox.clear();
+            self.periods.take_finished();
+            self.publish = false;
         }
+        self
     }
 
     /// Records that wait in the outbox.
@@ -155,6 +158,14 @@ impl Saved {
             published: self.ledger.published + self.waiting(),
             waiting_since: None,
             ..self.ledger
+        }
+    }
+
+    /// What the outbox is published as.
+    pub fn publication(&self) -> Publication {
+        Publication {
+            windows: self.outbox.clone(),
+            periods: self.periods.finished().to_vec(),
         }
     }
 
@@ -183,6 +194,7 @@ impl Saved {
             sources: &self.sources,
             chosen: &self.chosen,
             outbox: &self.outbox,
+            periods: &self.periods,
             publish: self.publish,
         })
     }
@@ -223,6 +235,7 @@ pub(super) struct Parts<'a> {
     pub sources: &'a Sources,
     pub chosen: &'a Chosen,
     pub outbox: &'a [ReleasedWindow],
+    pub periods: &'a Periods,
     pub publish: bool,
 }
 

@@ -27,6 +27,6 @@ pub use checkpoint::{Damage, Hash, Header, Ledger, Saved, decode, hash};
 pub use first_start::FirstStart;
 pub use identity::{LogIdentity, OtherLog};
 pub use names::{ChainFolder, TopicFolder, plain};
-pub use shard::{Applied, Cadence, Checkpoint, Shard};
+pub use shard::{Applied, Cadence, Checkpoint, Publication, Shard};
 pub use terms::Terms;
 pub use track_key::{Fingerprint, OtherKey, TrackKey};

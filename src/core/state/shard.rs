@@ -9,9 +9,12 @@ use super::{
 };
 use crate::{
     choose::{Chooser, Sight},
+    periods::{CarriedWindows, Periods, ReleasedPeriod},
     privacy::{ReleasedWindow, release},
     record::{EventTime, SourceId},
-    window::{ClosedPanes, ClosedWindow, Note, Observation, Outcome, PartitionWindows, Settings},
+    window::{
+        ClosedBy, ClosedPanes, ClosedWindow, Note, Observation, Outcome, PartitionWindows, Settings,
+    },
 };
 
 /// When the state is written down, and when an outbox becomes files.
@@ -45,6 +48,10 @@ pub struct Shard {
     rows: usize,
     /// How many bytes of a checkpoint these take.
     bytes: usize,
+    /// Hours and days. Finished ones are published with the outbox.
+    periods: Periods,
+    /// Windows that count in a later hour or day, and not taken yet.
+    carried: CarriedWindows,
     /// None before the first, which is due at once: it fixes where the partition begins.
     last_checkpoint: Option<EventTime>,
     /// Whether anything happened since the last checkpoint.
@@ -72,7 +79,16 @@ pub struct Checkpoint {
     /// The state's bytes, a [`Saved`].
     pub saved: Vec<u8>,
     /// The outbox, if it is to be published with this checkpoint.
-    pub publication: Option<Vec<ReleasedWindow>>,
+    pub publication: Option<Publication>,
+}
+
+/// What a checkpoint publishes: rows of all tables.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Publication {
+    /// Released windows.
+    pub windows: Vec<ReleasedWindow>,
+    /// Finished hours and days.
+    pub periods: Vec<ReleasedPeriod>,
 }
 
 impl Shard {
@@ -103,18 +119,22 @@ impl Shard {
             rows: outbox.iter().map(ReleasedWindow::rows).sum(),
             bytes: outbox.iter().map(wire::window_bytes).sum(),
             outbox,
+            periods: saved.periods,
+            carried: CarriedWindows::default(),
             last_checkpoint: None,
             is_changed: true,
         }
     }
 
     /// Ends what was counted on other terms, or with another key. Open panes and growing windows are cut and go into the
-    /// outbox, which the returned checkpoint publishes, still on the old terms.
+    /// outbox, which the returned checkpoint publishes, still on the old terms. Hours and days go on if the terms of today
+    /// are the same.
     pub fn settle(
         partition: i32,
         mut saved: Saved,
         settings: &Settings,
         key: &TrackKey,
+        today: &Terms,
         now: EventTime,
     ) -> Checkpoint {
         let terms = Arc::new(saved.terms.clone());
@@ -126,6 +146,9 @@ impl Shard {
         // Those whose crops were taken for these panes begin anew with the next ones.
         shard.chooser = Chooser::new(settings.spans());
         shard.put_out(cut);
+        if *shard.terms != *today {
+            shard.end_periods(ClosedBy::Change);
+        }
         shard.checkpoint(now, true)
     }
 
@@ -141,8 +164,25 @@ impl Shard {
         observation.track = observation.track.map(|id| self.key.track(id));
         observation.id = observation.id.map(|id| self.key.event(id));
         self.note(&observation);
-        let (outcome, closed) = self.windows.observe(observation);
-        Applied::Counted(outcome, self.put_out(closed))
+        let source = observation.source.clone();
+        let closed_before = self.windows.closed();
+        let (outcome, ended) = self.windows.observe(observation);
+        let released = self.put_out(ended);
+        let zones = &self.terms.zones;
+        for source in self.windows.take_gone() {
+            self.periods.forget(&source, zones);
+        }
+        for (source, newest) in self.windows.take_set_back() {
+            self.periods.set_back(&source, newest, zones);
+        }
+        // Between two panes that are closed no period can be finished that matters.
+        if self.windows.closed() != closed_before
+            && let Some(floor) = self.windows.floor(&source)
+        {
+            self.periods
+                .pass(&source, floor, zones, ClosedBy::Watermark);
+        }
+        Applied::Counted(outcome, released)
     }
 
     /// Follows the chooser before decoding.
@@ -176,19 +216,45 @@ impl Shard {
         let closed = self.windows.close_idle(now);
         // Panes may only have gone into windows that grow on.
         self.is_changed |= self.windows.sources().open_panes() != open;
-        self.put_out(closed)
+        let released = self.put_out(closed);
+        self.pass_silent(now);
+        released
+    }
+
+    /// Finishes hours and days of silent sources.
+    fn pass_silent(&mut self, now: EventTime) {
+        let (zones, before) = (&self.terms.zones, self.periods.finished().len());
+        let sources: Vec<SourceId> = self.periods.unfinished_sources().cloned().collect();
+        for source in sources {
+            let floors = [
+                (self.windows.floor(&source), ClosedBy::Watermark),
+                (self.windows.silent_floor(&source, now), ClosedBy::Idle),
+            ];
+            for (floor, by) in floors {
+                let floor = floor.unwrap_or(EventTime::MIN);
+                self.periods.pass(&source, floor, zones, by);
+            }
+        }
+        self.is_changed |= self.periods.finished().len() != before;
+    }
+
+    fn end_periods(&mut self, by: ClosedBy) {
+        self.is_changed |= self.periods.unfinished() > 0;
+        self.periods.end(&self.terms.zones, by);
     }
 
     /// Ends every window: nothing more is expected.
     pub fn end(&mut self) -> Vec<ReleasedWindow> {
         let closed = self.windows.end();
-        self.put_out(closed)
+        let released = self.put_out(closed);
+        self.end_periods(ClosedBy::End);
+        released
     }
 
     /// The state, if it is time to write it down.
     pub fn checkpoint_if_due(&mut self, now: EventTime, cadence: Cadence) -> Option<Checkpoint> {
         let is_published = self.waits_since(now).is_some_and(|since| {
-            self.rows >= cadence.rows_max
+            self.rows() >= cadence.rows_max
                 || self.bytes >= cadence.outbox_max
                 || since.plus(cadence.publish) <= now
         });
@@ -203,8 +269,14 @@ impl Shard {
     /// set back: then the wait begins again.
     fn waits_since(&mut self, now: EventTime) -> Option<EventTime> {
         let since = self.ledger.waiting_since.filter(|&since| since <= now);
-        self.ledger.waiting_since = (!self.outbox.is_empty()).then(|| since.unwrap_or(now));
+        let waits = !self.outbox.is_empty() || !self.periods.finished().is_empty();
+        self.ledger.waiting_since = waits.then(|| since.unwrap_or(now));
         self.ledger.waiting_since
+    }
+
+    /// Rows that wait. Bytes of finished periods do not count: they were part of each checkpoint before.
+    fn rows(&self) -> usize {
+        self.rows + self.periods.rows()
     }
 
     /// Since when the oldest row waits that no publication holds.
@@ -223,6 +295,7 @@ impl Shard {
             sources: self.windows.sources(),
             chosen: self.chooser.chosen(),
             outbox: &self.outbox,
+            periods: &self.periods,
             publish,
         });
         self.last_checkpoint = Some(now);
@@ -232,7 +305,10 @@ impl Shard {
             self.rows = 0;
             self.bytes = 0;
             self.ledger.published += checkpoint::records(&self.outbox);
-            std::mem::take(&mut self.outbox)
+            Publication {
+                windows: std::mem::take(&mut self.outbox),
+                periods: self.periods.take_finished(),
+            }
         });
         Checkpoint {
             partition: self.partition,
@@ -268,6 +344,16 @@ impl Shard {
         self.windows.take_closed()
     }
 
+    /// Windows since the last call that count in a later hour, or in a later day, because theirs was published.
+    pub fn take_carried(&mut self) -> CarriedWindows {
+        std::mem::take(&mut self.carried)
+    }
+
+    /// Its hours and days.
+    pub fn periods(&self) -> &Periods {
+        &self.periods
+    }
+
     /// Open panes and growing windows.
     pub fn windows(&self) -> &PartitionWindows {
         &self.windows
@@ -284,6 +370,19 @@ impl Shard {
             .collect();
         self.rows += released.iter().map(ReleasedWindow::rows).sum::<usize>();
         self.bytes += released.iter().map(wire::window_bytes).sum::<usize>();
+        let zones = &self.terms.zones;
+        let carried = self.periods.add(&released, zones);
+        // What begins after the newest face is of a clock that was wrong.
+        for window in &released {
+            if let Some(newest) = self.windows.newest(&window.source)
+                && newest < window.start
+            {
+                self.periods.set_back(&window.source, newest, zones);
+            }
+        }
+        for (sum, windows) in self.carried.iter_mut().zip(carried) {
+            *sum += windows;
+        }
         self.outbox.extend(released.iter().cloned());
         released
     }
@@ -293,6 +392,8 @@ impl Shard {
 mod chosen_tests;
 #[cfg(test)]
 mod growing_tests;
+#[cfg(test)]
+mod period_tests;
 #[cfg(test)]
 mod tests;
 

@@ -2,6 +2,7 @@
 
 use crate::{
     facts::ModelFacts,
+    periods::Zones,
     privacy::{Policy, PolicyRules, Thresholds},
     record::SourceId,
     window::{Categories, Growth, Settings, Unit, Weighting},
@@ -32,6 +33,8 @@ pub struct Terms {
     pub window_max: i64,
     /// Whether people vote, or crops.
     pub weighting: Weighting,
+    /// By which clocks hours and days are cut.
+    pub zones: Zones,
 }
 
 impl Terms {
@@ -47,7 +50,13 @@ impl Terms {
             people_min: settings.growth.people_min,
             window_max: settings.growth.window_max,
             weighting: settings.weighting,
+            zones: Zones::default(),
         }
+    }
+
+    /// The same with hours and days of these zones.
+    pub fn in_zones(self, zones: Zones) -> Self {
+        Self { zones, ..self }
     }
 
     /// The terms of a partition that counted nothing yet. They equal no others, so the first start goes on with its own.
@@ -68,6 +77,7 @@ impl Terms {
             people_min: 0,
             window_max: NO_PANE,
             weighting: Weighting::People,
+            zones: Zones::default(),
         }
     }
 

@@ -3,8 +3,10 @@
 //! cover more time than it was asked for, and says from when to when.
 
 mod ring;
+mod sums;
 mod view;
 
+pub use sums::Sums;
 pub use view::{AttributeView, View};
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -136,10 +138,7 @@ mod tests {
         ring::tests::{pane as released, window},
         *,
     };
-    use crate::{
-        privacy::{Cells, Sealed},
-        record::Attribute,
-    };
+    use crate::{estimate::MaskedCounts, privacy::Cells, record::Attribute};
 
     /// A pane of a minute in which `women` and `men` were seen.
     fn pane(minute: i64, women: usize, men: usize) -> ReleasedWindow {
@@ -153,10 +152,7 @@ mod tests {
             let now = window.end;
             rolling.add(window, now);
             let view = rolling.changed().remove(0);
-            view.attribute(Attribute::Gender)
-                .evidence
-                .for_views()
-                .votes()
+            view.attribute(Attribute::Gender).evidence.votes()
         };
         assert_eq!(votes(pane(0, 20, 10)), 30.0);
         // Too few people: suppressed, and so out of the estimate.
@@ -167,7 +163,7 @@ mod tests {
         let emptied = rolling.changed().remove(0);
         assert_eq!(
             emptied.attribute(Attribute::Gender).evidence,
-            Sealed::default()
+            MaskedCounts::default()
         );
     }
 

@@ -3,15 +3,11 @@
 
 use std::{collections::BTreeMap, mem};
 
-use serde::{Deserialize, Serialize};
-
-use super::{AttributeView, View};
+use super::{Sums, View};
 use crate::{
-    estimate::CellCounts,
-    privacy::{Cells, ReleasedAttribute, ReleasedWindow, Sealed},
-    record::{Attribute, EventTime, SourceId},
+    privacy::ReleasedWindow,
+    record::{EventTime, SourceId},
     span::Span,
-    window::Unit,
 };
 
 /// The ends, from the newest back, for which more windows are expected, of sources that share a series.
@@ -40,35 +36,6 @@ enum Packable {
     Open(Box<Sums>),
     /// As postcard writes them: small numbers in few bytes.
     Packed(Box<[u8]>),
-}
-
-/// Windows added up; what was added can be taken out again.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-struct Sums {
-    windows: usize,
-    faces: u64,
-    /// Windows whose votes are detections.
-    detections: usize,
-    attributes: [Sum; 3],
-}
-
-/// One attribute of windows added up.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-struct Sum {
-    windows: usize,
-    votes: u64,
-    total: u64,
-    categories: Vec<Category>,
-    evidence: CellCounts,
-}
-
-/// One category in the windows that showed it.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-struct Category {
-    windows: usize,
-    votes: u64,
-    /// The totals of these windows: what `votes` is a part of.
-    total: u64,
 }
 
 impl Ring {
@@ -128,7 +95,7 @@ impl Ring {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.whole.windows == 0
+        self.whole.windows() == 0
     }
 
     /// Empties it if nothing has come for longer than it is, and than what it covers: the next window of a quiet source
@@ -151,25 +118,14 @@ impl Ring {
     }
 
     pub fn view(&self, source: &SourceId) -> View {
-        let sums = &self.whole;
-        let known = Attribute::ALL
-            .into_iter()
-            .zip(&sums.attributes)
-            .filter(|(_, sum)| sum.windows > 0);
         View {
-            unit: if sums.detections > 0 {
-                Unit::Detections
-            } else {
-                Unit::Tracks
-            },
+            unit: self.whole.unit(),
             source: source.clone(),
             window: self.span,
-            windows: sums.windows,
+            windows: self.whole.windows(),
             covers: self.covers(),
-            faces: sums.faces,
-            attributes: known
-                .map(|(attribute, sum)| (attribute, sum.view()))
-                .collect(),
+            faces: self.whole.faces(),
+            attributes: self.whole.attributes().collect(),
         }
     }
 }
@@ -205,80 +161,18 @@ impl Kept {
     }
 }
 
-impl Sums {
-    fn add(&mut self, window: &ReleasedWindow) {
-        self.windows += 1;
-        self.faces += window.accounting.seen();
-        self.detections += usize::from(window.unit == Unit::Detections);
-        for released in &window.content {
-            self.attributes[released.attribute as usize].add(window.votes, released);
-        }
-    }
-
-    fn subtract(&mut self, added: &Self) {
-        self.windows -= added.windows;
-        self.faces -= added.faces;
-        self.detections -= added.detections;
-        for (sum, added) in self.attributes.iter_mut().zip(&added.attributes) {
-            sum.subtract(added);
-        }
-    }
-}
-
-impl Sum {
-    fn add(&mut self, votes: u64, released: &ReleasedAttribute) {
-        self.windows += 1;
-        self.votes += votes;
-        let Cells::Shown { total, counts } = &released.cells else {
-            return;
-        };
-        self.total += total;
-        self.evidence.merge(released.evidence.for_views());
-        let length = self.categories.len().max(counts.len());
-        self.categories.resize(length, Category::default());
-        for (sum, count) in self.categories.iter_mut().zip(counts) {
-            if let Some(count) = count {
-                sum.windows += 1;
-                sum.votes += count;
-                sum.total += total;
-            }
-        }
-    }
-
-    fn subtract(&mut self, added: &Self) {
-        self.windows -= added.windows;
-        self.votes -= added.votes;
-        self.total -= added.total;
-        self.evidence.remove(&added.evidence);
-        for (sum, added) in self.categories.iter_mut().zip(&added.categories) {
-            sum.windows -= added.windows;
-            sum.votes -= added.votes;
-            sum.total -= added.total;
-        }
-    }
-
-    fn view(&self) -> AttributeView {
-        let shown = |category: &Category| (category.windows > 0).then_some(category.votes);
-        AttributeView {
-            total: self.total,
-            votes: self.votes,
-            counts: self.categories.iter().map(shown).collect(),
-            totals: self.categories.iter().map(|one| one.total).collect(),
-            evidence: Sealed::of(self.evidence.clone()),
-        }
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use std::collections::BTreeSet;
 
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::AttributeView, *};
     use crate::{
+        estimate::MaskedCounts,
         privacy::{PolicyRules, Thresholds, release},
-        window::{ClosedBy, ClosedWindow, Counted, Evidence, Tally},
+        record::Attribute,
+        window::{ClosedBy, ClosedWindow, Counted, Evidence, Tally, Unit},
     };
 
     const MINUTE: i64 = 60_000;
@@ -332,7 +226,7 @@ pub(super) mod tests {
     }
 
     /// What somebody sees, in one order.
-    fn shown(view: &View) -> (usize, u64, u64, [Option<u64>; 2], Sealed) {
+    fn shown(view: &View) -> (usize, u64, u64, [Option<u64>; 2], MaskedCounts) {
         let AttributeView {
             total,
             votes,

@@ -1,7 +1,8 @@
 //! What one rolling view shows of one source: sums of what its windows showed.
 
 use crate::{
-    privacy::{Cells, Sealed},
+    estimate::MaskedCounts,
+    privacy::Cells,
     record::{Attribute, EventTime, SourceId},
     span::Span,
     window::Unit,
@@ -36,8 +37,9 @@ pub struct AttributeView {
     pub counts: Vec<Option<u64>>,
     /// By category: all votes of the windows that showed it.
     pub totals: Vec<u64>,
-    /// The votes of the windows that showed their total.
-    pub evidence: Sealed,
+    /// Votes by cell in the windows that showed a category, each window behind its mask. Finer than the counts, so not for
+    /// show: what is estimated from them passes [`show_summed_shares`](crate::privacy::show_summed_shares).
+    pub evidence: MaskedCounts,
 }
 
 impl View {

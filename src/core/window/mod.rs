@@ -124,6 +124,8 @@ impl Settings {
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod laws_of_floors;
+#[cfg(test)]
 mod laws_of_time;
 #[cfg(test)]
 mod spared_tests;

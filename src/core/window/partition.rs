@@ -24,6 +24,10 @@ pub struct PartitionWindows {
     closed: ClosedPanes,
     /// What was noticed of records, and not taken yet.
     notes: Vec<(SourceId, Note)>,
+    /// Sources that gave their place away, and not taken yet.
+    gone: Vec<SourceId>,
+    /// Sources whose clock was set back, with their newest face of the new clock, and not taken yet.
+    set_back: Vec<(SourceId, EventTime)>,
 }
 
 /// Numbers of panes in the order of [`ClosedBy::ALL`].
@@ -89,6 +93,8 @@ impl PartitionWindows {
             full_until: i64::MIN,
             closed: ClosedPanes::default(),
             notes: Vec::new(),
+            gone: Vec::new(),
+            set_back: Vec::new(),
         }
     }
 
@@ -110,7 +116,12 @@ impl PartitionWindows {
             .0
             .entry(observation.source.clone())
             .or_insert_with(SourceWindows::new);
+        let mark = source.mark();
         let (outcome, note) = source.observe(&observation, &settings);
+        if source.mark() < mark {
+            let begins = (observation.source.clone(), source.newest);
+            self.set_back.push(begins);
+        }
         let noted = note.map(|note| (observation.source.clone(), note));
         self.notes.extend(noted);
         let open = source.open_panes();
@@ -134,6 +145,7 @@ impl PartitionWindows {
             let gone = sources.extract_if(.., |_, source| source.is_over(before));
             for (id, mut source) in gone.collect::<Vec<_>>() {
                 ended.extend(self.name(&id, source.cut(&self.settings), ClosedBy::Idle));
+                self.gone.push(id.clone());
                 self.notes.push((id, Note::Forgotten));
             }
         }
@@ -147,6 +159,38 @@ impl PartitionWindows {
     /// What was noticed since the last call.
     pub fn take_notes(&mut self) -> Vec<(SourceId, Note)> {
         std::mem::take(&mut self.notes)
+    }
+
+    /// Sources that gave their place away since the last call.
+    pub(crate) fn take_gone(&mut self) -> Vec<SourceId> {
+        std::mem::take(&mut self.gone)
+    }
+
+    /// Sources whose clock was set back since the last call, with their newest face of the new clock.
+    pub(crate) fn take_set_back(&mut self) -> Vec<(SourceId, EventTime)> {
+        std::mem::take(&mut self.set_back)
+    }
+
+    /// How many panes were closed and not taken yet.
+    pub(crate) fn closed(&self) -> usize {
+        self.closed.iter().sum()
+    }
+
+    /// The source's newest face.
+    pub(crate) fn newest(&self, source: &SourceId) -> Option<EventTime> {
+        Some(self.sources.0.get(source)?.newest)
+    }
+
+    /// No window of the source begins before this time any more, unless its clock is set back.
+    pub(crate) fn floor(&self, source: &SourceId) -> Option<EventTime> {
+        let source = self.sources.0.get(source)?;
+        Some(source.floor(&self.settings))
+    }
+
+    /// The same by the source's own clock, where it is silent. Ask only when everything that the log holds was read.
+    pub(crate) fn silent_floor(&self, source: &SourceId, now: EventTime) -> Option<EventTime> {
+        let source = self.sources.0.get(source)?;
+        Some(source.silent_floor(now, &self.settings))
     }
 
     /// How many panes were closed since the last call, each by what. Most only let a window grow.

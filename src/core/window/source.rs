@@ -100,6 +100,35 @@ impl SourceWindows {
         self.mark
     }
 
+    /// No window begins before this time any more, unless the clock is set back.
+    pub(super) fn floor(&self, settings: &Settings) -> EventTime {
+        self.held_from(settings.pane_start(self.mark))
+    }
+
+    /// The same by the source's own clock, where it has been silent for `idle_after` behind the allowed lateness. A face that
+    /// was held back for longer still begins a window before it.
+    pub(super) fn silent_floor(&self, now: EventTime, settings: &Settings) -> EventTime {
+        let passed = self.own_clock(now).minus(settings.lateness_max);
+        let silent = passed.minus(settings.idle_after);
+        self.held_from(settings.pane_start(self.mark).max(silent))
+    }
+
+    /// This time, or where the oldest of what it holds begins.
+    fn held_from(&self, time: EventTime) -> EventTime {
+        let open = self.open.first_key_value().map(|(&start, _)| start);
+        let growing = self.growing.as_ref().map(|window| window.start);
+        let held = open.into_iter().chain(growing);
+        held.fold(time, EventTime::min)
+    }
+
+    /// Its newest event time and the time that went by since, as far as it is known; else our clock.
+    fn own_clock(&self, now: EventTime) -> EventTime {
+        match self.newest {
+            EventTime::MIN => now,
+            newest => newest.plus(now.0.saturating_sub(self.heard.0)),
+        }
+    }
+
     /// Whether it may be forgotten: nothing is open, and its newest face is older than this time.
     pub(super) fn is_over(&self, before: EventTime) -> bool {
         self.open.is_empty() && self.newest < before
@@ -253,10 +282,7 @@ impl SourceWindows {
     /// it is known (its newest event time, and the time that went by since); by ours, where they hold no face. Returns
     /// the windows that end by it, or because their time has passed by the source's own clock.
     pub(super) fn close_idle(&mut self, now: EventTime, settings: &Settings) -> Vec<WindowEnd> {
-        let own_clock = match self.newest {
-            EventTime::MIN => now,
-            newest => newest.plus(now.0.saturating_sub(self.heard.0)),
-        };
+        let own_clock = self.own_clock(now);
         let end = |start: EventTime| start.plus(settings.pane);
         let is_idle = |pane: &OpenPane| pane.touched.plus(settings.idle_after) <= now;
         let has_passed = |start, clock| end(start).plus(settings.lateness_max) <= clock;

@@ -16,10 +16,7 @@ use demograph_core::{
 use rand::RngExt;
 use serde::Serialize;
 
-use super::{
-    dwell::Person,
-    tracks::{TRACKS, Trial, tvd},
-};
+use super::tracks::{TRACKS, Trial, tvd};
 use crate::measure::view_size;
 
 /// Crops of a track.
@@ -68,18 +65,15 @@ struct Sums {
     held: Vec<u32>,
 }
 
-/// The calibrations' class sizes, the faces in their views, what a crop costs, and what the draws begin with.
+/// Draws from the people of a trial; the calibrations' class sizes, and what a crop costs.
 pub(super) fn run(
-    labels: &[String],
+    mut trial: Trial<'_>,
     sizes: &[u64],
-    people: &[Person<'_>],
     cost: Duration,
     options: &[CropsPerTrack],
     attribute: Attribute,
-    seed: u64,
     draws: u32,
 ) -> anyhow::Result<Vec<CropFigures>> {
-    let mut trial = Trial::new(labels, people, attribute, seed);
     let mut sums = vec![Sums::default(); options.len()];
     for _ in 0..draws {
         let (calibration, _) = trial.calibration(sizes)?;

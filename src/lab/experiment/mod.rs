@@ -22,7 +22,7 @@ pub use tracks::TrackFigures;
 use anyhow::{Context, ensure};
 use demograph_core::record::Attribute;
 
-use self::{dwell::Person, trials::Trials};
+use self::{dwell::Person, tracks::Trial, trials::Trials};
 use crate::measure::Answered;
 
 /// How much to draw, and what from.
@@ -73,13 +73,11 @@ pub fn run(
             settings.track_draws,
         )?;
         figures.crops = crops::run(
-            &known.labels,
+            Trial::new(&known.labels, &people, attribute, settings.seed),
             &known.faces(),
-            &people,
             population.cpu_per_face,
             &settings.crops_per_track,
             attribute,
-            settings.seed,
             settings.track_draws,
         )?;
         report.heads.insert(attribute.name(), figures);

@@ -10,7 +10,7 @@ use demograph_core::{
     window::Weighting,
 };
 
-use super::{Config, Text, properties};
+use super::{Config, Text, properties, zones};
 
 /// Far above what fills a batch of a stream that deserves a GPU.
 const BATCH_WAIT_LIMIT: Span = Span::seconds(1);
@@ -23,6 +23,7 @@ pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
     faults.extend(policy(config));
     faults.extend(state(config));
     faults.extend(sources(&config.sources));
+    faults.extend(zones::faults(config));
     faults.extend(output(config));
     faults.extend(http(config));
     faults.extend(limits(config));

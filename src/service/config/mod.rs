@@ -9,6 +9,7 @@ mod places;
 pub mod properties;
 mod sections;
 mod values;
+mod zones;
 
 pub use check::listen;
 pub use places::{cells_beside, is_same_place};

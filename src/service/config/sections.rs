@@ -109,6 +109,10 @@ pub struct Windows {
     /// The longest window, at most 1d. It ends then with any number of people; with fewer than `policy.k_total` it is
     /// suppressed.
     pub window_max: Span,
+    /// The time zone by whose clock the tables `hourly` and `daily` are cut: a name of the IANA database, such as
+    /// "Europe/Berlin". A source may have its own. Windows end at hours and days of UTC in any zone.
+    #[schemars(length(min = 1, max = 64))]
+    pub time_zone: String,
     /// How far a face may lie behind the newest face of its source and still be counted.
     pub lateness_max: Span,
     /// After this time without a face (wall clock), a source's open panes are closed, once they have ended by the source's
@@ -164,6 +168,7 @@ impl Default for Windows {
             pane: Span::seconds(10),
             people_min: Growth::PEOPLE_MIN,
             window_max: Span::seconds(86_400),
+            time_zone: "UTC".into(),
             lateness_max: Span::seconds(10),
             idle_after: Span::seconds(30),
             future_max: Span::seconds(60),

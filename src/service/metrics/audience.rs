@@ -1,8 +1,10 @@
 //! The series of who was seen. The gauges come from released windows only.
 
-use prometheus::{GaugeVec, IntCounter};
+use demograph_core::periods::CarriedWindows;
+use prometheus::{GaugeVec, IntCounter, IntCounterVec};
 
-use super::declare::{Declared, add, counter, float_gauges};
+use super::declare::{Declared, add, counter, counters, float_gauges};
+use crate::sink::Table;
 
 /// Gauges of the rolling views.
 #[derive(Clone)]
@@ -20,6 +22,7 @@ pub struct Audience {
     pub from: GaugeVec,
     pub until: GaugeVec,
     pub untracked: IntCounter,
+    pub carried: IntCounterVec,
 }
 
 const CATEGORY: &[&str] = &["source", "attribute", "category", "window"];
@@ -32,6 +35,12 @@ impl Audience {
             "Faces without a track id. With policy.untracked = \"ignore\" they cast no vote.",
         );
         let untracked = add(to, untracked);
+        let carried = counters(
+            "carried_windows_total",
+            "Windows that began in an hour or a day that was published already. They count in the next row of the table.",
+            &["table"],
+        );
+        let carried = add(to, carried);
         let mut gauges = |name, help, labels| add(to, float_gauges(name, help, labels));
         Self {
             votes: gauges(
@@ -95,6 +104,17 @@ impl Audience {
                 &["source", "window"],
             ),
             untracked,
+            carried,
+        }
+    }
+
+    /// Counts windows whose hour or day was published before them.
+    pub fn count_carried(&self, windows: CarriedWindows) {
+        for (table, windows) in [Table::Hourly, Table::Daily].into_iter().zip(windows) {
+            if windows > 0 {
+                let counter = self.carried.with_label_values(&[table.name()]);
+                counter.inc_by(windows as u64);
+            }
         }
     }
 }

@@ -39,6 +39,10 @@ impl Metrics {
             let tracks = &self.sources.implausible_tracks;
             tracks.with_label_values(&[reason]);
         }
+        for table in [Table::Hourly, Table::Daily] {
+            let carried = &self.audience.carried;
+            carried.with_label_values(&[table.name()]);
+        }
         for table in Table::ALL {
             self.files_written.with_label_values(&[table.name()]);
             self.rows_written.with_label_values(&[table.name()]);

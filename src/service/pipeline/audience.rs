@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use demograph_core::{
-    privacy::{ShownShare, ShownShares},
+    privacy::{ShownShare, ShownShares, show_summed_shares},
     record::{Attribute, EventTime, SourceId},
     span::Span,
     views::{AttributeView, View},
@@ -16,12 +16,7 @@ use crate::{
 };
 
 /// Shows one view. What is hidden has no series, rather than a zero.
-pub(super) fn show(
-    view: &View,
-    meaning: &Meaning,
-    metrics: &Metrics,
-    audience: &mut Arc<Audience>,
-) {
+pub fn show(view: &View, meaning: &Meaning, metrics: &Metrics, audience: &mut Arc<Audience>) {
     // Before the lock: no scrape waits for an estimate.
     let attributes = Attribute::ALL.map(|attribute| shown(view, meaning, attribute));
     let shown = ShownView {
@@ -111,5 +106,5 @@ fn estimate(
 ) -> ShownShares {
     let estimator = meaning.calibrations.estimator(&view.source, attribute);
     let k_cell = meaning.terms.thresholds(view.unit).k_cell;
-    votes.evidence.shares(&votes.cells(), estimator, k_cell)
+    show_summed_shares(&votes.cells(), &votes.evidence, estimator, k_cell)
 }

@@ -72,8 +72,8 @@ impl Writer {
             origin: commit.origin(),
             terms: checkpoint.terms,
         };
-        let windows = checkpoint.publication.unwrap_or_default();
-        let written = self.tables.files(&windows, &edition)?;
+        let rows = checkpoint.publication.unwrap_or_default();
+        let written = self.tables.files(&rows, &edition)?;
         let files = written.iter().map(|written| written.file.clone());
         Ok(Begun {
             partition,

@@ -188,6 +188,7 @@ impl Fold {
         self.metrics.skipped_offsets.inc_by(skipped);
         let notes = shard.take_notes();
         let closed = shard.take_closed();
+        self.metrics.audience.count_carried(shard.take_carried());
         let Applied::Counted(outcome, released) = applied else {
             self.metrics
                 .records
@@ -236,6 +237,7 @@ impl Fold {
                 let shard = self.shards.get_mut(&partition).expect("it was just listed");
                 let released = shard.close_idle(until);
                 let closed = shard.take_closed();
+                self.metrics.audience.count_carried(shard.take_carried());
                 if self.count_closed(closed) {
                     self.watermarks(partition);
                 }
@@ -271,6 +273,7 @@ impl Fold {
         let now = clock::now();
         let released = shard.end();
         self.count_closed(shard.take_closed());
+        self.metrics.audience.count_carried(shard.take_carried());
         self.take_in(released, now);
         self.send(Task::Write(shard.checkpoint(now, true)))
     }

@@ -143,7 +143,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         ),
     };
     let categories = window::Categories::new(&config.windows.age_bands, &facts);
-    let terms = Terms::new(&facts.id, &policy, categories, &settings);
+    let terms = Terms::new(&facts.id, &policy, categories, &settings).in_zones(config.zones());
     let meaning = Meaning {
         policy: Arc::new(policy),
         terms: Arc::new(terms),

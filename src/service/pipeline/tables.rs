@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Context;
 use demograph_core::{
-    privacy::{Admit, ReleasedWindow},
-    state::{TableFile, Terms},
+    privacy::Admit,
+    state::{Publication, TableFile, Terms},
 };
 
 use super::Meaning;
@@ -41,17 +41,17 @@ impl Tables {
     /// One file a table and date that has rows.
     pub(super) fn files(
         &self,
-        windows: &[ReleasedWindow],
+        rows: &Publication,
         edition: &Edition,
     ) -> anyhow::Result<Vec<Written>> {
         let provenance = &self.provenance(&edition.terms);
         let mut files = Vec::new();
-        for (date, windows) in by_date(self.allowed(windows)) {
+        for (date, of_date) in by_date(self.allowed(rows)) {
             for table in Table::ALL {
                 if table == Table::Cells && !self.cells {
                     continue;
                 }
-                let rows = table.rows(&windows, provenance);
+                let rows = table.rows(&of_date, provenance);
                 if rows.num_rows() == 0 {
                     continue;
                 }
@@ -69,20 +69,22 @@ impl Tables {
         Ok(files)
     }
 
-    /// The windows without what the policy of today forbids, though a policy of before allowed it.
-    fn allowed(&self, windows: &[ReleasedWindow]) -> Vec<ReleasedWindow> {
-        let mut windows = windows.to_vec();
-        for window in &mut windows {
-            let allowed = self
-                .meaning
-                .policy
-                .admit(&window.source)
-                .unwrap_or_default();
+    /// The rows without what the policy of today forbids, though a policy of before allowed it.
+    fn allowed(&self, rows: &Publication) -> Publication {
+        let mut rows = rows.clone();
+        let allowed = |source| self.meaning.policy.admit(source).unwrap_or_default();
+        for window in &mut rows.windows {
+            let allowed = allowed(&window.source);
             window
                 .content
                 .retain(|released| allowed.contains(released.attribute));
         }
-        windows
+        for period in &mut rows.periods {
+            let allowed = allowed(&period.source);
+            let sums = &mut period.content.sums;
+            sums.retain(|attribute| allowed.contains(attribute));
+        }
+        rows
     }
 
     /// Rows of former terms have no estimates: how that model erred is not known any more.
@@ -110,11 +112,16 @@ impl Tables {
     }
 }
 
-/// Hive partitions go by the UTC date of the window's start.
-fn by_date(windows: Vec<ReleasedWindow>) -> BTreeMap<String, Vec<ReleasedWindow>> {
-    let mut dates: BTreeMap<String, Vec<ReleasedWindow>> = BTreeMap::new();
-    for window in windows {
-        dates.entry(window.date()).or_default().push(window);
+/// Hive partitions go by the UTC date of the window's start; those of hours and days by the date of the clock on the wall.
+fn by_date(rows: Publication) -> BTreeMap<String, Publication> {
+    let mut dates: BTreeMap<String, Publication> = BTreeMap::new();
+    for window in rows.windows {
+        let of_date = dates.entry(window.date()).or_default();
+        of_date.windows.push(window);
+    }
+    for period in rows.periods {
+        let of_date = dates.entry(period.date().to_string()).or_default();
+        of_date.periods.push(period);
     }
     dates
 }
@@ -123,9 +130,11 @@ fn by_date(windows: Vec<ReleasedWindow>) -> BTreeMap<String, Vec<ReleasedWindow>
 mod tests {
     use demograph_core::{
         facts::ModelFacts,
-        privacy::{Cells, Policy, PolicyRules, ReleasedAttribute, SourceRules},
+        periods::{Content, PeriodKind, ReleasedPeriod, Zone},
+        privacy::{Cells, Policy, PolicyRules, ReleasedAttribute, ReleasedWindow, SourceRules},
         record::{Attribute, Position, SourceId},
-        window::Accounting,
+        views::Sums,
+        window::{Accounting, ClosedBy},
     };
 
     use super::*;
@@ -136,6 +145,7 @@ mod tests {
             attributes: attributes.to_vec(),
             legal_basis: Some("consent".into()),
             calibration: None,
+            time_zone: None,
         };
         let policy = Policy::new(&PolicyRules::default(), &[source]);
         let facts = ModelFacts {
@@ -180,6 +190,29 @@ mod tests {
         }
     }
 
+    /// The day in Berlin that holds such a window.
+    fn day(window: &ReleasedWindow) -> ReleasedPeriod {
+        let mut sums = Sums::default();
+        sums.add(window);
+        let berlin = Zone::named("Europe/Berlin").unwrap();
+        ReleasedPeriod {
+            source: window.source.clone(),
+            partition: 0,
+            kind: PeriodKind::Day,
+            period: berlin.period(PeriodKind::Day, window.start),
+            zone: berlin.name().into(),
+            by: ClosedBy::Watermark,
+            content: Content {
+                from: window.start,
+                until: window.end,
+                carried: 0,
+                tracks: 0,
+                stayed: 0,
+                sums,
+            },
+        }
+    }
+
     /// Folder and rows of every file.
     fn files(tables: &Tables, windows: &[ReleasedWindow]) -> Vec<(String, usize)> {
         let edition = Edition {
@@ -189,7 +222,11 @@ mod tests {
             terms: tables.meaning.terms.clone(),
         };
         let folder = |path: &str| path.split("/part").next().unwrap().to_owned();
-        let files = tables.files(windows, &edition).unwrap();
+        let rows = Publication {
+            windows: windows.to_vec(),
+            periods: windows.iter().map(day).collect(),
+        };
+        let files = tables.files(&rows, &edition).unwrap();
         files
             .iter()
             .map(|written| (folder(&written.file.path), written.rows))
@@ -202,8 +239,8 @@ mod tests {
             let files = files(&tables(attributes), &[window(0)]);
             files.into_iter().map(|(_, rows)| rows).collect::<Vec<_>>()
         };
-        assert_eq!(rows(&[Attribute::Gender, Attribute::Ethnicity]), [4, 1]);
-        assert_eq!(rows(&[Attribute::Gender]), [2, 1]);
+        assert_eq!(rows(&[Attribute::Gender, Attribute::Ethnicity]), [4, 1, 4]);
+        assert_eq!(rows(&[Attribute::Gender]), [2, 1, 2]);
     }
 
     #[test]
@@ -228,7 +265,11 @@ mod tests {
                 origin: "origin".into(),
                 terms,
             };
-            let files = tables.files(&[window(0)], &edition).unwrap();
+            let rows = Publication {
+                windows: vec![window(0)],
+                periods: Vec::new(),
+            };
+            let files = tables.files(&rows, &edition).unwrap();
             assert!(!files.is_empty());
             for written in files {
                 let footer = sink::Footer::read(&written.file.bytes).unwrap();
@@ -238,19 +279,18 @@ mod tests {
     }
 
     #[test]
-    fn panes_of_two_days_are_files_of_two_dates() {
-        let files = files(
-            &tables(&[Attribute::Gender]),
-            &[window(0), window(86_400_000)],
-        );
+    fn windows_go_by_the_date_in_utc_and_days_by_that_on_the_wall() {
+        // Half past eleven in the evening, in Berlin half an hour after midnight.
+        let evening = window(84_600_000);
+        let files = files(&tables(&[Attribute::Gender]), &[window(0), evening]);
         let folders: Vec<&str> = files.iter().map(|(folder, _)| folder.as_str()).collect();
         assert_eq!(
             folders,
             [
                 "demographics/date=1970-01-01",
                 "windows/date=1970-01-01",
-                "demographics/date=1970-01-02",
-                "windows/date=1970-01-02"
+                "daily/date=1970-01-01",
+                "daily/date=1970-01-02"
             ]
         );
     }

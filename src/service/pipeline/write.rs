@@ -212,7 +212,7 @@ impl Writer {
             origin: head.origin(),
             terms: Arc::new(saved.terms.clone()),
         };
-        for written in self.tables.files(&saved.outbox, &edition)? {
+        for written in self.tables.files(&saved.publication(), &edition)? {
             self.insist(|stores| state::publish(stores, &written.file, &edition.origin))?;
         }
         Ok(())
@@ -237,7 +237,8 @@ impl Writer {
     /// Writes the end of what was counted on other terms, or with another key; the rest goes on, on those of today.
     fn settled(&mut self, partition: i32, saved: Saved) -> anyhow::Result<Option<Resumed>> {
         let (settings, key) = (&self.settings, &self.track_key);
-        let cut = Shard::settle(partition, saved, settings, key, clock::now());
+        let today = &self.meaning.terms;
+        let cut = Shard::settle(partition, saved, settings, key, today, clock::now());
         let saved = Saved::decode(&cut.saved).context("a state that was just encoded")?;
         if cut.publication.is_some() && !matches!(self.write(vec![cut])?[..], [Ack::Durable { .. }])
         {

@@ -1,6 +1,6 @@
 //! A day of a table: many small files, each sorted, merged into one.
 //!
-//! Promises: every row once, by source and window; the same files make the same bytes; what is held at once is the
+//! Promises: every row once, by source and start; the same files make the same bytes; what is held at once is the
 //! compressed files, the decoders of a bounded number of them, and the file that grows. The number of rows is checked
 //! against what the small files say of themselves, before the result can be seen.
 
@@ -30,7 +30,7 @@ const BATCH: usize = 256;
 /// Files that are read at once: each costs most of a megabyte in the decoders of its columns.
 const OPEN: usize = 128;
 
-/// The facts of a daily file that say what went in, beside the names of the files and the checkpoints that they came
+/// The facts of a compacted file that say what went in, beside the names of the files and the checkpoints that they came
 /// from: how many files, the SHA-256 of their names, the rows.
 const INPUTS: &str = "inputs";
 const INPUTS_SHA256: &str = "inputs_sha256";
@@ -116,7 +116,7 @@ fn made_of(names: &[&str], rows: u64) -> [(&'static str, String); 4] {
 
 type Key = (SourceId, EventTime);
 
-/// Takes the rows of all files in the order of source and window; those of one window file by file.
+/// Takes the rows of all files in the order of source and start; those of one start file by file.
 fn interleave(
     table: Table,
     files: Vec<(String, Vec<u8>)>,
@@ -152,7 +152,7 @@ fn interleave(
 struct Run {
     name: String,
     batches: Batches,
-    schema: SchemaRef,
+    table: Table,
     batch: RecordBatch,
     row: usize,
     key: Key,
@@ -163,12 +163,11 @@ struct Run {
 impl Run {
     /// At its first row; nothing where there is none.
     fn open(table: Table, name: String, bytes: Vec<u8>) -> anyhow::Result<Option<Self>> {
-        let schema = table.schema();
         let mut run = Self {
             batches: batches(bytes, BATCH).with_context(|| name.clone())?,
             name,
-            batch: RecordBatch::new_empty(schema.clone()),
-            schema,
+            batch: RecordBatch::new_empty(table.schema()),
+            table,
             row: 0,
             key: (SourceId::new(""), EventTime::MIN),
             place: None,
@@ -184,14 +183,14 @@ impl Run {
                 return Ok(false);
             };
             self.batch = batch
-                .and_then(|batch| fit(&batch, &self.schema))
+                .and_then(|batch| fit(&batch, &self.table.schema()))
                 .with_context(|| self.name.clone())?;
             (self.row, self.place) = (0, None);
         }
         let key = self.read_key()?;
         ensure!(
             key >= self.key,
-            "{} is not sorted by source and window_start: no file of `demograph run`",
+            "{} is not sorted by source and start: no file of `demograph run`",
             self.name
         );
         self.key = key;
@@ -200,7 +199,7 @@ impl Run {
 
     fn read_key(&self) -> anyhow::Result<Key> {
         let source: &StringArray = column(&self.batch, "source")?;
-        let start: &TimestampMillisecondArray = column(&self.batch, "window_start")?;
+        let start: &TimestampMillisecondArray = column(&self.batch, self.table.start())?;
         let source = match source.value(self.row) {
             same if same == self.key.0.as_str() => self.key.0.clone(),
             other => SourceId::new(other),
@@ -386,7 +385,7 @@ pub(super) mod tests {
         );
         assert!(checkpoints(&footer).eq(["of a", "of b", "of c"].map(String::from)));
         assert!(!footer.facts.contains_key(CHECKPOINT));
-        assert_eq!(footer.starts, Some((0, 9 * 60_000)));
+        assert_eq!(footer.dates.unwrap().1.to_string(), "1970-01-01");
         assert_eq!(merge(Table::Cells, files).unwrap().bytes, merged.bytes);
     }
 

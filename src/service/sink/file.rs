@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
-use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_array::{BooleanArray, RecordBatch, StringArray};
+use arrow_schema::{ArrowError, SchemaRef};
+use jiff::civil::Date;
 use parquet::{
-    arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder},
+    arrow::{
+        ArrowWriter, ProjectionMask,
+        arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter},
+    },
     basic::{Compression, ZstdLevel},
     errors::ParquetError,
     file::{
@@ -15,6 +19,8 @@ use parquet::{
         statistics::Statistics,
     },
 };
+
+use super::tables::{LOCAL_DATE, WINDOW_START, columns::column};
 
 /// What facts are called in a file's key-value metadata.
 const FACT: &str = "demograph.";
@@ -91,13 +97,50 @@ pub fn decode(bytes: Vec<u8>) -> anyhow::Result<Vec<RecordBatch>> {
     batches(bytes, BATCH)?.collect()
 }
 
+/// Some columns, and the rows in which texts have certain values.
+pub struct Only<'a> {
+    pub columns: &'a [&'a str],
+    /// Columns of text, which must be among `columns`, and their values.
+    pub equal: &'a [(&'a str, &'a str)],
+}
+
+/// These rows and columns of a file that [`encode`] wrote.
+pub fn decode_only(bytes: Vec<u8>, only: &Only<'_>) -> anyhow::Result<Vec<RecordBatch>> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes))?;
+    let schema = reader.parquet_schema();
+    let all = ProjectionMask::columns(schema, only.columns.iter().copied());
+    let texts = only.equal.iter().map(|(column, _)| *column);
+    let tested = ProjectionMask::columns(schema, texts);
+    let wanted: Vec<(String, String)> = only
+        .equal
+        .iter()
+        .map(|&(column, value)| (column.to_owned(), value.to_owned()))
+        .collect();
+    let is_wanted = ArrowPredicateFn::new(tested, move |batch| {
+        let mut rows = vec![true; batch.num_rows()];
+        for (name, value) in &wanted {
+            let texts: &StringArray =
+                column(&batch, name).map_err(|error| ArrowError::SchemaError(error.to_string()))?;
+            for (row, text) in rows.iter_mut().zip(texts) {
+                *row &= text == Some(value.as_str());
+            }
+        }
+        Ok(BooleanArray::from(rows))
+    });
+    let reader = reader
+        .with_projection(all)
+        .with_row_filter(RowFilter::new(vec![Box::new(is_wanted)]))
+        .build()?;
+    reader.map(|batch| Ok(batch?)).collect()
+}
+
 /// What the end of a file says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Footer {
     pub rows: u64,
     pub facts: BTreeMap<String, String>,
-    /// The first and the last `window_start`, in milliseconds, where the file has statistics.
-    pub starts: Option<(i64, i64)>,
+    /// The first and the last date of its rows, where the file has statistics.
+    pub dates: Option<(Date, Date)>,
 }
 
 impl Footer {
@@ -129,19 +172,44 @@ impl Footer {
         Ok(Self {
             rows: u64::try_from(metadata.num_rows()).context("a number of rows below 0")?,
             facts: facts.filter_map(fact).collect(),
-            starts: starts(whole.row_groups()),
+            dates: dates(whole.row_groups())?,
         })
     }
 }
 
-fn starts(groups: &[RowGroupMetaData]) -> Option<(i64, i64)> {
+/// By the date of the clock on the wall, where the table has one; else by the UTC date of the window's start.
+fn dates(groups: &[RowGroupMetaData]) -> anyhow::Result<Option<(Date, Date)>> {
     let columns = groups.iter().flat_map(RowGroupMetaData::columns);
-    let starts = columns.filter(|column| column.column_path().string() == "window_start");
-    let ends = starts.filter_map(|column| match column.statistics()? {
-        Statistics::Int64(found) => Some((*found.min_opt()?, *found.max_opt()?)),
-        _ => None,
-    });
-    ends.reduce(|(first, last), (min, max)| (first.min(min), last.max(max)))
+    let mut found: Option<(Date, Date)> = None;
+    for column in columns {
+        let name = column.column_path().string();
+        let ends = match (name.as_str(), column.statistics()) {
+            (LOCAL_DATE, Some(Statistics::Int32(days))) => {
+                let ends = days.min_opt().zip(days.max_opt());
+                ends.map(|(&min, &max)| (local_date(min), local_date(max)))
+            }
+            (WINDOW_START, Some(Statistics::Int64(starts))) => {
+                let ends = starts.min_opt().zip(starts.max_opt());
+                ends.map(|(&min, &max)| (utc_date(min), utc_date(max)))
+            }
+            _ => None,
+        };
+        if let Some((min, max)) = ends {
+            let (min, max) = (min?, max?);
+            let (first, last) = found.unwrap_or((min, max));
+            found = Some((first.min(min), last.max(max)));
+        }
+    }
+    Ok(found)
+}
+
+fn utc_date(millis: i64) -> anyhow::Result<Date> {
+    let time = jiff::Timestamp::from_millisecond(millis)?;
+    Ok(jiff::tz::Offset::UTC.to_datetime(time).date())
+}
+
+fn local_date(days: i32) -> anyhow::Result<Date> {
+    utc_date(i64::from(days) * 86_400_000)
 }
 
 #[cfg(test)]

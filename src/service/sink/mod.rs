@@ -5,6 +5,7 @@
 pub mod catalog;
 pub mod day;
 mod file;
+pub mod history;
 mod names;
 mod objects;
 mod records;

@@ -31,7 +31,7 @@ pub fn remains(store: &Store, topic: &str, partition: i32) -> anyhow::Result<Opt
             let next_offset = next_offset(store.read(&path)?, partition)?;
             add(&mut found, path, seq, is_certain.then_some(next_offset));
         }
-        for path in day.daily {
+        for path in day.compacted {
             let footer = catalog::footer(store, &path)?;
             let names = catalog::inputs(&footer)?;
             let own = |name: &String| number(name, topic, partition);
@@ -52,7 +52,30 @@ pub fn remains(store: &Store, topic: &str, partition: i32) -> anyhow::Result<Opt
             add(&mut found, path, seq, next_offset);
         }
     }
+    if let Some(remains) = &mut found {
+        let hours_and_days = last_of_periods(store, topic, partition)?;
+        remains.seq = remains.seq.max(hours_and_days.unwrap_or(0));
+    }
     Ok(found)
+}
+
+/// The highest number of a checkpoint that published hours or days: it may have published no window.
+fn last_of_periods(store: &Store, topic: &str, partition: i32) -> anyhow::Result<Option<u64>> {
+    let mut last = None;
+    for table in [Table::Hourly, Table::Daily] {
+        for day in catalog::days(store, table)?.into_values() {
+            let small = day.small.iter().map(|path| catalog::name(path).to_owned());
+            let mut names: Vec<String> = small.collect();
+            for path in &day.compacted {
+                names.extend(catalog::inputs(&catalog::footer(store, path)?)?);
+            }
+            let own = names
+                .iter()
+                .filter_map(|name| number(name, topic, partition));
+            last = last.max(own.max());
+        }
+    }
+    Ok(last)
 }
 
 /// Whether a file holds rows of the topic: nothing where it holds others' only; certain where it says that it holds no

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arrow_array::{Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use demograph_core::window::Unit;
 
-use super::{Store, Table, catalog, tables::columns::column};
+use super::{Store, Table, catalog, file::decode, tables::columns::column};
 
 /// More files of two dates are not read for a hint.
 const FILES_MAX: usize = 1_000;
@@ -41,7 +41,7 @@ pub fn traffic(store: &Store, votes_a_person: u64) -> anyhow::Result<BTreeMap<St
     days.retain(|date, _| newest.contains(date));
     let files: usize = days
         .values()
-        .map(|day| day.small.len() + day.daily.len())
+        .map(|day| day.small.len() + day.compacted.len())
         .sum();
     let mut sources = BTreeMap::new();
     if files > FILES_MAX {
@@ -49,7 +49,9 @@ pub fn traffic(store: &Store, votes_a_person: u64) -> anyhow::Result<BTreeMap<St
     }
     let days = days.into_iter();
     let dates = days.map(|(date, day)| (date, vec![(store, day)])).collect();
-    catalog::read_dates(dates, |batch| add(&mut sources, batch, votes_a_person))?;
+    catalog::read_dates(dates, decode, |batch| {
+        add(&mut sources, batch, votes_a_person)
+    })?;
     Ok(sources)
 }
 
@@ -93,7 +95,7 @@ mod tests {
         facts::ModelFacts,
         privacy::{Policy, PolicyRules, ReleasedWindow},
         record::{EventTime, SourceId},
-        state::Terms,
+        state::{Publication, Terms},
     };
 
     use super::*;
@@ -126,7 +128,11 @@ mod tests {
             terms: Arc::new(Terms::example(&facts, &policy)),
             calibrations: Arc::default(),
         };
-        let rows = Table::Windows.rows(windows, &provenance);
+        let rows = Publication {
+            windows: windows.to_vec(),
+            periods: Vec::new(),
+        };
+        let rows = Table::Windows.rows(&rows, &provenance);
         let store = Store::open_at(folder.to_str().unwrap(), &BTreeMap::new()).unwrap();
         let bytes = encode(&rows, &[]).unwrap();
         store

@@ -4,7 +4,7 @@ pub mod calibrations;
 pub mod keys;
 pub mod memory;
 
-use std::{net::SocketAddr, thread::available_parallelism};
+use std::{net::SocketAddr, sync::Arc, thread::available_parallelism};
 
 use anyhow::{Context, bail};
 use demograph_core::{
@@ -18,12 +18,12 @@ use demograph_model::{
 
 use crate::{
     config::{self, Config},
-    http::{self, Answers, Control, Endpoint, Health},
+    http::{self, Answers, Control, Endpoint, Health, Routes},
     kafka::Consumer,
     metrics::Metrics,
     pipeline::{self, Parts},
     shutdown::Shutdown,
-    sink::{Store, Stores, Table},
+    sink::{Store, Stores, Table, catalog::compacted_folders, history::History},
     snapshot::Latest,
 };
 
@@ -34,11 +34,32 @@ pub struct Service {
     /// What it says of itself.
     pub latest: Latest,
     endpoint: Endpoint,
+    /// Held here too: it has a runtime, which must not end on the endpoint's own.
+    history: Arc<History>,
     parts: Parts,
 }
 
-/// Opens everything; fails with the first thing that is not there.
-pub fn start(config: Config, metrics: Metrics, shutdown: Shutdown) -> anyhow::Result<Service> {
+/// What others may see of a service: what it shows, and the rules for it.
+pub struct Visible {
+    pub latest: Latest,
+    pub policy: Policy,
+    /// A window is released when it holds so many people.
+    pub people_min: u64,
+    /// The model's id.
+    pub model: String,
+    /// The id of the calibration that most sources have.
+    pub calibration: Option<String>,
+    /// Hours and days, from the tables.
+    pub history: Arc<History>,
+}
+
+/// Opens everything; fails with the first thing that is not there. `page` makes paths that are answered beside /metrics.
+pub fn start(
+    config: Config,
+    metrics: Metrics,
+    shutdown: Shutdown,
+    page: impl FnOnce(Visible) -> Routes,
+) -> anyhow::Result<Service> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
@@ -64,6 +85,9 @@ pub fn start(config: Config, metrics: Metrics, shutdown: Shutdown) -> anyhow::Re
     }
     let (track_key, key_place) = keys::open(&config, &stores)?;
     let (health, latest) = (Health::default(), Latest::default());
+    let history = Arc::new(History::new(
+        Store::open(&config.output).context("output.url")?,
+    ));
     let endpoint = http::serve(
         &config.http.listen,
         Control {
@@ -73,6 +97,14 @@ pub fn start(config: Config, metrics: Metrics, shutdown: Shutdown) -> anyhow::Re
             shutdown: shutdown.clone(),
             drain_max: config.limits.drain_max.0,
         },
+        page(Visible {
+            latest: latest.clone(),
+            policy: policy.clone(),
+            people_min: config.windows.people_min,
+            model: model.clone(),
+            calibration: calibrations.id().map(str::to_owned),
+            history: history.clone(),
+        }),
     )?;
     metrics
         .build_info
@@ -110,6 +142,7 @@ pub fn start(config: Config, metrics: Metrics, shutdown: Shutdown) -> anyhow::Re
         address,
         latest,
         endpoint,
+        history,
         parts,
     })
 }
@@ -150,6 +183,7 @@ impl Service {
     pub fn run(self) -> anyhow::Result<()> {
         let ended = pipeline::run(self.parts);
         self.endpoint.end()?;
+        drop(self.history);
         ended?;
         tracing::info!("everything that was read is in a checkpoint");
         Ok(())
@@ -196,12 +230,17 @@ pub fn old_cells(config: &Config, tables: &Store) -> anyhow::Result<Option<Strin
         return Ok(None);
     }
     let name = Table::Cells.name();
-    if !holds_files(tables, name)? && !holds_files(tables, &format!("daily/{name}"))? {
+    let [compacted, daily] = compacted_folders(Table::Cells);
+    let mut are_there = false;
+    for folder in [name, &compacted, &daily] {
+        are_there |= holds_files(tables, folder)?;
+    }
+    if !are_there {
         return Ok(None);
     }
     Ok(Some(format!(
         "exact cells of an earlier version lie under output.url ({}): everyone who may read the tables can read exact counts \
-         there. Move the folders cells/ and daily/cells/ from there to {}",
+         there. Move the folders cells/, compacted/cells/ and daily/cells/ from there to {}",
         tables.place(),
         config::without_login(&place)
     )))
@@ -339,7 +378,7 @@ mod tests {
             old_cells(&config, &stores.tables).unwrap().is_some()
         };
         assert!(!told(None, "cells=true"));
-        for old in ["cells", "daily/cells"] {
+        for old in ["cells", "compacted/cells", "daily/cells"] {
             let file = format!("{old}/date=1970-01-01/a.parquet");
             assert!(told(Some(&file), "cells=true"), "{old}");
             assert!(told(Some(&file), ""), "{old}");

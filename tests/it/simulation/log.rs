@@ -126,7 +126,8 @@ impl Expected {
 pub fn logs(rng: &mut StdRng, policy: &Policy, categories: &Categories) -> Vec<Vec<Seen>> {
     let mut model = StubModel::default();
     let mut logs: Vec<Vec<Seen>> = (0..PARTITIONS).map(|_| Vec::new()).collect();
-    let mut now = 1_000_000;
+    // Two minutes over the end of an hour.
+    let mut now = 3_540_000;
     for _ in 0..RECORDS {
         now += rng.random_range(0..400);
         let partition = rng.random_range(0..PARTITIONS);
@@ -153,6 +154,7 @@ pub fn policy() -> Policy {
         attributes: vec![Attribute::Gender],
         legal_basis: None,
         calibration: None,
+        time_zone: None,
     };
     Policy::new(&rules, &(0..PARTITIONS * 2).map(source).collect::<Vec<_>>())
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use demograph_core::{
+    periods::PeriodKind,
     privacy::{Cells, ReleasedWindow},
     record::Attribute,
     state::{Saved, memory::Memory},
@@ -32,8 +33,7 @@ pub fn published(store: &Memory, partition: i32) -> (Totals, Vec<Bounds>) {
         if !path.starts_with(&format!("windows/p{partition}-")) {
             continue;
         }
-        let end = bytes.iter().position(|byte| *byte == b' ').unwrap();
-        for window in Saved::decode(&bytes[end + 1..]).unwrap().outbox {
+        for window in saved(bytes).outbox {
             totals.faces += window.accounting.faces;
             totals.spared += window.accounting.spared;
             totals.late += window.accounting.late;
@@ -47,6 +47,47 @@ pub fn published(store: &Memory, partition: i32) -> (Totals, Vec<Bounds>) {
         }
     }
     (totals, windows)
+}
+
+/// The state that a file holds behind its origin.
+fn saved(bytes: &[u8]) -> Saved {
+    let end = bytes.iter().position(|byte| *byte == b' ').unwrap();
+    Saved::decode(&bytes[end + 1..]).unwrap()
+}
+
+/// Each window with faces is in one hour and one day, whatever happened. Returns how many hours there are beyond one a
+/// source.
+pub fn periods_add_up(store: &Memory, partition: i32) -> u64 {
+    let mut expected: BTreeMap<String, [u64; 3]> = BTreeMap::new();
+    let mut hours_and_days = [BTreeMap::new(), BTreeMap::new()];
+    let mut hours = 0;
+    let tables = store.tables.borrow();
+    let own = format!("windows/p{partition}-");
+    for (_, bytes) in tables.iter().filter(|(path, _)| path.starts_with(&own)) {
+        let saved = saved(bytes);
+        let with_faces = |window: &&ReleasedWindow| window.accounting.faces > 0;
+        for window in saved.outbox.iter().filter(with_faces) {
+            let sums = expected.entry(window.source.to_string()).or_default();
+            add(sums, [1, window.accounting.seen(), window.votes]);
+        }
+        for period in saved.periods.finished() {
+            hours += u64::from(period.kind == PeriodKind::Hour);
+            let all = hours_and_days[period.kind as usize].entry(period.source.to_string());
+            let sums = &period.content.sums;
+            let more = [sums.windows() as u64, sums.faces(), sums.votes()];
+            add(all.or_default(), more);
+        }
+    }
+    for sums in hours_and_days {
+        assert_eq!(sums, expected);
+    }
+    hours - expected.len() as u64
+}
+
+fn add(sums: &mut [u64; 3], more: [u64; 3]) {
+    sums.iter_mut()
+        .zip(more)
+        .for_each(|(sum, more)| *sum += more);
 }
 
 fn votes(window: &ReleasedWindow, labels: &[&str], votes: &mut Votes) {

@@ -133,6 +133,27 @@ fn repeated(out: &Path) -> Vec<String> {
     rows.iter().map(|row| format!("two rows: {row}")).collect()
 }
 
+/// Sources whose hours, or days, do not add up to their windows. Ask when all are published: after `on_stop = "close"`.
+pub fn hours_and_days(out: &Path) -> Vec<String> {
+    let faults = |table: &str| {
+        duckdb(&format!(
+            "WITH windows AS (
+               SELECT source, partition, count(*) AS windows FROM read_parquet('{out}/windows/*/*.parquet')
+               WHERE faces > 0 GROUP BY ALL),
+             periods AS (
+               SELECT source, partition, sum(windows)::BIGINT AS windows FROM (
+                 SELECT DISTINCT source, partition, period_start, covers_from, covers_until, closed_by, windows
+                 FROM read_parquet('{out}/{table}/*/*.parquet')) GROUP BY ALL)
+             SELECT '{table}' AS of, source, partition, windows.windows AS expected, periods.windows
+             FROM windows FULL JOIN periods USING (source, partition)
+             WHERE windows.windows IS DISTINCT FROM periods.windows",
+            out = out.display()
+        ))
+    };
+    let rows = ["hourly", "daily"].into_iter().flat_map(faults);
+    rows.map(|row| row.to_string()).collect()
+}
+
 fn number(row: &Value, column: &str) -> i64 {
     row[column].as_i64().unwrap()
 }

@@ -13,7 +13,7 @@ mod prometheus;
 mod service;
 mod tables;
 
-pub use audit::{Audit, Produced, Sent, audit, counted};
+pub use audit::{Audit, Produced, Sent, audit, counted, hours_and_days};
 pub use broker::{Broker, Topic, free_port};
 pub use faulty::{Fault, Faulty};
 #[cfg(feature = "gateway")]

@@ -19,6 +19,7 @@ TYPES = {
     pa.int64(): "Int64",
     pa.float64(): "Float64",
     pa.bool_(): "Boolean",
+    pa.date32(): "Date32",
     pa.timestamp("ms", tz="UTC"): 'Timestamp(ms, "UTC")',
 }
 
@@ -26,7 +27,7 @@ TYPES = {
 def plain(value):
     if isinstance(value, decimal.Decimal):
         return int(value)
-    if isinstance(value, datetime.datetime):
+    if isinstance(value, (datetime.datetime, datetime.date)):
         return value.isoformat()
     raise TypeError(f"{value!r} has no JSON form here")
 

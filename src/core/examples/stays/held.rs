@@ -1,7 +1,7 @@
 //! How often intervals hold the truth, and how often the shift test rejects it.
 
 use demograph_core::{
-    estimate::{Calibration, CellCounts, CellVotes, Method, estimate, shift_p},
+    estimate::{Calibration, CellCounts, CellVotes, MaskedCounts, Method, estimate, shift_p},
     privacy::ReleasedWindow,
     record::SourceId,
     span::Span,
@@ -92,7 +92,7 @@ pub fn sums(windows: &[ReleasedWindow], panes: i64) -> Vec<CellCounts> {
     sums.into_iter().map(|(_, sum)| sum).collect()
 }
 
-/// What a rolling view of so many panes holds, once in its length.
+/// What a rolling view of so many panes holds, once in its length, where no window in it hid anything.
 pub fn views(windows: &[ReleasedWindow], panes: i64) -> Vec<CellCounts> {
     let length = panes * PANE;
     let mut rolling = Rolling::new(&[Span::seconds(length as u64 / 1_000)], 1);
@@ -104,11 +104,11 @@ pub fn views(windows: &[ReleasedWindow], panes: i64) -> Vec<CellCounts> {
         let changed = rolling.changed();
         if window.end.0 >= next {
             next = window.end.0 + length;
-            let votes = changed.iter().map(|view| {
-                let evidence = view.attribute(ATTRIBUTE).evidence;
-                evidence.for_cells_table().clone()
-            });
-            views.extend(votes);
+            let evidence = changed
+                .iter()
+                .map(|view| view.attribute(ATTRIBUTE).evidence);
+            let whole = evidence.filter(MaskedCounts::is_whole);
+            views.extend(whole.map(|evidence| evidence.shown().clone()));
         }
     }
     views

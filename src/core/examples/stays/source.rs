@@ -194,7 +194,9 @@ fn class(random: &mut StdRng) -> usize {
 }
 
 fn shard(kind: Kind) -> Shard {
+    // No category is hidden: views would not know how its votes divide.
     let rules = PolicyRules {
+        k_cell: 0,
         untracked: Untracked::Count,
         ..PolicyRules::default()
     };

@@ -210,7 +210,8 @@ fn follows(window: &ReleasedWindow, terms: &Terms) {
 fn publish(checkpoint: &Checkpoint, published: &mut u64) -> Saved {
     let saved = Saved::decode(&checkpoint.saved).expect("what was written reads back");
     assert!(saved.is_conserved(), "{saved:?}");
-    for window in checkpoint.publication.iter().flatten() {
+    let rows = checkpoint.publication.iter();
+    for window in rows.flat_map(|rows| &rows.windows) {
         follows(window, &checkpoint.terms);
         *published += window.accounting.records();
     }
@@ -239,7 +240,7 @@ proptest! {
             let saved = match kept.take() {
                 None => Saved::beginning(0),
                 Some(saved) if saved.terms != *terms || key.check(saved.track_key).is_err() => {
-                    let cut = Shard::settle(3, saved, &settings, &key, now);
+                    let cut = Shard::settle(3, saved, &settings, &key, &terms, now);
                     let saved = publish(&cut, &mut published);
                     prop_assert_eq!(saved.sources.records(), 0, "nothing open is carried over");
                     // As the writer does: what goes on is on the terms of today.

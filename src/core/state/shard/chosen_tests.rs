@@ -87,7 +87,7 @@ fn what_was_chosen_goes_on_over_a_restart_and_a_record_that_was_folded_is_not_no
 
 #[test]
 fn where_panes_are_cut_everybody_is_chosen_anew() {
-    let cut = Shard::settle(3, saved(), &SETTINGS, &key(), EventTime(0));
+    let cut = Shard::settle(3, saved(), &SETTINGS, &key(), &terms("m@2"), EventTime(0));
     let after = Saved::decode(&cut.saved).unwrap();
     assert_eq!(after.chosen.tracks(), 0);
 }

@@ -80,7 +80,7 @@ fn ended(mut shard: Shard) -> Vec<ReleasedWindow> {
     shard.end();
     let last = shard.checkpoint(EventTime(0), true);
     saved(&last);
-    let mut released = last.publication.unwrap_or_default();
+    let mut released = last.publication.unwrap_or_default().windows;
     released.sort_by(|a, b| (&a.source, a.start).cmp(&(&b.source, b.start)));
     released
 }
@@ -116,8 +116,9 @@ fn windows_of_another_size_begin_anew_and_lose_nothing() {
     let kept = saved(&shard.checkpoint(EventTime(0), false));
     let other = begin(Saved::beginning(0), 80);
     assert_ne!(kept.terms, *other.terms, "they are terms of the rows");
-    let cut = Shard::settle(3, kept, &settings(80), &TrackKey::example(), EventTime(0));
-    let [window] = &cut.publication.as_ref().unwrap()[..] else {
+    let key = TrackKey::example();
+    let cut = Shard::settle(3, kept, &settings(80), &key, &other.terms, EventTime(0));
+    let [window] = &cut.publication.as_ref().unwrap().windows[..] else {
         panic!("one window");
     };
     assert_eq!((window.tracks, window.by), (40, ClosedBy::Change));

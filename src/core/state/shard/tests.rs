@@ -149,7 +149,7 @@ fn a_publication_leaves_the_outbox_and_enters_the_ledger() {
     shard.apply(face(5, 1_000));
     shard.apply(face(6, 11_000));
     let published = shard.checkpoint(EventTime(0), true);
-    assert_eq!(published.publication.as_ref().unwrap().len(), 1);
+    assert_eq!(published.publication.as_ref().unwrap().windows.len(), 1);
     let before = saved(&published);
     assert!(before.publish && before.is_conserved() && before.ledger.published == 0);
     let after = saved(&shard.checkpoint(EventTime(0), true));
@@ -166,7 +166,7 @@ fn a_checkpoint_is_due_at_once_then_by_time_and_a_publication_by_time_or_size() 
             shard.apply(face(offset, time));
         }
         let checkpoint = shard.checkpoint_if_due(EventTime(now), CADENCE);
-        checkpoint.map(|checkpoint| checkpoint.publication.map(|windows| windows.len()))
+        checkpoint.map(|checkpoint| checkpoint.publication.map(|rows| rows.windows.len()))
     };
     assert_eq!(due(0, &[]), Some(None), "where the partition begins");
     assert_eq!(due(20_000, &[]), None, "nothing happened");
@@ -191,7 +191,7 @@ fn rows_are_published_in_time_however_often_the_partition_moves() {
         assert_eq!(shard.waiting_since(), Some(EventTime(0)));
     }
     let due = shard.checkpoint_if_due(EventTime(60_000), CADENCE);
-    assert_eq!(due.unwrap().publication.unwrap().len(), 1);
+    assert_eq!(due.unwrap().publication.unwrap().windows.len(), 1);
     assert_eq!(shard.waiting_since(), None);
 }
 
@@ -293,8 +293,8 @@ fn another_key_cuts_the_open_panes_and_the_rest_goes_on_with_the_new_one() {
     let old = saved(&shard.checkpoint(EventTime(0), false));
     let other = TrackKey::of("another key of the tests, no secret").unwrap();
     other.check(old.track_key).unwrap_err();
-    let cut = Shard::settle(3, old, &SETTINGS, &other, EventTime(0));
-    assert_eq!(cut.publication.as_ref().unwrap()[0].tracks, 1);
+    let cut = Shard::settle(3, old, &SETTINGS, &other, &terms("m@1"), EventTime(0));
+    assert_eq!(cut.publication.as_ref().unwrap().windows[0].tracks, 1);
     let rest = saved(&cut);
     assert!(rest.is_conserved());
     assert_eq!(other.check(rest.track_key), Ok(()));
@@ -309,9 +309,9 @@ fn other_terms_cut_the_open_panes_and_publish_them_on_the_old_ones() {
     shard.apply(face(5, 1_000));
     shard.apply(face(6, 11_000));
     let old = saved(&shard.checkpoint(EventTime(0), false));
-    let cut = Shard::settle(3, old, &SETTINGS, &key(), EventTime(0));
+    let cut = Shard::settle(3, old, &SETTINGS, &key(), &terms("m@2"), EventTime(0));
     assert_eq!(cut.terms.model, "m@1");
-    let windows = cut.publication.as_ref().unwrap();
+    let windows = &cut.publication.as_ref().unwrap().windows;
     assert_eq!(windows.len(), 2);
     assert_eq!(windows[1].by, crate::window::ClosedBy::Change);
     let rest = saved(&cut);
@@ -388,8 +388,8 @@ fn busy(outbox_max: usize) -> (usize, usize, usize) {
 #[test]
 fn an_outbox_of_many_bytes_is_published_before_its_time() {
     const OUTBOX_MAX: usize = 1 << 17;
-    /// More than the open panes take, and what one record puts out.
-    const BESIDE: usize = 1 << 15;
+    /// More than the open panes and the unfinished hours and days take, and what one record puts out.
+    const BESIDE: usize = 1 << 16;
     let unbounded = busy(usize::MAX);
     let bounded = busy(OUTBOX_MAX);
     println!("bytes, largest, publications: {unbounded:?} unbounded, {bounded:?} bounded");

@@ -4,6 +4,7 @@ use super::super::{Header, Saved, TrackKey, checkpoint};
 use crate::{
     choose::{Choice, Chooser, Quality, Sight, Spans},
     golden::repository,
+    periods::{Zone, Zones},
     privacy::UnknownSources,
     record::{Attribute, EventTime, SourceId, TrackId},
     reject::Reject,
@@ -65,6 +66,15 @@ fn is_what_was_recorded((header, saved): &(Header, Saved)) {
     assert_eq!(tracks, [1], "version 2 has it in a window that grows");
 }
 
+/// What the file of version 2 has besides: the source `lobby` in Berlin, its hour finished, its day not.
+fn zones() -> Zones {
+    let berlin = Zone::named("Europe/Berlin").unwrap();
+    Zones {
+        own: [(SourceId::new("lobby"), berlin)].into(),
+        ..Zones::default()
+    }
+}
+
 #[test]
 fn a_checkpoint_of_the_version_before_reads_as_it_was() {
     is_what_was_recorded(&recorded(1));
@@ -85,6 +95,13 @@ fn a_checkpoint_of_this_version_reads_as_it_was() {
         end: EventTime(10_000),
         sum: yard.open.remove(&EventTime(0)).unwrap(),
     });
+    saved.terms.zones = zones();
+    saved.periods.add(&saved.outbox, &saved.terms.zones);
+    let end = EventTime(3_600_000);
+    let zones = &saved.terms.zones;
+    saved
+        .periods
+        .pass(&SourceId::new("lobby"), end, zones, ClosedBy::Idle);
     let before = (TrackId::of(b"one who stayed"), 2);
     yard.stays.next([before].into_iter());
     let mut face = Evidence::default();
@@ -120,6 +137,9 @@ fn a_checkpoint_of_this_version_reads_as_it_was() {
     let again = recorded(2);
     is_what_was_recorded(&again);
     assert_eq!(again.1, saved);
+    let periods = &again.1.periods;
+    assert_eq!((periods.unfinished(), periods.finished().len()), (1, 1));
+    assert_eq!(periods.finished()[0].zone, "Europe/Berlin");
 }
 
 #[test]

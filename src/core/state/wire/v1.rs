@@ -148,6 +148,7 @@ impl From<Saved> for v2::Saved<'static> {
             // Nothing was spared.
             chosen: Vec::new(),
             outbox: saved.outbox.into_iter().map(Into::into).collect(),
+            periods: v2::Periods::default(),
             publish: saved.publish,
         }
     }
@@ -196,6 +197,10 @@ impl From<Terms> for v2::Terms<'static> {
             people_min: 0,
             window_max: terms.pane,
             weighting: weighting.into(),
+            zones: v2::Zones {
+                default: "UTC".into(),
+                own: Vec::new(),
+            },
         }
     }
 }

@@ -4,12 +4,16 @@
 //! To add a field: as long as no release wrote version 2, put it here and give it a value for version 1 in `v1`. After a
 //! release, copy this file to `v3`, and let this one become version 3 as `v1` becomes version 2.
 
+mod periods;
+
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
 };
 
 use serde::{Deserialize, Serialize};
+
+pub(super) use periods::{Periods, Zones};
 
 use super::{Parts, Unknown, chosen};
 use crate::{
@@ -33,6 +37,7 @@ pub(super) struct Saved<'a> {
     pub sources: Vec<(SourceId, Source<'a>)>,
     pub chosen: Vec<chosen::Source>,
     pub outbox: Vec<Released<'a>>,
+    pub periods: Periods<'a>,
     pub publish: bool,
 }
 
@@ -54,6 +59,7 @@ pub(super) struct Terms<'a> {
     pub people_min: u64,
     pub window_max: i64,
     pub weighting: Cow<'a, str>,
+    pub zones: Zones<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -141,6 +147,7 @@ impl<'a> From<Parts<'a>> for Saved<'a> {
                 .collect(),
             chosen: chosen::write(parts.chosen),
             outbox: parts.outbox.iter().map(Into::into).collect(),
+            periods: parts.periods.into(),
             publish: parts.publish,
         }
     }
@@ -161,6 +168,7 @@ impl TryFrom<Saved<'_>> for checkpoint::Saved {
             sources: window::Sources(sources.collect::<Result<_, Unknown>>()?),
             chosen: chosen::read(saved.chosen),
             outbox: outbox.collect::<Result<_, Unknown>>()?,
+            periods: saved.periods.into(),
             publish: saved.publish,
         })
     }
@@ -200,6 +208,7 @@ impl<'a> From<&'a state::Terms> for Terms<'a> {
             people_min: terms.people_min,
             window_max: terms.window_max,
             weighting: weighting.into(),
+            zones: (&terms.zones).into(),
         }
     }
 }
@@ -223,6 +232,7 @@ impl TryFrom<Terms<'_>> for state::Terms {
             people_min: terms.people_min,
             window_max: terms.window_max,
             weighting,
+            zones: terms.zones.try_into()?,
         })
     }
 }

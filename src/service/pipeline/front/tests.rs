@@ -24,6 +24,7 @@ fn policy() -> Policy {
         attributes: vec![Attribute::Gender],
         legal_basis: None,
         calibration: None,
+        time_zone: None,
     };
     Policy::new(&PolicyRules::default(), &[camera])
 }

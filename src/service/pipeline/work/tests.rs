@@ -105,6 +105,7 @@ fn meaning(facts: &ModelFacts) -> Meaning {
         attributes: vec![Attribute::Gender],
         legal_basis: None,
         calibration: None,
+        time_zone: None,
     };
     let policy = Policy::new(&PolicyRules::default(), &[source("lobby"), source("yard")]);
     Meaning {

@@ -40,6 +40,7 @@ fn checkpoint(partition: i32, next_offset: i64, terms: &Arc<Terms>) -> Checkpoin
         sources: Default::default(),
         chosen: Default::default(),
         outbox: Vec::new(),
+        periods: Default::default(),
         publish: false,
     };
     Checkpoint {

@@ -193,7 +193,7 @@ impl<'a> Columns<'a> {
         }))
     }
 
-    /// Nothing where a daily file holds a row of an earlier version.
+    /// Nothing where a compacted file holds a row of an earlier version.
     fn read(&self, row: usize) -> anyhow::Result<Option<RowRepeats>> {
         if self.pairs.is_null(row) {
             return Ok(None);

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
-    TimestampMillisecondArray,
+    Array, ArrayRef, BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, RecordBatch,
+    StringArray, TimestampMillisecondArray,
     builder::{Int64Builder, ListBuilder},
 };
 use arrow_schema::{DataType, Field, TimeUnit};
 use demograph_core::{privacy::ReleasedWindow, record::EventTime};
+
+/// The first day of Parquet's calendar.
+const EPOCH: jiff::civil::Date = jiff::civil::date(1970, 1, 1);
 
 pub(super) fn text(name: &str) -> Field {
     Field::new(name, DataType::Utf8, false)
@@ -38,6 +41,15 @@ pub(super) fn time(name: &str) -> Field {
         DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
         false,
     )
+}
+
+pub(super) fn date(name: &str) -> Field {
+    Field::new(name, DataType::Date32, false)
+}
+
+/// A small integer.
+pub(super) fn small(name: &str) -> Field {
+    Field::new(name, DataType::Int32, false)
 }
 
 /// The partition that a row comes from: a column of every table.
@@ -89,8 +101,19 @@ pub(super) fn times<T>(rows: &[T], get: impl Fn(&T) -> EventTime) -> ArrayRef {
     Arc::new(millis.with_timezone("UTC"))
 }
 
-pub(super) fn partitions<T>(rows: &[T], get: impl Fn(&T) -> i32) -> ArrayRef {
+/// Days since 1970.
+pub(super) fn dates<T>(rows: &[T], get: impl Fn(&T) -> jiff::civil::Date) -> ArrayRef {
+    let day = |row: &T| get(row).duration_since(EPOCH).as_hours() / 24;
+    let days = rows.iter().map(|row| Some(day(row) as i32));
+    Arc::new(days.collect::<Date32Array>())
+}
+
+pub(super) fn smalls<T>(rows: &[T], get: impl Fn(&T) -> i32) -> ArrayRef {
     Arc::new(rows.iter().map(get).collect::<Int32Array>())
+}
+
+pub(super) fn partitions<T>(rows: &[T], get: impl Fn(&T) -> i32) -> ArrayRef {
+    smalls(rows, get)
 }
 
 /// A list of integers in each row.

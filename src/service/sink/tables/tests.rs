@@ -2,14 +2,16 @@
 
 use std::fmt::Write as _;
 
-use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
+use arrow_array::{BooleanArray, Date32Array, Float64Array, Int32Array, Int64Array, StringArray};
 use demograph_core::{
     estimate::Repeats,
     facts::ModelFacts,
-    privacy::{Cells, Policy, PolicyRules, ReleasedAttribute, Sealed},
-    record::{Attribute, Position, SourceId},
+    periods::{Content, Period, PeriodKind, ReleasedPeriod},
+    privacy::{Cells, Policy, PolicyRules, ReleasedAttribute, ReleasedWindow, Sealed},
+    record::{Attribute, EventTime, Position, SourceId},
     state::Terms,
-    window::Accounting,
+    views::Sums,
+    window::{Accounting, ClosedBy},
 };
 
 use super::{columns::column, *};
@@ -52,6 +54,110 @@ fn window(source: &str, cells: Cells) -> ReleasedWindow {
     }
 }
 
+fn windows<const N: usize>(windows: [ReleasedWindow; N]) -> Publication {
+    Publication {
+        windows: windows.into(),
+        periods: Vec::new(),
+    }
+}
+
+/// The hour from 2:00 to 3:00 after the clocks of Berlin were set back, with such windows.
+fn hour(source: &str, windows: &[Cells]) -> ReleasedPeriod {
+    let mut sums = Sums::default();
+    for cells in windows {
+        sums.add(&window(source, cells.clone()));
+    }
+    ReleasedPeriod {
+        source: SourceId::new(source),
+        partition: 1,
+        kind: PeriodKind::Hour,
+        period: Period {
+            start: EventTime(1_792_890_000_000),
+            end: EventTime(1_792_893_600_000),
+            offset: 3_600,
+        },
+        zone: "Europe/Berlin".into(),
+        by: ClosedBy::Watermark,
+        content: Content {
+            from: EventTime(1_792_890_000_000),
+            until: EventTime(1_792_893_600_000),
+            carried: 0,
+            tracks: 0,
+            stayed: 0,
+            sums,
+        },
+    }
+}
+
+fn hourly(periods: Vec<ReleasedPeriod>) -> RecordBatch {
+    let rows = Publication {
+        windows: Vec::new(),
+        periods,
+    };
+    assert_eq!(Table::Daily.rows(&rows, &provenance()).num_rows(), 0);
+    Table::Hourly.rows(&rows, &provenance())
+}
+
+#[test]
+fn an_hour_counts_what_its_windows_showed_and_says_which_part_that_is() {
+    let shown = |counts: [Option<u64>; 2]| Cells::Shown {
+        total: 20,
+        counts: counts.into(),
+    };
+    let windows = [
+        shown([Some(15), Some(5)]),
+        shown([None, None]),
+        Cells::Suppressed,
+    ];
+    let batch = hourly(vec![hour("b", &windows), hour("a", &windows[..1])]);
+    assert_eq!(batch.num_rows(), 4);
+    let sources: &StringArray = column(&batch, "source").unwrap();
+    assert_eq!((sources.value(0), sources.value(3)), ("a", "b"));
+    let count = |name| column::<Int64Array>(&batch, name).unwrap();
+    assert_eq!(count("people").values(), &[15, 5, 15, 5]);
+    assert_eq!(count("total").values(), &[20, 20, 40, 40]);
+    assert_eq!(count("windows").values(), &[1, 1, 3, 3]);
+    let number = |name| column::<Float64Array>(&batch, name).unwrap();
+    assert_eq!(number("share_naive").values(), &[0.75, 0.25, 0.75, 0.25]);
+    assert_eq!(number("shown_ratio").value(0), 1.0);
+    assert_eq!(number("shown_ratio").value(2), 20.0 / 60.0);
+    let date: &Date32Array = column(&batch, "local_date").unwrap();
+    assert_eq!(date.value_as_date(0).unwrap().to_string(), "2026-10-25");
+    let hours: &Int32Array = column(&batch, "local_hour").unwrap();
+    assert_eq!(hours.value(0), 2);
+}
+
+#[test]
+fn an_hour_in_which_every_window_was_suppressed_has_one_row_that_says_so() {
+    let batch = hourly(vec![hour("a", &[Cells::Suppressed])]);
+    assert_eq!(batch.num_rows(), 1);
+    for name in ["category", "people", "total", "share_naive", "share"] {
+        let column = batch.column_by_name(name).unwrap();
+        assert_eq!(column.null_count(), 1, "{name}");
+    }
+    let suppressed: &BooleanArray = column(&batch, "suppressed").unwrap();
+    assert!(suppressed.value(0));
+    let shown: &Float64Array = column(&batch, "shown_ratio").unwrap();
+    assert_eq!(shown.value(0), 0.0);
+}
+
+#[test]
+fn hours_of_several_files_are_merged_by_their_start_and_lie_under_the_local_date() {
+    let shown = Cells::Shown {
+        total: 20,
+        counts: vec![Some(15), Some(5)],
+    };
+    let file = |source| {
+        let batch = hourly(vec![hour(source, std::slice::from_ref(&shown))]);
+        (source.to_owned(), crate::sink::encode(&batch, &[]).unwrap())
+    };
+    let merged = crate::sink::day::merge(Table::Hourly, vec![file("b"), file("a")]).unwrap();
+    assert_eq!(merged.rows, 4);
+    let footer = crate::sink::Footer::read(&merged.bytes).unwrap();
+    let date = jiff::civil::date(2026, 10, 25);
+    assert_eq!(footer.dates, Some((date, date)));
+}
+
 #[test]
 fn a_shown_attribute_has_a_row_for_each_category() {
     let cells = Cells::Shown {
@@ -59,7 +165,7 @@ fn a_shown_attribute_has_a_row_for_each_category() {
         counts: vec![Some(15), Some(5)],
     };
     let batch = Table::Demographics.rows(
-        &[window("b", cells.clone()), window("a", cells)],
+        &windows([window("b", cells.clone()), window("a", cells)]),
         &provenance(),
     );
     assert_eq!(batch.num_rows(), 4);
@@ -71,7 +177,7 @@ fn a_shown_attribute_has_a_row_for_each_category() {
 
 #[test]
 fn a_suppressed_attribute_has_one_row_that_says_nothing_else() {
-    let batch = Table::Demographics.rows(&[window("a", Cells::Suppressed)], &provenance());
+    let batch = Table::Demographics.rows(&windows([window("a", Cells::Suppressed)]), &provenance());
     assert_eq!(batch.num_rows(), 1);
     for name in [
         "category",
@@ -93,7 +199,7 @@ fn a_suppressed_attribute_has_one_row_that_says_nothing_else() {
 
 #[test]
 fn the_windows_table_accounts_for_every_record() {
-    let batch = Table::Windows.rows(&[window("a", Cells::Suppressed)], &provenance());
+    let batch = Table::Windows.rows(&windows([window("a", Cells::Suppressed)]), &provenance());
     let number = |name| column::<Int64Array>(&batch, name).unwrap().value(0);
     assert_eq!(
         ["faces", "spared", "late", "rejected"].map(number),
@@ -103,8 +209,8 @@ fn the_windows_table_accounts_for_every_record() {
 }
 
 #[test]
-fn a_daily_file_takes_rows_of_an_earlier_version_that_spared_none() {
-    let rows = Table::Windows.rows(&[window("a", Cells::Suppressed)], &provenance());
+fn a_compacted_file_takes_rows_of_an_earlier_version_that_spared_none() {
+    let rows = Table::Windows.rows(&windows([window("a", Cells::Suppressed)]), &provenance());
     let columns = (0..rows.num_columns()).filter(|&at| rows.schema().field(at).name() != "spared");
     let before = rows.project(&columns.collect::<Vec<_>>()).unwrap();
     let part = crate::sink::encode(&before, &[]).unwrap();
@@ -151,7 +257,7 @@ fn cells_are_read_back_from_a_file_of_a_day_as_they_were_counted() {
     repeats.add_stay(3, 30);
     votes.repeat(&repeats, 5);
     counted.content[0].evidence = Sealed::of(votes.clone());
-    let part = crate::sink::encode(&Table::Cells.rows(&[counted], &provenance()), &[]);
+    let part = crate::sink::encode(&Table::Cells.rows(&windows([counted]), &provenance()), &[]);
     let day = crate::sink::day::merge(Table::Cells, vec![("part".into(), part.unwrap())]);
     let mut found = demograph_core::estimate::CellCounts::default();
     for batch in crate::sink::decode(day.unwrap().bytes).unwrap() {

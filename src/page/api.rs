@@ -1,0 +1,100 @@
+//! The API under `/api/v1`: each answer as JSON, or as CSV where it is a table.
+
+mod answer;
+mod health;
+mod live;
+mod openapi;
+mod problem;
+mod query;
+mod series;
+mod sources;
+mod stream;
+
+use axum::{
+    Json, Router,
+    extract::{OriginalUri, State},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+
+use crate::Service;
+use answer::Format;
+use demograph_core::record::SourceId;
+use demograph_service::clock;
+use problem::Problem;
+use query::{Query, Wanted};
+
+pub use openapi::description;
+
+/// Where the API lies.
+const ROOT: &str = "/api/v1";
+
+pub(super) fn routes() -> Router<Service> {
+    let api = Router::new()
+        .route("/sources", get(list_sources))
+        .route("/live", get(now))
+        .route("/live/stream", get(stream::of))
+        .route("/series", get(history))
+        .route("/health", get(is_well))
+        .route("/openapi.json", get(async || Json(description())))
+        .fallback(async |OriginalUri(uri): OriginalUri| Problem::no_such_path(uri.path()))
+        .method_not_allowed_fallback(async || Problem::method())
+        .layer(axum::middleware::map_response(crate::assets::guarded));
+    Router::new().nest(ROOT, api)
+}
+
+async fn list_sources(State(service): State<Service>, query: Query) -> Result<Response, Problem> {
+    let wanted = Wanted::of(&query)?;
+    let sources = sources::Sources::of(&service.visible, &wanted);
+    match Format::of(&query)? {
+        Format::Json => Ok(Json(sources).into_response()),
+        Format::Csv => answer::csv(sources.rows()),
+    }
+}
+
+async fn now(State(service): State<Service>, query: Query) -> Result<Response, Problem> {
+    let wanted = Wanted::of(&query)?;
+    let live = live::Live::of(&service.visible.latest.get(), &wanted);
+    match Format::of(&query)? {
+        Format::Json => Ok(Json(live).into_response()),
+        Format::Csv => answer::csv(live.rows()),
+    }
+}
+
+async fn history(State(service): State<Service>, query: Query) -> Result<Response, Problem> {
+    let asked = series::asked(&query, clock::now())?;
+    // The tables may be older than the policy.
+    let granted = service
+        .visible
+        .policy
+        .granted(&SourceId::new(&asked.source));
+    if !granted.contains(asked.attribute) {
+        let detail = format!("no policy allows {} of {:?}", asked.attribute, asked.source);
+        return Err(Problem::forbidden(detail));
+    }
+    // One answer at a time reads tables: the service's own work comes first.
+    let turn = service.reading.acquire().await;
+    let reader = service.clone();
+    let wanted = asked.clone();
+    let read = tokio::task::spawn_blocking(move || reader.visible.history.rows(&wanted)).await;
+    drop(turn);
+    let rows = match read {
+        Ok(Ok(rows)) => rows,
+        Ok(Err(error)) => return Err(Problem::internal(format!("read the tables: {error:#}"))),
+        Err(_) => return Err(Problem::internal("reading the tables failed".into())),
+    };
+    let series = series::Series::of(asked, rows);
+    match Format::of(&query)? {
+        Format::Json => Ok(Json(series).into_response()),
+        Format::Csv => answer::csv(series.rows()),
+    }
+}
+
+async fn is_well(State(service): State<Service>, query: Query) -> Result<Response, Problem> {
+    query.only(&["format"])?;
+    let health = health::Health::of(&service.visible);
+    match Format::of(&query)? {
+        Format::Json => Ok(Json(health).into_response()),
+        Format::Csv => answer::csv(health.rows()),
+    }
+}

@@ -1,0 +1,86 @@
+//! The form of an answer: JSON, or CSV for a spreadsheet.
+
+use axum::{
+    http::header,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::{problem::Problem, query::Query};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    Csv,
+}
+
+impl Format {
+    /// What `format=` says, else the header `Accept`, else JSON.
+    pub(super) fn of(query: &Query) -> Result<Self, Problem> {
+        match query.one("format")? {
+            Some("json") => Ok(Self::Json),
+            Some("csv") => Ok(Self::Csv),
+            Some(other) => Err(Problem::parameter(format!(
+                "format is {other:?}: write json or csv"
+            ))),
+            None if query.accepts("text/csv") && !query.accepts("application/json") => {
+                Ok(Self::Csv)
+            }
+            None => Ok(Self::Json),
+        }
+    }
+}
+
+/// A text that no spreadsheet takes for a formula.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(super) struct Text(String);
+
+impl Text {
+    pub(super) fn of(text: &str) -> Self {
+        let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+        Self(match is_formula {
+            true => format!("'{text}"),
+            false => text.to_owned(),
+        })
+    }
+}
+
+/// The rows as CSV with a header.
+pub(super) fn csv<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Result<Response, Problem> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        let written = writer.serialize(row);
+        written.map_err(|error| Problem::internal(format!("write CSV: {error}")))?;
+    }
+    let bytes = writer.into_inner();
+    let bytes = bytes.map_err(|error| Problem::internal(format!("write CSV: {error}")))?;
+    let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
+    Ok((kind, bytes).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderMap;
+
+    use super::*;
+
+    #[test]
+    fn the_parameter_counts_more_than_the_header() {
+        let mut headers = HeaderMap::new();
+        let format = |query: &str, headers: &HeaderMap| Format::of(&Query::read(query, headers));
+        assert_eq!(format("", &headers).unwrap(), Format::Json);
+        assert_eq!(format("format=csv", &headers).unwrap(), Format::Csv);
+        headers.insert(header::ACCEPT, "text/csv".parse().unwrap());
+        assert_eq!(format("", &headers).unwrap(), Format::Csv);
+        assert_eq!(format("format=json", &headers).unwrap(), Format::Json);
+        assert!(format("format=xml", &headers).is_err());
+    }
+
+    #[test]
+    fn a_name_is_no_formula() {
+        let written = |text| serde_json::to_string(&Text::of(text)).unwrap();
+        assert_eq!(written("=cmd()"), "\"'=cmd()\"");
+        assert_eq!(written("lobby"), "\"lobby\"");
+    }
+}

@@ -1,0 +1,201 @@
+//! Who was seen lately: the rolling views of each source, as /metrics shows them.
+
+use demograph_core::record::SourceId;
+use demograph_service::snapshot::{ShownAttribute, ShownCategory, ShownView, Snapshot};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{answer::Text, query::Wanted};
+use crate::time::Time;
+
+/// The rolling views of the sources that were asked for, in the order of their names.
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct Live {
+    /// When the service took this picture of itself. If it is old, the service stands still.
+    pub at: Time,
+    /// Sources that fit the request, on all pages.
+    pub total: usize,
+    pub sources: Vec<LiveSource>,
+}
+
+/// One source.
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct LiveSource {
+    pub source: String,
+    /// By length, shortest first. A view without a released window is not there.
+    pub views: Vec<LiveView>,
+}
+
+/// The released windows of a source that a rolling view holds.
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct LiveView {
+    /// The length that was asked for in `windows.rolling`, such as "5m".
+    pub view: String,
+    /// The start of its first window.
+    pub from: Option<Time>,
+    /// The end of its last window.
+    pub until: Option<Time>,
+    /// Faces in all its windows, also those that were spared or are suppressed.
+    pub faces: u64,
+    pub attributes: Vec<LiveAttribute>,
+}
+
+/// One attribute of a view.
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct LiveAttribute {
+    pub attribute: &'static str,
+    /// The part of the votes that is shown, not suppressed.
+    pub shown_ratio: Option<f64>,
+    /// p-value of the shift test.
+    pub shift_p: Option<f64>,
+    /// Whether the shift test finds that the calibration fits.
+    pub calibration_fits: Option<bool>,
+    /// In the order of the model. What is hidden is null.
+    pub categories: Vec<LiveCategory>,
+}
+
+/// One category of an attribute.
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct LiveCategory {
+    pub category: String,
+    /// Votes in the windows that show the category.
+    pub votes: Option<u64>,
+    /// Counted share, with the model's errors.
+    pub share_naive: Option<f64>,
+    /// Estimated true share, corrected for the model's errors.
+    pub share: Option<f64>,
+    /// Lower end of its 95 % interval.
+    pub share_low: Option<f64>,
+    /// Upper end of its 95 % interval.
+    pub share_high: Option<f64>,
+    /// Effective sample size: this many error-free labels of different people would give the same precision.
+    pub effective_n: Option<f64>,
+}
+
+impl Live {
+    pub(crate) fn of(now: &Snapshot, wanted: &Wanted) -> Self {
+        let fitting = || now.audience.iter().filter(|(id, _)| wanted.has(id));
+        let page = fitting().skip(wanted.offset).take(wanted.limit);
+        let sources = page.map(|(source, views)| LiveSource {
+            source: source.as_str().to_owned(),
+            views: views
+                .iter()
+                .map(|(length, view)| LiveView::of(length.to_string(), view, wanted))
+                .collect(),
+        });
+        Self {
+            at: Time(now.at),
+            total: fitting().count(),
+            sources: sources.collect(),
+        }
+    }
+
+    /// A row for each category, as CSV has them.
+    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.sources.iter().flat_map(|source| {
+            source.views.iter().flat_map(move |view| {
+                let attributes = view.attributes.iter();
+                attributes.flat_map(move |attribute| Row::all_of(source, view, attribute))
+            })
+        })
+    }
+}
+
+impl LiveView {
+    fn of(view: String, shown: &ShownView, wanted: &Wanted) -> Self {
+        let (from, until) = shown.covers.unzip();
+        let attributes = shown.attributes.iter();
+        let attributes = attributes
+            .filter(|one| {
+                wanted
+                    .attribute
+                    .is_none_or(|wanted| wanted == one.attribute)
+            })
+            // A source that may not be asked for an attribute says nothing of it.
+            .filter(|one| one.shown_ratio.is_some());
+        Self {
+            view,
+            from: from.map(Time),
+            until: until.map(Time),
+            faces: shown.faces,
+            attributes: attributes.map(LiveAttribute::from).collect(),
+        }
+    }
+}
+
+impl From<&ShownAttribute> for LiveAttribute {
+    fn from(shown: &ShownAttribute) -> Self {
+        Self {
+            attribute: shown.attribute.name(),
+            shown_ratio: shown.shown_ratio,
+            shift_p: shown.shift_p,
+            calibration_fits: shown.calibration_fits(),
+            categories: shown.categories.iter().map(LiveCategory::from).collect(),
+        }
+    }
+}
+
+impl From<&ShownCategory> for LiveCategory {
+    fn from(shown: &ShownCategory) -> Self {
+        Self {
+            category: shown.label.clone(),
+            votes: shown.votes,
+            share_naive: shown.share_naive,
+            share: shown.share.share,
+            share_low: shown.share.low,
+            share_high: shown.share.high,
+            effective_n: shown.share.effective_n,
+        }
+    }
+}
+
+/// A line of the CSV.
+#[derive(Debug, Serialize)]
+pub(super) struct Row<'a> {
+    source: Text,
+    view: &'a str,
+    from: Option<Time>,
+    until: Option<Time>,
+    attribute: &'static str,
+    category: Text,
+    votes: Option<u64>,
+    share_naive: Option<f64>,
+    share: Option<f64>,
+    share_low: Option<f64>,
+    share_high: Option<f64>,
+    effective_n: Option<f64>,
+    shown_ratio: Option<f64>,
+    shift_p: Option<f64>,
+    calibration_fits: Option<bool>,
+}
+
+impl<'a> Row<'a> {
+    fn all_of(
+        source: &'a LiveSource,
+        view: &'a LiveView,
+        attribute: &'a LiveAttribute,
+    ) -> impl Iterator<Item = Self> {
+        attribute.categories.iter().map(move |category| Self {
+            source: Text::of(&source.source),
+            view: &view.view,
+            from: view.from,
+            until: view.until,
+            attribute: attribute.attribute,
+            category: Text::of(&category.category),
+            votes: category.votes,
+            share_naive: category.share_naive,
+            share: category.share,
+            share_low: category.share_low,
+            share_high: category.share_high,
+            effective_n: category.effective_n,
+            shown_ratio: attribute.shown_ratio,
+            shift_p: attribute.shift_p,
+            calibration_fits: attribute.calibration_fits,
+        })
+    }
+}
+
+/// The names of sources whose views there are.
+pub(super) fn seen(now: &Snapshot) -> impl Iterator<Item = &SourceId> {
+    now.audience.keys()
+}

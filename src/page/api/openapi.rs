@@ -1,0 +1,181 @@
+//! The API's description (OpenAPI 3.1), derived from the types of its answers.
+
+use schemars::{SchemaGenerator, generate::SchemaSettings};
+use serde_json::{Value, json};
+
+use super::{
+    ROOT,
+    health::Health,
+    live::Live,
+    problem::Problem,
+    series::{self, Series},
+    sources::Sources,
+};
+
+/// A parameter of the query.
+struct Parameter {
+    name: &'static str,
+    about: &'static str,
+    schema: Value,
+}
+
+/// The description, as it lies in schemas/.
+pub fn description() -> Value {
+    let settings = SchemaSettings::draft2020_12()
+        .with(|settings| settings.definitions_path = "/components/schemas".into());
+    let mut types = settings.for_serialize().into_generator();
+    let paths = json!({
+        format!("{ROOT}/sources"): path(
+            "The sources that the config names, and the rules that hold for each.",
+            &of_sources(&["source", "search", "offset", "limit", "format"]),
+            table(&types.subschema_for::<Sources>().to_value()),
+            &mut types,
+        ),
+        format!("{ROOT}/live"): path(
+            "Who was seen lately: the rolling views of each source. Released values only.",
+            &of_sources(&["source", "search", "attribute", "offset", "limit", "format"]),
+            table(&types.subschema_for::<Live>().to_value()),
+            &mut types,
+        ),
+        format!("{ROOT}/live/stream"): path(
+            "The same as server-sent events: an event \"live\" for each new picture.",
+            &of_sources(&["source", "search", "attribute", "offset", "limit"]),
+            json!({ "text/event-stream": {} }),
+            &mut types,
+        ),
+        format!("{ROOT}/series"): path(
+            "Hours or days of one source and attribute, from the tables hourly and daily.",
+            &of_sources(&series::PARAMETERS),
+            table(&types.subschema_for::<Series>().to_value()),
+            &mut types,
+        ),
+        format!("{ROOT}/health"): path(
+            "What became of the records, and what is wrong, each with its fix.",
+            &of_sources(&["format"]),
+            table(&types.subschema_for::<Health>().to_value()),
+            &mut types,
+        ),
+        format!("{ROOT}/openapi.json"): path(
+            "This description.",
+            &[],
+            json!({ "application/json": {} }),
+            &mut types,
+        ),
+    });
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "demograph",
+            "version": "v1",
+            "description": "Released values of a running demograph. Hidden values are null.",
+        },
+        "paths": paths,
+        "components": { "schemas": types.take_definitions(true) },
+    })
+}
+
+fn path(
+    about: &str,
+    parameters: &[Parameter],
+    content: Value,
+    types: &mut SchemaGenerator,
+) -> Value {
+    let problem = types.subschema_for::<Problem>();
+    let parameters: Vec<Value> = parameters.iter().map(Parameter::described).collect();
+    json!({
+        "get": {
+            "summary": about,
+            "parameters": parameters,
+            "responses": {
+                "200": { "description": "The answer.", "content": content },
+                "403": {
+                    "description": "The policy does not allow it.",
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
+                "400": {
+                    "description": "A parameter is not as it must be.",
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
+            },
+        },
+    })
+}
+
+/// An answer as JSON and as CSV.
+fn table(schema: &Value) -> Value {
+    json!({ "application/json": { "schema": schema }, "text/csv": {} })
+}
+
+impl Parameter {
+    fn described(&self) -> Value {
+        json!({
+            "name": self.name,
+            "in": "query",
+            "description": self.about,
+            "schema": self.schema,
+        })
+    }
+}
+
+fn of_sources(names: &[&str]) -> Vec<Parameter> {
+    let all = [
+        Parameter {
+            name: "source",
+            about: "Only this source; several may be named.",
+            schema: json!({ "type": "array", "items": { "type": "string" } }),
+        },
+        Parameter {
+            name: "search",
+            about: "Only sources whose name holds this text.",
+            schema: json!({ "type": "string" }),
+        },
+        Parameter {
+            name: "attribute",
+            about: "Only this attribute.",
+            schema: json!({ "enum": ["age", "gender", "ethnicity"] }),
+        },
+        Parameter {
+            name: "step",
+            about: "Hours or days.",
+            schema: json!({ "enum": ["hour", "day"], "default": "hour" }),
+        },
+        Parameter {
+            name: "from",
+            about: "The first date, by the clock of the source. Default: a week before `to`.",
+            schema: json!({ "type": "string", "format": "date" }),
+        },
+        Parameter {
+            name: "to",
+            about: "The last date. Default: tomorrow. At most 400 dates make an answer.",
+            schema: json!({ "type": "string", "format": "date" }),
+        },
+        Parameter {
+            name: "offset",
+            about: "Leave out so many sources.",
+            schema: json!({ "type": "integer", "minimum": 0 }),
+        },
+        Parameter {
+            name: "limit",
+            about: "At most so many sources.",
+            schema: json!({ "type": "integer", "minimum": 0, "maximum": 1000, "default": 50 }),
+        },
+        Parameter {
+            name: "format",
+            about: "The form of the answer; it counts more than the header Accept.",
+            schema: json!({ "enum": ["json", "csv"] }),
+        },
+    ];
+    let wanted = all.into_iter();
+    wanted.filter(|one| names.contains(&one.name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_schema_is_what_the_types_say() {
+        let text = serde_json::to_string_pretty(&description()).unwrap() + "\n";
+        demograph_core::golden::equals("schemas/api.v1.openapi.json", &text);
+    }
+}

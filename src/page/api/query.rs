@@ -1,0 +1,183 @@
+//! The parameters of a request. An unknown name or a bad value is refused by name.
+
+use std::collections::BTreeSet;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+use demograph_core::record::{Attribute, SourceId};
+
+use super::problem::Problem;
+
+/// Sources of an answer where the request does not say how many.
+const LIMIT: usize = 50;
+const LIMIT_MAX: usize = 1_000;
+
+/// The parameters as they were written, and the `Accept` header.
+#[derive(Debug)]
+pub(super) struct Query {
+    parameters: Vec<(String, String)>,
+    accept: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Query {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(Self::read(
+            parts.uri.query().unwrap_or_default(),
+            &parts.headers,
+        ))
+    }
+}
+
+impl Query {
+    pub(super) fn read(query: &str, headers: &HeaderMap) -> Self {
+        let parameters = url::form_urlencoded::parse(query.as_bytes()).into_owned();
+        let accept = headers.get(header::ACCEPT);
+        let accept = accept.and_then(|value| value.to_str().ok());
+        Self {
+            parameters: parameters.collect(),
+            accept: accept.unwrap_or_default().to_owned(),
+        }
+    }
+
+    pub(super) fn accepts(&self, kind: &str) -> bool {
+        self.accept.contains(kind)
+    }
+
+    /// Refuses parameters of another name.
+    pub(super) fn only(&self, known: &[&str]) -> Result<(), Problem> {
+        let stranger = self.parameters.iter().map(|(name, _)| name);
+        let stranger = stranger
+            .into_iter()
+            .find(|name| !known.contains(&name.as_str()));
+        match stranger {
+            None => Ok(()),
+            Some(name) => Err(Problem::parameter(format!(
+                "{name:?} is no parameter; there are: {}",
+                known.join(", ")
+            ))),
+        }
+    }
+
+    pub(super) fn all<'a>(&'a self, wanted: &'a str) -> impl Iterator<Item = &'a str> {
+        let parameters = self.parameters.iter();
+        parameters
+            .filter(move |(name, _)| name == wanted)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The value, if it is there once.
+    pub(super) fn one<'a>(&'a self, name: &'a str) -> Result<Option<&'a str>, Problem> {
+        let values: Vec<&str> = self.all(name).collect();
+        match values[..] {
+            [] => Ok(None),
+            [value] => Ok(Some(value)),
+            _ => Err(Problem::parameter(format!("{name} is there twice"))),
+        }
+    }
+
+    /// The value, which must be there.
+    pub(super) fn needed<'a>(&'a self, name: &'a str, what: &str) -> Result<&'a str, Problem> {
+        let value = self.one(name)?;
+        value.ok_or_else(|| Problem::parameter(format!("{name} is missing: write {what}")))
+    }
+
+    fn number(&self, name: &str, max: usize) -> Result<Option<usize>, Problem> {
+        let Some(value) = self.one(name)? else {
+            return Ok(None);
+        };
+        match value.parse() {
+            Ok(number) if number <= max => Ok(Some(number)),
+            _ => Err(Problem::parameter(format!(
+                "{name} is {value:?}: write a whole number from 0 to {max}"
+            ))),
+        }
+    }
+}
+
+/// Which sources and attributes are asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Wanted {
+    /// These; empty: all.
+    pub sources: BTreeSet<SourceId>,
+    /// Those whose name holds this, in lower case.
+    pub search: String,
+    pub attribute: Option<Attribute>,
+    pub offset: usize,
+    pub limit: usize,
+}
+
+impl Wanted {
+    pub(super) const PARAMETERS: [&str; 6] =
+        ["source", "search", "attribute", "offset", "limit", "format"];
+
+    pub(super) fn of(query: &Query) -> Result<Self, Problem> {
+        query.only(&Self::PARAMETERS)?;
+        let attribute = match query.one("attribute")? {
+            None => None,
+            Some(name) => Some(attribute(name)?),
+        };
+        Ok(Self {
+            sources: query.all("source").map(SourceId::new).collect(),
+            search: query.one("search")?.unwrap_or_default().to_lowercase(),
+            attribute,
+            offset: query.number("offset", usize::MAX)?.unwrap_or(0),
+            limit: query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT),
+        })
+    }
+
+    /// Whether the request asks for this source.
+    pub(super) fn has(&self, source: &SourceId) -> bool {
+        (self.sources.is_empty() || self.sources.contains(source))
+            && source.as_str().to_lowercase().contains(&self.search)
+    }
+}
+
+pub(super) fn attribute(name: &str) -> Result<Attribute, Problem> {
+    let found = Attribute::ALL.into_iter().find(|one| one.name() == name);
+    let names = Attribute::ALL.map(Attribute::name).join(", ");
+    found.ok_or_else(|| Problem::parameter(format!("attribute is {name:?}: write one of {names}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(text: &str) -> Query {
+        Query::read(text, &HeaderMap::new())
+    }
+
+    #[test]
+    fn parameters_say_what_is_wanted() {
+        let wanted = Wanted::of(&query("")).unwrap();
+        assert_eq!((wanted.offset, wanted.limit), (0, 50));
+        assert!(wanted.has(&SourceId::new("lobby")));
+        let text = "source=lobby&source=caf%C3%A9&search=CAF&attribute=age&offset=3&limit=7";
+        let wanted = Wanted::of(&query(text)).unwrap();
+        assert!(!wanted.has(&SourceId::new("lobby")));
+        assert!(wanted.has(&SourceId::new("café")));
+        assert_eq!(wanted.attribute, Some(Attribute::Age));
+        assert_eq!((wanted.offset, wanted.limit), (3, 7));
+    }
+
+    #[test]
+    fn bad_parameters_are_refused_by_name() {
+        for (text, named) in [
+            ("sources=lobby", "\"sources\" is no parameter"),
+            ("limit=1001", "limit is \"1001\""),
+            ("limit=-1", "limit is \"-1\""),
+            ("offset=x", "offset is \"x\""),
+            ("limit=1&limit=2", "limit is there twice"),
+            ("attribute=faces", "write one of age, gender, ethnicity"),
+        ] {
+            let problem = Wanted::of(&query(text)).unwrap_err();
+            let said = serde_json::to_string(&problem).unwrap();
+            let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+            let detail = said["detail"].as_str().unwrap();
+            assert!(detail.contains(named), "{text}: {detail}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! `/live` again and again, as server-sent events: one whenever the service has a new picture of itself.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    extract::State,
+    response::sse::{Event, KeepAlive, Sse},
+};
+use demograph_service::snapshot::Snapshot;
+use futures_util::{Stream, stream};
+
+use super::{
+    live::Live,
+    problem::Problem,
+    query::{Query, Wanted},
+};
+use crate::Service;
+
+/// How often the service is looked at: the most events a second that a page gets.
+const EVERY: Duration = Duration::from_secs(1);
+/// A sign of life, well before the endpoint closes a connection on which nothing is answered.
+const ALIVE_EVERY: Duration = Duration::from_secs(4);
+
+pub(super) async fn of(
+    State(service): State<Service>,
+    query: Query,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let wanted = Wanted::of(&query)?;
+    let events = stream::unfold(None, move |last: Option<Arc<Snapshot>>| {
+        let (service, wanted) = (service.clone(), &wanted);
+        let wanted = Wanted::clone(wanted);
+        async move {
+            let newest = next(&service, last).await;
+            let live = Live::of(&newest, &wanted);
+            let event = Event::default().event("live").json_data(&live);
+            Some((Ok(event.unwrap_or_default()), Some(newest)))
+        }
+    });
+    let alive = KeepAlive::new().interval(ALIVE_EVERY);
+    Ok(Sse::new(events).keep_alive(alive))
+}
+
+/// The next picture that differs from the last.
+async fn next(service: &Service, last: Option<Arc<Snapshot>>) -> Arc<Snapshot> {
+    let Some(last) = last else {
+        return service.visible.latest.get();
+    };
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let newest = service.visible.latest.get();
+        if !Arc::ptr_eq(&newest, &last) {
+            return newest;
+        }
+    }
+}

@@ -1,0 +1,204 @@
+/**
+ * The page: asks the API, and shows what it says.
+ * @module
+ */
+import { ask, bars, element, make, table } from "/draw.js";
+import { showSource } from "/source.js";
+import { HIDDEN, clock, percent, sentence, waiting, warning, whole } from "/words.js";
+
+/**
+ * @typedef {import("./words.js").Category} Category
+ * @typedef {import("./words.js").Attribute} Attribute
+ * @typedef {import("./words.js").View} View
+ * @typedef {import("./words.js").Source} Source
+ * @typedef {{ at: string, total: number, sources: { source: string, views: View[] }[] }} Live
+ */
+
+/** Sources on the screen. */
+const LIMIT = 24;
+/** The picture of the service is old after so many milliseconds. */
+const OLD = 15_000;
+
+const chosen = { search: "", view: "", offset: 0 };
+/** @type {Source[]} */ let sources = [];
+/** @type {Live | null} */ let live = null;
+/** @type {EventSource | null} */ let stream = null;
+let total = 0;
+
+/** @param {number | null} number @returns {string} */
+const known = (number) => (number === null ? HIDDEN : whole(Math.round(number)));
+
+/** @param {Category} one @returns {string[]} */
+const cells = (one) => [
+  one.category,
+  percent(one.share),
+  one.share_low === null || one.share_high === null ? HIDDEN : `${percent(one.share_low)} to ${percent(one.share_high)}`,
+  percent(one.share_naive),
+  known(one.votes),
+  known(one.effective_n),
+];
+
+/** @param {string} source @param {View} view @param {Attribute} attribute @param {Set<string>} open @returns {HTMLElement} */
+function section(source, view, attribute, open) {
+  const title = `${attribute.attribute} at ${source}`;
+  const head = ["category", "share", "95 % interval", "counted", "votes", "effective sample"];
+  const key = `${source} ${attribute.attribute}`;
+  const numbers = make("details", { "data-key": key }, make("summary", {}, `Numbers of ${title}`));
+  numbers.append(table(title, head, attribute.categories.map(cells)));
+  if (open.has(key)) numbers.setAttribute("open", "");
+  const parts = [make("h4", {}, attribute.attribute), make("p", { class: "words" }, sentence(attribute, view, new Date()))];
+  const misfit = warning(attribute);
+  if (misfit) parts.push(make("p", { class: "bad" }, misfit));
+  return make("div", {}, ...parts, bars(attribute), numbers);
+}
+
+/** @param {Source} source @param {Set<string>} open @returns {HTMLElement} */
+function card(source, open) {
+  const found = live?.sources.find((one) => one.source === source.source);
+  const view = found?.views.find((one) => one.view === chosen.view);
+  const link = make("a", { href: `#source=${encodeURIComponent(source.source)}` }, source.source);
+  const inside = [make("h3", {}, link)];
+  if (!view) {
+    inside.push(make("p", {}, waiting(source, chosen.view)));
+  } else {
+    const now = new Date();
+    const span = `${clock(view.from, now)} to ${clock(view.until, now)}`;
+    inside.push(make("p", {}, `Released: ${span}, ${whole(view.faces)} faces.`));
+    inside.push(...view.attributes.map((attribute) => section(source.source, view, attribute, open)));
+    if (view.attributes.length === 0) inside.push(make("p", {}, "Nobody has voted in these windows."));
+  }
+  if (source.legal_basis) inside.push(make("p", {}, `Legal basis for ethnicity: ${source.legal_basis}`));
+  return make("article", { "data-source": source.source }, ...inside);
+}
+
+/** The lengths of the views that there are. @returns {string[]} */
+function lengths() {
+  const all = (live?.sources ?? []).flatMap((one) => one.views.map((view) => view.view));
+  return [...new Set(all)];
+}
+
+function showChoice() {
+  const options = lengths();
+  const select = element("view");
+  if (options.length > 0 && !options.includes(chosen.view)) chosen.view = options[options.length - 1];
+  const text = options.join();
+  if (select.dataset.options === text) return;
+  select.dataset.options = text;
+  select.replaceChildren(...options.map((one) => make("option", { value: one }, `last ${one}`)));
+  select.value = chosen.view;
+}
+
+function show() {
+  showChoice();
+  const open = new Set([...document.querySelectorAll("details[open]")].map((one) => one.getAttribute("data-key") ?? ""));
+  const focused = document.activeElement?.closest("details")?.getAttribute("data-key");
+  element("cards").replaceChildren(...sources.map((source) => card(source, open)));
+  if (focused) {
+    const again = [...document.querySelectorAll("details")].find((one) => one.getAttribute("data-key") === focused);
+    again?.querySelector("summary")?.focus();
+  }
+  if (sources.length === 0) element("cards").append(make("p", {}, "No source has such a name."));
+  element("paging").hidden = total <= LIMIT;
+  element("place").textContent = `${chosen.offset + 1} to ${chosen.offset + sources.length} of ${whole(total)}`;
+  element("before").disabled = chosen.offset === 0;
+  element("after").disabled = chosen.offset + LIMIT >= total;
+}
+
+/** Whether the service can be heard, and is up to date. @param {string} [trouble] */
+function showState(trouble) {
+  const state = element("state");
+  const age = live ? Date.now() - Date.parse(live.at) : 0;
+  const old = live && age > OLD ? `The service has said nothing new since ${clock(live.at, new Date())}.` : "";
+  const text = trouble || old || (live ? `Live. Last picture: ${clock(live.at, new Date())}.` : "Connecting …");
+  if (state.textContent !== text) state.textContent = text;
+  state.className = trouble || old ? "bad" : "";
+}
+
+/** Asks for the sources of the choice, and listens to them. */
+async function choose() {
+  const query = new URLSearchParams({ search: chosen.search, limit: String(LIMIT), offset: String(chosen.offset) });
+  try {
+    const answer = await ask(`sources?${query}`);
+    sources = answer.sources;
+    total = answer.total;
+  } catch (error) {
+    showState(`The service does not answer: ${/** @type {Error} */ (error).message}`);
+    return;
+  }
+  stream?.close();
+  const named = new URLSearchParams(sources.map((one) => ["source", one.source]));
+  named.set("limit", String(LIMIT));
+  stream = new EventSource(`/api/v1/live/stream?${named}`);
+  stream.addEventListener("live", (event) => {
+    live = JSON.parse(event.data);
+    showState();
+    show();
+  });
+  stream.addEventListener("error", () => showState("The service does not answer. The page tries again."));
+  show();
+}
+
+async function showHealth() {
+  const health = await ask("health");
+  const probe = (/** @type {boolean} */ is, /** @type {string} */ good, /** @type {string} */ bad) =>
+    make("p", { class: is ? "good" : "bad" }, is ? good : bad);
+  const count = (/** @type {any} */ one) => [one.outcome, whole(one.records)];
+  const reject = (/** @type {any} */ one) => [one.reason, whole(one.records), one.fix];
+  const written = (/** @type {any} */ one) => [one.table, whole(one.files), whole(one.rows)];
+  element("numbers").replaceChildren(
+    probe(health.is_alive, "Alive: the poll loop goes round.", "Not alive: the poll loop has been silent for a minute."),
+    probe(health.is_ready, "Ready: partitions are read.", "Not ready: no partitions, or one that waits to be read."),
+    make("p", {}, `Lag: ${whole(health.lag)} records are not counted yet.`),
+    make("h3", {}, "Records by outcome"),
+    table("Records by outcome", ["outcome", "records"], health.records.map(count)),
+    make("h3", {}, "Rejected records"),
+    health.rejected.length === 0
+      ? make("p", {}, "None.")
+      : table("Rejected records by reason", ["reason", "records", "what to do"], health.rejected.map(reject)),
+    make("h3", {}, "Written since the start"),
+    table("Written since the start", ["table", "files", "rows"], health.tables.map(written)),
+  );
+}
+
+/** Shows the page that the address names. */
+function turn() {
+  const [page, name] = location.hash.slice(1).split("=");
+  const here = ["health", "source"].includes(page) ? page : "overview";
+  for (const section of ["overview", "source", "health"]) element(section).hidden = section !== here;
+  for (const link of document.querySelectorAll("header nav a")) {
+    if (link.getAttribute("href") === `#${here}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  const shown = here === "health" ? showHealth() : here === "source" ? showSource(decodeURIComponent(name ?? "")) : null;
+  shown?.catch((error) => showState(`The service does not answer: ${error.message}`));
+}
+
+/** Every few seconds: what the stream does not say. */
+async function look() {
+  showState(stream?.readyState === EventSource.OPEN ? undefined : "The service does not answer. The page tries again.");
+  if (stream === null || stream.readyState === EventSource.CLOSED) await choose();
+  if (location.hash === "#health") await showHealth();
+}
+
+element("search").addEventListener("input", () => {
+  chosen.search = element("search").value;
+  chosen.offset = 0;
+  choose();
+});
+element("choice").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
+element("view").addEventListener("change", () => {
+  chosen.view = element("view").value;
+  show();
+});
+element("before").addEventListener("click", () => {
+  chosen.offset = Math.max(0, chosen.offset - LIMIT);
+  choose();
+});
+element("after").addEventListener("click", () => {
+  chosen.offset += LIMIT;
+  choose();
+});
+addEventListener("hashchange", turn);
+turn();
+choose();
+setInterval(() => look().catch(() => {}), 5_000);

@@ -1,0 +1,47 @@
+// The sentences of the page. Run by tests/it/page.rs.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { clock, percent, sentence, share, waiting, warning } from "../../src/page/assets/words.js";
+
+const hidden = { category: "x", votes: null, share_naive: null, share: null, share_low: null, share_high: null, effective_n: null };
+const female = { ...hidden, category: "female", votes: 412, share_naive: 0.5, share: 0.544, share_low: 0.49, share_high: 0.596 };
+const view = { view: "1h", from: "2026-11-27T14:00:00Z", until: "2026-11-27T15:00:00Z", faces: 900, attributes: [] };
+const gender = (...categories) => ({ attribute: "gender", shown_ratio: 1, shift_p: 0.5, calibration_fits: true, categories });
+const now = new Date("2026-11-27T16:00:00Z");
+
+test("a share has its interval, or says that it is only counted, or that it is hidden", () => {
+  assert.equal(share(female), "female 54 % (49 to 60 %)");
+  assert.equal(share({ ...female, share: null }), "female 50 % (counted, not corrected)");
+  assert.equal(share(hidden), "x hidden");
+  assert.equal(percent(0), "0 %");
+  assert.equal(percent(null), "hidden");
+});
+
+test("a sentence names the most frequent category and what is hidden", () => {
+  const male = { ...female, category: "male", share: 0.3 };
+  const said = sentence(gender(male, female, hidden), view, now);
+  const [from, until] = [clock(view.from, now), clock(view.until, now)];
+  assert.equal(said, `Most frequent: female 54 % (49 to 60 %), from 824 votes between ${from} and ${until}. One category is hidden.`);
+  assert.equal(sentence(gender(hidden, hidden), view, now), "Too few people: every category is hidden.");
+});
+
+test("a time of another day has its date", () => {
+  assert.match(clock("2026-11-27T15:00:00Z", now), /^\d\d:\d\d:\d\d$/);
+  assert.match(clock("2026-11-20T15:00:00Z", now), /^2026-11-2\d \d\d:\d\d:\d\d$/);
+  assert.equal(clock(null, now), "an unknown time");
+});
+
+test("a source without a window says what it waits for", () => {
+  const source = { source: "lobby", attributes: [], legal_basis: null, people_min: 50, k_total: 10, k_cell: 5, released_until: null };
+  assert.match(waiting(source, "1h"), /needs 50 people/);
+  assert.match(waiting({ ...source, people_min: 0 }, "1h"), /needs 10 people/);
+  assert.match(waiting({ ...source, released_until: view.until }, "1m"), /in the last 1m/);
+});
+
+test("shares that the calibration does not fit carry a warning", () => {
+  assert.equal(warning(gender(female)), "");
+  assert.match(warning({ ...gender(female), calibration_fits: false }), /does not fit/);
+  assert.equal(warning({ ...gender(female), calibration_fits: null }), "");
+});
