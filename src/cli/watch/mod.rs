@@ -9,8 +9,7 @@ use anyhow::anyhow;
 use demograph_camera::{detect::Wanted, mask::Mask, shot::CROP_SIZE};
 use demograph_core::{
     event::Event,
-    privacy::SourceRules,
-    record::{Attribute, EventTime, SourceId},
+    record::{EventTime, SourceId},
     span::Span,
 };
 use demograph_gateway::{CameraMetrics, Gateway, Kafka, OpenCamera, Outlet, Rule, Topic, detector};
@@ -157,17 +156,12 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn config(args: &WatchArgs, names: &[SourceId]) -> anyhow::Result<Config> {
-    let mut config = Config::parse(&format!("{CONFIG}\n[[source]]\nid = 'any'\n"))?;
-    config.sources = names
-        .iter()
-        .map(|name| SourceRules {
-            id: name.as_str().to_owned(),
-            attributes: vec![Attribute::Age, Attribute::Gender],
-            legal_basis: None,
-            calibration: None,
-            time_zone: None,
-        })
-        .collect();
+    let sources = names.iter().map(|name| {
+        // A text of JSON is one of TOML.
+        let id = serde_json::Value::from(name.as_str());
+        format!("\n[[source]]\nid = {id}\nattributes = [\"age\", \"gender\"]\n")
+    });
+    let mut config = Config::parse(&format!("{CONFIG}{}", sources.collect::<String>()))?;
     // Each run has a topic of its own, and so chains and files of its own.
     config.kafka.topic = format!("watch-{}", clock::now().0);
     config.output.url = args.out.display().to_string();
