@@ -182,6 +182,11 @@ impl ModelProto {
         Self::decode(onnx.clone())
     }
 
+    #[cfg(test)]
+    pub fn write(&self) -> Bytes {
+        self.encode_to_vec().into()
+    }
+
     /// Whether it is quantised with a scale that each batch chooses anew, so that a crop's answer depends a little on the
     /// others.
     pub fn scales_by_batch(&self) -> bool {

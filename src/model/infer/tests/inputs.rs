@@ -2,7 +2,6 @@
 //! normalised before; small graphs of every kind, made here, against numbers computed by hand.
 
 use bytes::Bytes;
-use prost::Message;
 
 use super::*;
 use crate::{
@@ -125,7 +124,7 @@ impl Kind {
             }],
             ..Default::default()
         };
-        model.encode_to_vec().into()
+        model.write()
     }
 
     fn open(self) -> anyhow::Result<OnnxModel> {
