@@ -13,7 +13,7 @@ REPORT ?= target/torture.md
 CARGO := cargo
 DENY := .setup/cargo-deny/bin/cargo-deny --locked
 .DEFAULT_GOAL := help
-.PHONY: help demo experiment model test test-training torture bench profile check advisories bless setup setup-test
+.PHONY: help demo experiment model test test-training torture bench bench-gpu profile check advisories bless setup setup-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -45,6 +45,11 @@ bench: setup-test ## demograph against Python on a real Kafka, three quarters of
 	@setup/bench-tools
 	$(CARGO) build --release --locked
 	.setup/bench-venv/bin/python benches/run.py $(BENCH_OPTIONS)
+
+bench-gpu: setup-test ## inference alone, ours from memory, ours from Kafka, on a machine with a GPU: BENCH_OPTIONS="--sessions 4"
+	@setup/bench-tools
+	$(CARGO) build --release --locked
+	.setup/bench-venv/bin/python benches/gpu.py $(BENCH_OPTIONS)
 
 profile: setup-test ## a flame graph of the whole path, docs/profile.svg; needs perf and inferno
 	@setup/bench-tools

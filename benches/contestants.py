@@ -45,6 +45,8 @@ class Contestant:
     path: tuple[Path, ...] = field(default=())
     is_quix: bool = False
     crops_per_track: int | None = None  # demograph's own default where it is None
+    provider: str = "auto"
+    sessions: int = WORKERS
 
     @property
     def is_demograph(self) -> bool:
@@ -88,7 +90,7 @@ class Contestant:
         lines = [
             "[kafka]", f'brokers = "{job.brokers}"', f'topic = "{job.topic}"', f'group = "bench-{job.folder.name}"',
             "[model]", f'dir = "{self.model}"',
-            "[inference]", f"sessions = {WORKERS}", 'provider = "auto"',
+            "[inference]", f"sessions = {self.sessions}", f'provider = "{self.provider}"',
             f'precision = "{self.precision}"' if self.precision else "",
             f"batch_max = {self.batch}" if self.batch else "",
             "" if self.crops_per_track is None else f"crops_per_track = {self.crops_per_track}",

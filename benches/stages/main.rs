@@ -2,9 +2,10 @@
 //!
 //! Promises: the stages run as the service runs them, through the crate's own types; one line of JSON a row. What
 //! decides is CPU time of the process, not the clock, which other programs disturb: the median over rounds. A stage is
-//! one of batcher, fold, chain, rows, sizes, inference; without one, all run. The model is $MODEL, else the shipped one.
+//! one of batcher, fold, chain, rows, sizes, inference; without one, all run. `loops` runs only if it is named. The model is $MODEL, else the shipped one.
 
 mod inference;
+mod loops;
 mod path;
 mod scene;
 mod sizes;
@@ -40,6 +41,9 @@ fn main() -> anyhow::Result<()> {
     }
     if is_wanted("sizes") {
         sizes::sizes()?;
+    }
+    if asked.iter().any(|name| name == "loops") {
+        loops::run()?;
     }
     if is_wanted("inference") {
         inference::run_each()?;

@@ -13,7 +13,10 @@ use demograph_core::{
         TrackKey,
     },
 };
-use demograph_model::{decode::Limits, infer::StubModel};
+use demograph_model::{
+    decode::Limits,
+    infer::{Model, StubModel},
+};
 use demograph_service::{
     config,
     metrics::Metrics,
@@ -60,14 +63,20 @@ pub fn batcher() -> anyhow::Result<()> {
                 .map(|n| record(n, (key, track), &image))
                 .collect()
         };
-        let cost = median_cost(ROUNDS, records, through_workers);
+        let models = || (0..WORKERS).map(|_| Box::new(StubModel::default()) as Box<dyn Model>);
+        let workers = || Workers {
+            models: models().collect(),
+            batch_max: BATCH_MAX,
+        };
+        let both = || (workers(), records());
+        let cost = median_cost(ROUNDS, both, |(workers, records)| workers.run(records));
         let more = json!({"workers": WORKERS, "batch_max": BATCH_MAX});
         print_row(row, cost, events, more);
     }
     Ok(())
 }
 
-fn record(number: usize, (key, track): (&str, Option<&str>), payload: &[u8]) -> Record {
+pub fn record(number: usize, (key, track): (&str, Option<&str>), payload: &[u8]) -> Record {
     let track = track.map(|track| ("ce_trackid".to_owned(), Some(track.into())));
     Record {
         position: Position {
@@ -82,86 +91,97 @@ fn record(number: usize, (key, track): (&str, Option<&str>), payload: &[u8]) -> 
     }
 }
 
-fn through_workers(records: Vec<Record>) {
-    let (policy, facts) = (scene::policy(1), scene::facts());
-    let meaning = Meaning {
-        terms: scene::terms(&policy, &facts),
-        policy: Arc::new(policy),
-        calibrations: Arc::default(),
-    };
-    let (to_work, from_read) = bounded(2 * WORKERS * BATCH_MAX);
-    let (to_fold, from_work) = bounded(16);
-    let metrics = Metrics::new();
-    let limits = Limits {
-        payload_bytes_max: 512 * 1024,
-        image_side_min: 16,
-        image_side_max: 2048,
-        future_max: 60_000,
-        past_max: 30 * 86_400_000,
-    };
-    let mut front = Front {
-        limits,
-        policy: meaning.policy.clone(),
-        track_key: TrackKey::of("no secret: the key of the benchmark").expect("it is long enough"),
-        crops_max: CropsMax::new(3),
-        spans: Spans {
-            pane: 10_000,
-            lateness_max: 10_000,
-        },
-        partitions: Default::default(),
-    };
-    front.begin(0, &Saved::beginning(0));
-    let worker = || Worker {
-        model: Box::new(StubModel::default()),
-        batch_max: BATCH_MAX,
-        batch_wait_max: Duration::ZERO,
-        core: None,
-        limits,
-        meaning: meaning.clone(),
-        input: from_read.clone(),
-        output: to_fold.clone(),
-        sign: Sign::default(),
-        metrics: metrics.clone(),
-    };
-    let workers: Vec<Worker> = (0..WORKERS).map(|_| worker()).collect();
-    drop(from_read);
-    let sent = records.len();
-    thread::scope(|scope| {
-        for worker in workers {
-            scope.spawn(move || worker.run().expect("the stub model has no faults"));
-        }
-        let fold = scope.spawn(move || {
-            let mut order = Order::default();
-            let mut taken = 0;
-            for items in from_work {
-                items.into_iter().for_each(|item| order.put(item));
-                while order.take().is_some() {
-                    taken += 1;
+/// Workers between a reader that has all records and a fold that counts them.
+pub struct Workers {
+    pub models: Vec<Box<dyn Model>>,
+    pub batch_max: usize,
+}
+
+impl Workers {
+    pub fn run(self, records: Vec<Record>) {
+        let Self { models, batch_max } = self;
+        let policy = scene::policy(1);
+        let facts = models.first().expect("a worker").facts().clone();
+        let meaning = Meaning {
+            terms: scene::terms(&policy, &facts),
+            policy: Arc::new(policy),
+            calibrations: Arc::default(),
+        };
+        let (to_work, from_read) = bounded(2 * models.len() * batch_max);
+        let (to_fold, from_work) = bounded(16);
+        let metrics = Metrics::new();
+        let limits = Limits {
+            payload_bytes_max: 512 * 1024,
+            image_side_min: 16,
+            image_side_max: 2048,
+            future_max: 60_000,
+            past_max: 30 * 86_400_000,
+        };
+        let mut front = Front {
+            limits,
+            policy: meaning.policy.clone(),
+            track_key: TrackKey::of("no secret: the key of the benchmark")
+                .expect("it is long enough"),
+            crops_max: CropsMax::new(3),
+            spans: Spans {
+                pane: 10_000,
+                lateness_max: 10_000,
+            },
+            partitions: Default::default(),
+        };
+        front.begin(0, &Saved::beginning(0));
+        let worker = |model| Worker {
+            model,
+            batch_max,
+            batch_wait_max: Duration::ZERO,
+            core: None,
+            limits,
+            meaning: meaning.clone(),
+            input: from_read.clone(),
+            output: to_fold.clone(),
+            sign: Sign::default(),
+            metrics: metrics.clone(),
+        };
+        let workers: Vec<Worker> = models.into_iter().map(worker).collect();
+        drop(from_read);
+        let sent = records.len();
+        thread::scope(|scope| {
+            for worker in workers {
+                scope.spawn(move || worker.run().expect("the model runs"));
+            }
+            let fold = scope.spawn(move || {
+                let mut order = Order::default();
+                let mut taken = 0;
+                for items in from_work {
+                    items.into_iter().for_each(|item| order.put(item));
+                    while order.take().is_some() {
+                        taken += 1;
+                    }
+                }
+                taken
+            });
+            // As the reader does.
+            let mut passing = Vec::new();
+            for (number, record) in records.into_iter().enumerate() {
+                let number = number as u64;
+                match front.look(record) {
+                    Looked::Candidate(item) => {
+                        let item = Numbered { number, item };
+                        to_work.send(item).expect("the workers take all");
+                    }
+                    Looked::Done(item) => passing.push(Numbered { number, item }),
+                }
+                if passing.len() == 64 {
+                    let passing = std::mem::take(&mut passing);
+                    to_fold.send(passing).expect("the fold takes all");
                 }
             }
-            taken
+            to_fold.send(passing).expect("the fold takes all");
+            drop((to_work, to_fold));
+            let taken: usize = fold.join().expect("nothing panics");
+            assert_eq!(taken, sent, "what is sent comes back");
         });
-        // As the reader does.
-        let mut passing = Vec::new();
-        for (number, record) in records.into_iter().enumerate() {
-            let number = number as u64;
-            match front.look(record) {
-                Looked::Candidate(item) => {
-                    let item = Numbered { number, item };
-                    to_work.send(item).expect("the workers take all");
-                }
-                Looked::Done(item) => passing.push(Numbered { number, item }),
-            }
-            if passing.len() == 64 {
-                let passing = std::mem::take(&mut passing);
-                to_fold.send(passing).expect("the fold takes all");
-            }
-        }
-        to_fold.send(passing).expect("the fold takes all");
-        drop((to_work, to_fold));
-        let taken: usize = fold.join().expect("nothing panics");
-        assert_eq!(taken, sent, "what is sent comes back");
-    });
+    }
 }
 
 /// Observations into panes and released panes, a partition's whole state.

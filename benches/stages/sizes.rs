@@ -76,13 +76,13 @@ struct Kind {
     jpegs: Vec<Vec<u8>>,
     pixels: u64,
     preparer: Preparer,
-    place: Vec<f32>,
+    place: Vec<u8>,
 }
 
 impl Kind {
     fn of(face: &RgbImage, sides: impl Iterator<Item = (u32, u32)>) -> anyhow::Result<Self> {
         let manifest = std::fs::read_to_string("models/research-small/manifest.toml")?;
-        let preparer = Preparer::new(&Manifest::parse(&manifest)?.nets[0].input);
+        let preparer = Preparer::new((&Manifest::parse(&manifest)?.nets[0].input).into());
         let mut pixels = 0;
         let mut jpegs = Vec::with_capacity(CROPS);
         for (width, height) in sides {
@@ -92,7 +92,7 @@ impl Kind {
         Ok(Self {
             jpegs,
             pixels,
-            place: vec![0.0; preparer.numbers()],
+            place: vec![0; preparer.levels()],
             preparer,
         })
     }

@@ -20,6 +20,7 @@ from data import read_labels
 from describe import Faces, describe
 from equalise import equalised
 from export import export_float, export_int8
+from half import export_half
 from manifest import Shape
 from network import FaceNet
 from recipe import FREE, STAGES
@@ -77,6 +78,7 @@ def main() -> None:
     net, result = FaceNet(plan.kind), options.cache / f"{options.stage}.pt"
     begin(net, result)
     export_float(net, plan.side, options.out / "model.onnx")
+    export_half(options.out / "model.onnx", options.out / "model.fp16.onnx")
     draw = np.random.default_rng(options.seed)
     part = CALIBRATION_FACES // len(sources)
     seen = [s.inputs(draw.permutation(s.labels.rows("train"))[:part]) for s in sources]

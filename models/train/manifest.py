@@ -11,9 +11,10 @@ import numpy as np
 
 from calibrate import HIGH, LEVEL, LOW
 from data import AGE_CLASSES, DECADE_STARTS, ETHNICITIES, GENDERS, GROUP_OF, RACES
+from half import variant
 
 # Largest difference of a probability from the expected one that a runtime may show.
-TOLERANCE = {"fp32": 0.001, "bf16": 0.05, "int8": 0.08}
+TOLERANCE = {"fp32": 0.001, "bf16": 0.05, "fp16": 0.02, "int8": 0.08}
 LICENCES = {
     True: "CC BY 4.0 (fitted to FairFace, Kärkkäinen and Joo 2021, aligned and scaled; begun from"
     " EfficientNet-Lite, Apache-2.0)",
@@ -105,8 +106,9 @@ def self_tests(facts: Facts) -> str:
 
 
 def write_manifest(folder: Path, facts: Facts) -> None:
-    """Write manifest.toml for `model.onnx` and `model.int8.onnx` in `folder`."""
+    """Write manifest.toml for `model.onnx` and its twins, `model.int8.onnx` and `model.fp16.onnx`, in `folder`."""
     heat, shape = facts.temperatures, facts.shape
+    half = folder / "model.fp16.onnx"
     free = str(shape.commercial_use).lower()
     least = "" if facts.smallest_face is None else f"min_face = {facts.smallest_face}\n"
     text = (
@@ -119,6 +121,7 @@ def write_manifest(folder: Path, facts: Facts) -> None:
         f'[[net]]\nfile = "model.onnx"\nsha256 = "{digest(folder / "model.onnx")}"\n\n'
         '[[net.variant]]\nprecision = "int8"\nfile = "model.int8.onnx"\n'
         f'sha256 = "{digest(folder / "model.int8.onnx")}"\n\n'
+        f"{variant(half) if half.exists() else ''}"
         f'[net.input]\nname = "image"\nlayout = "nchw"\nwidth = {shape.side}\n'
         f'height = {shape.side}\ncolour = "rgb"\nresize = "antialias"\n'
         f"mean = {numbers(shape.mean, 3)}\nstd = {numbers(shape.deviation, 1)}\n"

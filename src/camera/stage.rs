@@ -6,8 +6,8 @@ use demograph_core::{
 };
 use demograph_model::{
     decode::{self, Limits},
-    manifest::{Colour, Input, Layout, Resize},
-    prepare::{Preparer, pixels},
+    manifest::{Colour, Resize},
+    prepare::{Picture, Preparer, pixels},
 };
 
 use crate::{face::Point, frame::Frame};
@@ -38,22 +38,21 @@ impl Stage {
     /// A composite of this side, its corner here.
     pub fn paste(&mut self, name: &str, side: u32, (x, y): (u32, u32)) {
         let face = composite(name);
-        let mut preparer = Preparer::new(&Input {
-            name: String::new(),
-            layout: Layout::Nhwc,
+        let mut preparer = Preparer::new(Picture {
             width: side,
             height: side,
             colour: Colour::Rgb,
             resize: Resize::Antialias,
-            mean: [0.0; 3],
-            std: [1.0; 3],
         });
-        let mut levels = vec![0.0; preparer.numbers()];
-        preparer.write(&face, &mut levels);
-        for (row, line) in levels.chunks(3 * side as usize).enumerate() {
-            let at = 3 * ((y as usize + row) * self.size.0 as usize + x as usize);
-            for (place, level) in self.rgb[at..].iter_mut().zip(line) {
-                *place = *level as u8;
+        let mut planes = vec![0; preparer.levels()];
+        preparer.write(&face, &mut planes);
+        for (channel, plane) in planes.chunks((side * side) as usize).enumerate() {
+            for (row, line) in plane.chunks(side as usize).enumerate() {
+                let at = 3 * ((y as usize + row) * self.size.0 as usize + x as usize);
+                let places = self.rgb[at + channel..].iter_mut().step_by(3);
+                for (place, &level) in places.zip(line) {
+                    *place = level;
+                }
             }
         }
     }

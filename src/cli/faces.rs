@@ -34,7 +34,7 @@ pub(super) struct FaceArgs {
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// The precision, and with it the model's file that runs. auto: int8 if the model has it, else fp32.
-    #[arg(long, value_parser = precision, default_value = "auto", value_name = "auto|fp32|bf16|int8")]
+    #[arg(long, value_parser = precision, default_value = "auto", value_name = "auto|fp32|bf16|fp16|int8")]
     precision: PrecisionChoice,
     /// The number of threads that decode and infer, each with a session of its own. 0: one for each core.
     #[arg(long, default_value_t = 0, value_name = "N")]

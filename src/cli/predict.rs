@@ -47,7 +47,7 @@ pub(super) struct PredictArgs {
     #[arg(long, default_value = "models/fairface-small")]
     model: PathBuf,
     /// The precision, and with it the model's file that runs. auto: int8 if the model has it, else fp32.
-    #[arg(long, value_parser = precision, default_value = "auto", value_name = "auto|fp32|bf16|int8")]
+    #[arg(long, value_parser = precision, default_value = "auto", value_name = "auto|fp32|bf16|fp16|int8")]
     precision: PrecisionChoice,
     /// The execution provider: cpu, openvino, or auto (the faster of the two). Default: cpu, and openvino for bf16.
     #[arg(long, value_parser = provider, value_name = "cpu|openvino|auto")]
@@ -75,8 +75,9 @@ pub(super) fn precision(name: &str) -> Result<PrecisionChoice, String> {
         "auto" => Ok(PrecisionChoice::Auto),
         "fp32" => Ok(PrecisionChoice::Fp32),
         "bf16" => Ok(PrecisionChoice::Bf16),
+        "fp16" => Ok(PrecisionChoice::Fp16),
         "int8" => Ok(PrecisionChoice::Int8),
-        _ => Err("write auto, fp32, bf16 or int8".into()),
+        _ => Err("write auto, fp32, bf16, fp16 or int8".into()),
     }
 }
 

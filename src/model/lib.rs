@@ -1,8 +1,8 @@
-//! From the bytes of a face crop to an estimate: images decoded, tensors prepared, ONNX Runtime asked.
+//! From the bytes of a face crop to an estimate: images decoded, levels prepared, ONNX Runtime asked.
 //!
 //! ```text
 //! decode ─▶ prepare ─▶ infer
-//!  Crop      tensor     Estimate
+//!  Crop      levels     Estimate
 //! ```
 //! `manifest` says what a model folder holds.
 

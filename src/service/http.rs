@@ -66,6 +66,9 @@ impl Health {
     }
 }
 
+/// Paths beside the endpoint's own.
+pub type Routes = Router;
+
 /// Metrics that an endpoint shows.
 pub trait Exposed: Send + Sync {
     /// The text exposition format: all metrics, or those with one of these names.
@@ -77,9 +80,6 @@ impl Exposed for Metrics {
         Self::render(self, names)
     }
 }
-
-/// Paths beside the endpoint's own.
-pub type Routes = Router;
 
 /// The control thread's parts.
 pub struct Control {

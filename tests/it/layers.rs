@@ -100,8 +100,8 @@ const NOT_OF_THE_SERVICE: [&str; 9] = [
     "indicatif",
     "demograph-lab",
     "demograph-camera",
-    "demograph-gateway",
     "demograph-page",
+    "demograph-gateway",
 ];
 
 /// Edges of the service do not know one another; only the pipeline and the command line join them.

@@ -206,7 +206,7 @@ class Training(unittest.TestCase):
 
     def test_the_folders_are_complete(self) -> None:
         tests = {f"self-test/{number}.png" for number in (1, 2, 3, 4)}
-        model = {"model.onnx", "model.int8.onnx", "manifest.toml", "metrics.json"}
+        model = {"model.onnx", "model.int8.onnx", "model.fp16.onnx", "manifest.toml", "metrics.json"}
         for name in MODELS:
             folder = self.place / name
             files = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
@@ -257,16 +257,16 @@ class Training(unittest.TestCase):
             one, other = ((place / name / file).read_text() for place in (self.place, self.place / "again"))
             self.assertEqual(one, other)
 
-    def test_the_8_bit_twin_answers_nearly_the_same(self) -> None:
+    def test_the_twins_in_fewer_bits_answer_nearly_the_same(self) -> None:
         pixels = composites(24, 120).transpose(0, 3, 1, 2).astype(np.float32) / 128 - 1
+        answers = lambda file: ort.InferenceSession(str(file)).run(["gender", "race"], {"image": pixels})
         for name in MODELS:
-            files = [self.place / name / f for f in ("model.onnx", "model.int8.onnx")]
-            exact, got = (
-                ort.InferenceSession(str(f)).run(["gender", "race"], {"image": pixels}) for f in files
-            )
-            for one, other in zip(exact, got):
-                self.assertTrue(np.isfinite(other).all())
-                self.assertLess(np.abs(one - other).max(), 0.3)
+            exact = answers(self.place / name / "model.onnx")
+            for precision, most in (("int8", 0.3), ("fp16", 0.05)):
+                got = answers(self.place / name / f"model.{precision}.onnx")
+                for one, other in zip(exact, got):
+                    self.assertTrue(np.isfinite(other).all())
+                    self.assertLess(np.abs(one - other).max(), most)
 
     def test_the_same_command_trains_nothing_twice_and_the_seed_decides(self) -> None:
         self.assertEqual(self.train("cache"), "")

@@ -16,8 +16,8 @@ use std::path::Path;
 use anyhow::Context;
 use demograph_model::{
     infer::{InferenceSettings, TensorNet},
-    manifest::{Colour, Input, Layout, Resize},
-    prepare::Preparer,
+    manifest::{Colour, Resize},
+    prepare::{Picture, Preparer},
 };
 
 pub use files::DetectorFiles;
@@ -55,7 +55,7 @@ struct Prepared {
     size: InputSize,
     preparer: Preparer,
     /// The picture in the net's size.
-    picture: Vec<f32>,
+    picture: Vec<u8>,
     /// The same, with zeros to the right and below up to what the net takes.
     padded: Vec<f32>,
 }
@@ -117,20 +117,16 @@ impl Detector {
 impl Prepared {
     fn new(size: InputSize) -> Self {
         let (width, height) = size.scaled();
-        let preparer = Preparer::new(&Input {
-            name: String::new(),
-            layout: Layout::Nchw,
+        let preparer = Preparer::new(Picture {
             width,
             height,
             colour: Colour::Bgr,
             resize: Resize::Antialias,
-            mean: [0.0; 3],
-            std: [1.0; 3],
         });
         let (across, down) = size.padded();
         Self {
             size,
-            picture: vec![0.0; preparer.numbers()],
+            picture: vec![0; preparer.levels()],
             padded: vec![0.0; 3 * (across * down) as usize],
             preparer,
         }
@@ -145,7 +141,9 @@ impl Prepared {
         for (plane, padded) in planes.zip(padded) {
             let rows = plane.chunks(width as usize);
             for (row, place) in rows.zip(padded.chunks_mut(across as usize)) {
-                place[..width as usize].copy_from_slice(row);
+                for (number, &level) in place.iter_mut().zip(row) {
+                    *number = level.into();
+                }
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use demograph_core::{
     estimate::CellCounts,
+    privacy::Thresholds,
     record::{Attribute, EventTime, SourceId},
     span::Span,
 };
@@ -25,12 +26,14 @@ pub(super) struct Group {
 }
 
 /// The votes of a group, and until when they go.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Votes {
     pub until: EventTime,
     pub cells: CellCounts,
     /// Whether rows of an earlier version are in it, which do not say which votes are one person's.
     pub is_assumed: bool,
+    /// The highest of the policies that made its rows.
+    pub thresholds: Thresholds,
 }
 
 /// The start of the span of such a length that holds a time. Whole weeks begin on Mondays; all in UTC.
@@ -59,7 +62,15 @@ pub(super) fn grouped(rows: &[CellRow], every: Option<Span>, by: By) -> BTreeMap
             source,
             attribute,
         };
-        let votes = groups.entry(group).or_default();
+        let votes = groups.entry(group).or_insert_with(|| Votes {
+            until: row.window_end,
+            cells: CellCounts::default(),
+            is_assumed: false,
+            thresholds: row.thresholds,
+        });
+        let thresholds = &mut votes.thresholds;
+        thresholds.k_total = thresholds.k_total.max(row.thresholds.k_total);
+        thresholds.k_cell = thresholds.k_cell.max(row.thresholds.k_cell);
         match &row.repeats {
             Some(row_repeats) => {
                 let cells = &mut votes.cells;
@@ -89,6 +100,23 @@ mod tests {
             (minute, group.source.as_str(), votes.cells.votes())
         });
         totals.collect()
+    }
+
+    #[test]
+    fn a_group_has_the_highest_thresholds_of_its_rows() {
+        let strict = CellRow {
+            thresholds: Thresholds {
+                k_total: 8,
+                k_cell: 7,
+            },
+            ..row("a", 1, 3)
+        };
+        let groups = grouped(&[row("a", 0, 3), strict], None, By::Source);
+        let expected = Thresholds {
+            k_total: 10,
+            k_cell: 7,
+        };
+        assert_eq!(groups.values().next().unwrap().thresholds, expected);
     }
 
     #[test]

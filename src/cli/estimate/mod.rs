@@ -36,9 +36,11 @@ Method: the votes of all windows in a group are added, then the shares are estim
 mean of windows. A window that reaches over the end of a group counts where it begins; `until` says where it ends. Groups begin at whole multiples of --every in UTC. Weeks (7d, 14d) begin on Mondays. Cells of different models \
 cannot be added: choose one model with --model, or its days with --from and --to.
 
-Privacy: the output is as sensitive as the table `cells`. Show it only to readers who may see exact counts. --k-total and \
---k-cell apply to the votes of a group. This command knows neither the policy of `demograph run` nor the unit of a vote \
-(a person's track, or one of many crops). Overlapping groups can be subtracted from one another.
+Privacy: the output is as sensitive as the table `cells` that it is made of. It says exact totals and naive shares of any \
+groups: less what `demographics` shows, these are the counts that were hidden. Show it only to readers who may see exact \
+counts. Groups and categories of few people are left out, by the thresholds of the policy that made the cells (the highest \
+one in a group); --k-total and --k-cell replace them. The thresholds apply to the votes of a group. Where crops vote \
+(`unit` = detections), they are multiplied by policy.detections_factor, since cells do not say how many people voted.
 
 CSV: a name that begins with = + - @ or a control character gets a ' in front, so that no spreadsheet runs it.")]
 pub(super) struct EstimateArgs {
@@ -76,16 +78,20 @@ pub(super) struct EstimateArgs {
     /// Of earlier versions; "score" (formerly "emq") is the only estimator.
     #[arg(long, hide = true, value_parser = ["score", "emq"])]
     method: Option<String>,
-    /// Suppress groups with fewer votes.
-    #[arg(long, default_value_t = 10, value_name = "N")]
-    k_total: u64,
-    /// Hide categories with fewer votes, and others so that these cannot be computed.
-    #[arg(long, default_value_t = 5, value_name = "N")]
-    k_cell: u64,
+    /// Suppress groups with fewer votes. Default: as the policy says that made the cells.
+    #[arg(long, value_name = "N")]
+    k_total: Option<u64>,
+    /// Hide categories with fewer votes, and others so that these cannot be computed. Default: as the policy says.
+    #[arg(long, value_name = "N")]
+    k_cell: Option<u64>,
     /// The form of the output.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
+
+/// Beside the output, so that a CSV is a CSV.
+const SENSITIVE: &str = "note: this output is as sensitive as the exact cells it is made of. With the published tables, \
+    a reader can compute hidden counts from it.";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum By {
@@ -123,12 +129,12 @@ fn moment(text: &str) -> Result<EventTime, String> {
 }
 
 pub(super) fn run(args: EstimateArgs) -> anyhow::Result<ExitCode> {
-    ensure!(
-        args.k_total >= args.k_cell,
-        "--k-total {} is below --k-cell {}: the whole cannot have fewer votes than a part",
-        args.k_total,
-        args.k_cell
-    );
+    if let (Some(k_total), Some(k_cell)) = (args.k_total, args.k_cell) {
+        ensure!(
+            k_total >= k_cell,
+            "--k-total {k_total} is below --k-cell {k_cell}: the whole cannot have fewer votes than a part"
+        );
+    }
     let file = calibrations::read(&args.calibration)?;
     let choice = Choice {
         sources: args.sources,
@@ -150,14 +156,18 @@ pub(super) fn run(args: EstimateArgs) -> anyhow::Result<ExitCode> {
         );
     }
     let calibrations = Calibrations::new(Method::default(), Some(file), []);
-    let thresholds = Thresholds {
-        k_total: args.k_total,
-        k_cell: args.k_cell,
+    let thresholds = |policy: Thresholds| {
+        let k_cell = args.k_cell.unwrap_or(policy.k_cell);
+        // A whole has at least as many votes as a part.
+        let k_total = args.k_total.unwrap_or(policy.k_total).max(k_cell);
+        Thresholds { k_total, k_cell }
     };
     let mut lines = Vec::new();
     for (group, votes) in &groups {
+        let thresholds = thresholds(votes.thresholds);
         lines.extend(lines::estimated(group, votes, &calibrations, thresholds)?);
     }
+    eprintln!("{SENSITIVE}");
     match args.format {
         Format::Table => lines::print_table(&lines),
         Format::Csv => lines::write_csv(&lines, std::io::stdout().lock())?,

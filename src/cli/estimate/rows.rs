@@ -140,7 +140,10 @@ pub(super) fn of_one_model(
 
 #[cfg(test)]
 pub(super) mod tests {
-    use demograph_core::record::{Attribute, SourceId};
+    use demograph_core::{
+        privacy::Thresholds,
+        record::{Attribute, SourceId},
+    };
 
     use super::*;
 
@@ -156,6 +159,10 @@ pub(super) mod tests {
             posterior_sums: vec![720_720, 720_720],
             model: "m@1".into(),
             repeats: None,
+            thresholds: Thresholds {
+                k_total: 10,
+                k_cell: 5,
+            },
         }
     }
 

@@ -363,9 +363,14 @@ impl Shard {
         self.is_changed |= !closed.is_empty();
         let released: Vec<_> = closed
             .into_iter()
-            .map(|window| {
+            .map(|mut window| {
+                let detections = window.content.detections.take();
                 let thresholds = self.terms.thresholds(window.people_unit());
-                release(window, thresholds)
+                let released = release(window, thresholds);
+                if let Some(detections) = detections {
+                    self.windows.learn(&released, &detections);
+                }
+                released
             })
             .collect();
         self.rows += released.iter().map(ReleasedWindow::rows).sum::<usize>();

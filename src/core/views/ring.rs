@@ -208,6 +208,7 @@ pub(super) mod tests {
             content: Counted {
                 tally,
                 people: None,
+                detections: None,
             },
         };
         release(

@@ -88,6 +88,8 @@ pub struct Counted {
     pub(crate) tally: Tally,
     /// One vote a track, where the tally holds other votes of tracks only.
     pub(crate) people: Option<Tally>,
+    /// The votes of faces alone, where some of them have no track.
+    pub(crate) detections: Option<Tally>,
 }
 
 impl Counted {

@@ -195,6 +195,7 @@ impl OpenPane {
     /// Counts the tracks' votes.
     pub(super) fn close(mut self, place: Place, known: Known, settings: &Settings) -> ClosedWindow {
         let mut tally = std::mem::take(&mut self.faces);
+        let detections = known.looks.as_ref().map(|_| tally.clone());
         if let Some(looks) = &known.looks {
             for attribute in Attribute::ALL {
                 tally.repeat_alike(attribute, looks[attribute as usize].design_effect);
@@ -233,7 +234,11 @@ impl OpenPane {
             } else {
                 Unit::Detections
             },
-            content: Counted { tally, people },
+            content: Counted {
+                tally,
+                people,
+                detections,
+            },
         }
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ClosedBy, ClosedWindow, Note, Observation, Settings,
+    ClosedBy, ClosedWindow, Note, Observation, Settings, Tally,
     ended::Place,
     source::{Outcome, SourceWindows, WindowEnd},
 };
 use crate::{
+    privacy::{Cells, ReleasedWindow, masked},
     record::{EventId, EventTime, SourceId, TrackId},
     reject::Reject,
 };
@@ -215,6 +216,26 @@ impl PartitionWindows {
     pub fn cut(&mut self) -> Vec<ClosedWindow> {
         let settings = self.settings;
         self.close(ClosedBy::Change, |source| source.cut(&settings))
+    }
+
+    /// Learns how detections depend on one another, from what a window shows of them. Not from one that other terms ended:
+    /// another model may follow.
+    pub(crate) fn learn(&mut self, released: &ReleasedWindow, detections: &Tally) {
+        let Some(source) = self.sources.0.get_mut(&released.source) else {
+            return;
+        };
+        if released.by == ClosedBy::Change {
+            return;
+        }
+        let number = |time: EventTime| time.0.div_euclid(self.settings.pane);
+        let panes = number(released.start)..number(released.end);
+        for one in &released.content {
+            if let Cells::Shown { counts, .. } = &one.cells {
+                let votes = masked(&one.cells, detections.cells(one.attribute));
+                let bursts = &mut source.bursts;
+                bursts.learn(one.attribute, panes.clone(), counts.len(), &votes);
+            }
+        }
     }
 
     /// The event time up to which the source's panes are closed; `None` before the first face.

@@ -358,10 +358,6 @@ impl SourceWindows {
             let is_over = |window: &mut Window| window.ends_before(&next, before, growth);
             let over = self.growing.take_if(is_over);
             ended.extend(over.map(|window| self.end(window, settings)));
-            if next.sum.has_untracked_votes() {
-                let number = next.start.0.div_euclid(settings.pane);
-                self.bursts.pane(number, &next.sum.faces);
-            }
             match &mut self.growing {
                 Some(growing) => growing.absorb(next),
                 None if has_votes => self.growing = Some(next),
@@ -388,7 +384,7 @@ impl SourceWindows {
         if sum.has_untracked_votes() {
             let panes = (window.end.0 - window.start.0) / settings.pane;
             let panes = u64::try_from(panes).unwrap_or(1);
-            known.looks = Some(self.bursts.window(panes, settings.growth.votes_a_person));
+            known.looks = Some(self.bursts.looks(panes, settings.growth.votes_a_person));
         }
         WindowEnd { window, known }
     }

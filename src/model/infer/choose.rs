@@ -40,6 +40,11 @@ pub(super) fn settle(
         Provider::Auto => with(faster(files, settings)?),
         _ => settings.clone(),
     };
+    if settled.provider.is_on_processor() && files.precision == Precision::Fp16 {
+        tracing::warn!(
+            "inference.precision = \"fp16\" is for a GPU: a CPU computes in 32 bits and converts, which is slower than \"fp32\""
+        );
+    }
     if settled.provider == Provider::Cpu
         && files.precision == Precision::Int8
         && let Some(warning) = runtime::slow_int8()

@@ -11,7 +11,7 @@ use super::{InferenceSettings, self_test::Case};
 use crate::{
     decode::{self, Limits},
     infer::{PrecisionChoice, Provider},
-    manifest::{AgeInterval, Manifest, ModelProto, Net, Precision, SelfTest, denormals},
+    manifest::{AgeInterval, Front, Manifest, ModelProto, Net, Precision, SelfTest, denormals},
 };
 
 /// An image of a self-test may not be wider or higher.
@@ -31,11 +31,12 @@ pub struct ModelFiles {
     pub(super) self_tests: Arc<[Case]>,
 }
 
-/// One net: what the manifest says of the file that runs, and the very bytes that had the right hash.
+/// One net: what the manifest says of the file that runs, and the very bytes that had the right hash, behind the operators
+/// that prepare their input.
 #[derive(Debug, Clone)]
 pub struct NetFile {
     pub net: Net,
-    pub onnx: Bytes,
+    pub(super) front: Front,
     /// Whether a crop's answer depends a little on its batch, by how the net is quantised.
     pub(super) scales_by_batch: bool,
 }
@@ -103,10 +104,11 @@ impl ModelFiles {
 
 /// The net as it will run: with the file of the precision that was asked for.
 fn choose(net: &Net, settings: &InferenceSettings) -> anyhow::Result<(Net, Precision)> {
-    let int8 = net
-        .variants
-        .iter()
-        .find(|variant| variant.precision == Precision::Int8);
+    let of = |precision| {
+        let mut variants = net.variants.iter();
+        variants.find(|variant| variant.precision == precision)
+    };
+    let int8 = of(Precision::Int8);
     let variant = match settings.precision {
         PrecisionChoice::Fp32 => None,
         PrecisionChoice::Bf16 => {
@@ -116,13 +118,15 @@ fn choose(net: &Net, settings: &InferenceSettings) -> anyhow::Result<(Net, Preci
             );
             None
         }
-        PrecisionChoice::Fp16 => {
-            ensure!(
-                settings.provider == Provider::Tensorrt,
-                "inference.precision = \"fp16\" needs inference.provider = \"tensorrt\": no other provider computes in this precision"
-            );
-            None
-        }
+        // It rounds the fp32 file itself.
+        PrecisionChoice::Fp16 if settings.provider == Provider::Tensorrt => None,
+        PrecisionChoice::Fp16 => Some(of(Precision::Fp16).with_context(|| {
+            format!(
+                "inference.precision = \"fp16\", but {} has no fp16 variant: make one with `python3 models/train/half.py \
+                 --model FOLDER`, or write \"fp32\"",
+                net.file
+            )
+        })?),
         // A graphics card has no fast path for this form of 8-bit net.
         PrecisionChoice::Auto => int8.filter(|_| settings.provider.is_on_processor()),
         PrecisionChoice::Int8 => Some(int8.with_context(|| {
@@ -249,8 +253,8 @@ fn read_net(folder: &Path, net: Net, settings: &InferenceSettings) -> anyhow::Re
         }
     }
     Ok(NetFile {
+        front: Front::of(&model, &onnx, &net.input),
         net,
         scales_by_batch: model.scales_by_batch(),
-        onnx,
     })
 }

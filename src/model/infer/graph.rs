@@ -6,35 +6,22 @@ use ort::{
     value::{Outlet, TensorElementType, ValueType},
 };
 
-use crate::manifest::{Head, Input, Layout, Net, draft};
+use crate::manifest::{Head, Input, Layout, draft};
 
-/// What the manifest does not say of the graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Graph {
-    /// The size of the batch, if the graph fixes it.
-    pub batch: Option<usize>,
-    pub input: InputNumbers,
-}
-
-/// In what numbers the graph takes images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum InputNumbers {
-    F32,
-    F16,
-    /// The levels of the pixels as they are: the graph normalises them itself.
-    U8,
-}
-
-/// Compares the graph with the manifest.
-pub(super) fn check(session: &Session, net: &Net) -> anyhow::Result<Graph> {
+/// Compares the graph with the manifest. The size of the batch, if the graph fixes it.
+pub(super) fn check(
+    session: &Session,
+    wanted: &Input,
+    heads: &[Head],
+) -> anyhow::Result<Option<usize>> {
+    let name = &wanted.name;
     let input = session
         .inputs()
         .iter()
-        .find(|input| input.name() == net.input.name)
+        .find(|input| input.name() == name)
         .with_context(|| {
             format!(
-                "input.name = {:?}, but the inputs are {:?}",
-                net.input.name,
+                "input.name = {name:?}, but the inputs are {:?}",
                 names(session.inputs())
             )
         })?;
@@ -43,18 +30,15 @@ pub(super) fn check(session: &Session, net: &Net) -> anyhow::Result<Graph> {
         "the net has several inputs: {:?}; one image is supported",
         names(session.inputs())
     );
-    let (kind, dimensions) =
-        tensor(input.dtype()).with_context(|| format!("input {:?}", net.input.name))?;
-    let numbers = match kind {
-        TensorElementType::Float32 => InputNumbers::F32,
-        TensorElementType::Float16 => InputNumbers::F16,
-        TensorElementType::Uint8 => InputNumbers::U8,
-        other => bail!(
-            "input {:?} takes {other:?}; 32-bit and 16-bit floats and bytes are supported",
-            net.input.name
+    let (kind, dimensions) = tensor(input.dtype()).with_context(|| format!("input {name:?}"))?;
+    ensure!(
+        matches!(
+            kind,
+            TensorElementType::Float32 | TensorElementType::Float16 | TensorElementType::Uint8
         ),
-    };
-    let expected = shape(&net.input, 1);
+        "input {name:?} takes {kind:?}; 32-bit and 16-bit floats and bytes are supported"
+    );
+    let expected = shape(wanted, 1);
     let fits = dimensions.len() == 4
         && dimensions
             .iter()
@@ -63,17 +47,18 @@ pub(super) fn check(session: &Session, net: &Net) -> anyhow::Result<Graph> {
             .all(|(&is, should)| is < 0 || is == should);
     ensure!(
         fits,
-        "input {:?} has the shape {dimensions:?}, the manifest says {expected:?} (batch aside): correct input.layout, \
+        "input {name:?} has the shape {dimensions:?}, the manifest says {expected:?} (batch aside): correct input.layout, \
          input.width or input.height",
-        net.input.name
     );
-    for head in &net.heads {
+    ensure!(
+        kind == TensorElementType::Uint8,
+        "input {name:?}: no operators that normalise can be put in front of this graph: is it older than opset 7? Convert \
+         it: python3 -c 'import onnx; onnx.save(onnx.version_converter.convert_version(onnx.load(\"old.onnx\"), 17), \"new.onnx\")'"
+    );
+    for head in heads {
         check_output(session, head)?;
     }
-    Ok(Graph {
-        batch: usize::try_from(dimensions[0]).ok().filter(|&size| size > 0),
-        input: numbers,
-    })
+    Ok(usize::try_from(dimensions[0]).ok().filter(|&size| size > 0))
 }
 
 fn check_output(session: &Session, head: &Head) -> anyhow::Result<()> {

@@ -6,6 +6,7 @@
 //! its estimate.
 
 mod choose;
+mod engines;
 mod files;
 mod graph;
 mod heads;
@@ -60,6 +61,8 @@ pub struct InferenceSettings {
     pub batch_max: usize,
     /// The ONNX Runtime library, where it is not at one of the usual places.
     pub onnxruntime: Option<PathBuf>,
+    /// Where TensorRT keeps its engines.
+    pub engine_cache: Option<PathBuf>,
     pub flush_denormals: bool,
     /// The name of coarser categories of ethnicity; all that the model tells apart by default.
     pub ethnicity: Option<String>,
@@ -74,6 +77,7 @@ impl Default for InferenceSettings {
             device_id: 0,
             batch_max: Inference::BATCH_ON_PROCESSOR,
             onnxruntime: None,
+            engine_cache: None,
             flush_denormals: false,
             ethnicity: None,
         }

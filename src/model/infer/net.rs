@@ -6,23 +6,22 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use bytes::Bytes;
 use demograph_core::record::{Attributes, Crop, Estimate};
 use half::f16;
 use ort::{
-    session::{OutputSelector, RunOptions, SessionInputValue},
+    session::{OutputSelector, RunOptions},
     value::{DynValue, Tensor, TensorElementType, TensorRef, ValueType},
 };
 
 use super::{
     Answer, InferenceSettings, NetFile, NoAnswer,
-    graph::{self, Graph, InputNumbers, check_width, shape},
+    graph::{self, check_width, shape},
     heads::Reader,
     session::Opened,
     trial,
 };
 use crate::{
-    manifest::{Input, Net},
+    manifest::{Front, Net},
     prepare::Preparer,
 };
 
@@ -34,14 +33,13 @@ const GPU_SIZES: [usize; 4] = [1, 16, 64, 256];
 /// A loaded net.
 pub(super) struct LoadedNet {
     net: Net,
-    onnx: Bytes,
+    front: Front,
     settings: InferenceSettings,
     opened: Opened,
-    graph: Graph,
     heads: Vec<Reader>,
     preparer: Preparer,
-    /// Room for the largest batch, used again and again.
-    batch: Tensor<f32>,
+    /// Room for the levels of the largest batch, used again and again.
+    batch: Tensor<u8>,
     /// The sizes that batches are run in, ascending.
     sizes: Vec<usize>,
     scales_by_batch: bool,
@@ -59,23 +57,22 @@ impl LoadedNet {
     pub(super) fn load(file: &NetFile, settings: &InferenceSettings) -> anyhow::Result<Self> {
         let NetFile {
             net,
-            onnx,
+            front,
             scales_by_batch,
         } = file;
-        let opened = Opened::new(onnx, settings).with_context(|| net.file.clone())?;
-        let graph = graph::check(&opened.session, net)
+        let opened = Opened::new(&front.onnx, settings).with_context(|| net.file.clone())?;
+        let fixed = graph::check(&opened.session, &front.input, &net.heads)
             .with_context(|| format!("{}: the manifest does not fit", net.file))?;
-        let sizes = sizes(graph.batch, settings);
-        let preparer = Preparer::new(&prepared(&net.input, graph.input));
+        let sizes = sizes(fixed, settings);
+        let preparer = Preparer::new((&front.input).into());
         let mut loaded = Self {
             heads: net.heads.iter().map(Reader::new).collect(),
-            batch: opened.memory(largest(&sizes) * preparer.numbers())?,
+            batch: opened.memory(largest(&sizes) * preparer.levels())?,
             preparer,
             net: net.clone(),
-            onnx: onnx.clone(),
+            front: front.clone(),
             settings: settings.clone(),
             opened,
-            graph,
             sizes,
             scales_by_batch: *scales_by_batch,
             warnings: Vec::new(),
@@ -94,9 +91,9 @@ impl LoadedNet {
 
     /// A new session in place of one that may be broken for good, for example after a GPU ran out of memory.
     pub(super) fn reopen(&mut self) -> anyhow::Result<()> {
-        self.opened = Opened::new(&self.onnx, &self.settings)?;
-        let numbers = largest(&self.sizes) * self.preparer.numbers();
-        self.batch = self.opened.memory(numbers)?;
+        self.opened = Opened::new(&self.front.onnx, &self.settings)?;
+        let levels = largest(&self.sizes) * self.preparer.levels();
+        self.batch = self.opened.memory(levels)?;
         Ok(())
     }
 
@@ -153,19 +150,19 @@ impl LoadedNet {
         wanted: &[usize],
     ) -> anyhow::Result<Vec<Output>> {
         let size = self.padded(crops.len());
-        let len = self.preparer.numbers();
+        let len = self.preparer.levels();
         let (_, batch) = self.batch.extract_tensor_mut();
         let batch = &mut batch[..size * len];
         for ((crop, answer), place) in crops.iter().zip(answers).zip(batch.chunks_mut(len)) {
             let preparer = &mut self.preparer;
             // Its buffers are written before they are read, so that a panic leaves nothing behind.
             if catch_unwind(AssertUnwindSafe(|| preparer.write(crop, place))).is_err() {
-                place.fill(0.0);
+                place.fill(0);
                 *answer = Err(NoAnswer);
             }
         }
         // An earlier batch's faces are not computed again.
-        batch[crops.len() * len..].fill(0.0);
+        batch[crops.len() * len..].fill(0);
         self.run(size, wanted)
     }
 
@@ -178,7 +175,7 @@ impl LoadedNet {
     /// The largest size first, so that memory is taken once. On a processor the sizes between cost nothing to prepare.
     fn warm_up(&mut self) -> anyhow::Result<()> {
         let all: Vec<usize> = (0..self.heads.len()).collect();
-        self.batch.extract_tensor_mut().1.fill(0.0);
+        self.batch.extract_tensor_mut().1.fill(0);
         let mut sizes = self.sizes.clone();
         if self.settings.provider.is_on_processor() {
             sizes = vec![sizes[0], largest(&sizes)];
@@ -197,6 +194,13 @@ impl LoadedNet {
                 });
             }
         }
+        Ok(())
+    }
+
+    /// One run of so many crops, whatever their levels are.
+    pub(super) fn rerun(&mut self, crops: usize) -> anyhow::Result<()> {
+        let all: Vec<usize> = (0..self.heads.len()).collect();
+        self.run(self.padded(crops), &all)?;
         Ok(())
     }
 
@@ -222,9 +226,8 @@ impl LoadedNet {
             trial::warnings(head, &rows)
         });
         self.warnings = warnings.collect();
-        if self.graph.input == InputNumbers::U8
-            && self.net.input != prepared(&self.net.input, InputNumbers::U8)
-        {
+        let normalises = (self.net.input.mean, self.net.input.std) != ([0.0; 3], [1.0; 3]);
+        if self.front.is_of_bytes && normalises {
             self.warnings.push(format!(
                 "input {:?}: the graph takes bytes, so mean and std are not used",
                 self.net.input.name
@@ -251,10 +254,10 @@ impl LoadedNet {
             });
         let options = RunOptions::new()?.with_outputs(selector);
         let (_, batch) = self.batch.extract_tensor();
-        let batch = &batch[..size * self.preparer.numbers()];
-        let input = input(shape(&self.net.input, size), batch, self.graph.input)?;
+        let batch = &batch[..size * self.preparer.levels()];
+        let levels = TensorRef::from_array_view((shape(&self.front.input, size), batch))?;
         let session = &mut self.opened.session;
-        let inputs = ort::inputs![self.net.input.name.as_str() => input];
+        let inputs = ort::inputs![self.front.input.name.as_str() => levels];
         let outputs = session.run_with_options(inputs, &options)?;
         let mut read = Vec::with_capacity(wanted.len());
         for (&head, name) in wanted.iter().zip(names) {
@@ -265,37 +268,6 @@ impl LoadedNet {
         }
         Ok(read)
     }
-}
-
-/// As the crops are prepared: a graph that takes bytes has the pixels' own levels.
-fn prepared(input: &Input, numbers: InputNumbers) -> Input {
-    match numbers {
-        InputNumbers::F32 | InputNumbers::F16 => input.clone(),
-        InputNumbers::U8 => Input {
-            mean: [0.0; 3],
-            std: [1.0; 3],
-            ..input.clone()
-        },
-    }
-}
-
-/// The batch in the numbers that the graph takes.
-fn input(
-    shape: [i64; 4],
-    batch: &[f32],
-    numbers: InputNumbers,
-) -> anyhow::Result<SessionInputValue<'_>> {
-    Ok(match numbers {
-        InputNumbers::F32 => TensorRef::from_array_view((shape, batch))?.into(),
-        InputNumbers::F16 => {
-            let halves: Vec<f16> = batch.iter().map(|&number| f16::from_f32(number)).collect();
-            Tensor::from_array((shape, halves))?.into()
-        }
-        InputNumbers::U8 => {
-            let levels: Vec<u8> = batch.iter().map(|level| level.round() as u8).collect();
-            Tensor::from_array((shape, levels))?.into()
-        }
-    })
 }
 
 /// An output as rows, if it has one a crop.

@@ -141,6 +141,11 @@ impl OnnxModel {
         }
     }
 
+    /// Computes again what lies in the batches of its nets, so many crops: inference alone, for measurements.
+    pub fn rerun(&mut self, crops: usize) -> anyhow::Result<()> {
+        self.nets.iter_mut().try_for_each(|net| net.rerun(crops))
+    }
+
     pub fn engine(&self) -> &Engine {
         &self.engine
     }

@@ -1,5 +1,7 @@
 //! A session of ONNX Runtime with the provider that was asked for, and the memory that it reads from.
 
+use std::path::Path;
+
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use ort::{
@@ -9,7 +11,7 @@ use ort::{
     value::Tensor,
 };
 
-use super::{InferenceSettings, runtime};
+use super::{InferenceSettings, engines, runtime};
 use crate::infer::{PrecisionChoice, Provider};
 
 /// A session, and with what settings it really runs: after a fallback they are not those that were asked for.
@@ -26,7 +28,11 @@ impl Opened {
                 provider,
                 ..settings.clone()
             };
-            let made = session(environment, onnx, &settings);
+            let engines = match (&settings.engine_cache, provider) {
+                (Some(root), Provider::Tensorrt) => Some(engines::folder(root, onnx, &settings)?),
+                _ => None,
+            };
+            let made = session(environment, onnx, &settings, engines.as_deref());
             let session = made.map_err(|error| anyhow!("{error}"))?;
             Ok(Self { session, settings })
         };
@@ -54,11 +60,11 @@ impl Opened {
         }
     }
 
-    /// Memory for the numbers of a batch. For a GPU it is pinned: it copies from there by itself, while this thread and
+    /// Memory for the levels of a batch. For a GPU it is pinned: it copies from there by itself, while this thread and
     /// the other session's batch go on, whereas other memory is first copied to where the driver can reach it.
-    pub fn memory(&self, numbers: usize) -> anyhow::Result<Tensor<f32>> {
+    pub fn memory(&self, levels: usize) -> anyhow::Result<Tensor<u8>> {
         if self.settings.provider.is_on_processor() {
-            return Ok(Tensor::from_array(([numbers], vec![0.0; numbers]))?);
+            return Ok(Tensor::from_array(([levels], vec![0; levels]))?);
         }
         let pinned = MemoryInfo::new(
             AllocationDevice::CUDA_PINNED,
@@ -67,8 +73,8 @@ impl Opened {
             MemoryType::CPUInput,
         )?;
         Allocator::new(&self.session, pinned)
-            .and_then(|pinned| Tensor::new(&pinned, [numbers]))
-            .with_context(|| format!("{} MB of pinned memory", numbers * 4 / 1_000_000))
+            .and_then(|pinned| Tensor::new(&pinned, [levels]))
+            .with_context(|| format!("{} MB of pinned memory", levels / 1_000_000))
     }
 }
 
@@ -77,6 +83,7 @@ fn session(
     environment: &ort::environment::Environment,
     onnx: &Bytes,
     settings: &InferenceSettings,
+    engines: Option<&Path>,
 ) -> ort::Result<Session> {
     let builder = Session::builder(environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
@@ -106,17 +113,28 @@ fn session(
         }
         Provider::Cuda => {
             let search = ep::cuda::ConvAlgorithmSearch::Heuristic;
+            // Of the library alone on one H100 (1.28.0, fp32, batches of 256, two sessions or more): 59,600 crops/s with
+            // channels last inside, 50,300 without.
             let cuda = ep::CUDA::default()
                 .with_device_id(device_id)
-                .with_conv_algorithm_search(search);
+                .with_conv_algorithm_search(search)
+                .with_prefer_nhwc(true);
             builder
                 .with_execution_providers([strictly(cuda.build())])?
                 .with_disable_cpu_fallback()?
         }
         Provider::Tensorrt => {
-            let tensorrt = ep::TensorRT::default()
+            let mut tensorrt = ep::TensorRT::default()
                 .with_device_id(device_id)
                 .with_fp16(settings.precision == PrecisionChoice::Fp16);
+            if let Some(folder) = engines {
+                let folder = folder.display().to_string();
+                tensorrt = tensorrt
+                    .with_engine_cache(true)
+                    .with_engine_cache_path(&folder)
+                    .with_timing_cache(true)
+                    .with_timing_cache_path(&folder);
+            }
             builder
                 .with_execution_providers([strictly(tensorrt.build())])?
                 .with_disable_cpu_fallback()?
@@ -164,12 +182,12 @@ mod tests {
         };
         let folder = demograph_core::golden::repository("models/age-gender-cc0");
         let files = ModelFiles::read(&folder, &settings).unwrap();
-        let mut opened = Opened::new(&files.nets[0].onnx, &settings).unwrap();
+        let mut opened = Opened::new(&files.nets[0].front.onnx, &settings).unwrap();
         let mut memory = opened.memory(6).unwrap();
-        assert_eq!(memory.extract_tensor_mut().1, [0.0; 6]);
+        assert_eq!(memory.extract_tensor_mut().1, [0; 6]);
 
         opened.settings.provider = Provider::Cuda;
-        let error = opened.memory(3_000_000).expect_err("there is no GPU");
+        let error = opened.memory(12_000_000).expect_err("there is no GPU");
         let error = format!("{error:#}");
         assert!(error.starts_with("12 MB of pinned memory: "), "{error}");
     }

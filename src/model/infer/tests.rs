@@ -3,6 +3,7 @@
 mod cases;
 mod groups;
 mod images;
+mod inputs;
 mod outputs;
 mod preprocessing;
 mod self_test;
@@ -136,30 +137,58 @@ fn a_model_of_two_nets_runs_as_one() {
     assert!(gender >= 0.80, "gender {gender:.3}");
 }
 
+fn in_half(provider: Provider) -> InferenceSettings {
+    InferenceSettings {
+        provider,
+        precision: PrecisionChoice::Fp16,
+        ..Default::default()
+    }
+}
+
 #[test]
-fn half_precision_needs_a_provider_that_computes_so_and_says_which() {
-    let refused = |provider| {
-        let settings = InferenceSettings {
-            provider,
-            precision: PrecisionChoice::Fp16,
-            ..Default::default()
-        };
-        let Err(error) = load("research-small", &settings) else {
-            panic!("{provider:?} computes in fp16");
-        };
-        format!("{error:#}")
+fn half_precision_runs_its_own_file_and_passes_its_own_self_test() {
+    // No GPU is here: the CPU computes the file in its place.
+    let settings = InferenceSettings {
+        allow_cpu_fallback: true,
+        ..in_half(Provider::Cuda)
     };
-    let named = refused(Provider::Cpu);
-    assert!(
-        named.contains("needs inference.provider = \"tensorrt\""),
-        "{named}"
-    );
+    let mut half = load("fairface-small", &settings).unwrap();
+    let engine = half.engine();
+    assert_eq!(engine.precision, Precision::Fp16);
+    let passed = half.self_test();
+    assert!(passed.images > 0 && passed.largest_difference > 0.0);
+    assert_eq!(passed.tolerance, 0.02);
+    let settings = InferenceSettings {
+        precision: PrecisionChoice::Fp32,
+        ..Default::default()
+    };
+    let mut whole = load("fairface-small", &settings).unwrap();
+    assert_ne!(half.facts().id, whole.facts().id);
+    let crops: Vec<Crop> = composites(all()).into_iter().map(|one| one.0).collect();
+    let pairs = answers(&mut half, &crops)
+        .into_iter()
+        .zip(answers(&mut whole, &crops));
+    for (half, whole) in pairs {
+        let [half, whole] = [half, whole].map(|one| one.gender.unwrap().0[0]);
+        assert!((half - whole).abs() < 0.01, "{half}, not {whole}");
+    }
+}
+
+#[test]
+fn half_precision_without_a_file_says_how_to_make_one_and_tensorrt_needs_none() {
+    for provider in [Provider::Cuda, Provider::Cpu] {
+        let error = load("research-small", &in_half(provider)).err();
+        let error = format!("{:#}", error.expect("it has no such file"));
+        assert!(
+            error.contains("model.onnx has no fp16 variant")
+                && error.contains("models/train/half.py"),
+            "{error}"
+        );
+    }
     // The library of the tests has no TensorRT.
-    let missing = refused(Provider::Tensorrt);
-    assert!(
-        missing.contains("\"tensorrt\" is not available"),
-        "{missing}"
-    );
+    let error = load("research-small", &in_half(Provider::Tensorrt)).err();
+    let error = format!("{:#}", error.expect("no TensorRT is here"));
+    assert!(error.contains("\"tensorrt\" is not available"), "{error}");
 }
 
 #[test]

@@ -5,10 +5,7 @@
 
 use bytes::Bytes;
 
-use super::onnx_file::{ModelProto, TensorProto};
-
-/// ONNX's code for 32-bit floats.
-const FLOAT: i32 = 1;
+use super::onnx_file::{FLOAT, ModelProto, TensorProto};
 
 /// Where the denormal weights of an ONNX file lie.
 pub(crate) fn find(model: &ModelProto, onnx: &Bytes) -> Vec<usize> {
@@ -71,7 +68,7 @@ mod tests {
         };
         let model = ModelProto {
             graph: Some(graph),
-            functions: Vec::new(),
+            ..Default::default()
         };
         model.encode_to_vec().into()
     }

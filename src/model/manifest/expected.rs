@@ -25,8 +25,9 @@ pub struct SelfTest {
 #[serde(deny_unknown_fields, default)]
 pub struct Tolerance {
     pub fp32: f32,
-    /// These two for providers that compute fp32 files in 16 bits.
+    /// For OpenVINO, which computes the fp32 file in 16 bits.
     pub bf16: f32,
+    /// For the fp16 file, and for TensorRT, which computes the fp32 file in 16 bits.
     pub fp16: f32,
     pub int8: f32,
 }

@@ -6,12 +6,14 @@ mod expected;
 mod groups;
 mod head;
 mod interval;
-mod onnx_file;
+mod levels;
+pub(crate) mod onnx_file;
 
 pub use expected::{SelfTest, Tolerance};
 pub use groups::Groups;
 pub use head::{Activation, Head, Kind};
 pub use interval::AgeInterval;
+pub(crate) use levels::Front;
 pub(crate) use onnx_file::ModelProto;
 #[cfg(test)]
 pub(crate) use onnx_file::output_names;
@@ -107,9 +109,7 @@ pub enum Precision {
     #[serde(skip_deserializing)]
     #[schemars(skip)]
     Bf16,
-    /// The same.
-    #[serde(skip_deserializing)]
-    #[schemars(skip)]
+    /// Half precision, for a GPU. TensorRT needs no such file: it rounds the fp32 file.
     Fp16,
     Int8,
 }

@@ -4,13 +4,24 @@
 use bytes::Bytes;
 use prost::Message;
 
+/// ONNX's codes for kinds of numbers.
+pub(crate) const FLOAT: i32 = 1;
+pub(crate) const UINT8: i32 = 2;
+pub(crate) const FLOAT16: i32 = 10;
+
 /// ONNX's code for weights that lie in another file.
 const EXTERNAL: i32 = 1;
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct ModelProto {
+    /// Of the format. Only tests write whole files.
+    #[cfg(test)]
+    #[prost(int64, tag = "1")]
+    pub version: i64,
     #[prost(message, optional, tag = "7")]
     pub graph: Option<GraphProto>,
+    #[prost(message, repeated, tag = "8")]
+    pub opsets: Vec<OperatorSetProto>,
     #[prost(message, repeated, tag = "25")]
     pub functions: Vec<FunctionProto>,
 }
@@ -19,8 +30,13 @@ pub(crate) struct ModelProto {
 pub(crate) struct GraphProto {
     #[prost(message, repeated, tag = "1")]
     pub nodes: Vec<NodeProto>,
+    #[cfg(test)]
+    #[prost(string, tag = "2")]
+    pub name: String,
     #[prost(message, repeated, tag = "5")]
     pub initializers: Vec<TensorProto>,
+    #[prost(message, repeated, tag = "11")]
+    pub inputs: Vec<ValueInfoProto>,
     /// Only tests ask for them: a session says what its outputs are.
     #[cfg(test)]
     #[prost(message, repeated, tag = "12")]
@@ -29,11 +45,52 @@ pub(crate) struct GraphProto {
     pub sparse_initializers: Vec<SparseTensorProto>,
 }
 
-#[cfg(test)]
+/// The version of the operators of a domain.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct OperatorSetProto {
+    /// Empty for ONNX's own operators.
+    #[prost(string, tag = "1")]
+    pub domain: String,
+    #[prost(int64, tag = "2")]
+    pub version: i64,
+}
+
+/// An input or output: its name, and what kind of tensor it is.
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct ValueInfoProto {
     #[prost(string, tag = "1")]
     pub name: String,
+    #[prost(message, optional, tag = "2")]
+    pub kind: Option<TypeProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct TypeProto {
+    #[prost(message, optional, tag = "1")]
+    pub tensor: Option<TensorTypeProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct TensorTypeProto {
+    #[prost(int32, tag = "1")]
+    pub numbers: i32,
+    #[prost(message, optional, tag = "2")]
+    pub shape: Option<ShapeProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ShapeProto {
+    #[prost(message, repeated, tag = "1")]
+    pub lengths: Vec<LengthProto>,
+}
+
+/// A length, or the name of one that is free.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct LengthProto {
+    #[prost(int64, optional, tag = "1")]
+    pub value: Option<i64>,
+    #[prost(string, optional, tag = "2")]
+    pub name: Option<String>,
 }
 
 /// What a file calls its outputs.
@@ -52,6 +109,10 @@ pub(crate) struct FunctionProto {
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct NodeProto {
+    #[prost(string, repeated, tag = "1")]
+    pub inputs: Vec<String>,
+    #[prost(string, repeated, tag = "2")]
+    pub outputs: Vec<String>,
     #[prost(string, tag = "4")]
     pub op_type: String,
     #[prost(message, repeated, tag = "5")]
@@ -60,14 +121,22 @@ pub(crate) struct NodeProto {
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct AttributeProto {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(int64, tag = "3")]
+    pub integer: i64,
     #[prost(message, optional, tag = "5")]
     pub tensor: Option<TensorProto>,
     #[prost(message, optional, tag = "6")]
     pub graph: Option<GraphProto>,
+    #[prost(int64, repeated, packed = "false", tag = "8")]
+    pub integers: Vec<i64>,
     #[prost(message, repeated, tag = "10")]
     pub tensors: Vec<TensorProto>,
     #[prost(message, repeated, tag = "11")]
     pub graphs: Vec<GraphProto>,
+    #[prost(int32, tag = "20")]
+    pub kind: i32,
     #[prost(message, optional, tag = "22")]
     pub sparse_tensor: Option<SparseTensorProto>,
     #[prost(message, repeated, tag = "23")]
@@ -84,8 +153,13 @@ pub(crate) struct SparseTensorProto {
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct TensorProto {
+    #[prost(int64, repeated, packed = "false", tag = "1")]
+    pub lengths: Vec<i64>,
     #[prost(int32, tag = "2")]
     pub data_type: i32,
+    #[cfg(test)]
+    #[prost(string, tag = "8")]
+    pub name: String,
     /// A slice of the file's own bytes: its address says where in the file it lies.
     #[prost(bytes = "bytes", tag = "9")]
     pub raw_data: Bytes,
@@ -106,6 +180,11 @@ pub(crate) struct EntryProto {
 impl ModelProto {
     pub fn read(onnx: &Bytes) -> Result<Self, prost::DecodeError> {
         Self::decode(onnx.clone())
+    }
+
+    #[cfg(test)]
+    pub fn write(&self) -> Bytes {
+        self.encode_to_vec().into()
     }
 
     /// Whether it is quantised with a scale that each batch chooses anew, so that a crop's answer depends a little on the
@@ -236,6 +315,7 @@ mod tests {
             let model = ModelProto {
                 graph: Some(graph),
                 functions,
+                ..Default::default()
             };
             let onnx: Bytes = model.encode_to_vec().into();
             let found = ModelProto::read(&onnx).unwrap().external_file();
@@ -244,7 +324,7 @@ mod tests {
         let inside = graph(vec![TensorProto::default()], vec![]);
         let model = ModelProto {
             graph: Some(inside),
-            functions: vec![],
+            ..Default::default()
         };
         assert_eq!(model.external_file(), None);
     }

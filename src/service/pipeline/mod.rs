@@ -59,6 +59,8 @@ pub use feed::{Numbered, Order};
 pub use front::{Candidate, Front, Looked};
 pub use watch::Sign;
 pub use work::Worker;
+// What the test of the attacker drives.
+pub use audience::show as show_view;
 
 /// Batches that wait for the fold: enough that no worker waits for another's batch to be folded.
 const BATCHES_QUEUED: usize = 16;

@@ -315,6 +315,7 @@ pub fn inference_settings(config: &Config) -> InferenceSettings {
         device_id: inference.device_id,
         batch_max: inference.batch(),
         onnxruntime: inference.onnxruntime.clone(),
+        engine_cache: inference.engine_cache.clone(),
         flush_denormals: config.model.flush_denormals,
         ethnicity: config.model.ethnicity.clone(),
     }

@@ -196,6 +196,8 @@ fn class(random: &mut StdRng) -> usize {
 fn shard(kind: Kind) -> Shard {
     // No category is hidden: views would not know how its votes divide.
     let rules = PolicyRules {
+        // Nothing is hidden: of what is hidden nothing is learnt, and the config is believed.
+        k_total: 1,
         k_cell: 0,
         untracked: Untracked::Count,
         ..PolicyRules::default()

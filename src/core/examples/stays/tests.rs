@@ -123,9 +123,9 @@ fn detections_are_judged_by_how_much_spans_of_time_differ() {
             come: 12.0 / stay / looks,
             has_tracks: false,
             weighting: Weighting::People,
-            people_min: 10,
+            people_min: 20,
         };
-        let [one, sums] = judged(kind, (4, 1_000, 1_000), |all| [each(all, 3), sums(all, 40)]);
+        let [one, sums] = judged(kind, (4, 1_000, 1_000), |all| [each(all, 2), sums(all, 40)]);
         for (held, what) in [(one, "windows"), (sums, "sums")] {
             let what = format!("{what}, {} crops", stay * looks);
             holds(&held, &what);

@@ -3,6 +3,7 @@
 use super::super::{Header, Saved, TrackKey, checkpoint};
 use crate::{
     choose::{Choice, Chooser, Quality, Sight, Spans},
+    estimate::MaskedCounts,
     golden::repository,
     periods::{Zone, Zones},
     privacy::UnknownSources,
@@ -109,9 +110,10 @@ fn a_checkpoint_of_this_version_reads_as_it_was() {
     let mut pane = Tally::default();
     pane.vote(&face);
     for number in [0, 64, 128, 192] {
-        yard.bursts.pane(number, &pane);
+        let votes = MaskedCounts::of(pane.cells(Attribute::Gender), &[false; 2]);
+        yard.bursts
+            .learn(Attribute::Gender, number..number + 1, 2, &votes);
     }
-    yard.bursts.window(3, 10);
     assert_eq!(saved.chosen.tracks(), 0, "version 1 spared nothing");
     let growing = yard.growing.as_mut().unwrap();
     growing.sum.accounting.faces -= 1;

@@ -12,8 +12,9 @@ use arrow_array::{
 use arrow_schema::{DataType, Field};
 use demograph_core::{
     estimate::{Cell, CellCounts, Repeats},
-    privacy::ReleasedWindow,
+    privacy::{PolicyRules, ReleasedWindow, Thresholds},
     record::{Attribute, EventTime, SourceId},
+    window::Unit,
 };
 
 use super::{
@@ -40,6 +41,8 @@ pub struct CellRow {
     pub model: String,
     /// Which votes are one person's; nothing in rows of an earlier version.
     pub repeats: Option<RowRepeats>,
+    /// Of the policy, in votes; of the default policy in rows of an earlier version.
+    pub thresholds: Thresholds,
 }
 
 /// Which votes of a window and attribute are one person's: in the first of its rows, so that rows can be added up.
@@ -68,6 +71,8 @@ pub(super) fn fields() -> Vec<Field> {
         integer("pairs").with_nullable(true),
         Field::new_list("pairs_before", integer("item"), true),
         integer("squares").with_nullable(true),
+        integer("k_total").with_nullable(true),
+        integer("k_cell").with_nullable(true),
     ]
 }
 
@@ -103,6 +108,7 @@ pub(super) fn columns(windows: &[ReleasedWindow], provenance: &Provenance) -> Ve
             }));
         }
     }
+    let thresholds = |unit| provenance.terms.thresholds(unit);
     vec![
         texts(&rows, |row| row.window.source.as_str()),
         times(&rows, |row| row.window.start),
@@ -130,6 +136,8 @@ pub(super) fn columns(windows: &[ReleasedWindow], provenance: &Provenance) -> Ve
                 .map(|row| row.repeats().map_or(&[][..], |all| &all.before)),
         ),
         integers(&rows, |row| row.all.map_or(0, |all| signed(all.squares()))),
+        integers(&rows, |row| signed(thresholds(row.window.unit).k_total)),
+        integers(&rows, |row| signed(thresholds(row.window.unit).k_cell)),
     ]
 }
 
@@ -145,6 +153,8 @@ impl CellRow {
         let sums: &ListArray = column(batch, "posterior_sums")?;
         let model: &StringArray = column(batch, "model")?;
         let repeats = Columns::of(batch)?;
+        let unit: &StringArray = column(batch, "unit")?;
+        let policy = ["k_total", "k_cell"].map(|name| column::<Int64Array>(batch, name).ok());
         (0..batch.num_rows())
             .map(|row| {
                 let name = attribute.value(row);
@@ -165,6 +175,7 @@ impl CellRow {
                         .map(|all| all.read(row))
                         .transpose()?
                         .flatten(),
+                    thresholds: read_thresholds(policy, unit, row),
                 })
             })
             .collect()
@@ -207,6 +218,24 @@ impl<'a> Columns<'a> {
             },
             squares: count(self.squares)?,
         }))
+    }
+}
+
+/// Rows of an earlier version do not say them: then those of the default policy are assumed.
+fn read_thresholds(policy: [Option<&Int64Array>; 2], unit: &StringArray, row: usize) -> Thresholds {
+    let unit = match unit.value(row) {
+        name if name == Unit::Tracks.name() => Unit::Tracks,
+        _ => Unit::Detections,
+    };
+    let assumed = Thresholds::of(&PolicyRules::default(), unit);
+    let said = |column: Option<&Int64Array>, assumed| {
+        let said = column.filter(|column| !column.is_null(row));
+        said.map_or(assumed, |column| column.value(row).unsigned_abs())
+    };
+    let [k_total, k_cell] = policy;
+    Thresholds {
+        k_total: said(k_total, assumed.k_total),
+        k_cell: said(k_cell, assumed.k_cell),
     }
 }
 

@@ -263,6 +263,7 @@ fn cells_are_read_back_from_a_file_of_a_day_as_they_were_counted() {
     for batch in crate::sink::decode(day.unwrap().bytes).unwrap() {
         for row in crate::sink::CellRow::read(&batch).unwrap() {
             found.add_parts(row.cell, row.parts, &row.posterior_sums);
+            assert_eq!((row.thresholds.k_total, row.thresholds.k_cell), (10, 5));
             let row = row.repeats.expect("rows of today have it");
             found.repeat(&row.repeats, row.squares);
         }
