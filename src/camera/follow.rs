@@ -32,6 +32,8 @@ pub struct Followed {
 /// What became of one frame.
 #[derive(Default)]
 pub struct Outcome {
+    /// So many faces the detector found. Each is counted once more below.
+    pub found: usize,
     /// The faces of tracks.
     pub faces: Vec<Followed>,
     /// Faces below `min_face`. They are neither followed nor cut out.
@@ -89,6 +91,7 @@ impl Follower {
         };
         self.mask.black_out(&mut seen.frame);
         let all = self.detector.detect(&seen.frame, wanted)?;
+        outcome.found = all.len();
         let size = seen.frame.size();
         let (masked, shown): (Vec<Face>, Vec<Face>) = all
             .into_iter()

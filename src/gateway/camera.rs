@@ -169,14 +169,15 @@ impl Desk {
     pub fn count(&self, outcome: &Outcome) {
         let meter = &self.meter;
         let Outcome {
-            faces,
+            found,
+            faces: _,
             too_small,
             masked,
             low_score,
             without_track,
             ended: _,
         } = outcome;
-        meter.found(faces.len() + too_small + masked + low_score + without_track);
+        meter.found(*found);
         meter.faces(FaceOutcome::TooSmall, *too_small);
         meter.faces(FaceOutcome::Masked, *masked);
         meter.faces(FaceOutcome::LowScore, *low_score);

@@ -69,8 +69,10 @@ fn outcome(found: Found, people: &mut u64) -> Outcome {
             shot,
         }
     });
+    let faces: Vec<Followed> = faces.collect();
     Outcome {
-        faces: faces.collect(),
+        found: faces.len() + found.too_small,
+        faces,
         too_small: found.too_small,
         ..Outcome::default()
     }

@@ -93,6 +93,7 @@ fn people_of_a_film_become_events_each_with_a_track_and_everything_is_counted() 
     }
     let finished = service.stop();
     assert!(!finished.stderr.contains("ERROR"), "{}", finished.stderr);
+    let log = &finished.stderr;
     // The film may have begun once more before the stop.
     let records = topic.records();
     assert!(records.len() as f64 >= faces("sent"));
@@ -122,6 +123,10 @@ fn people_of_a_film_become_events_each_with_a_track_and_everything_is_counted() 
     // Three, and those who had come again before the stop.
     assert!((3..=6).contains(&people.len()), "{people:?}");
     for person in &people {
+        assert!(
+            !log.contains(*person) && !said.contains(*person),
+            "a track is named"
+        );
         let crops = first.iter().filter(|name| name == person).count();
         assert!((1..=4).contains(&crops), "{person}: {crops}");
     }
@@ -141,6 +146,29 @@ fn people_of_a_film_become_events_each_with_a_track_and_everything_is_counted() 
         second.iter().all(|name| !people.contains(name)),
         "{second:?}"
     );
+}
+
+#[test]
+fn a_full_queue_skips_frames_and_each_frame_and_face_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("film.mkv");
+    film(&file);
+    let topic = Broker::shared().topic("camera-full", 1);
+    // Ten events wait at most, and each for three seconds before it is sent.
+    let config = config(&topic, &file, "[kafka.properties]\n'linger.ms'='3000'")
+        .replace("[http]", "queue_max=10\n[http]")
+        .replace("per_track=3", "per_track=0");
+    let mut service = Service::camera(&config, &[]);
+    let said = shown(&mut service, 1.0);
+    let of = |series: &str| metric(&said, &format!("demograph_camera_{series}"));
+    assert_eq!(of("frames_total"), f64::from(5 * SECONDS), "{said}");
+    let skipped = of("frames_total{camera=\"lobby\",outcome=\"skipped_busy\"}");
+    assert!(skipped >= 3.0, "{said}");
+    assert_eq!(of("faces_total"), of("faces_found_total"), "{said}");
+    let sent = of("faces_total{camera=\"lobby\",outcome=\"sent\"}");
+    assert!(sent > 10.0, "{said}");
+    service.stop();
+    assert!(topic.records().len() as f64 >= sent);
 }
 
 /// Everybody who was there, once, with an event that follows its schema.

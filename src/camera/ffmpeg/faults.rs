@@ -102,7 +102,7 @@ fn suffer(seed: u64, clip: &str) -> BTreeMap<&'static str, usize> {
         // Long enough for the real ffmpeg to start on a busy machine.
         silence_max: Duration::from_secs(5),
         grace: Duration::from_millis(100),
-        first_wait: Duration::from_nanos(1),
+        first_wait: Duration::ZERO,
         ..Settings::of("rtsp://u:s3cret@cam/1")
     };
     let (_go_on, stop) = bounded(1);
