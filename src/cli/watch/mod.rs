@@ -55,8 +55,8 @@ SOURCE is an address (rtsp://, http://), a device, a video file or a folder of p
 another name in the tables. Recordings are read as fast as they can be; a folder's faces count as one person each. Cameras are \
 watched until Ctrl-C.
 
-Nothing leaves this machine, and no picture is written. Age and gender are estimated. Shares are shown from ten people on; \
-groups of fewer than five stay hidden. Several cameras, Kafka and policies: `demograph camera` and `demograph run`.")]
+Nothing leaves this machine, and no picture is written. Age and gender are estimated. Shares are shown when fifty people were \
+there, or at the end from ten on; groups of fewer than five stay hidden. Several cameras, Kafka and policies: `demograph camera` and `demograph run`.")]
 pub(super) struct WatchArgs {
     /// What to watch.
     #[arg(required = true, value_name = "[NAME=]SOURCE")]
@@ -109,8 +109,8 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
     let service = wiring::start(config, metrics, shutdown.clone(), super::page)?;
     println!(
         "demograph watch: {}; look at http://{}/\n\
-         Shares are corrected for the model's errors, with 95 % intervals; ~ marks a plain count. They are shown from ten\n\
-         people on, and groups of fewer than five stay hidden.",
+         Shares are corrected for the model's errors, with 95 % intervals; ~ marks a plain count. They are shown when\n\
+         fifty people were there, or at the end from ten on. Groups of fewer than five stay hidden.",
         names
             .iter()
             .map(SourceId::as_str)
@@ -165,7 +165,6 @@ fn config(args: &WatchArgs, names: &[SourceId]) -> anyhow::Result<Config> {
     // Each run has a topic of its own, and so chains and files of its own.
     config.kafka.topic = format!("watch-{}", clock::now().0);
     config.output.url = args.out.display().to_string();
-    config.output.cells_url = Some(beside(&args.out, "-cells").display().to_string());
     config.state.url = Some(beside(&args.out, "-state").display().to_string());
     config.model.dir.clone_from(&args.model);
     config.http.listen = free_address(&args.listen)?;
@@ -270,9 +269,6 @@ fn summary(last: &Snapshot, args: &WatchArgs) -> String {
         written.map_or(0, |written| written.rows)
     };
     let out = args.out.display();
-    let program = std::env::args()
-        .next()
-        .unwrap_or_else(|| "demograph".into());
     let is_shown = last.audience.values().flat_map(|views| views.values());
     let mut categories = is_shown
         .flat_map(|view| &view.attributes)
@@ -289,10 +285,7 @@ Done.
   rows written      {} in demographics, {} in windows, {} files
   files             {out}/demographics/date=*/*.parquet
                     {out}/windows/date=*/*.parquet
-                    {out}-cells/cells/date=*/*.parquet, exact: see schemas/README.md
-
-True shares over the whole time, with 95 % intervals:
-  {program} estimate --tables {out}
+                    {out}/daily/date=*/*.parquet: shares by day, with 95 % intervals
 ",
         rows(Table::Demographics),
         rows(Table::Windows),
