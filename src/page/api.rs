@@ -21,7 +21,7 @@ use crate::Service;
 use answer::Format;
 use demograph_core::record::SourceId;
 use demograph_service::clock;
-use problem::Problem;
+pub(super) use problem::Problem;
 use query::{Query, Wanted};
 
 pub use openapi::description;

@@ -5,6 +5,7 @@
 
 mod api;
 mod assets;
+mod host;
 mod time;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ struct Shared {
 
 /// The page at `/`, and the API under `/api/v1`.
 pub fn routes(visible: Visible) -> Router {
+    let is_local = visible.is_local;
     let service = Shared {
         visible,
         reading: Semaphore::new(1),
@@ -41,5 +43,9 @@ pub fn routes(visible: Visible) -> Router {
         .route("/uplot.js", get(assets::uplot))
         .route("/uplot.css", get(assets::uplot_css))
         .layer(axum::middleware::map_response(assets::guarded));
-    assets.merge(api::routes().with_state(Arc::new(service)))
+    let routes = assets.merge(api::routes().with_state(Arc::new(service)));
+    match is_local {
+        true => routes.layer(axum::middleware::from_fn(host::only_local)),
+        false => routes,
+    }
 }

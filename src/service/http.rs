@@ -125,6 +125,12 @@ impl Endpoint {
     }
 }
 
+/// Whether only this machine reaches the address.
+pub fn is_local(listen: &str) -> bool {
+    let address = listen.parse::<SocketAddr>();
+    address.is_ok_and(|address| address.ip().is_loopback())
+}
+
 /// What `/` says where there is no page.
 pub fn index() -> Routes {
     const LINKS: &str = "<title>demograph</title><h1>demograph</h1>\

@@ -194,6 +194,12 @@ fn requests_are_refused_with_their_fix(service: &Service) {
     let post = ureq::post(format!("{}/api/v1/live", service.url));
     let post = post.config().http_status_as_error(false).build();
     assert_eq!(post.send_empty().unwrap().status().as_u16(), 405);
+    for path in ["/", "/api/v1/live"] {
+        let rebound = ureq::get(format!("{}{path}", service.url));
+        let rebound = rebound.header("host", "evil.example");
+        let rebound = rebound.config().http_status_as_error(false).build();
+        assert_eq!(rebound.call().unwrap().status().as_u16(), 403, "{path}");
+    }
     for path in ["/", "/page.js", "/api/v1/live"] {
         let policy = ask(service, path).policy;
         assert!(policy.starts_with("default-src 'self'"), "{path}: {policy}");

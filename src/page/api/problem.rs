@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// A problem document. Its `type` is "about:blank": the status says the kind.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     /// What kind of problem it is.
     title: &'static str,
     /// The HTTP status.
@@ -29,9 +29,9 @@ impl Problem {
     }
 
     /// The policy does not allow it.
-    pub(super) fn forbidden(detail: String) -> Self {
+    pub(crate) fn forbidden(detail: String) -> Self {
         Self {
-            title: "Not allowed by the policy",
+            title: "Not allowed",
             status: StatusCode::FORBIDDEN.as_u16(),
             detail,
         }

@@ -51,6 +51,8 @@ pub struct Visible {
     pub calibration: Option<String>,
     /// Hours and days, from the tables.
     pub history: Arc<History>,
+    /// Whether the endpoint listens on a loopback address.
+    pub is_local: bool,
 }
 
 /// Opens everything; fails with the first thing that is not there. `page` makes paths that are answered beside /metrics.
@@ -104,6 +106,7 @@ pub fn start(
             model: model.clone(),
             calibration: calibrations.id().map(str::to_owned),
             history: history.clone(),
+            is_local: http::is_local(&config.http.listen),
         }),
     )?;
     metrics
