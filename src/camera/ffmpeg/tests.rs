@@ -302,16 +302,33 @@ fn a_flood_is_skipped_and_counted_when_nobody_keeps_up() {
 #[test]
 fn who_wants_no_more_is_left_in_peace_at_once() {
     let folder = tempfile::tempdir().unwrap();
+    // It says when it has begun: one that is killed before leaves no number.
+    let begun = folder.path().join("begun");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&begun)
+            .status()
+            .unwrap()
+            .success()
+    );
     let settings = Settings {
-        program: script(folder.path(), "exec sleep 1000"),
+        program: script(
+            folder.path(),
+            &format!("echo begun > {}\nexec sleep 1000", begun.display()),
+        ),
         silence_max: Duration::from_secs(1000),
         grace: Duration::from_secs(1000),
         ..Settings::of("rtsp://cam/1")
     };
-    // Nobody holds the other end: that means stop.
-    let (_, stopped) = bounded(1);
+    // Nobody holds the other end any more: that means stop.
+    let (stop, stopped) = bounded(1);
+    let stopping = std::thread::spawn(move || {
+        assert_eq!(fs::read_to_string(begun).unwrap(), "begun\n");
+        drop(stop);
+    });
     run(&settings, EventTime(0), &stopped, |_| Ok(Taken::Continue)).unwrap();
-    assert_none_is_left(folder.path());
+    stopping.join().unwrap();
+    assert_eq!(assert_none_is_left(folder.path()), 1);
     // So does a taker that fails.
     let mut settings = impatient("a.mkv");
     settings.program = script(folder.path(), "exit 1");
