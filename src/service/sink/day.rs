@@ -319,6 +319,8 @@ pub(super) mod tests {
             long(0),
             crate::sink::tables::columns::lists(rows.iter().map(|_| &[][..])),
             long(2),
+            long(10),
+            long(5),
         ];
         RecordBatch::try_new(Table::Cells.schema(), columns).unwrap()
     }
