@@ -27,7 +27,7 @@ pub(super) fn free_address(listen: &str) -> anyhow::Result<String> {
     Ok(format!("{host}:0"))
 }
 
-/// Where the demo's checkpoints and exact cells lie.
+/// A folder beside the tables, such as that of the checkpoints.
 pub(super) fn beside(out: &Path, ending: &str) -> PathBuf {
     let mut name = out.file_name().unwrap_or_default().to_owned();
     name.push(ending);

@@ -16,13 +16,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use demograph_core::record::SourceId;
+use demograph_service::clock;
 
 use crate::Service;
 use answer::Format;
-use demograph_core::record::SourceId;
-use demograph_service::clock;
-pub(super) use problem::Problem;
 use query::{Query, Wanted};
+
+pub(super) use problem::Problem;
 
 pub use openapi::description;
 

@@ -66,7 +66,7 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 13] = [
         &[
             "camera/encode.rs",
             "model/decode/jpeg.rs",
-            "model/decode/tests.rs",
+            "model/decode/tests/",
             "model/infer/tests/",
         ],
     ),

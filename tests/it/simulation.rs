@@ -2,6 +2,7 @@
 //! to a store that loses answers, checkpoints, collection. The oracle is a naive group-by over the log.
 //! A failing seed is printed; `SEED=n cargo test --test it simulation` runs it again.
 
+mod commits;
 mod log;
 mod tables;
 
@@ -10,20 +11,20 @@ use std::{
     sync::Arc,
 };
 
+use commits::{commit, table};
 use demograph_core::{
     choose::Chooser,
     record::EventTime,
     reject::Reject,
     state::{
-        Applied, Chain, Checkpoint, Commit, CommitStep, Halt, Saved, Shard, TableFile, Terms,
-        TopicFolder, TrackKey,
+        Applied, Chain, Commit, CommitStep, Halt, Saved, Shard, Terms, TopicFolder, TrackKey,
         memory::{Luck, Memory},
         publish,
     },
     window::{Categories, Growth, Observation, Settings},
 };
 use demograph_model::infer::{Model, StubModel};
-use log::{PARTITIONS, Seen, Totals};
+use log::{PARTITIONS, Seen, Totals, growth};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use tables::{Bounds, periods_add_up, published};
 
@@ -439,37 +440,5 @@ impl World {
         let checkpoint = owner.shard.checkpoint(EventTime(0), true);
         let mut commit = commit(&owner.chain, checkpoint);
         while commit.advance(&self.store).unwrap() != CommitStep::Done {}
-    }
-}
-
-fn commit(chain: &Chain, checkpoint: Checkpoint) -> Commit {
-    let publish = checkpoint.publication.is_some();
-    let commit = chain.commit(&checkpoint.saved, publish, EventTime(0));
-    if !publish {
-        return commit;
-    }
-    let seq = commit.seq();
-    let file = table(
-        checkpoint.partition,
-        seq,
-        &commit.origin(),
-        &checkpoint.saved,
-    );
-    commit.with_tables(vec![file])
-}
-
-/// The one table: the state that was published, with its windows, hours and days.
-fn table(partition: i32, seq: u64, origin: &str, saved: &[u8]) -> TableFile {
-    TableFile {
-        path: format!("windows/p{partition}-{seq:020}"),
-        bytes: [origin.as_bytes(), b" ", saved].concat(),
-    }
-}
-
-/// Windows of so many people; without one where it is 0.
-fn growth(people_min: u64) -> Growth {
-    match people_min {
-        0 => Growth::NONE,
-        _ => Growth::of(log::policy().rules(), people_min, 86_400_000),
     }
 }

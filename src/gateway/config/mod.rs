@@ -11,8 +11,8 @@ pub use sections::{Camera, Crops, Detector, Http, Kafka, Limits, Presence, Regio
 
 use std::path::Path;
 
-use demograph_core::checked::{Fault, Faults, read_checked};
-use demograph_service::config::Text;
+use demograph_core::checked::{Faults, read_checked};
+use demograph_service::config::{Text, text_of};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,11 +42,7 @@ pub struct Config {
 impl Config {
     /// Reads and checks a file.
     pub fn read(path: &Path) -> Result<Self, Faults> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let fix = format!("{error}; give the path of a TOML file such as deploy/camera.toml");
-            Faults::one(Fault::new("--config", path.display(), fix))
-        })?;
-        Self::parse(&text)
+        Self::parse(&text_of(path, "deploy/camera.toml")?)
     }
 
     /// Checks the text against the schema, then the values against one another.

@@ -15,8 +15,8 @@ use prost::{
 use super::{
     Input, Layout,
     onnx_file::{
-        AttributeProto, FLOAT, FLOAT16, GraphProto, LengthProto, ModelProto, NodeProto, ShapeProto,
-        TensorProto, TensorTypeProto, TypeProto, UINT8, ValueInfoProto,
+        AttributeProto, FLOAT, FLOAT16, GraphProto, LengthProto, ModelProto, NodeProto,
+        TensorProto, UINT8, ValueInfoProto,
     },
 };
 
@@ -137,22 +137,9 @@ impl Given {
     }
 
     fn levels(&self, input: &Input) -> ValueInfoProto {
-        let fixed = |length: u32| LengthProto {
-            value: Some(length.into()),
-            name: None,
-        };
-        let image = [3, input.height, input.width].map(fixed);
-        let lengths = std::iter::once(self.batch.clone()).chain(image).collect();
-        let tensor = TensorTypeProto {
-            numbers: UINT8,
-            shape: Some(ShapeProto { lengths }),
-        };
-        ValueInfoProto {
-            name: LEVELS.into(),
-            kind: Some(TypeProto {
-                tensor: Some(tensor),
-            }),
-        }
+        let image = [3, input.height, input.width].map(|length| LengthProto::fixed(length.into()));
+        let lengths = std::iter::once(self.batch.clone()).chain(image);
+        ValueInfoProto::of(LEVELS, UINT8, lengths.collect())
     }
 }
 

@@ -93,6 +93,50 @@ pub(crate) struct LengthProto {
     pub name: Option<String>,
 }
 
+impl LengthProto {
+    pub fn fixed(length: i64) -> Self {
+        Self {
+            value: Some(length),
+            name: None,
+        }
+    }
+
+    /// Any length; those of one name are equal.
+    #[cfg(test)]
+    pub fn free(name: &str) -> Self {
+        Self {
+            value: None,
+            name: Some(name.into()),
+        }
+    }
+}
+
+impl ValueInfoProto {
+    /// A tensor of such numbers and lengths.
+    pub fn of(name: &str, numbers: i32, lengths: Vec<LengthProto>) -> Self {
+        let tensor = TensorTypeProto {
+            numbers,
+            shape: Some(ShapeProto { lengths }),
+        };
+        Self {
+            name: name.into(),
+            kind: Some(TypeProto {
+                tensor: Some(tensor),
+            }),
+        }
+    }
+
+    /// The same; a length of 0 is free.
+    #[cfg(test)]
+    pub fn with_lengths(name: &str, numbers: i32, lengths: &[i64]) -> Self {
+        let length = |&length: &i64| match length {
+            0 => LengthProto::free("n"),
+            _ => LengthProto::fixed(length),
+        };
+        Self::of(name, numbers, lengths.iter().map(length).collect())
+    }
+}
+
 /// What a file calls its outputs.
 #[cfg(test)]
 pub(crate) fn output_names(onnx: &[u8]) -> Vec<String> {

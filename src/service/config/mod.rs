@@ -57,15 +57,18 @@ pub struct Config {
     pub limits: Limits,
 }
 
+/// The text of a config file; `example` is one of its kind.
+pub fn text_of(path: &Path, example: &str) -> Result<String, Faults> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let fix = format!("{error}; give the path of a TOML file such as {example}");
+        Faults::one(Fault::new("--config", path.display(), fix))
+    })
+}
+
 impl Config {
     /// Reads and checks a file.
     pub fn read(path: &Path) -> Result<Self, Faults> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let fix =
-                format!("{error}; give the path of a TOML file such as deploy/demograph.toml");
-            Faults::one(Fault::new("--config", path.display(), fix))
-        })?;
-        Self::parse(&text)
+        Self::parse(&text_of(path, "deploy/demograph.toml")?)
     }
 
     /// Checks the text against the schema, then the values against one another.

@@ -7,7 +7,7 @@ use demograph_core::{
     privacy::Policy,
     record::{Attribute, EventTime, Position, Record, TrackId},
     reject::Reject,
-    window::{Categories, Evidence, Observation, Tally, TrackEvidence},
+    window::{Categories, Evidence, Growth, Observation, Tally, TrackEvidence},
 };
 use demograph_model::{
     decode::{self, Limits},
@@ -290,5 +290,13 @@ fn observe(
             judged: None,
             outcome,
         },
+    }
+}
+
+/// Windows of so many people; without one where it is 0.
+pub fn growth(people_min: u64) -> Growth {
+    match people_min {
+        0 => Growth::NONE,
+        _ => Growth::of(policy().rules(), people_min, 86_400_000),
     }
 }

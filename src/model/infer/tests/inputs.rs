@@ -8,9 +8,8 @@ use crate::{
     manifest::{
         Layout,
         onnx_file::{
-            AttributeProto, FLOAT, FLOAT16, GraphProto, LengthProto, ModelProto, NodeProto,
-            OperatorSetProto, ShapeProto, TensorProto, TensorTypeProto, TypeProto, UINT8,
-            ValueInfoProto,
+            AttributeProto, FLOAT, FLOAT16, GraphProto, ModelProto, NodeProto, OperatorSetProto,
+            TensorProto, UINT8, ValueInfoProto,
         },
     },
     prepare::Preparer,
@@ -111,8 +110,12 @@ impl Kind {
             name: "g".into(),
             nodes,
             initializers: vec![weights],
-            inputs: vec![info("image", self.takes, &image)],
-            outputs: vec![info("out", self.gives, &[self.batch, self.logits() as i64])],
+            inputs: vec![ValueInfoProto::with_lengths("image", self.takes, &image)],
+            outputs: vec![ValueInfoProto::with_lengths(
+                "out",
+                self.gives,
+                &[self.batch, self.logits() as i64],
+            )],
             ..Default::default()
         };
         let model = ModelProto {
@@ -168,25 +171,6 @@ impl Kind {
             numbers.sum()
         };
         (0..self.logits()).map(logit).collect()
-    }
-}
-
-fn info(name: &str, numbers: i32, lengths: &[i64]) -> ValueInfoProto {
-    let length = |&length: &i64| LengthProto {
-        name: (length == 0).then(|| "n".to_owned()),
-        value: (length != 0).then_some(length),
-    };
-    let tensor = TensorTypeProto {
-        numbers,
-        shape: Some(ShapeProto {
-            lengths: lengths.iter().map(length).collect(),
-        }),
-    };
-    ValueInfoProto {
-        name: name.into(),
-        kind: Some(TypeProto {
-            tensor: Some(tensor),
-        }),
     }
 }
 

@@ -18,31 +18,6 @@ fn input(layout: Layout) -> Input {
     }
 }
 
-fn info(name: &str, numbers: i32, lengths: &[i64]) -> ValueInfoProto {
-    let length = |&length: &i64| match length {
-        0 => LengthProto {
-            name: Some("n".into()),
-            value: None,
-        },
-        _ => LengthProto {
-            value: Some(length),
-            name: None,
-        },
-    };
-    let tensor = TensorTypeProto {
-        numbers,
-        shape: Some(ShapeProto {
-            lengths: lengths.iter().map(length).collect(),
-        }),
-    };
-    ValueInfoProto {
-        name: name.into(),
-        kind: Some(TypeProto {
-            tensor: Some(tensor),
-        }),
-    }
-}
-
 /// A file with such an input, and what else is in a file.
 fn file(given: ValueInfoProto, opset: i64) -> Bytes {
     let node = NodeProto {
@@ -52,7 +27,7 @@ fn file(given: ValueInfoProto, opset: i64) -> Bytes {
     };
     let graph = GraphProto {
         nodes: vec![node],
-        inputs: vec![info("other", FLOAT, &[1]), given],
+        inputs: vec![ValueInfoProto::with_lengths("other", FLOAT, &[1]), given],
         initializers: vec![TensorProto {
             raw_data: vec![1; 300].into(),
             ..Default::default()
@@ -97,7 +72,10 @@ fn the_operators_are_those_that_the_manifest_asks_for() {
         (UINT8, Layout::Nhwc, nhwc, "Transpose Relu"),
         (UINT8, Layout::Nchw, nchw, "Relu"),
     ] {
-        let front = front(&file(info("image", numbers, &lengths), 13), &input(layout));
+        let front = front(
+            &file(ValueInfoProto::with_lengths("image", numbers, &lengths), 13),
+            &input(layout),
+        );
         assert_eq!(operators(&front.onnx).join(" "), expected);
         assert_eq!(front.input.layout, Layout::Nchw);
         assert_eq!(front.is_of_bytes, numbers == UINT8);
@@ -108,7 +86,10 @@ fn the_operators_are_those_that_the_manifest_asks_for() {
         std: [1.0; 3],
         ..input(Layout::Nchw)
     };
-    let front = front(&file(info("image", FLOAT, &nchw), 13), &plain);
+    let front = front(
+        &file(ValueInfoProto::with_lengths("image", FLOAT, &nchw), 13),
+        &plain,
+    );
     assert_eq!(operators(&front.onnx), ["Cast", "Relu"]);
 }
 
@@ -116,12 +97,18 @@ fn the_operators_are_those_that_the_manifest_asks_for() {
 fn the_input_has_the_batch_of_the_one_before_and_its_last_operator_feeds_the_graph() {
     for batch in [0, 5] {
         // A height that the graph leaves free is the manifest's.
-        let onnx = file(info("image", FLOAT, &[batch, 0, 6, 3]), 13);
+        let onnx = file(
+            ValueInfoProto::with_lengths("image", FLOAT, &[batch, 0, 6, 3]),
+            13,
+        );
         let graph = ModelProto::read(&front(&onnx, &input(Layout::Nhwc)).onnx);
         let graph = graph.unwrap().graph.unwrap();
         let mut inputs = graph.inputs.iter();
         let levels = inputs.find(|input| input.name == LEVELS).unwrap();
-        assert_eq!(levels, &info(LEVELS, UINT8, &[batch, 3, 4, 6]));
+        assert_eq!(
+            levels,
+            &ValueInfoProto::with_lengths(LEVELS, UINT8, &[batch, 3, 4, 6])
+        );
         assert!(graph.inputs.iter().all(|input| input.name != "image"));
         assert!(graph.inputs.iter().any(|input| input.name == "other"));
         let feeds = graph.nodes.iter().filter(|node| node.outputs == ["image"]);
@@ -132,7 +119,7 @@ fn the_input_has_the_batch_of_the_one_before_and_its_last_operator_feeds_the_gra
 
 #[test]
 fn everything_else_in_the_file_stays_as_it_is() {
-    let given = info("image", FLOAT, &[0, 3, 4, 6]);
+    let given = ValueInfoProto::with_lengths("image", FLOAT, &[0, 3, 4, 6]);
     let old = file(given.clone(), 13);
     let new = front(&old, &input(Layout::Nchw)).onnx;
     let parts = |onnx: &Bytes| {
@@ -161,26 +148,32 @@ fn a_graph_that_does_not_fit_stays_alone() {
     const INT64: i32 = 7;
     let nchw = [0, 3, 4, 6];
     for (given, opset) in [
-        (info("picture", FLOAT, &nchw), 13),
-        (info("image", INT64, &nchw), 13),
-        (info("image", FLOAT, &[0, 3, 6, 4]), 13),
-        (info("image", FLOAT, &[0, 3, 4]), 13),
-        (info("image", FLOAT, &[]), 13),
-        (info("image", FLOAT, &nchw), 6),
+        (ValueInfoProto::with_lengths("picture", FLOAT, &nchw), 13),
+        (ValueInfoProto::with_lengths("image", INT64, &nchw), 13),
+        (
+            ValueInfoProto::with_lengths("image", FLOAT, &[0, 3, 6, 4]),
+            13,
+        ),
+        (ValueInfoProto::with_lengths("image", FLOAT, &[0, 3, 4]), 13),
+        (ValueInfoProto::with_lengths("image", FLOAT, &[]), 13),
+        (ValueInfoProto::with_lengths("image", FLOAT, &nchw), 6),
     ] {
         let (onnx, input) = (file(given, opset), input(Layout::Nchw));
         let front = front(&onnx, &input);
         assert_eq!((front.onnx, front.input), (onnx, input));
     }
     // Protobuf merges two graphs into one.
-    let given = info("image", FLOAT, &nchw);
+    let given = ValueInfoProto::with_lengths("image", FLOAT, &nchw);
     let twice: Bytes = [file(given.clone(), 13), file(given, 13)].concat().into();
     assert_eq!(front(&twice, &input(Layout::Nchw)).onnx, twice);
 }
 
 #[test]
 fn a_number_for_all_channels_stands_once() {
-    let onnx = file(info("image", FLOAT, &[0, 3, 4, 6]), 13);
+    let onnx = file(
+        ValueInfoProto::with_lengths("image", FLOAT, &[0, 3, 4, 6]),
+        13,
+    );
     let graph = ModelProto::read(&front(&onnx, &input(Layout::Nchw)).onnx);
     let nodes = graph.unwrap().graph.unwrap().nodes;
     let constants = nodes.iter().flat_map(|node| &node.attributes);
