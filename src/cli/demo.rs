@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
-use demograph_core::span::Span;
+use demograph_core::{record::EventTime, span::Span};
 use demograph_service::{
     clock,
     config::Config,
@@ -186,6 +186,7 @@ impl Set {
     /// Sends until the time is over. Returns the number of events.
     fn film(&self, mut cameras: Cameras, pace: Pace, seconds: u64) -> anyhow::Result<u64> {
         let mut sent = 0;
+        let mut last = EventTime::MIN;
         while pace.seconds() < seconds as f64 && !self.shutdown.is_requested() {
             pace.wait_for(sent);
             // The embedded broker drops what waits too long, so a slow machine makes the cameras slower.
@@ -194,8 +195,10 @@ impl Set {
                 continue;
             }
             let progress = pace.seconds() / seconds as f64;
+            // No person is seen twice at one instant, also where the cameras catch up.
+            last = clock::now().max(last.plus(1));
             self.producer
-                .send(&cameras.next(clock::now(), progress.min(1.0))?)?;
+                .send(&cameras.next(last, progress.min(1.0))?)?;
             sent += 1;
         }
         self.producer.flush(Duration::from_secs(30))?;
