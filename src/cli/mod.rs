@@ -18,7 +18,6 @@ mod model;
 mod pace;
 mod predict;
 mod publish;
-mod sheets;
 mod stage;
 mod state;
 #[cfg(feature = "gateway")]

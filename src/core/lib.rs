@@ -16,6 +16,7 @@ pub mod facts;
 mod hex;
 pub mod record;
 pub mod reject;
+pub mod sheets;
 pub mod span;
 pub mod winner;
 

@@ -1,6 +1,13 @@
 //! The address of a camera, put together from the config's parts, and fit to be shown. Pure.
 
 use demograph_camera::ffmpeg::redact;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// With user and password. They may hold any character.
 pub(crate) fn with_login(address: &str, user: Option<&str>, password: Option<&str>) -> String {
@@ -23,15 +30,9 @@ pub(crate) fn shown(address: &str) -> String {
     redact(address)
 }
 
-/// RFC 3986: what is not unreserved, as percent and two digits.
+/// All but what RFC 3986 calls unreserved, as percent and two digits.
 fn encoded(text: &str) -> String {
-    let bytes = text.bytes().map(|byte| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-            char::from(byte).to_string()
-        }
-        _ => format!("%{byte:02X}"),
-    });
-    bytes.collect()
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 #[cfg(test)]

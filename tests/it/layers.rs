@@ -78,7 +78,10 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 13] = [
     ),
     ("parquet::", &["service/sink/file.rs"]),
     ("hmac::", &["core/state/track_key.rs"]),
-    ("percent_encoding::", &["core/state/names.rs"]),
+    (
+        "percent_encoding::",
+        &["core/state/names.rs", "gateway/address.rs"],
+    ),
     ("prost::", &["model/manifest/"]),
     ("axum::", &["service/http.rs", "service/http/", "page/"]),
     (

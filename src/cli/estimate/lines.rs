@@ -6,10 +6,10 @@ use demograph_core::{
     estimate::{Calibrations, calibration_fits},
     privacy::{Cells, ShownShare, ShownShares, Thresholds, show_shares, suppress},
     record::{Attribute, EventTime},
+    sheets,
 };
 
 use super::groups::{Group, Votes};
-use crate::cli::sheets;
 
 /// One category of a group.
 pub(super) struct Line {

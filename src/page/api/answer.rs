@@ -4,6 +4,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
+use demograph_core::sheets;
 use serde::Serialize;
 
 use super::{problem::Problem, query::Query};
@@ -38,11 +39,7 @@ pub(super) struct Text(String);
 
 impl Text {
     pub(super) fn of(text: &str) -> Self {
-        let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-        Self(match is_formula {
-            true => format!("'{text}"),
-            false => text.to_owned(),
-        })
+        Self(sheets::harmless(text.to_owned()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Text for spreadsheets, which run what looks like a formula.
 
 /// The text, with a `'` in front where a spreadsheet would take it for a formula (OWASP, "CSV injection").
-pub(super) fn harmless(text: String) -> String {
+pub fn harmless(text: String) -> String {
     match text.chars().next() {
         Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n') => format!("'{text}"),
         _ => text,
