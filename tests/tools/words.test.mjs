@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { clock, percent, sentence, share, waiting, warning } from "../../src/page/assets/words.js";
+import { clock, interval, percent, period, sentence, share, waiting, warning } from "../../src/page/assets/words.js";
 
 const hidden = { category: "x", votes: null, share_naive: null, share: null, share_low: null, share_high: null, effective_n: null };
 const female = { ...hidden, category: "female", votes: 412, share_naive: 0.5, share: 0.544, share_low: 0.49, share_high: 0.596 };
@@ -44,4 +44,18 @@ test("shares that the calibration does not fit carry a warning", () => {
   assert.equal(warning(gender(female)), "");
   assert.match(warning({ ...gender(female), calibration_fits: false }), /does not fit/);
   assert.equal(warning({ ...gender(female), calibration_fits: null }), "");
+});
+
+test("a cell of a table has the share and its interval", () => {
+  assert.equal(interval(female), "54 % (49 to 60)");
+  assert.equal(interval({ ...female, share: null }), "50 % counted");
+  assert.equal(interval(hidden), "hidden");
+  assert.equal(interval(undefined), "hidden");
+});
+
+test("a period is named by the clock of its source", () => {
+  const at = (start, time_zone) => ({ start, end: start, covers_until: start, time_zone, people: 1, categories: [] });
+  assert.equal(period(at("2026-11-27T22:30:00Z", "Asia/Kolkata"), "hour"), "2026-11-28 04:00");
+  assert.equal(period(at("2026-11-27T22:30:00Z", "UTC"), "hour"), "2026-11-27 22:30");
+  assert.equal(period(at("2026-11-27T23:00:00Z", "Europe/Berlin"), "day"), "2026-11-28");
 });
