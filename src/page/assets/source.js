@@ -3,7 +3,7 @@
  * @module
  */
 import { ask, draw, element, make, table } from "/draw.js";
-import { clock, interval, percent, period, whole } from "/words.js";
+import { clock, interval, period, whole } from "/words.js";
 
 /**
  * @typedef {import("./words.js").Category} Category
