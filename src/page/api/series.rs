@@ -35,7 +35,8 @@ pub(super) struct Series {
     periods: Vec<Period>,
 }
 
-/// One hour or day. A source that moved to another partition has two of them: add their people.
+/// One hour or day. It may come more than once, for other windows: where the source moved to another partition, or the service
+/// was stopped or changed meanwhile. Their people add up.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 struct Period {
     start: Time,
@@ -108,8 +109,8 @@ fn utc(time: EventTime) -> Date {
 impl Series {
     pub(super) fn of(asked: Asked, rows: Vec<PeriodRow>) -> Self {
         let is_same = |a: &PeriodRow, b: &PeriodRow| {
-            (a.start, a.partition) == (b.start, b.partition)
-                && (&a.model, &a.policy) == (&b.model, &b.policy)
+            let of = |row: &PeriodRow| (row.start, row.partition, row.covers_until);
+            of(a) == of(b) && (&a.model, &a.policy) == (&b.model, &b.policy)
         };
         let periods = rows.chunk_by(is_same).map(Period::of).collect();
         let (from, to) = asked.dates;
@@ -258,5 +259,40 @@ mod tests {
             let refused = said(query).unwrap_err();
             assert!(refused.contains(named), "{query}: {refused}");
         }
+    }
+
+    /// A row of an hour; its windows reach so far.
+    fn row(covers_until: i64, category: &str) -> PeriodRow {
+        PeriodRow {
+            start: EventTime(0),
+            end: EventTime(3_600_000),
+            covers_until: EventTime(covers_until),
+            time_zone: "UTC".into(),
+            category: Some(category.into()),
+            people: Some(covers_until),
+            total: None,
+            shown_ratio: None,
+            share_naive: None,
+            share: Default::default(),
+            shift_p: None,
+            calibration_fits: None,
+            suppressed: false,
+            model: "m@1".into(),
+            policy: "p@1".into(),
+            partition: 0,
+        }
+    }
+
+    #[test]
+    fn an_hour_in_which_the_service_was_stopped_is_two_periods() {
+        let rows = [1, 2].map(|until| ["female", "male"].map(|category| row(until, category)));
+        let asked = said("source=lobby&attribute=gender").unwrap();
+        let series = Series::of(asked, rows.concat());
+        let periods: Vec<Vec<_>> = series
+            .periods
+            .iter()
+            .map(|period| period.categories.iter().map(|one| one.votes).collect())
+            .collect();
+        assert_eq!(periods, [[Some(1); 2], [Some(2); 2]]);
     }
 }

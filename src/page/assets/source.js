@@ -77,13 +77,16 @@ function plot(series, place) {
 function week(series) {
   const sums = DAYS.map(() => HOURS.map(() => 0));
   const counts = DAYS.map(() => HOURS.map(() => 0));
+  // An hour may come twice, for other windows.
+  const seen = new Set();
   for (const one of series.periods) {
     if (one.people === null) continue;
     const parts = new Intl.DateTimeFormat("en-GB", { timeZone: one.time_zone, weekday: "long", hour: "2-digit", hourCycle: "h23" });
     const said = Object.fromEntries(parts.formatToParts(new Date(one.start)).map((part) => [part.type, part.value]));
     const day = DAYS.indexOf(said.weekday);
     sums[day][Number(said.hour)] += one.people;
-    counts[day][Number(said.hour)] += 1;
+    if (!seen.has(one.start)) counts[day][Number(said.hour)] += 1;
+    seen.add(one.start);
   }
   const mean = (/** @type {number} */ day, /** @type {number} */ hour) =>
     counts[day][hour] === 0 ? null : sums[day][hour] / counts[day][hour];

@@ -103,7 +103,7 @@ impl History {
                 rows.extend_from_slice(&self.date(asked, table, date, files)?);
             }
         }
-        rows.sort_by_key(|row| (row.start, row.partition));
+        rows.sort_by_key(|row| (row.start, row.partition, row.covers_until));
         Ok(rows)
     }
 
