@@ -24,6 +24,7 @@ mod end_to_end;
 mod estimates;
 mod evaluate;
 mod experiment;
+mod guard;
 mod hours;
 mod kubernetes;
 mod layers;
