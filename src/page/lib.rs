@@ -11,18 +11,27 @@ mod time;
 use std::sync::Arc;
 
 use axum::{Router, routing::get};
-use demograph_service::wiring::Visible;
+use demograph_service::{http::Places, wiring::Visible};
 use tokio::sync::Semaphore;
 
 pub use api::description;
+
+/// Answers from tables at a time, and half as many for one address.
+const ANSWERS: usize = 32;
+/// Streams of events at a time, and half as many for one address.
+const STREAMS: usize = 128;
 
 /// What the routes answer from.
 type Service = Arc<Shared>;
 
 struct Shared {
     visible: Visible,
-    /// Who may read tables now.
-    reading: Semaphore,
+    /// Who may read tables now: one at a time.
+    reading: Arc<Semaphore>,
+    /// Answers from tables that are being made or wait.
+    answers: Places,
+    /// Streams of events.
+    streams: Places,
 }
 
 /// The page at `/`, and the API under `/api/v1`.
@@ -30,7 +39,9 @@ pub fn routes(visible: Visible) -> Router {
     let is_local = visible.is_local;
     let service = Shared {
         visible,
-        reading: Semaphore::new(1),
+        reading: Arc::new(Semaphore::new(1)),
+        answers: Places::new(ANSWERS, ANSWERS / 2),
+        streams: Places::new(STREAMS, STREAMS / 2),
     };
     let assets = Router::new()
         .route("/", get(assets::html))

@@ -8,6 +8,7 @@ mod attempts;
 mod connections;
 mod door;
 mod guard;
+mod places;
 mod refusal;
 mod tls;
 mod users;
@@ -36,6 +37,9 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::oneshot,
 };
+
+pub use connections::Caller;
+pub use places::{Full, Place, Places};
 
 use connections::Bounds;
 use door::{Door, Doors};

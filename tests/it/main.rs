@@ -1,5 +1,6 @@
 //! The one integration binary. Pure checks need nothing; the rest runs real parts, which `make test` sets up.
 
+mod attack;
 mod attacker;
 mod backlog;
 mod bounds;

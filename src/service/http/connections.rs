@@ -2,11 +2,10 @@
 //! answered.
 
 use std::{
-    collections::BTreeMap,
     io,
     net::IpAddr,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -24,7 +23,11 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-use super::{door::Doors, tls};
+use super::{
+    door::Doors,
+    places::{Place, Places},
+    tls,
+};
 
 /// Bounds on what clients may hold.
 #[derive(Debug, Clone, Copy)]
@@ -53,12 +56,13 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Whose request it is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Caller(pub IpAddr);
+pub struct Caller(pub IpAddr);
 
 /// Accepts connections for ever.
 pub(super) async fn serve(listener: TcpListener, bounds: Bounds, doors: Doors, routes: Router) {
     let places = Arc::new(Semaphore::new(bounds.all));
-    let seats = Seats::default();
+    // All of them together wait for `places`.
+    let seats = Places::new(usize::MAX, bounds.of_one);
     let routes = TowerToHyperService::new(routes);
     loop {
         let Ok(place) = places.clone().acquire_owned().await else {
@@ -74,7 +78,7 @@ pub(super) async fn serve(listener: TcpListener, bounds: Bounds, doors: Doors, r
             }
         };
         let caller = Caller(address.ip().to_canonical());
-        let Some(seat) = seats.take(caller.0, bounds.of_one) else {
+        let Ok(seat) = seats.take(caller.0) else {
             continue;
         };
         // Small answers and events go out at once. A socket that refuses is served all the same.
@@ -133,51 +137,13 @@ async fn answer(
     }
 }
 
-/// How many connections each address has.
-#[derive(Debug, Clone, Default)]
-struct Seats(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
-
-impl Seats {
-    fn take(&self, address: IpAddr, most: usize) -> Option<Seat> {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_one = taken.entry(address).or_default();
-        if *of_one >= most {
-            return None;
-        }
-        *of_one += 1;
-        Some(Seat {
-            seats: self.clone(),
-            address,
-        })
-    }
-}
-
-/// One of them; it is free again when this goes.
-#[derive(Debug)]
-struct Seat {
-    seats: Seats,
-    address: IpAddr,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut taken = self.seats.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(of_one) = taken.get_mut(&self.address) {
-            *of_one -= 1;
-            if *of_one == 0 {
-                taken.remove(&self.address);
-            }
-        }
-    }
-}
-
 /// A connection that ends when it is not answered.
 struct Connection {
     stream: TcpStream,
     deadline: Pin<Box<Sleep>>,
     unanswered: Duration,
     _place: OwnedSemaphorePermit,
-    _seat: Seat,
+    _seat: Place,
 }
 
 impl Connection {

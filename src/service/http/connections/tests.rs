@@ -29,12 +29,20 @@ fn serve_with(all: usize, of_one: usize) -> SocketAddr {
                 ..Listen::default()
             };
             let doors = Doors::open(&listen).unwrap();
-            let routes = Router::new().route("/", axum::routing::get(|| async { "ok" }));
+            let routes = Router::new()
+                .route("/", axum::routing::get(|| async { "ok" }))
+                .route("/endless", axum::routing::get(endless));
             let listener = TcpListener::from_std(listener).unwrap();
             serve(listener, bounds, doors, routes).await;
         });
     });
     address
+}
+
+/// An answer that does not end. It is full of nothing.
+async fn endless() -> Body {
+    let chunk = || Ok::<_, std::convert::Infallible>(vec![0_u8; 64 * 1024]);
+    Body::from_stream(futures_util::stream::repeat_with(chunk))
 }
 
 fn connect(address: SocketAddr) -> std::net::TcpStream {
@@ -105,4 +113,28 @@ fn a_head_that_is_too_long_is_refused() {
             "{answer}"
         );
     }
+}
+
+#[test]
+fn a_client_that_does_not_read_is_cut_off() {
+    // The only place.
+    let address = serve_with(1, 1);
+    let mut slow = connect(address);
+    slow.write_all(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+        .unwrap();
+    // It reads a little, and then nothing; the next client waits for its place.
+    slow.read_exact(&mut [0; 1024]).unwrap();
+    let answer = ask(&mut connect(address), WHOLE);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn requests_that_follow_one_another_share_a_connection() {
+    let address = serve_with(1, 1);
+    let mut client = connect(address);
+    let answer = ask(
+        &mut client,
+        &format!("GET / HTTP/1.1\r\nHost: a\r\n\r\n{WHOLE}"),
+    );
+    assert_eq!(answer.matches("HTTP/1.1 200").count(), 2, "{answer}");
 }
