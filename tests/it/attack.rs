@@ -189,7 +189,7 @@ fn logins_of_others_open_nothing() {
         ("/api/v1/live", format!("Cookie: token={token}\r\n")),
         (
             "/api/v1/live",
-            format!("X-Forwarded-For: 127.0.0.1\r\nForwarded: for=127.0.0.1\r\n"),
+            "X-Forwarded-For: 127.0.0.1\r\nForwarded: for=127.0.0.1\r\n".into(),
         ),
         (&format!("/api/v1/live?access_token={token}"), String::new()),
         ("/healthz/../metrics", String::new()),
