@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::Command, time::Duration};
 use anyhow::{Context, ensure};
 use demograph_core::record::{Attribute, Crop};
 use demograph_model::infer::{
-    InferenceSettings, Model, ModelFiles, OnnxModel, PrecisionChoice, Provider,
+    Crew, InferenceSettings, Model, ModelFiles, OnnxModel, PrecisionChoice, Provider,
 };
 use demograph_service::cores;
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
@@ -170,7 +170,11 @@ fn together(settings: &InferenceSettings) -> anyhow::Result<()> {
         ..settings.clone()
     };
     let files = ModelFiles::read(&model_folder(), &settings)?;
-    let mut models = OnnxModel::load_several(&files, &settings, sessions)?;
+    let crew = Crew {
+        workers: sessions,
+        sessions,
+    };
+    let mut models = OnnxModel::load_several(&files, &settings, crew)?;
     let crops = crops(USUAL_BATCH);
     let mut costs = [Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {

@@ -1,13 +1,13 @@
 //! Inference alone, and the whole path from memory without Kafka, by the clock: `cargo bench --bench stages -- loops`. For
 //! machines with a GPU; `benches/gpu.py` sets what runs and compares.
 //!
-//! What is read from the environment: PROVIDER, PRECISION, SESSIONS, BATCH (0: as the service), EVENTS (of the path),
+//! What is read from the environment: PROVIDER, PRECISION, SESSIONS, WORKERS, BATCH (0: as the service), EVENTS (of the path),
 //! SECONDS (of the loop), CROPS (a folder of JPEGs), MODEL.
 
 use std::{env, fs, path::PathBuf, str::FromStr, thread, time::Duration};
 
 use anyhow::{Context, anyhow, ensure};
-use demograph_model::infer::{Inference, InferenceSettings, Model, ModelFiles, OnnxModel};
+use demograph_model::infer::{Crew, Inference, InferenceSettings, Model, ModelFiles, OnnxModel};
 use serde_json::{Value, json};
 
 use crate::{cost, inference::model_folder, path, rounded};
@@ -26,6 +26,7 @@ impl Sessions {
             "provider": said("PROVIDER").unwrap_or("cuda".into()),
             "precision": said("PRECISION").unwrap_or("fp32".into()),
             "sessions": number::<usize>("SESSIONS", 0)?,
+            "workers": number::<usize>("WORKERS", 0)?,
             "batch_max": number::<usize>("BATCH", 0)?,
         }))?;
         let batch = inference.batch();
@@ -35,16 +36,21 @@ impl Sessions {
             batch_max: batch,
             ..Default::default()
         };
-        let count = inference.sessions_on(thread::available_parallelism()?.get());
+        let cores = thread::available_parallelism()?.get();
+        let crew = Crew {
+            workers: inference.workers_on(cores),
+            sessions: inference.sessions_on(cores),
+        };
         let files = ModelFiles::read(&model_folder(), &settings)?;
-        let models = OnnxModel::load_several(&files, &settings, count)?;
+        let models = OnnxModel::load_several(&files, &settings, crew)?;
         let engine = models.first().context("no session")?.engine();
         let about = json!({
             "model": files.facts.id,
             "precision": engine.precision,
             "provider": engine.provider,
             "library": engine.library,
-            "sessions": count,
+            "sessions": crew.sessions,
+            "workers": crew.workers,
             "batch": batch,
         });
         Ok(Self {

@@ -170,6 +170,7 @@ impl Workers {
                         to_work.send(item).expect("the workers take all");
                     }
                     Looked::Done(item) => passing.push(Numbered { number, item }),
+                    Looked::Presence(_) => unreachable!("all are faces"),
                 }
                 if passing.len() == 64 {
                     let passing = std::mem::take(&mut passing);

@@ -67,7 +67,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             Err(error) => println!("FAULT  {what}: {error:#}"),
         }
     }
-    println!("{}", memory::line(&config, wiring::sessions(&config)));
+    println!("{}", memory::line(&config, wiring::crew(&config).workers));
     let all_well = checks.iter().all(|(_, result)| result.is_ok());
     Ok(if all_well {
         ExitCode::SUCCESS

@@ -183,7 +183,7 @@ fn show(config: &Config, stores: &Stores, partition: i32, seq: Option<u64>) -> a
     let ledger = saved.ledger;
     println!(
         "{path}, {} bytes, written {}\ntopic id {}, cluster {}\ntrack key with the fingerprint {}\nmodel {}, policy {}\n\
-         offsets {}..{}: {} skipped, {} published, {} waiting in {} released windows{}, {} in {} open panes and {} growing windows; {} unfinished hours and \
+         offsets {}..{}: {} skipped, {} presence events, {} published, {} waiting in {} released windows{}, {} in {} open panes and {} growing windows; {} unfinished hours and \
          days, {} finished ones are in no file yet",
         bytes.len(),
         stamp(header.written),
@@ -195,6 +195,7 @@ fn show(config: &Config, stores: &Stores, partition: i32, seq: Option<u64>) -> a
         ledger.first_offset,
         ledger.next_offset,
         ledger.skipped,
+        ledger.presences,
         ledger.published,
         saved.waiting(),
         saved.outbox.len(),
@@ -268,7 +269,7 @@ fn verified(config: &Config, stores: &Stores, kept: &Kept) -> anyhow::Result<Str
     let ledger = head.saved.ledger;
     Ok(format!(
         "{checkpoints} checkpoints up to {}, offsets {}..{}; {} published ({published} of them by checkpoints that \
-         are still here, and found in the tables), {} waiting, {} open, {} skipped; {hours_and_days} hours and days of these \
+         are still here, and found in the tables), {} waiting, {} open, {} presence events, {} skipped; {hours_and_days} hours and days of these \
          checkpoints found, {} unfinished",
         head.header.seq,
         ledger.first_offset,
@@ -276,6 +277,7 @@ fn verified(config: &Config, stores: &Stores, kept: &Kept) -> anyhow::Result<Str
         ledger.published,
         head.saved.waiting(),
         head.saved.sources.records(),
+        ledger.presences,
         ledger.skipped,
         head.saved.periods.unfinished(),
     ))

@@ -74,6 +74,7 @@ pub struct Metrics {
     pub build_info: IntGaugeVec,
     pub records: IntCounterVec,
     pub rejected_records: IntCounterVec,
+    pub presences: IntCounter,
     pub batch_crops: Histogram,
     pub event_to_estimate: Histogram,
     pub stage_seconds: HistogramVec,
@@ -142,6 +143,13 @@ impl Metrics {
                     "rejected_records_total",
                     "Rejected records by reason.",
                     &["reason"],
+                ),
+            ),
+            presences: add(
+                r,
+                counter(
+                    "presence_events_total",
+                    "Presence events read. They are no faces, are in no row, and are not part of demograph_records_total.",
                 ),
             ),
             batch_crops: add(

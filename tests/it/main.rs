@@ -40,6 +40,7 @@ mod outage;
 mod overlap;
 #[cfg(feature = "page")]
 mod page;
+mod presences;
 mod producers;
 mod rebalance;
 mod secured;

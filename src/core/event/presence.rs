@@ -3,14 +3,27 @@
 use serde_json::json;
 
 use super::{
-    Event,
+    Event, headers,
     names::{CONTENT_TYPE, Name, SPEC_VERSION},
     write::rfc3339,
 };
-use crate::record::EventTime;
+use crate::record::{EventTime, Record};
 
 /// The type of the events, version included.
 pub const PRESENCE_TYPE: &str = "org.demograph.presence.v1";
+
+/// Whether a record is a presence event. Nothing else of it is read.
+pub fn is_presence(record: &Record) -> bool {
+    // Nearly all records are faces: their headers are not read twice.
+    let mut values = record
+        .headers
+        .iter()
+        .filter_map(|(_, value)| value.as_deref());
+    values.any(|value| value.trim_ascii() == PRESENCE_TYPE.as_bytes()) && {
+        let attributes = headers::read(record).attributes;
+        attributes.text(Name::Type) == Ok(Some(PRESENCE_TYPE))
+    }
+}
 
 /// One track that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,9 +76,9 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::record::Position;
 
-    #[test]
-    fn a_presence_says_from_when_to_when_and_holds_no_image() {
+    fn event() -> Event {
         let event = PresenceEvent {
             id: "1".into(),
             source: "lobby".into(),
@@ -74,7 +87,60 @@ mod tests {
             last: EventTime(1_772_357_412_250),
             facing: 3_400,
         };
-        let event = event.encode();
+        event.encode()
+    }
+
+    /// A record with these headers.
+    fn record(headers: &[(&str, &str)]) -> Record {
+        let headers = headers.iter();
+        Record {
+            position: Position {
+                partition: 0,
+                offset: 0,
+            },
+            timestamp: None,
+            received: EventTime(0),
+            key: None,
+            headers: headers
+                .map(|(name, value)| ((*name).to_owned(), Some((*value).into())))
+                .collect(),
+            payload: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_type_says_what_is_a_presence_and_nothing_else_does() {
+        let written = event().headers;
+        let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
+        let texts: Vec<_> = written
+            .iter()
+            .map(|(name, value)| (name.as_str(), text(value)))
+            .collect();
+        let texts: Vec<_> = texts
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        assert!(is_presence(&record(&texts)));
+        assert!(is_presence(&record(&[(
+            "CE-Type",
+            " org.demograph.presence.v1 "
+        )])));
+        for other in [
+            ("ce_type", "org.demograph.presence.v2"),
+            ("ce_type", "org.demograph.face-crop.v1"),
+            ("ce_subject", PRESENCE_TYPE),
+            ("ce_trackid", PRESENCE_TYPE),
+        ] {
+            assert!(!is_presence(&record(&[other])), "{other:?}");
+        }
+        let twice = [("ce_type", PRESENCE_TYPE), ("ce-type", "other")];
+        assert!(!is_presence(&record(&twice)), "two values are a reject");
+        assert!(!is_presence(&record(&[])));
+    }
+
+    #[test]
+    fn a_presence_says_from_when_to_when_and_holds_no_image() {
+        let event = event();
         assert_eq!(event.key, "lobby");
         let value: Value = serde_json::from_slice(&event.payload).unwrap();
         let expected = json!({

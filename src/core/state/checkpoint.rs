@@ -70,6 +70,8 @@ pub struct Ledger {
     pub next_offset: i64,
     /// Offsets in between that held no record: compacted, transaction marks, or deleted before they were read.
     pub skipped: u64,
+    /// Presence events. They are in no row.
+    pub presences: u64,
     /// Records that published rows stand for, without this checkpoint's own publication.
     pub published: u64,
     /// Since when the oldest row of the outbox waits. The next owner of the partition continues that wait.
@@ -83,6 +85,7 @@ impl Ledger {
             first_offset: offset,
             next_offset: offset,
             skipped: 0,
+            presences: 0,
             published: 0,
             waiting_since: None,
         }
@@ -210,6 +213,7 @@ impl Saved {
         let read = i128::from(ledger.next_offset) - i128::from(ledger.first_offset);
         let parts = [
             ledger.skipped,
+            ledger.presences,
             ledger.published,
             self.waiting(),
             self.sources.records(),

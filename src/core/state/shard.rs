@@ -11,7 +11,7 @@ use crate::{
     choose::{Chooser, Sight},
     periods::{CarriedWindows, Periods, ReleasedPeriod},
     privacy::{ReleasedWindow, release},
-    record::{EventTime, SourceId},
+    record::{EventTime, Position, SourceId},
     window::{
         ClosedBy, ClosedPanes, ClosedWindow, Note, Observation, Outcome, PartitionWindows, Settings,
     },
@@ -154,13 +154,9 @@ impl Shard {
 
     /// Folds one record, in offset order.
     pub fn apply(&mut self, mut observation: Observation) -> Applied {
-        let position = observation.position;
-        let Ok(skipped) = u64::try_from(position.offset - self.ledger.next_offset) else {
+        if !self.advance(observation.position) {
             return Applied::Replayed;
-        };
-        self.ledger.skipped += skipped;
-        self.ledger.next_offset = position.next_offset();
-        self.is_changed = true;
+        }
         observation.track = observation.track.map(|id| self.key.track(id));
         observation.id = observation.id.map(|id| self.key.event(id));
         self.note(&observation);
@@ -183,6 +179,25 @@ impl Shard {
                 .pass(&source, floor, zones, ClosedBy::Watermark);
         }
         Applied::Counted(outcome, released)
+    }
+
+    /// Counts a presence event, in offset order. False where it was counted before. It says nothing of faces: it moves no
+    /// watermark and is in no window.
+    pub fn apply_presence(&mut self, position: Position) -> bool {
+        let is_new = self.advance(position);
+        self.ledger.presences += u64::from(is_new);
+        is_new
+    }
+
+    /// Moves behind a record, and counts the offsets before it that held none. False where it was folded before.
+    fn advance(&mut self, position: Position) -> bool {
+        let Ok(skipped) = u64::try_from(position.offset - self.ledger.next_offset) else {
+            return false;
+        };
+        self.ledger.skipped += skipped;
+        self.ledger.next_offset = position.next_offset();
+        self.is_changed = true;
+        true
     }
 
     /// Follows the chooser before decoding.

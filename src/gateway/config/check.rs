@@ -29,16 +29,6 @@ pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
         config.http.insecure_listen,
     ));
     faults.extend(pane(config));
-    let topic = config.presence.topic.as_ref();
-    faults.extend(
-        topic
-            .filter(|topic| **topic == config.kafka.topic)
-            .map(|topic| {
-                let fix =
-                    "`demograph run` would reject the events there: give them a topic of their own";
-                Fault::new("presence.topic", format!("{topic:?}"), fix)
-            }),
-    );
     faults
 }
 

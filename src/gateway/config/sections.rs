@@ -220,8 +220,8 @@ impl Crops {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Presence {
-    /// The topic of the presence events, one for each track that ends. It is not created, and is another one than
-    /// `kafka.topic`. Absent: none are sent.
+    /// The topic of the presence events, one for each track that ends. It is not created. `kafka.topic` or another one.
+    /// Absent: none are sent.
     #[schemars(length(min = 1))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,

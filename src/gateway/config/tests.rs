@@ -21,7 +21,7 @@ fn every_fault_is_told_at_once_with_its_fix() {
     let said = faults(
         "user='u'\npassword='hunter2'\nmask=[[[0,0],[1,1]],[[0,0],[1,2],[0,1]]]\nregion={x=0.5,y=0,width=0.6,height=1}\n\
          [[camera]]\nid='lobby'\naddress='clip.mp4'\n[[camera]]\nid='__a'\naddress='rtsp://u:p@cam/1'\nuser='u'\n\
-         [presence]\ntopic='face-crops'\n[http]\nlisten='0.0.0.0:1'\n[crops]\npane='7s'\n",
+         [http]\nlisten='0.0.0.0:1'\n[crops]\npane='7s'\n",
     );
     for expected in [
         "camera[0].password = (not shown)",
@@ -36,7 +36,6 @@ fn every_fault_is_told_at_once_with_its_fix() {
         "camera[2].user",
         "http.listen",
         "crops.pane = 7s",
-        "presence.topic",
     ] {
         assert!(said.contains(expected), "{expected}: {said}");
     }

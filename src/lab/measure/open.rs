@@ -5,7 +5,7 @@ use std::{path::PathBuf, thread::available_parallelism, time::Duration};
 use anyhow::{Context, bail, ensure};
 use demograph_core::{record::Attribute, window::Categories};
 use demograph_model::{
-    infer::{InferenceSettings, ModelFiles, OnnxModel, PrecisionChoice},
+    infer::{Crew, InferenceSettings, ModelFiles, OnnxModel, PrecisionChoice},
     manifest::Precision,
 };
 
@@ -106,7 +106,11 @@ impl Opened {
             0 => available_parallelism().map_or(1, usize::from),
             n => n,
         };
-        let models = OnnxModel::load_several(&self.files, &self.settings, sessions)?;
+        let crew = Crew {
+            workers: sessions,
+            sessions,
+        };
+        let models = OnnxModel::load_several(&self.files, &self.settings, crew)?;
         let job = Job {
             rows: &self.rows,
             reading: &self.reading,

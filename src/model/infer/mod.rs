@@ -5,6 +5,7 @@
 //! its answers to the manifest's self-test are right; an attribute that a crop does not allow never becomes part of
 //! its estimate.
 
+mod batch;
 mod choose;
 mod engines;
 mod files;
@@ -13,6 +14,7 @@ mod heads;
 mod net;
 mod onnx;
 mod options;
+mod pool;
 mod runtime;
 mod self_test;
 mod session;
@@ -21,26 +23,31 @@ mod tensors;
 mod trial;
 
 pub use files::{ModelFiles, NetFile, sha256};
-pub use onnx::{OnnxModel, describe};
+pub use onnx::{Crew, OnnxModel, describe};
 pub use options::{Inference, PrecisionChoice, Provider};
 pub use self_test::{Engine, Passed};
 pub use stub::StubModel;
 pub use tensors::TensorNet;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use demograph_core::{
     facts::ModelFacts,
     record::{Crop, Estimate},
 };
 
-/// A loaded model. One instance belongs to one thread.
+/// A loaded model. One instance belongs to one thread; several may share sessions.
 pub trait Model: Send {
     fn facts(&self) -> &ModelFacts;
 
     /// One answer a crop, in order; only attributes that the crop allows are computed and kept. An error means that the
     /// model cannot go on; what is wrong with one crop is its own answer.
     fn estimate(&mut self, crops: &[Crop]) -> anyhow::Result<Vec<Answer>>;
+
+    /// How long it has waited for a session, since this was last asked.
+    fn waited(&mut self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// What a model says of one crop.

@@ -1,20 +1,18 @@
-//! One ONNX session: made as the manifest says, fed with batches of sizes that it has met before.
+//! One ONNX session: made as the manifest says, run on batches of sizes that it has met before.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    slice,
-};
+use std::slice;
 
 use anyhow::{Context, ensure};
-use demograph_core::record::{Attributes, Crop, Estimate};
+use demograph_core::record::Estimate;
 use half::f16;
 use ort::{
     session::{OutputSelector, RunOptions},
-    value::{DynValue, Tensor, TensorElementType, TensorRef, ValueType},
+    value::{DynValue, TensorElementType, TensorRef, ValueType},
 };
 
 use super::{
-    Answer, InferenceSettings, NetFile, NoAnswer,
+    InferenceSettings, NetFile,
+    batch::{Batch, Output},
     graph::{self, check_width, shape},
     heads::Reader,
     session::Opened,
@@ -30,26 +28,16 @@ const UNPADDED_MAX: usize = 32;
 /// On a GPU, batches are padded to the next of these.
 const GPU_SIZES: [usize; 4] = [1, 16, 64, 256];
 
-/// A loaded net.
+/// A loaded net: one session.
 pub(super) struct LoadedNet {
     net: Net,
     front: Front,
     settings: InferenceSettings,
     opened: Opened,
-    heads: Vec<Reader>,
-    preparer: Preparer,
-    /// Room for the levels of the largest batch, used again and again.
-    batch: Tensor<u8>,
     /// The sizes that batches are run in, ascending.
     sizes: Vec<usize>,
     scales_by_batch: bool,
     warnings: Vec<String>,
-}
-
-/// A head's output: a row a crop, and what pads the batch.
-struct Output {
-    numbers: Vec<f32>,
-    width: usize,
 }
 
 impl LoadedNet {
@@ -63,24 +51,20 @@ impl LoadedNet {
         let opened = Opened::new(&front.onnx, settings).with_context(|| net.file.clone())?;
         let fixed = graph::check(&opened.session, &front.input, &net.heads)
             .with_context(|| format!("{}: the manifest does not fit", net.file))?;
-        let sizes = sizes(fixed, settings);
-        let preparer = Preparer::new((&front.input).into());
         let mut loaded = Self {
-            heads: net.heads.iter().map(Reader::new).collect(),
-            batch: opened.memory(largest(&sizes) * preparer.levels())?,
-            preparer,
             net: net.clone(),
             front: front.clone(),
             settings: settings.clone(),
             opened,
-            sizes,
+            sizes: sizes(fixed, settings),
             scales_by_batch: *scales_by_batch,
             warnings: Vec::new(),
         };
+        let mut batch = loaded.batch()?;
         loaded
-            .warm_up()
+            .warm_up(&mut batch)
             .with_context(|| format!("{}: the first run", net.file))?;
-        loaded.try_noise()?;
+        loaded.try_noise(&mut batch)?;
         Ok(loaded)
     }
 
@@ -89,102 +73,39 @@ impl LoadedNet {
         &self.warnings
     }
 
+    /// A batch that any session of this net can run.
+    pub(super) fn batch(&self) -> anyhow::Result<Batch> {
+        let preparer = Preparer::new((&self.front.input).into());
+        let largest = *self.sizes.last().expect("there is at least one size");
+        Ok(Batch {
+            heads: self.net.heads.iter().map(Reader::new).collect(),
+            levels: self.opened.memory(largest * preparer.levels())?,
+            preparer,
+            sizes: self.sizes.clone(),
+            size: self.sizes[0],
+        })
+    }
+
     /// A new session in place of one that may be broken for good, for example after a GPU ran out of memory.
     pub(super) fn reopen(&mut self) -> anyhow::Result<()> {
         self.opened = Opened::new(&self.front.onnx, &self.settings)?;
-        let levels = largest(&self.sizes) * self.preparer.levels();
-        self.batch = self.opened.memory(levels)?;
         Ok(())
-    }
-
-    /// Adds to the answers what this net says of the crops.
-    pub(super) fn estimate(
-        &mut self,
-        crops: &[Crop],
-        answers: &mut [Answer],
-    ) -> anyhow::Result<()> {
-        let batch_max = largest(&self.sizes);
-        for (crops, answers) in crops.chunks(batch_max).zip(answers.chunks_mut(batch_max)) {
-            self.estimate_batch(crops, answers)
-                .with_context(|| self.net.file.clone())?;
-        }
-        Ok(())
-    }
-
-    fn estimate_batch(&mut self, crops: &[Crop], answers: &mut [Answer]) -> anyhow::Result<()> {
-        let allowed = crops
-            .iter()
-            .fold(Attributes::NONE, |all, crop| all.union(crop.attributes));
-        let wanted: Vec<usize> = (0..self.heads.len())
-            .filter(|&head| allowed.contains(self.heads[head].attribute()))
-            .collect();
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        let outputs = self.outputs(crops, answers, &wanted)?;
-        self.read(&wanted, &outputs, crops, answers);
-        Ok(())
-    }
-
-    /// Adds to the answers what the outputs of the wanted heads say.
-    fn read(&self, wanted: &[usize], outputs: &[Output], crops: &[Crop], answers: &mut [Answer]) {
-        for (&head, output) in wanted.iter().zip(outputs) {
-            let reader = &self.heads[head];
-            let rows = output.numbers.chunks(output.width);
-            for ((crop, answer), row) in crops.iter().zip(answers.iter_mut()).zip(rows) {
-                if crop.attributes.contains(reader.attribute())
-                    && let Ok(estimate) = answer
-                    && let Err(no_answer) = reader.read(row, estimate)
-                {
-                    *answer = Err(no_answer);
-                }
-            }
-        }
-    }
-
-    /// Prepares the crops and runs them. A crop that cannot be prepared has no answer.
-    fn outputs(
-        &mut self,
-        crops: &[Crop],
-        answers: &mut [Answer],
-        wanted: &[usize],
-    ) -> anyhow::Result<Vec<Output>> {
-        let size = self.padded(crops.len());
-        let len = self.preparer.levels();
-        let (_, batch) = self.batch.extract_tensor_mut();
-        let batch = &mut batch[..size * len];
-        for ((crop, answer), place) in crops.iter().zip(answers).zip(batch.chunks_mut(len)) {
-            let preparer = &mut self.preparer;
-            // Its buffers are written before they are read, so that a panic leaves nothing behind.
-            if catch_unwind(AssertUnwindSafe(|| preparer.write(crop, place))).is_err() {
-                place.fill(0);
-                *answer = Err(NoAnswer);
-            }
-        }
-        // An earlier batch's faces are not computed again.
-        batch[crops.len() * len..].fill(0);
-        self.run(size, wanted)
-    }
-
-    /// The smallest size that holds so many.
-    fn padded(&self, crops: usize) -> usize {
-        let fits = self.sizes.iter().find(|&&size| size >= crops);
-        *fits.expect("crops come in chunks of the largest size")
     }
 
     /// The largest size first, so that memory is taken once. On a processor the sizes between cost nothing to prepare.
-    fn warm_up(&mut self) -> anyhow::Result<()> {
-        let all: Vec<usize> = (0..self.heads.len()).collect();
-        self.batch.extract_tensor_mut().1.fill(0);
+    fn warm_up(&mut self, batch: &mut Batch) -> anyhow::Result<()> {
+        let all = batch.all_heads();
+        batch.clear();
         let mut sizes = self.sizes.clone();
         if self.settings.provider.is_on_processor() {
-            sizes = vec![sizes[0], largest(&sizes)];
+            sizes = vec![sizes[0], batch.largest()];
             sizes.dedup();
         }
         for size in sizes.into_iter().rev() {
-            let run = self.run(size, &all);
-            if let Err(error) = run {
-                let takes_one = size > 1 && self.run(1, &all).is_ok();
+            batch.pretend(size);
+            if let Err(error) = self.run(batch, &all) {
+                batch.size = 1;
+                let takes_one = size > 1 && self.run(batch, &all).is_ok();
                 return Err(match takes_one {
                     true => error.context(format!(
                         "a batch of 1 runs and one of {size} does not, though the input says otherwise: export the net with \
@@ -197,29 +118,28 @@ impl LoadedNet {
         Ok(())
     }
 
-    /// One run of so many crops, whatever their levels are.
-    pub(super) fn rerun(&mut self, crops: usize) -> anyhow::Result<()> {
-        let all: Vec<usize> = (0..self.heads.len()).collect();
-        self.run(self.padded(crops), &all)?;
-        Ok(())
-    }
-
     /// Noise, alone and together.
-    fn try_noise(&mut self) -> anyhow::Result<()> {
+    fn try_noise(&mut self, batch: &mut Batch) -> anyhow::Result<()> {
         let crops = trial::crops(&self.net);
-        let all: Vec<usize> = (0..self.heads.len()).collect();
+        let all = batch.all_heads();
         let mut alone = vec![Ok(Estimate::default()); crops.len()];
-        let mut rows = vec![Vec::new(); self.heads.len()];
+        let mut rows = vec![Vec::new(); all.len()];
         for (crop, answer) in crops.iter().zip(&mut alone) {
             let (crop, answer) = (slice::from_ref(crop), slice::from_mut(answer));
-            let outputs = self.outputs(crop, answer, &all)?;
-            self.read(&all, &outputs, crop, answer);
+            batch.write(crop, answer);
+            let outputs = self.run(batch, &all)?;
+            batch.read(&all, &outputs, crop, answer);
             for (rows, output) in rows.iter_mut().zip(outputs) {
                 rows.push(output.numbers[..output.width].to_vec());
             }
         }
         let mut together = vec![Ok(Estimate::default()); crops.len()];
-        self.estimate(&crops, &mut together)?;
+        let largest = batch.largest();
+        for (crops, answers) in crops.chunks(largest).zip(together.chunks_mut(largest)) {
+            batch.write(crops, answers);
+            let outputs = self.run(batch, &all)?;
+            batch.read(&all, &outputs, crops, answers);
+        }
         trial::compare(&self.net.file, self.scales_by_batch, &together, &alone)?;
         let warnings = self.net.heads.iter().zip(&rows).flat_map(|(head, rows)| {
             let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
@@ -237,7 +157,7 @@ impl LoadedNet {
     }
 
     /// One run of what lies in the batch; the output of each wanted head.
-    fn run(&mut self, size: usize, wanted: &[usize]) -> anyhow::Result<Vec<Output>> {
+    pub(super) fn run(&mut self, batch: &Batch, wanted: &[usize]) -> anyhow::Result<Vec<Output>> {
         let heads = &self.net.heads;
         let names: Vec<&str> = wanted
             .iter()
@@ -253,12 +173,13 @@ impl LoadedNet {
                 selector.with(*name)
             });
         let options = RunOptions::new()?.with_outputs(selector);
-        let (_, batch) = self.batch.extract_tensor();
-        let batch = &batch[..size * self.preparer.levels()];
-        let levels = TensorRef::from_array_view((shape(&self.front.input, size), batch))?;
+        let size = batch.size;
+        let levels = TensorRef::from_array_view((shape(&self.front.input, size), batch.written()))?;
         let session = &mut self.opened.session;
         let inputs = ort::inputs![self.front.input.name.as_str() => levels];
-        let outputs = session.run_with_options(inputs, &options)?;
+        let outputs = session
+            .run_with_options(inputs, &options)
+            .with_context(|| self.net.file.clone())?;
         let mut read = Vec::with_capacity(wanted.len());
         for (&head, name) in wanted.iter().zip(names) {
             let output =
@@ -317,10 +238,6 @@ fn sizes(fixed: Option<usize>, settings: &InferenceSettings) -> Vec<usize> {
         .collect()
 }
 
-fn largest(sizes: &[usize]) -> usize {
-    *sizes.last().expect("there is at least one size")
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -340,10 +257,11 @@ mod tests {
         let folder = demograph_core::golden::repository("models/research-small");
         let files = ModelFiles::read(&folder, &settings).unwrap();
         let mut net = LoadedNet::load(&files.nets[0], &settings).unwrap();
+        let mut batch = net.batch().unwrap();
         let now = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
         let rounds = (0..4).map(|_| {
             let began = now();
-            net.warm_up().unwrap();
+            net.warm_up(&mut batch).unwrap();
             now() - began
         });
         rounds.min().unwrap()

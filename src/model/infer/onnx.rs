@@ -1,6 +1,13 @@
 //! The model that is really used: the nets of a folder, run one after the other.
 
-use std::{panic::resume_unwind, slice, sync::Arc, thread};
+use std::{
+    mem,
+    panic::resume_unwind,
+    slice,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use demograph_core::{
@@ -9,8 +16,11 @@ use demograph_core::{
 };
 
 use super::{
-    Answer, Engine, InferenceSettings, Model, ModelFiles, NoAnswer, Passed, choose, graph,
+    Answer, Engine, InferenceSettings, Model, ModelFiles, NoAnswer, Passed,
+    batch::Batch,
+    choose, graph,
     net::LoadedNet,
+    pool::Pool,
     runtime,
     self_test::{self, Case},
     session::Opened,
@@ -38,10 +48,23 @@ fn beside<T: Send>(
     })
 }
 
-/// A model with sessions of its own.
+/// How many work on one model, and on how many sessions.
+#[derive(Debug, Clone, Copy)]
+pub struct Crew {
+    /// Threads, each with batches of its own. Where they are no more than the sessions, each has a session of its own.
+    pub workers: usize,
+    pub sessions: usize,
+}
+
+/// A session of each net.
+type Nets = Vec<LoadedNet>;
+
+/// What one worker has of a model: batches of its own, and sessions that it may share with others.
 pub struct OnnxModel {
     facts: ModelFacts,
-    nets: Vec<LoadedNet>,
+    batches: Vec<Batch>,
+    sessions: Pool<Nets>,
+    waited: Duration,
     engine: Engine,
     cases: Arc<[Case]>,
     self_test: Passed,
@@ -49,22 +72,35 @@ pub struct OnnxModel {
 }
 
 impl OnnxModel {
-    /// One model.
+    /// One model, with a session of its own.
     pub fn load(files: &ModelFiles, settings: &InferenceSettings) -> anyhow::Result<Self> {
         let model = Self::with_provider(files, &choose::settle(files, settings)?)?;
         model.warn();
         Ok(model)
     }
 
-    /// So many models that are alike; `provider = "auto"` is settled once for all of them.
+    /// One for each worker; `provider = "auto"` is settled once for all of them.
     pub fn load_several(
         files: &ModelFiles,
         settings: &InferenceSettings,
-        count: usize,
+        crew: Crew,
     ) -> anyhow::Result<Vec<Self>> {
         let settled = choose::settle(files, settings)?;
-        let models = beside(count, || Self::with_provider(files, &settled))?;
+        let open = || Self::with_provider(files, &settled);
+        let mut models = beside(crew.sessions, open)?;
         models.iter().take(1).for_each(Self::warn);
+        if let Some(more) = crew.workers.checked_sub(models.len()).filter(|&n| n > 0) {
+            let shared = Pool::joined(models.iter().map(|model| &model.sessions));
+            for model in &mut models {
+                model.sessions = shared.clone();
+            }
+            let first = models
+                .first()
+                .context("inference.sessions gives no session")?;
+            let joined = (0..more).map(|_| first.colleague());
+            let joined = joined.collect::<anyhow::Result<Vec<_>>>()?;
+            models.extend(joined);
+        }
         Ok(models)
     }
 
@@ -76,7 +112,7 @@ impl OnnxModel {
     ) -> anyhow::Result<Self> {
         let nets = files.nets.iter();
         let nets = nets.map(|net| LoadedNet::load(net, settings));
-        let nets = nets.collect::<anyhow::Result<Vec<_>>>()?;
+        let mut nets = nets.collect::<anyhow::Result<Nets>>()?;
         let of_nets = nets.iter().flat_map(|net| net.warnings().iter().cloned());
         let warnings = files.manifest.warnings().into_iter().chain(of_nets);
         let engine = Engine {
@@ -85,16 +121,36 @@ impl OnnxModel {
             library: format!("ONNX Runtime {}", runtime::version()),
         };
         let tolerance = files.manifest.self_test_tolerance.of(files.precision);
+        let batches = nets.iter().map(LoadedNet::batch);
         let mut model = Self {
             warnings: warnings.collect(),
             facts: files.facts.clone(),
-            nets,
+            batches: batches.collect::<anyhow::Result<_>>()?,
+            sessions: Pool::new([]),
+            waited: Duration::ZERO,
             engine,
             cases: files.self_tests.clone(),
             self_test: Passed::before(tolerance),
         };
-        model.self_test = model.prove()?;
+        model.self_test = model.prove(&mut nets)?;
+        model.sessions = Pool::new([nets]);
         Ok(model)
+    }
+
+    /// Another worker on the same sessions.
+    fn colleague(&self) -> anyhow::Result<Self> {
+        let nets = self.sessions.take();
+        let batches = nets.iter().map(LoadedNet::batch);
+        Ok(Self {
+            facts: self.facts.clone(),
+            batches: batches.collect::<anyhow::Result<_>>()?,
+            sessions: self.sessions.clone(),
+            waited: Duration::ZERO,
+            engine: self.engine.clone(),
+            cases: self.cases.clone(),
+            self_test: self.self_test.clone(),
+            warnings: self.warnings.clone(),
+        })
     }
 
     /// What looks like a mistake in the manifest; each names its field.
@@ -109,31 +165,31 @@ impl OnnxModel {
     }
 
     /// Runs the self-test on the sessions as they are.
-    fn prove(&mut self) -> anyhow::Result<Passed> {
-        let nets = &mut self.nets;
+    fn prove(&mut self, nets: &mut Nets) -> anyhow::Result<Passed> {
+        let batches = &mut self.batches;
         let tolerance = self.self_test.tolerance;
         self_test::run(&self.cases, tolerance, &self.engine, |crops| {
-            estimate(nets, crops)
+            estimate(nets, batches, crops)
         })
         .with_context(|| self.facts.id.clone())
     }
 
     /// New sessions, which pass the self-test.
-    fn reopen(&mut self) -> anyhow::Result<()> {
-        self.nets.iter_mut().try_for_each(LoadedNet::reopen)?;
-        self.prove()?;
+    fn reopen(&mut self, nets: &mut Nets) -> anyhow::Result<()> {
+        nets.iter_mut().try_for_each(LoadedNet::reopen)?;
+        self.prove(nets)?;
         Ok(())
     }
 
     /// Asks for one crop alone. If that fails, the crop is to blame as long as the sessions still pass the self-test, be it
     /// anew.
-    fn ask_alone(&mut self, crop: &Crop) -> anyhow::Result<Answer> {
-        match estimate(&mut self.nets, slice::from_ref(crop)) {
+    fn ask_alone(&mut self, nets: &mut Nets, crop: &Crop) -> anyhow::Result<Answer> {
+        match estimate(nets, &mut self.batches, slice::from_ref(crop)) {
             Ok(mut answers) => Ok(answers.pop().unwrap_or(Err(NoAnswer))),
             Err(error) => {
                 tracing::warn!(error = format!("{error:#}"), "a crop cannot be computed");
-                if self.prove().is_err() {
-                    self.reopen()
+                if self.prove(nets).is_err() {
+                    self.reopen(nets)
                         .context("inference failed, and a new session fails too")?;
                 }
                 Ok(Err(NoAnswer))
@@ -141,9 +197,47 @@ impl OnnxModel {
         }
     }
 
-    /// Computes again what lies in the batches of its nets, so many crops: inference alone, for measurements.
+    /// No crop stops the others: what has no answer in a batch is asked alone, since a crop can spoil the batch. Where
+    /// none has an answer, the self-test tells whether the sessions are to blame or the crops. The same sessions are held to
+    /// the end, so that it is theirs.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "measures a duration for a metric"
+    )]
+    fn estimate_batch(&mut self, crops: &[Crop]) -> anyhow::Result<Vec<Answer>> {
+        let mut answers = no_answers_yet(crops);
+        write(&mut self.batches, crops, &mut answers);
+        let asked = Instant::now();
+        let mut nets = self.sessions.take();
+        self.waited += asked.elapsed();
+        if let Err(error) = run(&mut nets, &self.batches, crops, &mut answers) {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "inference failed: trying each crop with a new session"
+            );
+            self.reopen(&mut nets)
+                .context("inference failed, and a new session fails too")?;
+            answers = vec![Err(NoAnswer); crops.len()];
+        }
+        for (crop, answer) in crops.iter().zip(&mut answers) {
+            if answer.is_err() {
+                *answer = self.ask_alone(&mut nets, crop)?;
+            }
+        }
+        if answers.iter().all(Result::is_err) && !answers.is_empty() {
+            self.prove(&mut nets)?;
+        }
+        Ok(answers)
+    }
+
+    /// Computes again what lies in its batches, so many crops: inference alone, for measurements.
     pub fn rerun(&mut self, crops: usize) -> anyhow::Result<()> {
-        self.nets.iter_mut().try_for_each(|net| net.rerun(crops))
+        let mut nets = self.sessions.take();
+        for (net, batch) in nets.iter_mut().zip(&mut self.batches) {
+            batch.pretend(crops);
+            net.run(batch, &batch.all_heads())?;
+        }
+        Ok(())
     }
 
     pub fn engine(&self) -> &Engine {
@@ -155,11 +249,41 @@ impl OnnxModel {
     }
 }
 
-fn estimate(nets: &mut [LoadedNet], crops: &[Crop]) -> anyhow::Result<Vec<Answer>> {
-    let mut answers = vec![Ok(Estimate::default()); crops.len()];
-    for net in nets {
-        net.estimate(crops, &mut answers)?;
+fn no_answers_yet(crops: &[Crop]) -> Vec<Answer> {
+    vec![Ok(Estimate::default()); crops.len()]
+}
+
+/// Makes the batches ready. At most as many crops as fit.
+fn write(batches: &mut [Batch], crops: &[Crop], answers: &mut [Answer]) {
+    for batch in batches {
+        if !batch.wanted(crops).is_empty() {
+            batch.write(crops, answers);
+        }
     }
+}
+
+/// Runs the batches and adds what the nets say of the crops in them.
+fn run(
+    nets: &mut Nets,
+    batches: &[Batch],
+    crops: &[Crop],
+    answers: &mut [Answer],
+) -> anyhow::Result<()> {
+    for (net, batch) in nets.iter_mut().zip(batches) {
+        let wanted = batch.wanted(crops);
+        if !wanted.is_empty() {
+            let outputs = net.run(batch, &wanted)?;
+            batch.read(&wanted, &outputs, crops, answers);
+        }
+    }
+    Ok(())
+}
+
+/// Both, on sessions that are held.
+fn estimate(nets: &mut Nets, batches: &mut [Batch], crops: &[Crop]) -> anyhow::Result<Vec<Answer>> {
+    let mut answers = no_answers_yet(crops);
+    write(batches, crops, &mut answers);
+    run(nets, batches, crops, &mut answers)?;
     Ok(answers)
 }
 
@@ -168,29 +292,17 @@ impl Model for OnnxModel {
         &self.facts
     }
 
-    /// No crop stops the others: what has no answer in a batch is asked alone, since a crop can spoil the batch. Where
-    /// none has an answer, the self-test tells whether the sessions are to blame or the crops.
     fn estimate(&mut self, crops: &[Crop]) -> anyhow::Result<Vec<Answer>> {
-        let mut answers = match estimate(&mut self.nets, crops) {
-            Ok(answers) => answers,
-            Err(error) => {
-                tracing::warn!(
-                    error = format!("{error:#}"),
-                    "inference failed: trying each crop with a new session"
-                );
-                self.reopen()
-                    .context("inference failed, and a new session fails too")?;
-                vec![Err(NoAnswer); crops.len()]
-            }
-        };
-        for (crop, answer) in crops.iter().zip(&mut answers) {
-            if answer.is_err() {
-                *answer = self.ask_alone(crop)?;
-            }
-        }
-        if answers.iter().all(Result::is_err) && !answers.is_empty() {
-            self.prove()?;
+        let largest = self.batches.iter().map(Batch::largest).min();
+        let batches = crops.chunks(largest.unwrap_or(usize::MAX));
+        let mut answers = Vec::with_capacity(crops.len());
+        for crops in batches {
+            answers.extend(self.estimate_batch(crops)?);
         }
         Ok(answers)
+    }
+
+    fn waited(&mut self) -> Duration {
+        mem::take(&mut self.waited)
     }
 }

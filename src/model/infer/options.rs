@@ -18,9 +18,13 @@ pub struct Inference {
     pub allow_cpu_fallback: bool,
     /// The GPU to use.
     pub device_id: i32,
-    /// The number of threads that decode and infer, each with a session of its own. 0: one for each core, and two on a GPU.
+    /// The number of sessions, which infer beside one another. 0: one for each core, and two on a GPU.
     #[schemars(range(max = 256))]
     pub sessions: usize,
+    /// The number of threads that decode. Each makes a batch ready and takes the next free session for it. 0: one for each
+    /// core, and at least as many as sessions. On a CPU each session has a thread of its own: leave it at 0.
+    #[schemars(range(max = 256))]
+    pub workers: usize,
     /// The most crops of a track that are estimated in ten seconds. The others are spared: they are counted and not
     /// decoded, because a track has one vote. Crops without a track id are never spared. 0: all are estimated. Default: 3;
     /// 0 with `windows.weighting = "dwell"`.
@@ -64,6 +68,16 @@ impl Inference {
         }
     }
 
+    /// How many threads decode on a machine with so many cores. On a processor as many as infer: more would only compete.
+    pub fn workers_on(&self, cores: usize) -> usize {
+        let sessions = self.sessions_on(cores);
+        match (self.workers, self.provider.is_on_processor()) {
+            (0, true) => sessions,
+            (0, false) => cores.max(sessions),
+            (said, _) => said.max(sessions),
+        }
+    }
+
     /// How many sessions run on a machine with so many cores.
     pub fn sessions_on(&self, cores: usize) -> usize {
         match (self.sessions, self.provider.is_on_processor()) {
@@ -82,6 +96,7 @@ impl Default for Inference {
             allow_cpu_fallback: false,
             device_id: 0,
             sessions: 0,
+            workers: 0,
             crops_per_track: None,
             batch_max: 0,
             batch_wait_max: Span::seconds(0),
@@ -145,21 +160,27 @@ mod tests {
 
     #[test]
     fn what_is_not_said_depends_on_the_provider() {
-        let of = |provider, (sessions, batch_max)| {
+        let of = |provider, (sessions, workers, batch_max)| {
             let inference = Inference {
                 provider,
                 sessions,
+                workers,
                 batch_max,
                 ..Default::default()
             };
-            (inference.sessions_on(16), inference.batch())
+            [
+                inference.sessions_on(16),
+                inference.workers_on(16),
+                inference.batch(),
+            ]
         };
         for provider in [Provider::Auto, Provider::Cpu, Provider::Openvino] {
-            assert_eq!(of(provider, (0, 0)), (16, 16));
+            assert_eq!(of(provider, (0, 0, 0)), [16, 16, 16]);
         }
         for provider in [Provider::Cuda, Provider::Tensorrt] {
-            assert_eq!(of(provider, (0, 0)), (2, 256));
-            assert_eq!(of(provider, (5, 7)), (5, 7));
+            assert_eq!(of(provider, (0, 0, 0)), [2, 16, 256]);
+            assert_eq!(of(provider, (5, 8, 7)), [5, 8, 7]);
+            assert_eq!(of(provider, (20, 8, 7)), [20, 20, 7]);
         }
     }
 }

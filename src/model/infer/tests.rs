@@ -1,6 +1,7 @@
 //! The shipped models, and what happens when a model folder is wrong. Needs the ONNX Runtime library (`make setup`).
 
 mod cases;
+mod crew;
 mod groups;
 mod images;
 mod inputs;

@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use demograph_core::{
-    privacy::ReleasedWindow, record::EventTime, state::Saved, window::Observation,
+    privacy::ReleasedWindow,
+    record::{EventTime, Position},
+    state::Saved,
+    window::Observation,
 };
 
 /// What the fold takes.
@@ -19,6 +22,8 @@ pub enum Feed {
 pub enum Signal {
     /// Everything that the broker has of a partition was read: what comes next has this offset.
     Reached { partition: i32, next_offset: i64 },
+    /// A presence event was read.
+    Presence(Position),
     /// The wall clock has moved on.
     Tick(Tick),
     /// Partitions to begin with.

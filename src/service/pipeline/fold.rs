@@ -8,7 +8,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, never, select};
 use demograph_core::{
     privacy::{Cells, ReleasedWindow},
-    record::{EventTime, SourceId},
+    record::{EventTime, Position, SourceId},
     reject::Reject,
     state::{Applied, Cadence, Checkpoint, Shard, TrackKey},
     views::Rolling,
@@ -122,6 +122,7 @@ impl Fold {
                 self.reach(partition, next_offset);
                 Ok(())
             }
+            Signal::Presence(position) => self.count_presence(position),
             Signal::Tick(tick) => self.tick(&tick),
             Signal::Assigned(partitions) => {
                 for resumed in partitions {
@@ -221,6 +222,20 @@ impl Fold {
         }
         self.take_in(released, now);
         self.checkpoint_if_due(partition, now)
+    }
+
+    /// One that was counted before, or is somebody else's, counts no more.
+    fn count_presence(&mut self, position: Position) -> Result<(), WriterGone> {
+        let Some(shard) = self.shards.get_mut(&position.partition) else {
+            return Ok(());
+        };
+        let skipped = shard.skipped();
+        let is_new = shard.apply_presence(position);
+        self.metrics
+            .skipped_offsets
+            .inc_by(shard.skipped() - skipped);
+        self.metrics.presences.inc_by(u64::from(is_new));
+        self.checkpoint_if_due(position.partition, clock::now())
     }
 
     /// What lies before the end and was no record is a mark of a transaction, or was compacted.

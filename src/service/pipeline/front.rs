@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use demograph_core::{
     choose::{Chooser, CropsMax, Judged, Sight, Spans},
+    event,
     privacy::Policy,
     record::{EventTime, Position, Record},
     state::{Saved, TrackKey},
@@ -37,6 +38,8 @@ pub enum Looked {
     Candidate(Candidate),
     /// Nobody needs to see its crop: it is spared, or has none.
     Done(Observation),
+    /// A presence event: nobody's face.
+    Presence(Position),
 }
 
 /// A crop that is to be decoded, and what is known of it. It holds a face.
@@ -66,6 +69,9 @@ impl Front {
 
     /// Opens a record and judges its crop.
     pub fn look(&mut self, record: Record) -> Looked {
+        if event::is_presence(&record) {
+            return Looked::Presence(record.position);
+        }
         let opened = open(record, &self.limits, self.policy.as_ref());
         let judged = self.judge(&opened);
         let sent = opened.timestamp.unwrap_or(opened.received);

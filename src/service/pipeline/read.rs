@@ -125,6 +125,7 @@ impl Reader {
                 match self.front.look(record) {
                     Looked::Candidate(candidate) => self.send(candidate),
                     Looked::Done(observation) => self.send_past(observation),
+                    Looked::Presence(position) => self.signal(Signal::Presence(position)),
                 }
             }
             Polled::AtEnd {

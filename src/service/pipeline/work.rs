@@ -1,4 +1,4 @@
-//! The workers: decode and infer, each with a session of its own. Batches are pulled: when the model is free, the next one
+//! The workers: each decodes a batch, and infers on a session that is free. Batches are pulled: when the model is free, the next one
 //! is all that is there. Only a batch that is not full may wait for more, where the
 //! config says so.
 
@@ -118,13 +118,17 @@ impl Worker {
             return Ok(Vec::new());
         }
         self.metrics.batch_crops.observe(crops.len() as f64);
-        let timer = self
+        let inferring = self
             .metrics
             .stage_seconds
-            .with_label_values(&[stage::INFER])
-            .start_timer();
+            .with_label_values(&[stage::INFER]);
+        let timer = inferring.start_timer();
         let answers = self.model.estimate(&crops)?;
-        timer.observe_duration();
+        // What was decoded waits where all sessions are busy.
+        let waited = self.model.waited().as_secs_f64();
+        inferring.observe((timer.stop_and_discard() - waited).max(0.0));
+        let blocked = &self.metrics.stage_blocked_seconds;
+        blocked.with_label_values(&[stage::DECODE]).inc_by(waited);
         Ok(answers)
     }
 }

@@ -9,20 +9,20 @@ use crate::config::Config;
 
 /// Samples of a pixel, at most.
 const BYTES_A_PIXEL: usize = 3;
-/// Batches that wait as payloads for each session.
+/// Batches that wait as payloads for each thread.
 const BATCHES_QUEUED: usize = 2;
 
 /// One line about memory; it begins with `warning` where crops alone may exceed the limit.
-pub fn line(config: &Config, sessions: usize) -> String {
-    say(config, sessions, limit())
+pub fn line(config: &Config, workers: usize) -> String {
+    say(config, workers, limit())
 }
 
-fn say(config: &Config, sessions: usize, limit: Option<usize>) -> String {
+fn say(config: &Config, workers: usize, limit: Option<usize>) -> String {
     let batch = config.inference.batch();
     let side = config.limits.image_side_max as usize;
-    let crops = [sessions, batch, side, side, BYTES_A_PIXEL];
+    let crops = [workers, batch, side, side, BYTES_A_PIXEL];
     let payloads = [
-        sessions,
+        workers,
         batch,
         BATCHES_QUEUED + 1,
         config.limits.payload_bytes_max,
@@ -31,7 +31,7 @@ fn say(config: &Config, sessions: usize, limit: Option<usize>) -> String {
         .map(|factors| factors.iter().fold(1usize, |a, &b| a.saturating_mul(b)));
     let most = crops.saturating_add(payloads);
     let facts = format!(
-        "{sessions} sessions with {batch} crops of {side} x {side} pixels and their payloads take at most {}",
+        "{workers} threads with {batch} crops of {side} x {side} pixels and their payloads take at most {}",
         mebibytes(most)
     );
     match limit {

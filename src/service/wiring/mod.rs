@@ -12,7 +12,7 @@ use demograph_core::{
     state::{FirstStart, TopicFolder},
 };
 use demograph_model::{
-    infer::{InferenceSettings, Model, ModelFiles, OnnxModel},
+    infer::{Crew, InferenceSettings, Model, ModelFiles, OnnxModel},
     manifest::Precision,
 };
 
@@ -123,7 +123,7 @@ pub fn start(
     let first_start = first_start(&config.kafka, &stores, &consumer)?;
     tracing::info!(
         brokers = config.kafka.brokers, topic = config.kafka.topic, group = config.kafka.group,
-        model, policy = policy.id, sessions = models.len(), metrics = %format!("http://{address}/metrics"),
+        model, policy = policy.id, workers = models.len(), metrics = %format!("http://{address}/metrics"),
         output = stores.tables.place(), state = stores.state.place(), track_key = key_place,
         cells = cells_place(&config, &stores), "demograph runs"
     );
@@ -278,18 +278,21 @@ fn open_state(config: &Config, tables: &Store) -> anyhow::Result<Store> {
     open(&output.url)
 }
 
-/// How many sessions the config asks for.
-pub fn sessions(config: &Config) -> usize {
+/// How many threads and sessions the config asks for.
+pub fn crew(config: &Config) -> Crew {
     let cores = available_parallelism().map_or(1, usize::from);
-    config.inference.sessions_on(cores)
+    Crew {
+        workers: config.inference.workers_on(cores),
+        sessions: config.inference.sessions_on(cores),
+    }
 }
 
-/// Reads the files once and makes a session for each worker. Says which precision they run in.
+/// Reads the files once and makes what each worker has of the model. Says which precision they run in.
 fn load_models(config: &Config) -> anyhow::Result<(Vec<Box<dyn Model>>, Precision)> {
     let settings = inference_settings(config);
     let files = ModelFiles::read(&config.model.dir, &settings)?;
-    let sessions = sessions(config);
-    let models = OnnxModel::load_several(&files, &settings, sessions)?;
+    let crew = crew(config);
+    let models = OnnxModel::load_several(&files, &settings, crew)?;
     if let Some(model) = models.first() {
         let engine = model.engine();
         tracing::info!(
@@ -297,7 +300,8 @@ fn load_models(config: &Config) -> anyhow::Result<(Vec<Box<dyn Model>>, Precisio
             precision = engine.precision.name(),
             provider = ?engine.provider,
             library = engine.library,
-            sessions,
+            sessions = crew.sessions,
+            workers = crew.workers,
             "every session passed its self-test"
         );
     }

@@ -111,6 +111,33 @@ fn offsets_without_a_record_are_counted_as_skipped() {
 }
 
 #[test]
+fn presence_events_are_counted_once_and_change_no_window() {
+    let at = |offset| Position {
+        partition: 3,
+        offset,
+    };
+    let (mut shard, mut without) = (shard(), self::shard());
+    shard.apply(face(5, 1_000));
+    without.apply(face(5, 1_000));
+    assert!(shard.apply_presence(at(6)) && shard.apply_presence(at(8)));
+    assert!(!shard.apply_presence(at(6)), "it was counted");
+    assert_eq!((shard.next_offset(), shard.skipped()), (9, 1));
+    assert!(shard.is_changed());
+    let (saved, without) = (
+        self::saved(&shard.checkpoint(EventTime(0), false)),
+        self::saved(&without.checkpoint(EventTime(0), false)),
+    );
+    assert_eq!(saved.ledger.presences, 2);
+    assert!(saved.is_conserved());
+    assert_eq!(saved.sources, without.sources);
+    // The next owner counts on.
+    let mut next = Shard::begin(3, saved, SETTINGS, terms("m@1"), &key());
+    assert!(!next.apply_presence(at(8)) && next.apply_presence(at(9)));
+    let saved = self::saved(&next.checkpoint(EventTime(0), true));
+    assert_eq!((saved.ledger.presences, saved.is_conserved()), (3, true));
+}
+
+#[test]
 fn what_is_saved_goes_on_where_it_was() {
     let mut shard = shard();
     shard.apply(face(5, 1_000));

@@ -160,6 +160,8 @@ impl From<Ledger> for v2::Ledger {
             first_offset: ledger.first_offset,
             next_offset: ledger.next_offset,
             skipped: ledger.skipped,
+            // It rejected them.
+            presences: 0,
             published: ledger.published,
             waiting_since: None,
         }

@@ -67,6 +67,7 @@ pub(super) struct Ledger {
     pub first_offset: i64,
     pub next_offset: i64,
     pub skipped: u64,
+    pub presences: u64,
     pub published: u64,
     pub waiting_since: Option<EventTime>,
 }
@@ -243,6 +244,7 @@ impl From<state::Ledger> for Ledger {
             first_offset: ledger.first_offset,
             next_offset: ledger.next_offset,
             skipped: ledger.skipped,
+            presences: ledger.presences,
             published: ledger.published,
             waiting_since: ledger.waiting_since,
         }
@@ -255,6 +257,7 @@ impl From<Ledger> for state::Ledger {
             first_offset: ledger.first_offset,
             next_offset: ledger.next_offset,
             skipped: ledger.skipped,
+            presences: ledger.presences,
             published: ledger.published,
             waiting_since: ledger.waiting_since,
         }

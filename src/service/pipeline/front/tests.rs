@@ -77,6 +77,7 @@ fn observed(looked: Looked) -> (Observation, bool) {
     match looked {
         Looked::Candidate(candidate) => (candidate.observation, true),
         Looked::Done(observation) => (observation, false),
+        Looked::Presence(position) => panic!("{position:?} is a face"),
     }
 }
 
@@ -144,6 +145,18 @@ fn spared_crops_and_rejects_go_past_the_workers() {
     assert!(is_candidate, "by more than a fifth: {better:?}");
     let (empty, is_candidate) = look(3, Some("a"), Vec::new());
     assert_eq!((empty.outcome, is_candidate), (Err(Reject::Empty), false));
+}
+
+#[test]
+fn a_presence_event_is_no_face_and_takes_no_place_of_its_track() {
+    let mut front = front(1);
+    let mut presence = record(0, Some("a"), b"{}".to_vec());
+    let kind = ("ce_type".to_owned(), Some(event::PRESENCE_TYPE.into()));
+    presence.headers.push(kind);
+    let position = presence.position;
+    assert!(matches!(front.look(presence), Looked::Presence(at) if at == position));
+    let (_, is_candidate) = observed(front.look(record(1, Some("a"), png(20))));
+    assert!(is_candidate, "the first crop of its track");
 }
 
 #[test]

@@ -168,7 +168,7 @@ fn observed(records: Vec<Numbered<Record>>, meaning: &Meaning) -> Vec<Observatio
     for record in records {
         let candidate = record.map(|record| match front.look(record) {
             Looked::Candidate(candidate) => candidate,
-            Looked::Done(_) => panic!("each is to be decoded"),
+            Looked::Done(_) | Looked::Presence(_) => panic!("each is to be decoded"),
         });
         to_work.send(candidate).unwrap();
     }
