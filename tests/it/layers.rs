@@ -55,6 +55,7 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 13] = [
     (
         "ort::",
         &[
+            "model/infer/batch.rs",
             "model/infer/graph.rs",
             "model/infer/net.rs",
             "model/infer/runtime.rs",
