@@ -353,6 +353,6 @@ mod tests {
         assert_eq!(cast.there(1.9), (1, 1));
         assert_eq!(cast.there(19.0), (2, 1));
         assert_eq!(cast.there(20.5), (2, 1));
-        assert_eq!(cast.there(52.0), (5, 3));
+        assert_eq!(cast.there(49.0), (5, 3));
     }
 }
