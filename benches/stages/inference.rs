@@ -170,10 +170,7 @@ fn together(settings: &InferenceSettings) -> anyhow::Result<()> {
         ..settings.clone()
     };
     let files = ModelFiles::read(&model_folder(), &settings)?;
-    let crew = Crew {
-        workers: sessions,
-        sessions,
-    };
+    let crew = Crew::with_own_sessions(sessions);
     let mut models = OnnxModel::load_several(&files, &settings, crew)?;
     let crops = crops(USUAL_BATCH);
     let mut costs = [Vec::new(), Vec::new()];

@@ -7,7 +7,7 @@
 use std::{env, fs, path::PathBuf, str::FromStr, thread, time::Duration};
 
 use anyhow::{Context, anyhow, ensure};
-use demograph_model::infer::{Crew, Inference, InferenceSettings, Model, ModelFiles, OnnxModel};
+use demograph_model::infer::{Inference, InferenceSettings, Model, ModelFiles, OnnxModel};
 use serde_json::{Value, json};
 
 use crate::{cost, inference::model_folder, path, rounded};
@@ -37,10 +37,7 @@ impl Sessions {
             ..Default::default()
         };
         let cores = thread::available_parallelism()?.get();
-        let crew = Crew {
-            workers: inference.workers_on(cores),
-            sessions: inference.sessions_on(cores),
-        };
+        let crew = inference.crew_on(cores);
         let files = ModelFiles::read(&model_folder(), &settings)?;
         let models = OnnxModel::load_several(&files, &settings, crew)?;
         let engine = models.first().context("no session")?.engine();

@@ -11,6 +11,7 @@ pub mod detect;
 mod encode;
 pub mod face;
 pub mod ffmpeg;
+pub mod film;
 pub mod finder;
 pub mod follow;
 pub mod frame;

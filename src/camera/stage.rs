@@ -1,68 +1,51 @@
 //! Pictures for tests: composites (tests/data/composites) pasted on an uneven ground.
 
-use demograph_core::{
-    golden::repository,
-    record::{Attributes, Crop},
-};
-use demograph_model::{
-    decode::{self, Limits},
-    manifest::{Colour, Resize},
-    prepare::{Picture, Preparer, pixels},
-};
+use demograph_core::golden::repository;
+use demograph_model::prepare::pixels;
 
-use crate::{face::Point, frame::Frame};
+use crate::{
+    face::Point,
+    film::{Canvas, Portrait},
+    frame::Frame,
+};
 
 pub(crate) struct Stage {
     size: (u32, u32),
-    rgb: Vec<u8>,
+    canvas: Canvas,
 }
 
 impl Stage {
     pub fn new(size: (u32, u32)) -> Self {
-        let (width, height) = size;
-        let at = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
-        let rgb = at.flat_map(|(x, y)| {
-            let level = 90 + (x / 9 % 40) + (y / 7 % 30);
-            [level as u8, (level + 10) as u8, (level / 2 + 60) as u8]
-        });
         Self {
             size,
-            rgb: rgb.collect(),
+            canvas: Canvas::new(size),
         }
     }
 
     pub fn frame(&self) -> Frame {
-        Frame::of_rgb(self.size, &self.rgb)
+        self.canvas.frame()
     }
 
     /// A composite of this side, its corner here.
     pub fn paste(&mut self, name: &str, side: u32, (x, y): (u32, u32)) {
-        let face = composite(name);
-        let mut preparer = Preparer::new(Picture {
-            width: side,
-            height: side,
-            colour: Colour::Rgb,
-            resize: Resize::Antialias,
-        });
-        let mut planes = vec![0; preparer.levels()];
-        preparer.write(&face, &mut planes);
-        for (channel, plane) in planes.chunks((side * side) as usize).enumerate() {
-            for (row, line) in plane.chunks(side as usize).enumerate() {
-                let at = 3 * ((y as usize + row) * self.size.0 as usize + x as usize);
-                let places = self.rgb[at + channel..].iter_mut().step_by(3);
-                for (place, &level) in places.zip(line) {
-                    *place = level;
-                }
-            }
-        }
+        let portrait = Portrait::of(&composite(name), side);
+        self.canvas.paste(&portrait, (x.into(), y.into()));
     }
 
     /// A composite of this side, its middle here, turned by the angle.
     pub fn paste_turned(&mut self, name: &str, side: f32, middle: Point, angle: f32) {
         let face = composite(name);
-        let rgb = pixels(&face);
+        let face = face.picture();
+        let rgb = pixels(face);
         let scale = face.width as f32 / side;
-        for (at, place) in self.rgb.as_chunks_mut::<3>().0.iter_mut().enumerate() {
+        for (at, place) in self
+            .canvas
+            .rgb
+            .as_chunks_mut::<3>()
+            .0
+            .iter_mut()
+            .enumerate()
+        {
             let (x, y) = (at as u32 % self.size.0, at as u32 / self.size.0);
             let [across, down] = middle.to(Point {
                 x: x as f32 + 0.5,
@@ -79,8 +62,7 @@ impl Stage {
     }
 }
 
-fn composite(name: &str) -> Crop {
+fn composite(name: &str) -> Frame {
     let file = repository("tests/data/composites").join(format!("{name}.jpg"));
-    let bytes = std::fs::read(file).unwrap();
-    decode::image(&bytes, &Limits::default(), Attributes::NONE).unwrap()
+    Frame::of_image(&std::fs::read(file).unwrap()).unwrap()
 }

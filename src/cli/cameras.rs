@@ -8,11 +8,7 @@ use demograph_core::{
     event::{CropEvent, Event, Form},
     record::EventTime,
 };
-use rand::{
-    RngExt, SeedableRng,
-    distr::{Distribution, weighted::WeightedIndex},
-    rngs::StdRng,
-};
+use rand::{RngExt, SeedableRng, distr::weighted::WeightedIndex, rngs::StdRng};
 
 /// People before a camera at a time.
 const CROWD: usize = 14;
@@ -26,23 +22,23 @@ const ONE_IN_LATE: u32 = 100;
 const ONE_IN_DISORDER: u32 = 12;
 
 /// A face that belongs to nobody.
-struct Composite {
+pub(super) struct Composite {
     /// Position of its age band among those of the label file.
     age: usize,
-    is_female: bool,
+    pub is_female: bool,
     ethnicity: String,
-    image: Vec<u8>,
+    pub image: Vec<u8>,
 }
 
 /// What passes before a camera, at the beginning and at the end of the demo.
-struct Scene {
-    source: &'static str,
-    female: [f64; 2],
+pub(super) struct Scene {
+    pub source: &'static str,
+    pub female: [f64; 2],
     /// The most frequent age band.
-    age: [f64; 2],
+    pub age: [f64; 2],
     /// The ethnicity that is more frequent than the others, and how much.
-    ethnicity: (&'static str, [f64; 2]),
-    has_tracks: bool,
+    pub ethnicity: (&'static str, [f64; 2]),
+    pub has_tracks: bool,
 }
 
 const SCENES: [Scene; 4] = [
@@ -131,7 +127,8 @@ impl Cameras {
     /// Somebody of the crowd, who leaves after some crops and is replaced by the mix of the moment.
     fn appear(&mut self, camera: usize, progress: f64) -> anyhow::Result<Person> {
         if self.crowds[camera].len() < CROWD {
-            let composite = self.draw(&SCENES[camera], progress)?;
+            let mix = mix(&self.composites, &SCENES[camera], progress)?;
+            let composite = self.rng.sample(&mix);
             self.tracks += 1;
             let crops_left = self.rng.random_range(1..=CROPS_MAX);
             self.crowds[camera].push(Person {
@@ -148,27 +145,6 @@ impl Cameras {
             self.crowds[camera].swap_remove(place);
         }
         Ok(seen)
-    }
-
-    fn draw(&mut self, scene: &Scene, progress: f64) -> anyhow::Result<usize> {
-        let at = |[from, to]: [f64; 2]| from + (to - from) * progress;
-        let weights = self.composites.iter().map(|composite| {
-            let gender = if composite.is_female {
-                at(scene.female)
-            } else {
-                1.0 - at(scene.female)
-            };
-            let age = (-(composite.age as f64 - at(scene.age)).powi(2) / 3.0).exp();
-            let (favoured, weight) = scene.ethnicity;
-            let ethnicity = if composite.ethnicity == favoured {
-                at(weight)
-            } else {
-                1.0
-            };
-            gender * age * ethnicity
-        });
-        let mix = WeightedIndex::new(weights).context("mix the composites")?;
-        Ok(mix.sample(&mut self.rng))
     }
 
     /// How long ago the face was seen, in milliseconds.
@@ -192,7 +168,32 @@ impl Cameras {
     }
 }
 
-fn read_composites(folder: &Path) -> anyhow::Result<Vec<Composite>> {
+/// How often each composite passes before a camera.
+pub(super) fn mix(
+    composites: &[Composite],
+    scene: &Scene,
+    progress: f64,
+) -> anyhow::Result<WeightedIndex<f64>> {
+    let at = |[from, to]: [f64; 2]| from + (to - from) * progress;
+    let weights = composites.iter().map(|composite| {
+        let gender = if composite.is_female {
+            at(scene.female)
+        } else {
+            1.0 - at(scene.female)
+        };
+        let age = (-(composite.age as f64 - at(scene.age)).powi(2) / 3.0).exp();
+        let (favoured, weight) = scene.ethnicity;
+        let ethnicity = if composite.ethnicity == favoured {
+            at(weight)
+        } else {
+            1.0
+        };
+        gender * age * ethnicity
+    });
+    WeightedIndex::new(weights).context("mix the composites")
+}
+
+pub(super) fn read_composites(folder: &Path) -> anyhow::Result<Vec<Composite>> {
     let labels = folder.join("labels.csv");
     let mut reader = csv::Reader::from_path(&labels).with_context(|| {
         format!(

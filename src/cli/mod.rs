@@ -22,6 +22,8 @@ mod stage;
 mod state;
 #[cfg(feature = "gateway")]
 mod watch;
+#[cfg(feature = "gateway")]
+mod watched;
 
 use std::{
     io::IsTerminal,

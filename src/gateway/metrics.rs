@@ -236,6 +236,7 @@ impl CameraMetrics {
                 .find(|name| is_in(name))
                 .unwrap_or(CONNECTING),
             frames: self.frames.with_label_values(&[camera, FRAMES[0]]).get(),
+            skipped: self.frames.with_label_values(&[camera, FRAMES[1]]).get(),
             tracks: self.tracks.with_label_values(&[camera]).get(),
         }
     }
@@ -267,6 +268,8 @@ pub struct Status {
     pub state: &'static str,
     /// Frames that were looked at.
     pub frames: u64,
+    /// Frames that nobody took in time.
+    pub skipped: u64,
     /// Tracks that ended.
     pub tracks: u64,
 }

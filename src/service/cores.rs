@@ -8,7 +8,7 @@ pub fn one_each(threads: usize) -> Vec<usize> {
     if cores.is_empty() {
         tracing::warn!(
             threads,
-            "inference.pin: fewer cores than sessions, so none keeps to a core"
+            "inference.pin: fewer cores than workers, so none keeps to a core"
         );
     }
     cores

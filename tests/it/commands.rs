@@ -300,4 +300,40 @@ fn the_demo_ends_with_a_query_that_runs() {
     };
     assert_eq!(count("events sent"), count("crops read"), "{summary}");
     assert!(repository("tests/data/composites/labels.csv").exists());
+    #[cfg(feature = "gateway")]
+    for camera in ["door", "hall"] {
+        let mut lines = summary.lines().filter_map(|line| {
+            let (counted, rest) = line.trim().strip_prefix(camera)?.split_once(" of ")?;
+            Some((counted.trim().strip_prefix("people ")?, rest))
+        });
+        let (counted, rest) = lines.next_back().expect("the truth beside the result");
+        let (there, _) = rest.split_once(" counted").unwrap();
+        let [counted, there] = [counted, there].map(|text| text.parse::<i32>().unwrap());
+        assert!(
+            there >= 6 && (counted - there).abs() <= 1,
+            "{counted} of {there}"
+        );
+    }
+}
+
+#[cfg(feature = "gateway")]
+#[test]
+fn without_ffmpeg_the_demo_has_its_other_cameras_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let listen = ["demo", "--seconds", "2", "--listen", "127.0.0.1:0", "--out"];
+    let mut demo = demograph(&listen);
+    // What starts processes here is there, ffmpeg is not.
+    let programs = folder.path().join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    std::os::unix::fs::symlink("/usr/bin/setpriv", programs.join("setpriv")).unwrap();
+    demo.arg(folder.path().join("demo")).env("PATH", &programs);
+    let said = Process::start("demograph demo", demo).finish(120);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let why = "There are no filmed cameras, only the four others: the program ffmpeg is not there: run setup/system-packages";
+    assert!(said.stdout.contains(why), "{}", said.stdout);
+    assert!(
+        said.stdout.contains("Done.") && !said.stdout.contains("truth beside"),
+        "{}",
+        said.stdout
+    );
 }

@@ -11,7 +11,7 @@ use demograph_core::{
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
-use super::world::{Broker, Process, Service, demograph, duckdb, repository};
+use super::world::{Broker, Service, duckdb, repository, with_config};
 
 /// One every half minute, for two hours.
 const PEOPLE: i64 = 240;
@@ -213,13 +213,7 @@ fn the_questions_of_the_documents_are_answered(out: &Path) {
 
 /// `demograph state verify` finds every hour and day.
 fn the_chain_says_so_too(config: &str, folder: &Path) {
-    let file = folder.join("demograph.toml");
-    std::fs::write(&file, config).unwrap();
-    let verify = || {
-        let mut verify = demograph(&["state", "verify", "--config"]);
-        verify.arg(&file);
-        Process::start("demograph state verify", verify).finish(60)
-    };
+    let verify = || with_config(config, &["state", "verify"]);
     let verified = verify();
     assert_eq!(verified.code, Some(0), "{}", verified.stdout);
     assert!(

@@ -10,6 +10,7 @@ const PURE: [&str; 26] = [
     "camera/detect/overlap.rs",
     "camera/face.rs",
     "camera/ffmpeg/redact.rs",
+    "camera/film.rs",
     "camera/mask.rs",
     "camera/nut",
     "camera/quality.rs",
@@ -303,13 +304,15 @@ fn exact_votes_leave_their_seal_by_named_doors_only() {
 }
 
 /// What holds the bytes or the pixels of a face, and where it is declared.
-const FACES: [(&str, &str); 10] = [
+const FACES: [(&str, &str); 12] = [
     ("Crop", "src/core/record.rs"),
     ("Record", "src/core/record.rs"),
     ("Event", "src/core/event/write.rs"),
     ("CropEvent", "src/core/event/write.rs"),
     ("Composite", "src/cli/cameras.rs"),
     ("Frame", "src/camera/frame.rs"),
+    ("Portrait", "src/camera/film.rs"),
+    ("Canvas", "src/camera/film.rs"),
     ("Aligned", "src/camera/align/warp.rs"),
     ("Shot", "src/camera/shot.rs"),
     ("Opened", "src/model/decode/opened.rs"),

@@ -5,8 +5,8 @@ use std::{net::TcpStream, path::Path};
 use serde_json::json;
 
 use super::world::{
-    Broker, Process, Service, command, composites, crops_csv, demograph, free_port, publish,
-    pyarrow_totals, setup,
+    Broker, Process, Service, command, composites, crops_csv, free_port, publish, pyarrow_totals,
+    setup, with_config,
 };
 
 const CROPS: usize = 120;
@@ -115,11 +115,7 @@ fn a_group_whose_name_a_path_encodes_goes_on_behind_a_restart() {
         records("faces") + records("late") + records("rejected"),
         2 * CROPS as u64
     );
-    let file = folder.path().join("demograph.toml");
-    std::fs::write(&file, &config).unwrap();
-    let mut verify = demograph(&["state", "verify", "--config"]);
-    verify.arg(&file);
-    let verified = Process::start("demograph state verify", verify).finish(60);
+    let verified = with_config(&config, &["state", "verify"]);
     assert_eq!(verified.code, Some(0), "{}", verified.stdout);
     assert_eq!(
         verified.stdout.matches("ok     partition").count(),

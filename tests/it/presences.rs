@@ -6,7 +6,7 @@ use demograph_core::{
 };
 use serde_json::json;
 
-use super::world::{Broker, Process, Service, composites, demograph, duckdb, metric};
+use super::world::{Broker, Service, composites, duckdb, metric, with_config};
 
 const EACH: usize = 6;
 const PRESENCES: &str = "demograph_presence_events_total";
@@ -61,11 +61,7 @@ fn presence_events_among_faces_are_counted_and_stand_in_no_row() {
         out.display()
     ));
     assert_eq!(rows, [json!({ "faces": 2 * EACH, "others": 0 })]);
-    let file = folder.path().join("demograph.toml");
-    std::fs::write(&file, &config).unwrap();
-    let mut verify = demograph(&["state", "verify", "--config"]);
-    verify.arg(&file);
-    let verified = Process::start("demograph state verify", verify).finish(60);
+    let verified = with_config(&config, &["state", "verify"]);
     assert_eq!(verified.code, Some(0), "{}", verified.stdout);
     let said = format!("{} presence events, 0 skipped", 2 * EACH);
     assert!(verified.stdout.contains(&said), "{}", verified.stdout);

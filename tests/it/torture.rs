@@ -20,9 +20,7 @@ use fleet::Fleet;
 use report::Report;
 use schedule::{INSTANCES, Injection, Kind, schedule};
 
-use super::world::{
-    Broker, Finished, Process, Produced, Service, Topic, audit, counted, demograph,
-};
+use super::world::{Broker, Finished, Produced, Service, Topic, audit, counted, with_config};
 
 const PARTITIONS: i32 = 6;
 /// Events a second: what 2 cores bear while instances start all the time.
@@ -208,11 +206,7 @@ impl<'a> Run<'a> {
 
     /// The chains against the tables, by the program's own tool.
     fn verify(&self) -> Finished {
-        let file = self.folder.join("demograph.toml");
-        std::fs::write(&file, self.fleet.config()).unwrap();
-        let mut verify = demograph(&["state", "verify", "--config"]);
-        verify.arg(file);
-        Process::start("demograph state verify", verify).finish(60)
+        with_config(self.fleet.config(), &["state", "verify"])
     }
 
     fn counted(&self) -> i64 {

@@ -8,7 +8,7 @@ use rdkafka::{
     producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _},
 };
 
-use super::world::{Broker, Process, Service, Topic, demograph, metric};
+use super::world::{Broker, Service, Topic, metric, with_config};
 
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -78,11 +78,7 @@ fn marks_of_transactions_are_no_lag() {
     service.stop();
     assert_eq!(topic.committed_and_ends(), [(31, 31)]);
 
-    let file = folder.path().join("demograph.toml");
-    std::fs::write(&file, &config).unwrap();
-    let mut verify = demograph(&["state", "verify", "--config"]);
-    verify.arg(&file);
-    let verified = Process::start("demograph state verify", verify).finish(60);
+    let verified = with_config(&config, &["state", "verify"]);
     assert_eq!(verified.code, Some(0), "{}", verified.stdout);
     assert!(verified.stdout.contains("9 skipped"), "{}", verified.stdout);
 }

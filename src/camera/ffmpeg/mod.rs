@@ -1,4 +1,4 @@
-//! ffmpeg as a child of this process: decodes files and the streams of cameras.
+//! ffmpeg as a child of this process: decodes files and the streams of cameras, and writes the films of the demo.
 //!
 //! Promises: at most one child for a stream, and none is left behind, not even when this process is killed; a child that gives no picture for a time is ended, first
 //! kindly; a live stream is never slowed down, what nobody takes in time is dropped and counted; no password is in a message or in the list of processes.
@@ -10,6 +10,7 @@ mod probe;
 mod redact;
 mod spawn;
 mod stream;
+mod write;
 
 #[cfg(test)]
 mod faults;
@@ -22,3 +23,4 @@ pub use command::{Settings, Times, WHOLE};
 pub use probe::duration;
 pub use redact::redact;
 pub use stream::{Event, Seen, Taken, run};
+pub use write::write;

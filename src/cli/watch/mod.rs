@@ -29,6 +29,7 @@ use super::{
     live,
     pace::{Pace, pause},
     stage::{beside, free_address, spawn},
+    watched::Watched,
 };
 use sources::Wish;
 
@@ -120,9 +121,11 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
     );
     let (latest, pace) = (service.latest.clone(), Pace::new(0.0));
     let screen = Screen {
-        names,
         latest: latest.clone(),
-        watched: watched.clone(),
+        watched: Watched {
+            names,
+            metrics: watched.clone(),
+        },
         pace,
         window,
     };
@@ -238,27 +241,18 @@ impl Outlet for Bounded {
 
 /// What the terminal shows.
 struct Screen {
-    names: Vec<SourceId>,
     latest: Latest,
-    watched: CameraMetrics,
+    watched: Watched,
     pace: Pace,
     window: Span,
 }
 
 impl Screen {
     fn picture(&self) -> String {
-        let cameras = self.names.iter().map(|name| {
-            let status = self.watched.status(name.as_str());
-            format!(
-                "{name}: {}, {} frames, {} people",
-                status.state, status.frames, status.tracks
-            )
-        });
-        let cameras: Vec<String> = cameras.collect();
         format!(
             "{}\n       {}",
             live::picture(&self.latest.get(), self.window, self.pace.seconds()),
-            cameras.join("   ")
+            self.watched.line()
         )
     }
 }

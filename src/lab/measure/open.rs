@@ -106,10 +106,7 @@ impl Opened {
             0 => available_parallelism().map_or(1, usize::from),
             n => n,
         };
-        let crew = Crew {
-            workers: sessions,
-            sessions,
-        };
+        let crew = Crew::with_own_sessions(sessions);
         let models = OnnxModel::load_several(&self.files, &self.settings, crew)?;
         let job = Job {
             rows: &self.rows,

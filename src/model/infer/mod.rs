@@ -23,8 +23,8 @@ mod tensors;
 mod trial;
 
 pub use files::{ModelFiles, NetFile, sha256};
-pub use onnx::{Crew, OnnxModel, describe};
-pub use options::{Inference, PrecisionChoice, Provider};
+pub use onnx::{OnnxModel, describe};
+pub use options::{Crew, Inference, PrecisionChoice, Provider};
 pub use self_test::{Engine, Passed};
 pub use stub::StubModel;
 pub use tensors::TensorNet;

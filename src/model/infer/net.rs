@@ -68,6 +68,11 @@ impl LoadedNet {
         Ok(loaded)
     }
 
+    /// The name of its file.
+    pub(super) fn file(&self) -> &str {
+        &self.net.file
+    }
+
     /// What looks like a mistake in the manifest.
     pub(super) fn warnings(&self) -> &[String] {
         &self.warnings
@@ -177,9 +182,7 @@ impl LoadedNet {
         let levels = TensorRef::from_array_view((shape(&self.front.input, size), batch.written()))?;
         let session = &mut self.opened.session;
         let inputs = ort::inputs![self.front.input.name.as_str() => levels];
-        let outputs = session
-            .run_with_options(inputs, &options)
-            .with_context(|| self.net.file.clone())?;
+        let outputs = session.run_with_options(inputs, &options)?;
         let mut read = Vec::with_capacity(wanted.len());
         for (&head, name) in wanted.iter().zip(names) {
             let output =

@@ -16,7 +16,7 @@ use demograph_core::{
 };
 
 use super::{
-    Answer, Engine, InferenceSettings, Model, ModelFiles, NoAnswer, Passed,
+    Answer, Crew, Engine, InferenceSettings, Model, ModelFiles, NoAnswer, Passed,
     batch::Batch,
     choose, graph,
     net::LoadedNet,
@@ -46,14 +46,6 @@ fn beside<T: Send>(
         });
         opened.collect()
     })
-}
-
-/// How many work on one model, and on how many sessions.
-#[derive(Debug, Clone, Copy)]
-pub struct Crew {
-    /// Threads, each with batches of its own. Where they are no more than the sessions, each has a session of its own.
-    pub workers: usize,
-    pub sessions: usize,
 }
 
 /// A session of each net.
@@ -89,17 +81,18 @@ impl OnnxModel {
         let open = || Self::with_provider(files, &settled);
         let mut models = beside(crew.sessions, open)?;
         models.iter().take(1).for_each(Self::warn);
-        if let Some(more) = crew.workers.checked_sub(models.len()).filter(|&n| n > 0) {
+        if crew.workers > models.len() {
             let shared = Pool::joined(models.iter().map(|model| &model.sessions));
             for model in &mut models {
                 model.sessions = shared.clone();
             }
+        }
+        while models.len() < crew.workers {
             let first = models
                 .first()
                 .context("inference.sessions gives no session")?;
-            let joined = (0..more).map(|_| first.colleague());
-            let joined = joined.collect::<anyhow::Result<Vec<_>>>()?;
-            models.extend(joined);
+            let colleague = first.colleague()?;
+            models.push(colleague);
         }
         Ok(models)
     }
@@ -199,7 +192,7 @@ impl OnnxModel {
 
     /// No crop stops the others: what has no answer in a batch is asked alone, since a crop can spoil the batch. Where
     /// none has an answer, the self-test tells whether the sessions are to blame or the crops. The same sessions are held to
-    /// the end, so that it is theirs.
+    /// the end, so that they are the ones that it tries.
     #[expect(
         clippy::disallowed_methods,
         reason = "measures a duration for a metric"
@@ -272,7 +265,8 @@ fn run(
     for (net, batch) in nets.iter_mut().zip(batches) {
         let wanted = batch.wanted(crops);
         if !wanted.is_empty() {
-            let outputs = net.run(batch, &wanted)?;
+            let outputs = net.run(batch, &wanted);
+            let outputs = outputs.with_context(|| net.file().to_owned())?;
             batch.read(&wanted, &outputs, crops, answers);
         }
     }

@@ -6,6 +6,24 @@ use demograph_core::span::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// How many work on one model, and on how many sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crew {
+    /// Threads, each with batches of its own. Where they are no more than the sessions, each has a session of its own.
+    pub workers: usize,
+    pub sessions: usize,
+}
+
+impl Crew {
+    /// So many threads, each with a session of its own.
+    pub fn with_own_sessions(count: usize) -> Self {
+        Self {
+            workers: count,
+            sessions: count,
+        }
+    }
+}
+
 /// How to run the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -37,8 +55,8 @@ pub struct Inference {
     /// How long a worker waits for a full batch. 0s: it runs the crops that are there. For GPUs with one session, where a
     /// small batch costs as much as a large one. Estimates may come later by this time.
     pub batch_wait_max: Span,
-    /// Pin each session's thread to a core of its own, if there are enough cores. Only if no other program needs these
-    /// cores: the system cannot move the session away.
+    /// Pin each worker's thread to a core of its own, if there are enough cores. Only if no other program needs these
+    /// cores: the system cannot move the worker away.
     pub pin: bool,
     /// The ONNX Runtime library. Default: $ORT_DYLIB_PATH, then a library beside the program, then .setup/onnxruntime of the
     /// project in which Cargo built it.
@@ -68,22 +86,22 @@ impl Inference {
         }
     }
 
-    /// How many threads decode on a machine with so many cores. On a processor as many as infer: more would only compete.
-    pub fn workers_on(&self, cores: usize) -> usize {
-        let sessions = self.sessions_on(cores);
-        match (self.workers, self.provider.is_on_processor()) {
-            (0, true) => sessions,
-            (0, false) => cores.max(sessions),
-            (said, _) => said.max(sessions),
-        }
-    }
-
-    /// How many sessions run on a machine with so many cores.
-    pub fn sessions_on(&self, cores: usize) -> usize {
-        match (self.sessions, self.provider.is_on_processor()) {
+    /// Who works on a machine with so many cores. On a processor as many threads decode as infer: more would only compete.
+    pub fn crew_on(&self, cores: usize) -> Crew {
+        let is_on_processor = self.provider.is_on_processor();
+        let sessions = match (self.sessions, is_on_processor) {
             (0, true) => cores,
             (0, false) => Self::SESSIONS_ON_GPU,
             (said, _) => said,
+        };
+        let workers = match (self.workers, is_on_processor) {
+            (0, true) => sessions,
+            (0, false) => cores,
+            (said, _) => said,
+        };
+        Crew {
+            workers: workers.max(sessions),
+            sessions,
         }
     }
 }
@@ -168,11 +186,8 @@ mod tests {
                 batch_max,
                 ..Default::default()
             };
-            [
-                inference.sessions_on(16),
-                inference.workers_on(16),
-                inference.batch(),
-            ]
+            let Crew { workers, sessions } = inference.crew_on(16);
+            [sessions, workers, inference.batch()]
         };
         for provider in [Provider::Auto, Provider::Cpu, Provider::Openvino] {
             assert_eq!(of(provider, (0, 0, 0)), [16, 16, 16]);

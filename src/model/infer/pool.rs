@@ -1,6 +1,7 @@
 //! Sessions that several workers share: each is lent to one worker at a time, in the order in which they asked.
 //!
-//! Promises: whoever waits longest is next; what was lent comes back, also when the borrower panics. Knows no session.
+//! Promises: the one who has waited longest is next. What was lent comes back, also when the borrower panics. Knows no
+//! session.
 
 use std::{
     collections::VecDeque,

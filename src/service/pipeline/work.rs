@@ -1,6 +1,5 @@
-//! The workers: each decodes a batch, and infers on a session that is free. Batches are pulled: when the model is free, the next one
-//! is all that is there. Only a batch that is not full may wait for more, where the
-//! config says so.
+//! The workers: each decodes a batch, and infers on a session that is free. Batches are pulled: when a worker is free, its
+//! next one is all that is there. Only a batch that is not full may wait for more, where the config says so.
 
 use std::time::{Duration, Instant};
 

@@ -281,10 +281,7 @@ fn open_state(config: &Config, tables: &Store) -> anyhow::Result<Store> {
 /// How many threads and sessions the config asks for.
 pub fn crew(config: &Config) -> Crew {
     let cores = available_parallelism().map_or(1, usize::from);
-    Crew {
-        workers: config.inference.workers_on(cores),
-        sessions: config.inference.sessions_on(cores),
-    }
+    config.inference.crew_on(cores)
 }
 
 /// Reads the files once and makes what each worker has of the model. Says which precision they run in.

@@ -1,5 +1,11 @@
 //! `demograph demo`: the whole path on simulated cameras. Only the cameras and the broker are stand-ins;
-//! everything between them and the files is what `run` runs.
+//! everything between them and the files is what `run` runs. Two cameras show films, and what `camera` runs finds the people.
+
+#[cfg(feature = "gateway")]
+mod filmed;
+#[cfg(not(feature = "gateway"))]
+#[path = "unfilmed.rs"]
+mod filmed;
 
 use std::{
     path::{Path, PathBuf},
@@ -8,7 +14,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
-use demograph_core::{record::EventTime, span::Span};
+use demograph_core::record::EventTime;
 use demograph_service::{
     clock,
     config::Config,
@@ -16,7 +22,7 @@ use demograph_service::{
     metrics::Metrics,
     shutdown::Shutdown,
     sink::Table,
-    snapshot::{Latest, Snapshot},
+    snapshot::Snapshot,
     wiring,
 };
 
@@ -26,9 +32,10 @@ use super::{
     pace::{Pace, pause},
     stage::{beside, free_address, spawn},
 };
+use filmed::{Films, Watched, Watching};
 
 /// The demo's configuration; the broker, the folder and the address are filled in.
-const CONFIG: &str = include_str!("../../deploy/demo.toml");
+const CONFIG: &str = include_str!("../../../deploy/demo.toml");
 const PARTITIONS: i32 = 4;
 /// How often the terminal shows the shares.
 const SHOW_EVERY_MILLIS: i64 = 4_000;
@@ -44,9 +51,10 @@ const MARKER: &str = ".demograph-demo";
 Example:
   demograph demo --seconds 20 --out demo-out
 
-Four cameras with different, shifting crowds send composite faces (averages of many, nobody's own) through Kafka,
-some of them late, out of order or broken. The real pipeline reads, estimates, counts and writes Parquet;
-look at /metrics meanwhile. Without --brokers the broker is embedded.")]
+Two cameras show films: composite faces (averages of many, nobody's own) walk through the picture. ffmpeg, the detector
+and the tracker find them; at the end the truth stands beside the result. Four more cameras with shifting crowds send
+crops of such faces at once, some of them late, out of order or broken. All go through Kafka. The real pipeline reads,
+estimates, counts and writes Parquet; look at the page meanwhile. Without --brokers the broker is embedded.")]
 pub(super) struct DemoArgs {
     /// How long the cameras send.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -57,7 +65,7 @@ pub(super) struct DemoArgs {
     /// A real Kafka instead of the embedded broker; a topic of the demo's own is made and deleted.
     #[arg(long)]
     brokers: Option<String>,
-    /// Crops a second, all cameras together.
+    /// Crops a second of the cameras without a film, all together.
     #[arg(long, default_value_t = 160.0)]
     rate: f64,
     /// The model's folder.
@@ -66,6 +74,9 @@ pub(super) struct DemoArgs {
     /// The folder with the composites and their labels.csv.
     #[arg(long, default_value = "tests/data/composites")]
     crops: PathBuf,
+    /// The detector's folder.
+    #[arg(long, default_value = "models/yunet")]
+    detector: PathBuf,
     /// Where /metrics is served; a free port if this one is taken.
     #[arg(long, default_value = "127.0.0.1:9464")]
     listen: String,
@@ -77,6 +88,8 @@ pub(super) struct DemoArgs {
 pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     prepare_folder(&args.out)?;
     let mut config = config(&args)?;
+    let (window, whole) = (config.windows.rolling[0], config.windows.rolling[2]);
+    let films = films(&args);
     let broker = match &args.brokers {
         Some(_) => {
             Admin::connect(&config.kafka)?.create_topic(PARTITIONS)?;
@@ -94,18 +107,30 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         shutdown.clone(),
         super::page,
     )?;
+    let watching = films.map(|films| films.watch(&config, &args.detector));
+    let watching = watching.transpose()?;
     println!(
-        "demograph demo: {} s, up to {} crops/s from 4 cameras; look at http://{}/\n\
+        "demograph demo: {} s, {}up to {} crops/s from 4 cameras; look at http://{}/\n\
          Shares are corrected for the model's errors, with 95 % intervals; ~ marks a plain count. Categories with\n\
          too few people are hidden, and so is ethnicity where no policy allows it.",
-        args.seconds, args.rate, service.address
+        args.seconds,
+        watching.as_ref().map_or("", |_| "2 filmed cameras, "),
+        args.rate,
+        service.address
     );
     let pace = Pace::new(args.rate);
     let latest = service.latest.clone();
     let show = {
         let (latest, shutdown) = (latest.clone(), shutdown.clone());
-        let window = config.windows.rolling[0];
-        spawn("live", move || show(&latest, &shutdown, window, pace))?
+        let cameras = watching.as_ref().map(Watching::line);
+        spawn("live", move || {
+            show(&shutdown, || {
+                let picture = live::picture(&latest.get(), window, pace.seconds());
+                let cameras = cameras.as_ref().map(|line| format!("\n       {}", line()));
+                picture + &cameras.unwrap_or_default()
+            });
+            Ok(())
+        })?
     };
     let film = {
         let kafka = config.kafka.clone();
@@ -116,21 +141,22 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
                 producer: Producer::connect(&kafka)?,
                 metrics,
                 shutdown,
+                watching,
             };
-            let sent = set.film(cameras, pace, seconds);
-            set.await_records(sent.as_ref().copied().unwrap_or(0));
-            set.shutdown.request();
-            sent
+            set.film(cameras, pace, seconds)
         })?
     };
     service.run()?;
     show.join()
         .map_err(|_| anyhow!("the live view panicked"))??;
-    let sent = film.join().map_err(|_| anyhow!("the cameras panicked"))??;
+    let (sent, watched) = film.join().map_err(|_| anyhow!("the cameras panicked"))??;
     if args.brokers.is_some() {
         Admin::connect(&config.kafka)?.delete_topic()?;
     }
-    print!("{}", summary(&latest.get(), &args, sent, pace.seconds()));
+    let last = latest.get();
+    let watched = watched.map(|watched| watched.summary(&last, whole));
+    let films = watched.unwrap_or_default();
+    print!("{}", summary(&last, &args, (sent, pace.seconds()), &films));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -155,7 +181,7 @@ fn prepare_folder(out: &Path) -> anyhow::Result<()> {
     let tables = Table::ALL.map(Table::name);
     let inside = tables.into_iter().chain(["state"]);
     let folders = inside.map(|name| out.join(name));
-    let besides = ["-state", "-cells"].map(|ending| beside(out, ending));
+    let besides = ["-state", "-cells", "-films"].map(|ending| beside(out, ending));
     for folder in folders.chain(besides) {
         match (folder.exists(), marker.exists()) {
             (true, true) => std::fs::remove_dir_all(&folder)
@@ -175,22 +201,52 @@ fn prepare_folder(out: &Path) -> anyhow::Result<()> {
     .with_context(|| format!("write {}", marker.display()))
 }
 
+/// The films of the filmed cameras. Without them the demo goes on, and says why.
+fn films(args: &DemoArgs) -> Option<Films> {
+    println!("rendering the films of two cameras: composites walk through the picture");
+    match Films::make(args, &beside(&args.out, "-films")) {
+        Ok(films) => Some(films),
+        Err(error) => {
+            println!("There are no filmed cameras, only the four others: {error:#}");
+            None
+        }
+    }
+}
+
 /// Where the cameras stand.
 struct Set {
     producer: Producer,
     metrics: Metrics,
     shutdown: Shutdown,
+    watching: Option<Watching>,
 }
 
 impl Set {
-    /// Sends until the time is over. Returns the number of events.
-    fn film(&self, mut cameras: Cameras, pace: Pace, seconds: u64) -> anyhow::Result<u64> {
+    /// Sends until the time is over, waits for the pipeline, and ends it. Returns the number of events.
+    fn film(
+        self,
+        cameras: Cameras,
+        pace: Pace,
+        seconds: u64,
+    ) -> anyhow::Result<(u64, Option<Watched>)> {
+        let sent = self.send(cameras, pace, seconds);
+        let watched = self.watching.map(Watching::stop).transpose();
+        let by_films = |watched: &Option<Watched>| watched.as_ref().map_or(0, Watched::sent);
+        let all = sent.as_ref().copied().unwrap_or(0) + watched.as_ref().map_or(0, by_films);
+        await_records(&self.metrics, &self.shutdown, all);
+        self.shutdown.request();
+        sent?;
+        Ok((all, watched?))
+    }
+
+    fn send(&self, mut cameras: Cameras, pace: Pace, seconds: u64) -> anyhow::Result<u64> {
         let mut sent = 0;
         let mut last = EventTime::MIN;
         while pace.seconds() < seconds as f64 && !self.shutdown.is_requested() {
             pace.wait_for(sent);
             // The embedded broker drops what waits too long, so a slow machine makes the cameras slower.
-            if sent > self.read() + AHEAD_MAX {
+            let all = sent + self.watching.as_ref().map_or(0, Watching::sent);
+            if all > self.metrics.records_read() + AHEAD_MAX {
                 pause(20);
                 continue;
             }
@@ -204,33 +260,28 @@ impl Set {
         self.producer.flush(Duration::from_secs(30))?;
         Ok(sent)
     }
+}
 
-    /// Waits until the pipeline has seen every event, or for as long as a demo may take.
-    fn await_records(&self, sent: u64) {
-        let deadline = clock::now().plus(CATCH_UP_MILLIS);
-        while self.read() < sent && clock::now() < deadline && !self.shutdown.is_requested() {
-            pause(50);
-        }
-    }
-
-    fn read(&self) -> u64 {
-        self.metrics.records_read()
+/// Waits until the pipeline has seen every event, or for as long as a demo may take.
+fn await_records(metrics: &Metrics, shutdown: &Shutdown, sent: u64) {
+    let deadline = clock::now().plus(CATCH_UP_MILLIS);
+    while metrics.records_read() < sent && clock::now() < deadline && !shutdown.is_requested() {
+        pause(50);
     }
 }
 
-fn show(latest: &Latest, shutdown: &Shutdown, window: Span, pace: Pace) -> anyhow::Result<()> {
+fn show(shutdown: &Shutdown, picture: impl Fn() -> String) {
     let mut next = clock::now().plus(SHOW_EVERY_MILLIS);
     while !shutdown.is_requested() {
         pause(100);
         if clock::now() >= next {
             next = next.plus(SHOW_EVERY_MILLIS);
-            println!("{}", live::picture(&latest.get(), window, pace.seconds()));
+            println!("{}", picture());
         }
     }
-    Ok(())
 }
 
-fn summary(last: &Snapshot, args: &DemoArgs, sent: u64, seconds: f64) -> String {
+fn summary(last: &Snapshot, args: &DemoArgs, (sent, seconds): (u64, f64), films: &str) -> String {
     let (counts, read) = (&last.counts, last.counts.read());
     let rows = |table: Table| {
         let written = counts.written.get(table.name());
@@ -251,7 +302,7 @@ Done.
                     {out}/windows/date=*/*.parquet
                     {out}/hourly/date=*/*.parquet, {out}/daily/date=*/*.parquet
                     {out}-cells/cells/date=*/*.parquet, exact: see schemas/README.md
-
+{films}
 True shares over the whole time, with 95 % intervals:
   {program} estimate --tables {out}
 
