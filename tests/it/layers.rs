@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 26] = [
+const PURE: [&str; 27] = [
     "camera/align",
     "camera/detect/input.rs",
     "camera/detect/outputs.rs",
