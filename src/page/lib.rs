@@ -37,6 +37,7 @@ struct Shared {
 /// The page at `/`, and the API under `/api/v1`.
 pub fn routes(visible: Visible) -> Router {
     let is_local = visible.is_local;
+    let peers = visible.peers.clone();
     let service = Shared {
         visible,
         reading: Arc::new(Semaphore::new(1)),
@@ -55,6 +56,7 @@ pub fn routes(visible: Visible) -> Router {
         .route("/uplot.css", get(assets::uplot_css))
         .layer(axum::middleware::map_response(assets::guarded));
     let routes = assets.merge(api::routes().with_state(Arc::new(service)));
+    let routes = routes.layer(axum::Extension(peers));
     match is_local {
         true => routes.layer(axum::middleware::from_fn(host::only_local)),
         false => routes,

@@ -50,7 +50,8 @@ const IMPURE: [&str; 12] = [
 ];
 
 /// A library, and the only places that may know it.
-const KNOWN_TO_ONE: [(&str, &[&str]); 18] = [
+const KNOWN_TO_ONE: [(&str, &[&str]); 19] = [
+    ("reqwest::", &["service/peers/client.rs"]),
     ("tokio_rustls::", &["service/http/tls.rs"]),
     (
         "bcrypt::",
@@ -85,7 +86,11 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 18] = [
     ("object_store::", &["service/sink/store.rs"]),
     (
         "futures_util::",
-        &["service/sink/store.rs", "page/api/stream.rs"],
+        &[
+            "service/sink/store.rs",
+            "service/peers.rs",
+            "page/api/stream.rs",
+        ],
     ),
     ("parquet::", &["service/sink/file.rs"]),
     ("hmac::", &["core/state/track_key.rs"]),

@@ -1,5 +1,6 @@
 //! The one integration binary. Pure checks need nothing; the rest runs real parts, which `make test` sets up.
 
+#[cfg(feature = "page")]
 mod attack;
 mod attacker;
 mod backlog;
@@ -25,6 +26,7 @@ mod end_to_end;
 mod estimates;
 mod evaluate;
 mod experiment;
+#[cfg(feature = "page")]
 mod guard;
 mod hours;
 mod kubernetes;
@@ -47,6 +49,8 @@ mod producers;
 mod rebalance;
 mod secured;
 mod simulation;
+#[cfg(feature = "page")]
+mod site;
 mod store_faults;
 mod tools;
 mod torture;
