@@ -151,7 +151,7 @@ impl Wanted {
     }
 
     /// The same sources and those before them.
-    pub(super) fn from_the_first(&self) -> Self {
+    pub(super) fn with_those_before(&self) -> Self {
         Self {
             offset: 0,
             limit: self.offset.saturating_add(self.limit),

@@ -23,6 +23,14 @@ const EVERY: Duration = Duration::from_secs(1);
 /// A sign of life, well before the endpoint closes a connection on which nothing is answered.
 const ALIVE_EVERY: Duration = Duration::from_secs(4);
 
+/// What a stream is of.
+struct Asked {
+    wanted: Wanted,
+    query: Query,
+    /// The part of the site's list; none where only this instance is streamed.
+    page: Option<site::Page>,
+}
+
 pub(super) async fn of(
     State(service): State<Service>,
     Extension(Caller(caller)): Extension<Caller>,
@@ -37,7 +45,11 @@ pub(super) async fn of(
         true => Some(site::page(&query)?),
         false => None,
     };
-    let asked = Arc::new((wanted, query, page));
+    let asked = Arc::new(Asked {
+        wanted,
+        query,
+        page,
+    });
     let place = service.streams.take(caller);
     let place = place.map_err(|full| Problem::busy(full, "streams"))?;
     let events = stream::unfold(None, move |last: Option<Arc<Snapshot>>| {
@@ -45,13 +57,17 @@ pub(super) async fn of(
         let _held = &place;
         let (service, peers, asked) = (service.clone(), peers.clone(), asked.clone());
         async move {
-            let (wanted, query, page) = &*asked;
+            let Asked {
+                wanted,
+                query,
+                page,
+            } = &*asked;
             let newest = next(&service, last, is_site).await;
             let event = Event::default().event("live");
             let event = match page {
                 None => event.json_data(Live::of(&newest, wanted)),
                 Some(page) => {
-                    let own = Live::of(&newest, &wanted.from_the_first());
+                    let own = Live::of(&newest, &wanted.with_those_before());
                     let own = serde_json::to_value(own).unwrap_or_default();
                     event.json_data(site::live(&peers, own, query, page).await)
                 }
