@@ -39,6 +39,8 @@ mod model;
 mod no_answer;
 mod object_store;
 mod observability;
+#[cfg(feature = "page")]
+mod open_pages;
 mod openvino;
 mod outage;
 mod overlap;
