@@ -68,6 +68,7 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 19] = [
             "model/infer/batch.rs",
             "model/infer/graph.rs",
             "model/infer/net.rs",
+            "model/infer/providers.rs",
             "model/infer/runtime.rs",
             "model/infer/session.rs",
             "model/infer/tensors.rs",
