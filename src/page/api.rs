@@ -19,7 +19,7 @@ use axum::{
 use demograph_core::record::SourceId;
 use demograph_service::clock;
 
-use crate::Service;
+use crate::{Origin, Service, origin};
 use answer::Format;
 use query::{Query, Wanted};
 
@@ -33,7 +33,7 @@ const ROOT: &str = "/api/v1";
 pub(super) fn routes() -> Router<Service> {
     let api = Router::new()
         .route("/sources", get(list_sources))
-        .route("/live", get(now))
+        .route("/live", get(newest))
         .route("/live/stream", get(stream::of))
         .route("/series", get(history))
         .route("/health", get(is_well))
@@ -46,16 +46,18 @@ pub(super) fn routes() -> Router<Service> {
 
 async fn list_sources(State(service): State<Service>, query: Query) -> Result<Response, Problem> {
     let wanted = Wanted::of(&query)?;
-    let sources = sources::Sources::of(&service.visible, &wanted);
+    let now = origin::now(&service).await?;
+    let sources = sources::Sources::of(&service.origin, &now, &wanted);
     match Format::of(&query)? {
         Format::Json => Ok(Json(sources).into_response()),
         Format::Csv => answer::csv(sources.rows()),
     }
 }
 
-async fn now(State(service): State<Service>, query: Query) -> Result<Response, Problem> {
+async fn newest(State(service): State<Service>, query: Query) -> Result<Response, Problem> {
     let wanted = Wanted::of(&query)?;
-    let live = live::Live::of(&service.visible.latest.get(), &wanted);
+    let now = origin::now(&service).await?;
+    let live = live::Live::of(service.origin.kind(), &now, &wanted);
     match Format::of(&query)? {
         Format::Json => Ok(Json(live).into_response()),
         Format::Csv => answer::csv(live.rows()),
@@ -65,19 +67,18 @@ async fn now(State(service): State<Service>, query: Query) -> Result<Response, P
 async fn history(State(service): State<Service>, query: Query) -> Result<Response, Problem> {
     let asked = series::asked(&query, clock::now())?;
     // The tables may be older than the policy.
-    let granted = service
-        .visible
-        .policy
-        .granted(&SourceId::new(&asked.source));
-    if !granted.contains(asked.attribute) {
-        let detail = format!("no policy allows {} of {:?}", asked.attribute, asked.source);
-        return Err(Problem::forbidden(detail));
+    if let Origin::Service(visible) = &service.origin {
+        let granted = visible.policy.granted(&SourceId::new(&asked.source));
+        if !granted.contains(asked.attribute) {
+            let detail = format!("no policy allows {} of {:?}", asked.attribute, asked.source);
+            return Err(Problem::forbidden(detail));
+        }
     }
     // One answer at a time reads tables: the service's own work comes first.
     let turn = service.reading.acquire().await;
     let reader = service.clone();
     let wanted = asked.clone();
-    let read = tokio::task::spawn_blocking(move || reader.visible.history.rows(&wanted)).await;
+    let read = tokio::task::spawn_blocking(move || reader.origin.history().rows(&wanted)).await;
     drop(turn);
     let rows = match read {
         Ok(Ok(rows)) => rows,
@@ -93,7 +94,10 @@ async fn history(State(service): State<Service>, query: Query) -> Result<Respons
 
 async fn is_well(State(service): State<Service>, query: Query) -> Result<Response, Problem> {
     query.only(&["format"])?;
-    let health = health::Health::of(&service.visible);
+    let Origin::Service(visible) = &service.origin else {
+        return Err(Problem::no_service());
+    };
+    let health = health::Health::of(visible);
     match Format::of(&query)? {
         Format::Json => Ok(Json(health).into_response()),
         Format::Csv => answer::csv(health.rows()),

@@ -1,35 +1,38 @@
 //! A page to look at, and the API behind it (docs/page.md).
 //!
-//! Promises: what it says of people are the released values of the service's read model, and no others. Nothing is loaded
+//! Promises: what it says of people are the released values of the service's read model or of its tables, and no others. Nothing is loaded
 //! from elsewhere. What a request may cost is bounded.
 
 mod api;
 mod assets;
 mod host;
+mod origin;
+mod tables;
 mod time;
 
 use std::sync::Arc;
 
 use axum::{Router, routing::get};
-use demograph_service::wiring::Visible;
 use tokio::sync::Semaphore;
 
 pub use api::description;
+pub use origin::Origin;
+pub use tables::Tables;
 
 /// What the routes answer from.
 type Service = Arc<Shared>;
 
 struct Shared {
-    visible: Visible,
+    origin: Origin,
     /// Who may read tables now.
     reading: Semaphore,
 }
 
 /// The page at `/`, and the API under `/api/v1`.
-pub fn routes(visible: Visible) -> Router {
-    let is_local = visible.is_local;
+pub fn routes(origin: Origin) -> Router {
+    let is_local = origin.is_local();
     let service = Shared {
-        visible,
+        origin,
         reading: Semaphore::new(1),
     };
     let assets = Router::new()

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 26] = [
+const PURE: [&str; 30] = [
     "camera/align",
     "camera/detect/input.rs",
     "camera/detect/outputs.rs",
@@ -30,6 +30,10 @@ const PURE: [&str; 26] = [
     "model/infer/trial.rs",
     "service/pipeline/assignment.rs",
     "service/pipeline/attention.rs",
+    "top/answers.rs",
+    "top/choice.rs",
+    "top/screen.rs",
+    "top/words.rs",
 ];
 
 /// What pure modules may not name.
@@ -49,7 +53,7 @@ const IMPURE: [&str; 12] = [
 ];
 
 /// A library, and the only places that may know it.
-const KNOWN_TO_ONE: [(&str, &[&str]); 13] = [
+const KNOWN_TO_ONE: [(&str, &[&str]); 16] = [
     ("openssl_sys", &["service/kafka/tls.rs"]),
     ("rdkafka::", &["service/kafka/"]),
     (
@@ -72,6 +76,9 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 13] = [
             "model/infer/tests/",
         ],
     ),
+    ("crossterm::", &["top/terminal.rs"]),
+    ("signal_hook::", &["top/lib.rs"]),
+    ("ureq::", &["top/client.rs"]),
     ("zip::", &["lab/dataset/pictures.rs"]),
     ("object_store::", &["service/sink/store.rs"]),
     (
@@ -97,7 +104,7 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 13] = [
 ];
 
 /// What only the lab or the command line may depend on.
-const NOT_OF_THE_SERVICE: [&str; 9] = [
+const NOT_OF_THE_SERVICE: [&str; 10] = [
     "zip",
     "csv",
     "clap",
@@ -106,6 +113,7 @@ const NOT_OF_THE_SERVICE: [&str; 9] = [
     "demograph-lab",
     "demograph-camera",
     "demograph-page",
+    "demograph-top",
     "demograph-gateway",
 ];
 

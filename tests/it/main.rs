@@ -40,6 +40,8 @@ mod outage;
 mod overlap;
 #[cfg(feature = "page")]
 mod page;
+#[cfg(feature = "page")]
+mod page_of_tables;
 mod presences;
 mod producers;
 mod rebalance;
@@ -47,6 +49,8 @@ mod secured;
 mod simulation;
 mod store_faults;
 mod tools;
+#[cfg(all(feature = "page", feature = "top"))]
+mod top;
 mod torture;
 mod track_key;
 mod transactions;

@@ -105,7 +105,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         config.clone(),
         metrics.clone(),
         shutdown.clone(),
-        super::page,
+        super::routes,
     )?;
     let watching = films.map(|films| films.watch(&config, &args.detector));
     let watching = watching.transpose()?;

@@ -14,7 +14,7 @@ use super::{
     problem::Problem,
     query::{Query, Wanted},
 };
-use crate::Service;
+use crate::{Service, origin};
 
 /// How often the service is looked at: the most events a second that a page gets.
 const EVERY: Duration = Duration::from_secs(1);
@@ -30,8 +30,9 @@ pub(super) async fn of(
         let (service, wanted) = (service.clone(), &wanted);
         let wanted = Wanted::clone(wanted);
         async move {
-            let newest = next(&service, last).await;
-            let live = Live::of(&newest, &wanted);
+            // A stream that ends is asked for again, and the answer then says what is wrong.
+            let newest = next(&service, last).await.ok()?;
+            let live = Live::of(service.origin.kind(), &newest, &wanted);
             let event = Event::default().event("live").json_data(&live);
             Some((Ok(event.unwrap_or_default()), Some(newest)))
         }
@@ -41,15 +42,15 @@ pub(super) async fn of(
 }
 
 /// The next picture that differs from the last.
-async fn next(service: &Service, last: Option<Arc<Snapshot>>) -> Arc<Snapshot> {
+async fn next(service: &Service, last: Option<Arc<Snapshot>>) -> Result<Arc<Snapshot>, Problem> {
     let Some(last) = last else {
-        return service.visible.latest.get();
+        return origin::now(service).await;
     };
     loop {
         tokio::time::sleep(EVERY).await;
-        let newest = service.visible.latest.get();
+        let newest = origin::now(service).await?;
         if !Arc::ptr_eq(&newest, &last) {
-            return newest;
+            return Ok(newest);
         }
     }
 }
