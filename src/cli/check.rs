@@ -53,6 +53,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             Ok(format!("{} has no faults", args.config.display())),
         ),
         ("secrets", secrets(&config)),
+        ("http", config.http.listen().inspect()),
         ("model", model(&config)),
         ("calibration", calibration(&config)),
     ];

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
 use anyhow::{Context, ensure};
 use demograph_page::{Origin, Tables};
 use demograph_service::{
-    http::{self, Answers, Control, Exposed, Health},
+    clock,
+    http::{self, Answers, Control, Exposed, Health, Listen},
     shutdown::Shutdown,
     sink::{Store, history::History},
 };
@@ -73,7 +74,10 @@ pub(super) fn run(args: &PageArgs) -> anyhow::Result<ExitCode> {
     health.set_ready(true);
     let tables = Tables::new(history.clone(), args.dates.into());
     let endpoint = http::serve(
-        &args.listen,
+        Listen {
+            address: args.listen.clone(),
+            ..Listen::default()
+        },
         Control {
             metrics: Box::new(NoMetrics),
             health,
@@ -84,12 +88,12 @@ pub(super) fn run(args: &PageArgs) -> anyhow::Result<ExitCode> {
         demograph_page::routes(Origin::Tables(tables)),
     )?;
     println!(
-        "The page of {} is at http://{}/   (Ctrl-C ends)",
+        "The page of {} is at {}/   (Ctrl-C ends)",
         history.place(),
-        endpoint.address
+        endpoint.url()
     );
     while !shutdown.is_requested() {
-        std::thread::sleep(LOOK);
+        clock::pause(LOOK);
     }
     endpoint.end()?;
     Ok(ExitCode::SUCCESS)

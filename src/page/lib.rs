@@ -13,19 +13,29 @@ mod time;
 use std::sync::Arc;
 
 use axum::{Router, routing::get};
+use demograph_service::http::Places;
 use tokio::sync::Semaphore;
 
 pub use api::description;
 pub use origin::Origin;
 pub use tables::Tables;
 
+/// Answers from tables at a time, and half as many for one address.
+const ANSWERS: usize = 32;
+/// Streams of events at a time, and half as many for one address.
+const STREAMS: usize = 128;
+
 /// What the routes answer from.
 type Service = Arc<Shared>;
 
 struct Shared {
     origin: Origin,
-    /// Who may read tables now.
-    reading: Semaphore,
+    /// Who may read tables now: one at a time.
+    reading: Arc<Semaphore>,
+    /// Answers from tables that are being made or wait.
+    answers: Places,
+    /// Streams of events.
+    streams: Places,
 }
 
 /// The page at `/`, and the API under `/api/v1`.
@@ -33,7 +43,9 @@ pub fn routes(origin: Origin) -> Router {
     let is_local = origin.is_local();
     let service = Shared {
         origin,
-        reading: Semaphore::new(1),
+        reading: Arc::new(Semaphore::new(1)),
+        answers: Places::new(ANSWERS, ANSWERS / 2),
+        streams: Places::new(STREAMS, STREAMS / 2),
     };
     let assets = Router::new()
         .route("/", get(assets::html))

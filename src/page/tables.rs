@@ -68,7 +68,7 @@ impl Tables {
             audience: Arc::new(audience.collect()),
             ..Snapshot::default()
         });
-        *self.latest() = Some((Instant::now(), snapshot.clone()));
+        *self.latest() = Some((clock::instant(), snapshot.clone()));
         Ok(snapshot)
     }
 

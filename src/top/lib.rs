@@ -12,7 +12,7 @@ mod words;
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -20,7 +20,7 @@ use std::{
 };
 
 use anyhow::Context;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use answers::{Picture, Source};
 use choice::{Choice, Next};
@@ -85,15 +85,24 @@ fn watch(mut state: State, client: Client) -> anyhow::Result<()> {
     }
     let _terminal = Terminal::open()?;
     let mut size = Terminal::size()?;
-    let (ask, asked) = unbounded();
-    let (answer, answers) = unbounded();
+    let wish = Wish::default();
+    let (wake, woken) = bounded(1);
+    let (answer, answers) = bounded(1);
+    let ask = |asked| {
+        wish.put(asked);
+        // Where it is full, the thread will look anyway.
+        let _full = wake.try_send(());
+    };
     // It may wait for an answer at the end: nothing is lost with it.
     thread::Builder::new()
         .name("top".into())
-        .spawn(move || poll(&client, &asked, &answer))
+        .spawn({
+            let wish = wish.clone();
+            move || poll(&client, &wish, &woken, &answer)
+        })
         .context("start a thread")?;
-    let mut changed = Instant::now();
-    ask.send(state.choice.asked(size.list()))?;
+    let mut changed = now();
+    ask(state.choice.asked(size.list()));
     Terminal::draw(&screen(&state, size))?;
     while !is_ended.load(Ordering::Relaxed) {
         let next = match Terminal::input(LOOK)? {
@@ -111,7 +120,7 @@ fn watch(mut state: State, client: Client) -> anyhow::Result<()> {
         };
         match next {
             Next::Quit => break,
-            Next::Ask => ask.send(state.choice.asked(size.list()))?,
+            Next::Ask => ask(state.choice.asked(size.list())),
             Next::Draw => {}
         }
         for answer in answers.try_iter() {
@@ -127,7 +136,7 @@ fn take(state: &mut State, answer: anyhow::Result<Picture>, changed: &mut Instan
     match answer {
         Ok(picture) => {
             if picture.live.at != state.picture.live.at || state.trouble.is_some() {
-                *changed = Instant::now();
+                *changed = now();
             }
             let silence = changed.elapsed();
             let is_silent = silence > SILENCE && !picture.is_of_tables();
@@ -138,18 +147,39 @@ fn take(state: &mut State, answer: anyhow::Result<Picture>, changed: &mut Instan
     }
 }
 
+/// What is wanted last.
+#[derive(Clone, Default)]
+struct Wish(Arc<Mutex<Asked>>);
+
+impl Wish {
+    fn put(&self, asked: Asked) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = asked;
+    }
+
+    fn get(&self) -> Asked {
+        let wish = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        wish.clone()
+    }
+}
+
 /// Asks again and again, at once where something else is wanted, until nobody listens.
-fn poll(client: &Client, asked: &Receiver<Asked>, answer: &Sender<anyhow::Result<Picture>>) {
-    let mut wanted = Asked::default();
+fn poll(
+    client: &Client,
+    wish: &Wish,
+    woken: &Receiver<()>,
+    answer: &Sender<anyhow::Result<Picture>>,
+) {
     loop {
-        match asked.recv_timeout(EVERY) {
-            // Only the last wish counts.
-            Ok(wish) => wanted = asked.try_iter().last().unwrap_or(wish),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+        if woken.recv_timeout(EVERY) == Err(RecvTimeoutError::Disconnected) {
+            return;
         }
-        if answer.send(client.picture(&wanted)).is_err() {
+        if answer.send(client.picture(&wish.get())).is_err() {
             return;
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge at which time comes in")]
+fn now() -> Instant {
+    Instant::now()
 }

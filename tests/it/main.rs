@@ -1,5 +1,6 @@
 //! The one integration binary. Pure checks need nothing; the rest runs real parts, which `make test` sets up.
 
+mod attack;
 mod attacker;
 mod backlog;
 mod bounds;
@@ -24,6 +25,7 @@ mod end_to_end;
 mod estimates;
 mod evaluate;
 mod experiment;
+mod guard;
 mod hours;
 mod kubernetes;
 mod layers;

@@ -96,6 +96,22 @@ fn path(
                     "description": "A parameter is not as it must be.",
                     "content": { "application/problem+json": { "schema": problem } },
                 },
+                "401": {
+                    "description": "The request shows no login.",
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
+                "413": {
+                    "description": "The request has a body.",
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
+                "429": {
+                    "description": "Too much of one address; Retry-After says when to try again.",
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
+                "503": {
+                    "description": "All places are taken; Retry-After says when to try again.",
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
             },
         },
     })

@@ -3,10 +3,11 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     extract::State,
     response::sse::{Event, KeepAlive, Sse},
 };
-use demograph_service::snapshot::Snapshot;
+use demograph_service::{http::Caller, snapshot::Snapshot};
 use futures_util::{Stream, stream};
 
 use super::{
@@ -23,10 +24,15 @@ const ALIVE_EVERY: Duration = Duration::from_secs(4);
 
 pub(super) async fn of(
     State(service): State<Service>,
+    Extension(Caller(caller)): Extension<Caller>,
     query: Query,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let wanted = Wanted::of(&query)?;
+    let place = service.streams.take(caller);
+    let place = place.map_err(|full| Problem::busy(full, "streams"))?;
     let events = stream::unfold(None, move |last: Option<Arc<Snapshot>>| {
+        // It goes with the stream.
+        let _held = &place;
         let (service, wanted) = (service.clone(), &wanted);
         let wanted = Wanted::clone(wanted);
         async move {

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::values::Text;
+use crate::http::Listen;
 
 /// Where the face crops come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -310,11 +311,35 @@ pub enum OtherTrackKey {
 pub struct Http {
     /// Address and port; port 0 takes a free one.
     pub listen: String,
-    /// Allow an address other than loopback. The endpoint has neither TLS nor a password.
+    /// Allow an address other than loopback without TLS and logins.
     pub insecure_listen: bool,
+    /// A file with a certificate and users, in the form of Prometheus' exporters (web-config.yml). It is read again when it
+    /// changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web_config: Option<PathBuf>,
+    /// A file with a line for each bearer token: its SHA-256 and a name, as sha256sum writes them. It is read again when it
+    /// changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<PathBuf>,
+    /// Web pages of these origins may ask in a browser, such as "https://board.example". They need a token. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cors_origins: Vec<String>,
     /// The number of sources with series of their own. The others are summed under source="__other__".
     #[schemars(range(min = 1))]
     pub source_series_max: usize,
+}
+
+impl Http {
+    /// As the endpoint has it.
+    pub fn listen(&self) -> Listen {
+        Listen {
+            address: self.listen.clone(),
+            insecure: self.insecure_listen,
+            web_config: self.web_config.clone(),
+            tokens: self.tokens.clone(),
+            cors_origins: self.cors_origins.clone(),
+        }
+    }
 }
 
 impl Default for Http {
@@ -322,6 +347,9 @@ impl Default for Http {
         Self {
             listen: "127.0.0.1:9464".into(),
             insecure_listen: false,
+            web_config: None,
+            tokens: None,
+            cors_origins: Vec::new(),
             source_series_max: 200,
         }
     }

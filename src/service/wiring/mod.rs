@@ -91,7 +91,7 @@ pub fn start(
         Store::open(&config.output).context("output.url")?,
     ));
     let endpoint = http::serve(
-        &config.http.listen,
+        config.http.listen(),
         Control {
             metrics: Box::new(metrics.clone()),
             health: health.clone(),
@@ -118,12 +118,12 @@ pub fn start(
             calibrations.id().unwrap_or_default(),
         ])
         .set(1);
-    let address = endpoint.address;
+    let (address, url) = (endpoint.address, endpoint.url());
     let consumer = Consumer::join(&config.kafka)?;
     let first_start = first_start(&config.kafka, &stores, &consumer)?;
     tracing::info!(
         brokers = config.kafka.brokers, topic = config.kafka.topic, group = config.kafka.group,
-        model, policy = policy.id, workers = models.len(), metrics = %format!("http://{address}/metrics"),
+        model, policy = policy.id, workers = models.len(), metrics = %format!("{url}/metrics"),
         output = stores.tables.place(), state = stores.state.place(), track_key = key_place,
         cells = cells_place(&config, &stores), "demograph runs"
     );
