@@ -16,10 +16,14 @@ mod faces;
 mod live;
 mod model;
 mod pace;
+#[cfg(feature = "page")]
+mod page;
 mod predict;
 mod publish;
 mod stage;
 mod state;
+#[cfg(feature = "top")]
+mod top;
 #[cfg(feature = "gateway")]
 mod watch;
 #[cfg(feature = "gateway")]
@@ -68,6 +72,12 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run the service: consume face crops, write Parquet, serve /metrics.
     Run(RunArgs),
+    /// Show the page over tables alone, in the browser of this machine, without Kafka.
+    #[cfg(feature = "page")]
+    Page(page::PageArgs),
+    /// Show an instance in this terminal: shares, what is withheld, health.
+    #[cfg(feature = "top")]
+    Top(top::TopArgs),
     /// Check a configuration and everything it names. Print the configuration in effect.
     Check(check::CheckArgs),
     /// Send face crops from a folder or a CSV to Kafka, as face-crop events.
@@ -127,6 +137,10 @@ impl Cli {
         let result = match self.command {
             Command::Demo(args) => demo::run(args),
             Command::Run(args) => run(&args),
+            #[cfg(feature = "page")]
+            Command::Page(args) => page::run(&args),
+            #[cfg(feature = "top")]
+            Command::Top(args) => top::run(args),
             Command::Check(args) => check::run(&args),
             Command::Publish(args) => publish::run(args),
             Command::Predict(args) => predict::run(args),
@@ -156,14 +170,14 @@ fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(code) => return Ok(code),
     };
-    wiring::start(config, Metrics::new(), Shutdown::default(), page)?.run()?;
+    wiring::start(config, Metrics::new(), Shutdown::default(), routes)?.run()?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// What is answered beside /metrics.
-fn page(service: wiring::Visible) -> Routes {
+fn routes(service: wiring::Visible) -> Routes {
     #[cfg(feature = "page")]
-    return demograph_page::routes(service);
+    return demograph_page::routes(demograph_page::Origin::Service(Box::new(service)));
     #[cfg(not(feature = "page"))]
     {
         drop(service);

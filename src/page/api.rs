@@ -26,7 +26,7 @@ use demograph_service::{
     http::{Caller, Full},
 };
 
-use crate::Service;
+use crate::{Origin, Service, origin};
 use answer::Format;
 use query::{Query, Wanted};
 
@@ -44,7 +44,7 @@ const ROOT: &str = "/api/v1";
 pub(super) fn routes() -> Router<Service> {
     let api = Router::new()
         .route("/sources", get(list_sources))
-        .route("/live", get(now))
+        .route("/live", get(newest))
         .route("/live/stream", get(stream::of))
         .route("/series", get(history))
         .route("/health", get(is_well))
@@ -58,16 +58,18 @@ pub(super) fn routes() -> Router<Service> {
 
 async fn list_sources(State(service): State<Service>, query: Query) -> Result<Response, Problem> {
     let wanted = Wanted::of(&query)?;
-    let sources = sources::Sources::of(&service.visible, &wanted);
+    let now = origin::now(&service).await?;
+    let sources = sources::Sources::of(&service.origin, &now, &wanted);
     match Format::of(&query)? {
         Format::Json => Ok(Json(sources).into_response()),
         Format::Csv => answer::csv(sources.rows()),
     }
 }
 
-async fn now(State(service): State<Service>, query: Query) -> Result<Response, Problem> {
+async fn newest(State(service): State<Service>, query: Query) -> Result<Response, Problem> {
     let wanted = Wanted::of(&query)?;
-    let live = live::Live::of(&service.visible.latest.get(), &wanted);
+    let now = origin::now(&service).await?;
+    let live = live::Live::of(service.origin.kind(), &now, &wanted);
     match Format::of(&query)? {
         Format::Json => Ok(Json(live).into_response()),
         Format::Csv => answer::csv(live.rows()),
@@ -81,13 +83,12 @@ async fn history(
 ) -> Result<Response, Problem> {
     let asked = series::asked(&query, clock::now())?;
     // The tables may be older than the policy.
-    let granted = service
-        .visible
-        .policy
-        .granted(&SourceId::new(&asked.source));
-    if !granted.contains(asked.attribute) {
-        let detail = format!("no policy allows {} of {:?}", asked.attribute, asked.source);
-        return Err(Problem::forbidden(detail));
+    if let Origin::Service(visible) = &service.origin {
+        let granted = visible.policy.granted(&SourceId::new(&asked.source));
+        if !granted.contains(asked.attribute) {
+            let detail = format!("no policy allows {} of {:?}", asked.attribute, asked.source);
+            return Err(Problem::forbidden(detail));
+        }
     }
     // One answer at a time reads tables: the service's own work comes first.
     let busy = |full| Problem::busy(full, "answers from tables");
@@ -99,7 +100,7 @@ async fn history(
     let read = tokio::task::spawn_blocking(move || {
         // Also while nobody waits for the answer any more.
         let _held = (place, turn);
-        reader.visible.history.rows(&wanted)
+        reader.origin.history().rows(&wanted)
     });
     let read = read.await;
     let rows = match read {
@@ -116,7 +117,10 @@ async fn history(
 
 async fn is_well(State(service): State<Service>, query: Query) -> Result<Response, Problem> {
     query.only(&["format"])?;
-    let health = health::Health::of(&service.visible);
+    let Origin::Service(visible) = &service.origin else {
+        return Err(Problem::no_service());
+    };
+    let health = health::Health::of(visible);
     match Format::of(&query)? {
         Format::Json => Ok(Json(health).into_response()),
         Format::Csv => answer::csv(health.rows()),

@@ -1,20 +1,24 @@
 //! A page to look at, and the API behind it (docs/page.md).
 //!
-//! Promises: what it says of people are the released values of the service's read model, and no others. Nothing is loaded
+//! Promises: what it says of people are the released values of the service's read model or of its tables, and no others. Nothing is loaded
 //! from elsewhere. What a request may cost is bounded.
 
 mod api;
 mod assets;
 mod host;
+mod origin;
+mod tables;
 mod time;
 
 use std::sync::Arc;
 
 use axum::{Router, routing::get};
-use demograph_service::{http::Places, wiring::Visible};
+use demograph_service::http::Places;
 use tokio::sync::Semaphore;
 
 pub use api::description;
+pub use origin::Origin;
+pub use tables::Tables;
 
 /// Answers from tables at a time, and half as many for one address.
 const ANSWERS: usize = 32;
@@ -25,7 +29,7 @@ const STREAMS: usize = 128;
 type Service = Arc<Shared>;
 
 struct Shared {
-    visible: Visible,
+    origin: Origin,
     /// Who may read tables now: one at a time.
     reading: Arc<Semaphore>,
     /// Answers from tables that are being made or wait.
@@ -37,11 +41,11 @@ struct Shared {
 }
 
 /// The page at `/`, and the API under `/api/v1`.
-pub fn routes(visible: Visible) -> Router {
-    let is_local = visible.is_local;
-    let peers = visible.peers.clone();
+pub fn routes(origin: Origin) -> Router {
+    let is_local = origin.is_local();
+    let peers = origin.peers();
     let service = Shared {
-        visible,
+        origin,
         reading: Arc::new(Semaphore::new(1)),
         answers: Places::new(ANSWERS, ANSWERS / 2),
         streams: Places::new(STREAMS, STREAMS / 2),

@@ -43,8 +43,8 @@ pub type Audience = BTreeMap<SourceId, BTreeMap<Span, ShownView>>;
 pub struct ShownView {
     /// From when to when its released windows go.
     pub covers: Option<(EventTime, EventTime)>,
-    /// In all windows, also those that were spared or are suppressed.
-    pub faces: u64,
+    /// In all windows, also those that were spared or are suppressed. Tables of hours and days do not say it.
+    pub faces: Option<u64>,
     pub attributes: Vec<ShownAttribute>,
 }
 

@@ -114,9 +114,11 @@ fn hours_and_days_are_what_the_windows_say_over_a_kill_in_the_middle_of_an_hour(
         });
     #[cfg(feature = "page")]
     for table in ["hourly", "daily"] {
-        super::page::history_is_what_the_table_says(&service, &out, table);
+        super::page::history_is_what_the_table_says(&service.url, &out, table);
     }
     service.stop();
+    #[cfg(feature = "page")]
+    super::page_of_tables::says_what_the_tables_say(&out);
 
     for table in ["hourly", "daily"] {
         assert_eq!(differences(&out, table), Vec::<Value>::new(), "{table}");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 27] = [
+const PURE: [&str; 31] = [
     "camera/align",
     "camera/detect/input.rs",
     "camera/detect/outputs.rs",
@@ -31,6 +31,10 @@ const PURE: [&str; 27] = [
     "service/http/web_config.rs",
     "service/pipeline/assignment.rs",
     "service/pipeline/attention.rs",
+    "top/answers.rs",
+    "top/choice.rs",
+    "top/screen.rs",
+    "top/words.rs",
 ];
 
 /// What pure modules may not name.
@@ -50,7 +54,7 @@ const IMPURE: [&str; 12] = [
 ];
 
 /// A library, and the only places that may know it.
-const KNOWN_TO_ONE: [(&str, &[&str]); 19] = [
+const KNOWN_TO_ONE: [(&str, &[&str]); 22] = [
     ("reqwest::", &["service/peers/client.rs"]),
     ("tokio_rustls::", &["service/http/tls.rs"]),
     (
@@ -83,6 +87,9 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 19] = [
             "model/infer/tests/",
         ],
     ),
+    ("crossterm::", &["top/terminal.rs"]),
+    ("signal_hook::", &["top/lib.rs"]),
+    ("ureq::", &["top/client.rs"]),
     ("zip::", &["lab/dataset/pictures.rs"]),
     ("object_store::", &["service/sink/store.rs"]),
     (
@@ -112,7 +119,7 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 19] = [
 ];
 
 /// What only the lab or the command line may depend on.
-const NOT_OF_THE_SERVICE: [&str; 9] = [
+const NOT_OF_THE_SERVICE: [&str; 10] = [
     "zip",
     "csv",
     "clap",
@@ -121,6 +128,7 @@ const NOT_OF_THE_SERVICE: [&str; 9] = [
     "demograph-lab",
     "demograph-camera",
     "demograph-page",
+    "demograph-top",
     "demograph-gateway",
 ];
 

@@ -46,6 +46,8 @@ mod outage;
 mod overlap;
 #[cfg(feature = "page")]
 mod page;
+#[cfg(feature = "page")]
+mod page_of_tables;
 mod presences;
 mod producers;
 mod rebalance;
@@ -55,6 +57,8 @@ mod simulation;
 mod site;
 mod store_faults;
 mod tools;
+#[cfg(all(feature = "page", feature = "top"))]
+mod top;
 mod torture;
 mod track_key;
 mod transactions;

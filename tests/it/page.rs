@@ -23,15 +23,15 @@ legal_basis = "test: composites, no natural person"
 id = "<b>café</b>"
 "#;
 
-struct Answer {
-    status: u16,
+pub struct Answer {
+    pub status: u16,
     kind: String,
-    body: String,
+    pub body: String,
     policy: String,
 }
 
-fn ask(service: &Service, path: &str) -> Answer {
-    let request = ureq::get(format!("{}{path}", service.url));
+pub fn ask(url: &str, path: &str) -> Answer {
+    let request = ureq::get(format!("{url}{path}"));
     let request = request.config().http_status_as_error(false).build();
     let mut answer = request.call().unwrap();
     let header = |name: &str| {
@@ -46,8 +46,8 @@ fn ask(service: &Service, path: &str) -> Answer {
     }
 }
 
-fn json(service: &Service, path: &str) -> Value {
-    let answer = ask(service, path);
+pub fn json(url: &str, path: &str) -> Value {
+    let answer = ask(url, path);
     assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     serde_json::from_str(&answer.body).unwrap()
 }
@@ -91,7 +91,7 @@ fn the_page_shows_what_metrics_show_and_nothing_else() {
     let config = config.replace("rolling = [\"10s\", \"1m\"]", "rolling = [\"1m\", \"1h\"]");
     let mut service = Service::start(&config);
     service.await_ready();
-    let before = json(&service, "/api/v1/live");
+    let before = json(&service.url, "/api/v1/live");
     assert_eq!(before["sources"], serde_json::json!([]), "nothing yet");
     let crops = crops_csv(folder.path(), crowd());
     let published = publish(&topic, &crops, &["--rate", "100"]).finish(120);
@@ -110,11 +110,13 @@ fn the_page_shows_what_metrics_show_and_nothing_else() {
     println!("{said}");
     let said: Value = serde_json::from_str(&said).unwrap();
     assert!(said["compared"].as_u64() > Some(10), "{said}");
+    #[cfg(feature = "top")]
+    super::top::shows_what_the_api_says(&service, ["lobby", "<b>café</b>"]);
     service.stop();
 }
 
 fn the_api_says_what_metrics_say(service: &Service) {
-    let shares = series(&json(service, "/api/v1/live"));
+    let shares = series(&json(&service.url, "/api/v1/live"));
     assert!(shares.len() > 10, "{shares:?}");
     let metrics = service.metrics();
     for (name, share) in &shares {
@@ -124,26 +126,29 @@ fn the_api_says_what_metrics_say(service: &Service) {
     let of_metrics = of_metrics.filter(|line| line.starts_with("demograph_audience_share_ratio{"));
     assert_eq!(of_metrics.count(), shares.len());
 
-    let live = json(service, "/api/v1/live?source=%3Cb%3Ecaf%C3%A9%3C/b%3E");
+    let live = json(&service.url, "/api/v1/live?source=%3Cb%3Ecaf%C3%A9%3C/b%3E");
     assert_eq!(live["total"], 1);
     assert!(
         !live.to_string().contains("ethnicity"),
         "no policy allows it"
     );
-    let one = json(service, "/api/v1/live?search=LOB&attribute=gender&limit=1");
+    let one = json(
+        &service.url,
+        "/api/v1/live?search=LOB&attribute=gender&limit=1",
+    );
     let attributes = &one["sources"][0]["views"][0]["attributes"];
     assert_eq!(attributes.as_array().unwrap().len(), 1);
     assert_eq!(attributes[0]["attribute"], "gender");
 
-    let sources = json(service, "/api/v1/sources");
+    let sources = json(&service.url, "/api/v1/sources");
     assert_eq!(sources["total"], 2);
     assert_eq!(sources["sources"][1]["source"], "lobby");
     assert_eq!(sources["sources"][1]["k_cell"], 2);
-    let health = json(service, "/api/v1/health");
+    let health = json(&service.url, "/api/v1/health");
     assert_eq!(health["is_ready"], true);
     assert_eq!(health["lag"], 0);
 
-    let csv = ask(service, "/api/v1/live?format=csv");
+    let csv = ask(&service.url, "/api/v1/live?format=csv");
     assert_eq!(csv.kind, "text/csv; charset=utf-8");
     assert!(
         csv.body
@@ -184,7 +189,7 @@ fn requests_are_refused_with_their_fix(service: &Service) {
         ("/api/v1/../../etc/passwd", 404, ""),
         ("/api/v1/cells", 404, "there is no"),
     ] {
-        let answer = ask(service, path);
+        let answer = ask(&service.url, path);
         assert_eq!(answer.status, status, "{path}: {}", answer.body);
         assert!(answer.body.contains(named), "{path}: {}", answer.body);
         if !named.is_empty() {
@@ -201,16 +206,16 @@ fn requests_are_refused_with_their_fix(service: &Service) {
         assert_eq!(rebound.call().unwrap().status().as_u16(), 403, "{path}");
     }
     for path in ["/", "/page.js", "/api/v1/live"] {
-        let policy = ask(service, path).policy;
+        let policy = ask(&service.url, path).policy;
         assert!(policy.starts_with("default-src 'self'"), "{path}: {policy}");
     }
 }
 
 /// Compares the API's series of the source "door" with the rows of the table, for the test of hours and days.
-pub fn history_is_what_the_table_says(service: &Service, out: &Path, table: &str) {
+pub fn history_is_what_the_table_says(url: &str, out: &Path, table: &str) {
     let step = table.replace("hourly", "hour").replace("daily", "day");
     let series = json(
-        service,
+        url,
         &format!("/api/v1/series?source=door&attribute=gender&step={step}"),
     );
     let mut said = Vec::new();
@@ -240,5 +245,5 @@ fn the_page_says_numbers_in_words() {
         print(compute_driver_executable()[0])";
     let node = tools::run(tools::python(), &["-c", NODE], "");
     let said = tools::run(node.trim(), &["--test", "tests/tools/words.test.mjs"], "");
-    assert!(said.contains("pass 7"), "{said}");
+    assert!(said.contains("pass 8"), "{said}");
 }

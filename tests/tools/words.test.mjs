@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { clock, interval, percent, period, sentence, share, waiting, warning } from "../../src/page/assets/words.js";
+import { clock, interval, percent, period, sentence, share, viewName, waiting, warning } from "../../src/page/assets/words.js";
 
 const hidden = { category: "x", votes: null, share_naive: null, share: null, share_low: null, share_high: null, effective_n: null };
 const female = { ...hidden, category: "female", votes: 412, share_naive: 0.5, share: 0.544, share_low: 0.49, share_high: 0.596 };
@@ -35,9 +35,15 @@ test("a time of another day has its date", () => {
 
 test("a source without a window says what it waits for", () => {
   const source = { source: "lobby", attributes: [], legal_basis: null, people_min: 50, k_total: 10, k_cell: 5, released_until: null };
-  assert.match(waiting(source, "1h"), /needs 50 people/);
-  assert.match(waiting({ ...source, people_min: 0 }, "1h"), /needs 10 people/);
-  assert.match(waiting({ ...source, released_until: view.until }, "1m"), /in the last 1m/);
+  assert.match(waiting(source, "1h", "service"), /needs 50 people/);
+  assert.match(waiting({ ...source, people_min: 0 }, "1h", "service"), /needs 10 people/);
+  assert.match(waiting({ ...source, released_until: view.until }, "1m", "service"), /in the last 1m/);
+  assert.match(waiting(source, "1h", "tables"), /have no newest hour of this source/);
+});
+
+test("tables have newest periods in place of rolling views", () => {
+  assert.deepEqual(["1h", "24h"].map((view) => viewName(view, "tables")), ["newest hour", "newest day"]);
+  assert.equal(viewName("1h", "service"), "last 1h");
 });
 
 test("shares that the calibration does not fit carry a warning", () => {

@@ -105,7 +105,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         config.clone(),
         metrics.clone(),
         shutdown.clone(),
-        super::page,
+        super::routes,
     )?;
     let watching = films.map(|films| films.watch(&config, &args.detector));
     let watching = watching.transpose()?;
@@ -116,6 +116,12 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         args.seconds,
         watching.as_ref().map_or("", |_| "2 filmed cameras, "),
         args.rate,
+        service.address
+    );
+    #[cfg(feature = "top")]
+    println!(
+        "In another terminal: {} top --url http://{}",
+        program(),
         service.address
     );
     let pace = Pace::new(args.rate);
@@ -281,6 +287,12 @@ fn show(shutdown: &Shutdown, picture: impl Fn() -> String) {
     }
 }
 
+/// How this program was called.
+fn program() -> String {
+    let name = std::env::args().next();
+    name.unwrap_or_else(|| "demograph".into())
+}
+
 fn summary(last: &Snapshot, args: &DemoArgs, (sent, seconds): (u64, f64), films: &str) -> String {
     let (counts, read) = (&last.counts, last.counts.read());
     let rows = |table: Table| {
@@ -288,9 +300,7 @@ fn summary(last: &Snapshot, args: &DemoArgs, (sent, seconds): (u64, f64), films:
         written.map_or(0, |written| written.rows)
     };
     let out = args.out.display();
-    let program = std::env::args()
-        .next()
-        .unwrap_or_else(|| "demograph".into());
+    let program = program();
     format!(
         "
 Done.
@@ -305,6 +315,9 @@ Done.
 {films}
 True shares over the whole time, with 95 % intervals:
   {program} estimate --tables {out}
+
+The same page over these tables, without Kafka:
+  {program} page --tables {out}
 
 Ask the tables (DuckDB):
   SELECT source, local_date, local_hour, category, people, share, share_low, share_high

@@ -107,7 +107,7 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
         )?,
         read: metrics.clone(),
     });
-    let service = wiring::start(config, metrics, shutdown.clone(), super::page)?;
+    let service = wiring::start(config, metrics, shutdown.clone(), super::routes)?;
     println!(
         "demograph watch: {}; look at http://{}/\n\
          Shares are corrected for the model's errors, with 95 % intervals; ~ marks a plain count. They are shown when\n\

@@ -6,12 +6,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{answer::Text, query::Wanted};
-use crate::time::Time;
+use crate::{origin::OriginKind, time::Time};
 
 /// The rolling views of the sources that were asked for, in the order of their names.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct Live {
-    /// When the service took this picture of itself. If it is old, the service stands still.
+    pub origin: OriginKind,
+    /// When the service took this picture of itself, or when the tables were read. If a service's is old, it stands still.
     pub at: Time,
     /// Sources that fit the request, on all pages.
     pub total: usize,
@@ -29,14 +30,14 @@ pub(crate) struct LiveSource {
 /// The released windows of a source that a rolling view holds.
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct LiveView {
-    /// The length that was asked for in `windows.rolling`, such as "5m".
+    /// The length that was asked for in `windows.rolling`, such as "5m". Of tables: "1h" is the newest hour, "24h" the newest day.
     pub view: String,
     /// The start of its first window.
     pub from: Option<Time>,
     /// The end of its last window.
     pub until: Option<Time>,
-    /// Faces in all its windows, also those that were spared or are suppressed.
-    pub faces: u64,
+    /// Faces in all its windows, also those that were spared or are suppressed. Tables do not say it.
+    pub faces: Option<u64>,
     pub attributes: Vec<LiveAttribute>,
 }
 
@@ -73,7 +74,7 @@ pub(crate) struct LiveCategory {
 }
 
 impl Live {
-    pub(crate) fn of(now: &Snapshot, wanted: &Wanted) -> Self {
+    pub(crate) fn of(origin: OriginKind, now: &Snapshot, wanted: &Wanted) -> Self {
         let fitting = || now.audience.iter().filter(|(id, _)| wanted.has(id));
         let page = fitting().skip(wanted.offset).take(wanted.limit);
         let sources = page.map(|(source, views)| LiveSource {
@@ -84,6 +85,7 @@ impl Live {
                 .collect(),
         });
         Self {
+            origin,
             at: Time(now.at),
             total: fitting().count(),
             sources: sources.collect(),

@@ -73,6 +73,17 @@ impl Problem {
         }
     }
 
+    /// Tables know nothing of a service.
+    pub(super) fn no_service() -> Self {
+        Self {
+            title: "Not found",
+            status: StatusCode::NOT_FOUND.as_u16(),
+            detail: "these are tables without a service: ask a running instance for its health"
+                .into(),
+            wait: None,
+        }
+    }
+
     /// The API only reads.
     pub(super) fn method() -> Self {
         Self {
@@ -94,7 +105,7 @@ impl Problem {
     }
 
     /// An answer could not be written.
-    pub(super) fn internal(detail: String) -> Self {
+    pub(crate) fn internal(detail: String) -> Self {
         Self {
             title: "Internal error",
             status: StatusCode::INTERNAL_SERVER_ERROR.as_u16(),

@@ -16,7 +16,7 @@ use super::{
     query::{Query, Wanted},
     site,
 };
-use crate::Service;
+use crate::{Service, origin};
 
 /// How often the service is looked at: the most events a second that a page gets.
 const EVERY: Duration = Duration::from_secs(1);
@@ -66,14 +66,16 @@ pub(super) async fn of(
                 same,
                 page,
             } = &*asked;
-            let newest = next(&service, last, is_site).await;
+            // A stream that ends is asked for again, and the answer then says what is wrong.
+            let newest = next(&service, last, is_site).await.ok()?;
+            let kind = service.origin.kind();
             let text = match page {
                 None => service.texts.of(&newest, same, || {
-                    let live = Live::of(&newest, wanted);
+                    let live = Live::of(kind, &newest, wanted);
                     serde_json::to_string(&live).unwrap_or_default()
                 }),
                 Some(page) => {
-                    let own = Live::of(&newest, &wanted.with_those_before());
+                    let own = Live::of(kind, &newest, &wanted.with_those_before());
                     let own = serde_json::to_value(own).unwrap_or_default();
                     let live = site::live(&peers, own, query, page).await;
                     live.to_string().into()
@@ -88,15 +90,19 @@ pub(super) async fn of(
 }
 
 /// The next picture that differs from the last. With peers each second has one: what they say may differ.
-async fn next(service: &Service, last: Option<Arc<Snapshot>>, is_site: bool) -> Arc<Snapshot> {
+async fn next(
+    service: &Service,
+    last: Option<Arc<Snapshot>>,
+    is_site: bool,
+) -> Result<Arc<Snapshot>, Problem> {
     let Some(last) = last else {
-        return service.visible.latest.get();
+        return origin::now(service).await;
     };
     loop {
         tokio::time::sleep(EVERY).await;
-        let newest = service.visible.latest.get();
+        let newest = origin::now(service).await?;
         if is_site || !Arc::ptr_eq(&newest, &last) {
-            return newest;
+            return Ok(newest);
         }
     }
 }

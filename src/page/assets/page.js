@@ -4,15 +4,16 @@
  */
 import { ask, bars, element, make, table } from "/draw.js";
 import { showSource } from "/source.js";
-import { HIDDEN, clock, percent, sentence, waiting, warning, whole } from "/words.js";
+import { HIDDEN, clock, percent, sentence, viewName, waiting, warning, whole } from "/words.js";
 
 /**
  * @typedef {import("./words.js").Category} Category
  * @typedef {import("./words.js").Attribute} Attribute
  * @typedef {import("./words.js").View} View
  * @typedef {import("./words.js").Source} Source
+ * @typedef {import("./words.js").Origin} Origin
  * @typedef {{ instance: string, away_since: string | null, why: string | null }} Peer
- * @typedef {{ at: string, total: number, sources: { source: string, instance?: string | null, views: View[] }[], peers?: Peer[] }} Live
+ * @typedef {{ origin: Origin, at: string, total: number, sources: { source: string, instance?: string | null, views: View[] }[], peers?: Peer[] }} Live
  */
 
 /** Sources on the screen. */
@@ -22,6 +23,7 @@ const OLD = 15_000;
 
 const chosen = { search: "", view: "", offset: 0 };
 /** @type {Source[]} */ let sources = [];
+/** @type {{ origin: Origin, tables: { url: string, dates: number } | null }} */ let place = { origin: "service", tables: null };
 /** @type {Live | null} */ let live = null;
 /** @type {EventSource | null} */ let stream = null;
 let total = 0;
@@ -62,11 +64,11 @@ function card(source, open) {
   const inside = [make("h3", {}, link)];
   if (found?.instance) inside.push(make("p", { class: "note" }, `From ${found.instance}.`));
   if (!view) {
-    inside.push(make("p", {}, waiting(source, chosen.view)));
+    inside.push(make("p", {}, waiting(source, chosen.view, place.origin)));
   } else {
     const now = new Date();
     const span = `${clock(view.from, now)} to ${clock(view.until, now)}`;
-    inside.push(make("p", {}, `Released: ${span}, ${whole(view.faces)} faces.`));
+    inside.push(make("p", {}, `Released: ${span}${view.faces === null ? "" : `, ${whole(view.faces)} faces`}.`));
     inside.push(...view.attributes.map((attribute) => section(source.source, view, attribute, open)));
     if (view.attributes.length === 0) inside.push(make("p", {}, "Nobody has voted in these windows."));
   }
@@ -87,7 +89,7 @@ function showChoice() {
   const text = options.join();
   if (select.dataset.options === text) return;
   select.dataset.options = text;
-  select.replaceChildren(...options.map((one) => make("option", { value: one }, `last ${one}`)));
+  select.replaceChildren(...options.map((one) => make("option", { value: one }, viewName(one, place.origin))));
   select.value = chosen.view;
 }
 
@@ -107,12 +109,26 @@ function show() {
   element("after").disabled = chosen.offset + LIMIT >= total;
 }
 
+/** What there is without a service. */
+function showPlace() {
+  const tables = place.tables;
+  const link = document.querySelector("header nav a[href='#health']");
+  link?.toggleAttribute("hidden", tables !== null);
+  element("place-of-tables").hidden = tables === null;
+  if (!tables) return;
+  element("place-of-tables").textContent =
+    `Tables in ${tables.url}: the newest finished hour or day of each source in their newest ${tables.dates} dates. ` +
+    "No service stands behind this page: it shows what the tables show.";
+}
+
 /** Whether the service can be heard, and is up to date. @param {string} [trouble] */
 function showState(trouble) {
   const state = element("state");
   const age = live ? Date.now() - Date.parse(live.at) : 0;
-  const old = live && age > OLD ? `The service has said nothing new since ${clock(live.at, new Date())}.` : "";
-  const text = trouble || old || (live ? `Live. Last picture: ${clock(live.at, new Date())}.` : "Connecting …");
+  const old = live && live.origin === "service" && age > OLD ? `The service has said nothing new since ${clock(live.at, new Date())}.` : "";
+  const now = live ? clock(live.at, new Date()) : "";
+  const well = live?.origin === "tables" ? `Tables without a service, read at ${now}.` : `Live. Last picture: ${now}.`;
+  const text = trouble || old || (live ? well : "Connecting …");
   if (state.textContent !== text) state.textContent = text;
   state.className = trouble || old ? "bad" : "";
 }
@@ -139,6 +155,8 @@ async function choose() {
   const query = new URLSearchParams({ search: chosen.search, limit: String(LIMIT), offset: String(chosen.offset) });
   try {
     const answer = await ask(`sources?${query}`);
+    place = answer;
+    showPlace();
     sources = answer.sources;
     total = answer.total;
   } catch (error) {

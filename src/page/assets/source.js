@@ -124,16 +124,27 @@ function numbers(series) {
   return make("details", { id: "periods" }, make("summary", {}, "Numbers of the chart"), table(`Shares by ${series.step}`, head, rows));
 }
 
-/** @param {Source} source @param {{ policy: string, model: string, calibration: string | null }} of @returns {HTMLElement} */
+/** The models and policies whose rows these are. @param {Series} series @returns {HTMLElement} */
+function made(series) {
+  const all = (/** @type {"model" | "policy"} */ key) => [...new Set(series.periods.map((one) => one[key]))].join(", ");
+  const rows = [["model", all("model")], ["policy", all("policy")]];
+  return make("details", { id: "made" }, make("summary", {}, "Model and policy of this span"), table("Model and policy", ["what", "id"], rows));
+}
+
+const known = (/** @type {number | null} */ number) => (number === null ? "unknown" : whole(number));
+
+/** @param {Source} source @param {{ origin: string, policy: string | null, model: string | null, calibration: string | null }} of @returns {HTMLElement} */
 function rules(source, of) {
+  // Tables do not hold the rules. What they hide stays hidden.
+  if (of.origin === "tables") return make("div", {});
   const rows = [
     ["estimated", source.attributes.join(", ")],
     ["legal basis for ethnicity", source.legal_basis ?? "none: it is not estimated"],
-    ["people in a window", whole(source.people_min)],
-    ["fewest people shown", `${source.k_total} in a window, ${source.k_cell} in a category`],
+    ["people in a window", known(source.people_min)],
+    ["fewest people shown", `${known(source.k_total)} in a window, ${known(source.k_cell)} in a category`],
     ["newest released window", source.released_until === null ? "none lately" : clock(source.released_until, new Date())],
-    ["policy", of.policy],
-    ["model", of.model],
+    ["policy", of.policy ?? ""],
+    ["model", of.model ?? ""],
     ["calibration", of.calibration ?? "none"],
   ];
   return make("div", {}, make("h3", {}, "Rules in force"), table("Rules in force", ["rule", "value"], rows));
@@ -160,7 +171,7 @@ async function showHistory() {
   const misfits = series.periods.filter((one) => one.calibration_fits === false).length;
   const warned = misfits === 0 ? [] : [make("p", { class: "bad" }, `The calibration does not fit in ${misfits} of ${series.periods.length} periods: do not trust their shares.`)];
   const canvas = make("div", { class: "chart", "aria-hidden": "true" });
-  place.replaceChildren(...warned, canvas, numbers(series), ...(series.step === "hour" ? [week(series)] : []));
+  place.replaceChildren(...warned, canvas, numbers(series), ...(series.step === "hour" ? [week(series)] : []), made(series));
   plot(series, canvas);
 }
 

@@ -8,11 +8,12 @@
  *   share_low: number | null, share_high: number | null, effective_n: number | null }} Category
  * @typedef {{ attribute: string, shown_ratio: number | null, shift_p: number | null, calibration_fits: boolean | null,
  *   categories: Category[] }} Attribute
- * @typedef {{ view: string, from: string | null, until: string | null, faces: number, attributes: Attribute[] }} View
+ * @typedef {{ view: string, from: string | null, until: string | null, faces: number | null, attributes: Attribute[] }} View
  * @typedef {{ start: string, end: string, covers_until: string, time_zone: string, people: number | null,
- *   shown_ratio: number | null, calibration_fits: boolean | null, suppressed: boolean, categories: Category[] }} Period
- * @typedef {{ source: string, attributes: string[], legal_basis: string | null, people_min: number, k_total: number,
- *   k_cell: number, released_until: string | null, instance?: string | null }} Source
+ *   shown_ratio: number | null, calibration_fits: boolean | null, suppressed: boolean, model: string, policy: string, categories: Category[] }} Period
+ * @typedef {{ source: string, attributes: string[], legal_basis: string | null, people_min: number | null, k_total: number | null,
+ *   k_cell: number | null, released_until: string | null, instance?: string | null }} Source
+ * @typedef {"service" | "tables"} Origin
  */
 
 /** Hidden and unknown values. */
@@ -67,12 +68,22 @@ export function sentence(attribute, view, now) {
 export const value = (one) => one.share ?? one.share_naive ?? 0;
 
 /**
- * Why a source shows nothing.
- * @param {Source} source @param {string} view @returns {string}
+ * What a view is called: the rolling view of a service, or a period of tables.
+ * @param {string} view @param {Origin} origin @returns {string}
  */
-export function waiting(source, view) {
+export function viewName(view, origin) {
+  if (origin === "service") return `last ${view}`;
+  return view === "24h" ? "newest day" : "newest hour";
+}
+
+/**
+ * Why a source shows nothing.
+ * @param {Source} source @param {string} view @param {Origin} origin @returns {string}
+ */
+export function waiting(source, view, origin) {
+  if (origin === "tables") return `The tables have no ${viewName(view, origin)} of this source. Choose the other view.`;
   if (source.released_until !== null) return `No window was released in the last ${view}. Choose a longer view.`;
-  const people = source.people_min === 0 ? source.k_total : source.people_min;
+  const people = source.people_min || source.k_total || 0;
   return `No window is released yet: one needs ${whole(people)} people with track ids.`;
 }
 

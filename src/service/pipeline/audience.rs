@@ -21,7 +21,7 @@ pub fn show(view: &View, meaning: &Meaning, metrics: &Metrics, audience: &mut Ar
     let attributes = Attribute::ALL.map(|attribute| shown(view, meaning, attribute));
     let shown = ShownView {
         covers: view.covers,
-        faces: view.faces,
+        faces: Some(view.faces),
         attributes: attributes.into(),
     };
     let is_there = view.windows > 0;
@@ -66,7 +66,8 @@ fn set_series(
     let _whole = metrics.change_together();
     let audience = &metrics.audience;
     let (source, window) = (source.as_str(), window.to_string());
-    let faces = is_there.then_some(shown.faces as f64);
+    let faces = shown.faces.filter(|_| is_there);
+    let faces = faces.map(|faces| faces as f64);
     put(&audience.faces, &[source, &window], faces);
     let seconds = |time: EventTime| time.0 as f64 / 1_000.0;
     let (from, until) = shown.covers.unzip();

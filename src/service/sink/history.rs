@@ -3,11 +3,14 @@
 //! Promises: each row is read once, as everywhere ([`catalog`]). What was read stays in memory up to a bound; a date is read
 //! again when its files change.
 
+mod newest;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use anyhow::{bail, ensure};
 use arrow_array::{
     Array, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
     TimestampMillisecondArray,
@@ -20,6 +23,8 @@ use demograph_core::{
 use jiff::civil::Date;
 
 use super::{Store, Table, catalog, file, tables::columns::column};
+
+pub use newest::{NewestPeriod, NewestPeriods};
 
 /// Rows that stay in memory: some 20 MB.
 const ROWS_MAX: usize = 100_000;
@@ -59,6 +64,7 @@ pub struct PeriodRow {
 pub struct History {
     store: Store,
     kept: Mutex<Kept>,
+    seen: Mutex<newest::Seen>,
 }
 
 #[derive(Default)]
@@ -87,15 +93,41 @@ impl History {
         Self {
             store,
             kept: Mutex::default(),
+            seen: Mutex::default(),
         }
+    }
+
+    /// What the user called the place of the tables.
+    pub fn place(&self) -> &str {
+        self.store.place()
+    }
+
+    /// Fails where neither hours nor days are, and says what is there instead.
+    pub fn probe(&self) -> anyhow::Result<()> {
+        let mut others = Vec::new();
+        for table in Table::ALL {
+            let is_there = !catalog::days(&self.store, table)?.is_empty();
+            match table {
+                Table::Hourly | Table::Daily if is_there => return Ok(()),
+                _ if is_there => others.push(table.name()),
+                _ => {}
+            }
+        }
+        let place = self.place();
+        ensure!(
+            !others.is_empty(),
+            "no table \"hourly\" or \"daily\" in {place}: name the place in output.url of `demograph run`"
+        );
+        bail!(
+            "no table \"hourly\" or \"daily\" in {place}, but {}: no hour is finished yet, or an earlier version wrote them. \
+             An hour is written when its last window has ended",
+            others.join(", ")
+        )
     }
 
     /// The rows in the order of time; those of a period in the order of the model.
     pub fn rows(&self, asked: &Asked) -> anyhow::Result<Vec<PeriodRow>> {
-        let table = match asked.kind {
-            PeriodKind::Hour => Table::Hourly,
-            PeriodKind::Day => Table::Daily,
-        };
+        let table = table_of(asked.kind);
         let (from, until) = asked.dates;
         let mut rows = Vec::new();
         for (date, files) in catalog::days(&self.store, table)? {
@@ -147,6 +179,17 @@ impl History {
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, newest::Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn table_of(kind: PeriodKind) -> Table {
+    match kind {
+        PeriodKind::Hour => Table::Hourly,
+        PeriodKind::Day => Table::Daily,
     }
 }
 

@@ -62,11 +62,16 @@ impl Process {
     }
 
     pub fn stdout(&self) -> String {
-        read(self.output.path().join("stdout"))
+        read(self.stdout_file())
     }
 
     pub fn stderr(&self) -> String {
         read(self.log_file())
+    }
+
+    /// Where it prints to.
+    pub fn stdout_file(&self) -> PathBuf {
+        self.output.path().join("stdout")
     }
 
     /// Where its log goes.

@@ -120,7 +120,11 @@ impl World {
             for (window, view) in views {
                 let window = window.to_string();
                 let place = [("source", source.as_str()), ("window", &window)];
-                say("audience_faces", &place, Some(view.faces as f64));
+                say(
+                    "audience_faces",
+                    &place,
+                    view.faces.map(|faces| faces as f64),
+                );
                 let seconds = |time: EventTime| Some(time.0 as f64 / 1_000.0);
                 let (from, until) = view.covers.unzip();
                 say(

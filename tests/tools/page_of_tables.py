@@ -1,0 +1,44 @@
+"""Opens the page over tables alone in Chromium.
+
+    python page_of_tables.py URL SOURCE...
+
+Fails with the first thing that is wrong.
+"""
+
+import sys
+
+from playwright.sync_api import expect, sync_playwright
+
+
+def main() -> None:
+    url, *sources = sys.argv[1:]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page()
+        errors = []
+        page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url)
+        for source in sources:
+            expect(page.locator(f'article[data-source="{source}"] table').first).to_be_attached(timeout=15_000)
+        expect(page.locator("#state")).to_contain_text("Tables without a service, read at")
+        expect(page.locator("#place-of-tables")).to_contain_text("newest finished hour or day")
+        expect(page.locator("header nav a[href='#health']")).to_be_hidden()
+        expect(page.locator("#view option")).to_have_text(["newest hour", "newest day"])
+        page.select_option("#view", "1h")
+        expect(page.locator("article table").first).to_be_attached()
+        page.locator(f'article[data-source="{sources[0]}"] h3 a').click()
+        expect(page.locator("#history canvas")).to_be_visible()
+        page.locator("#made summary").click()
+        expect(page.locator("#made table")).to_contain_text("model")
+        assert "Rules in force" not in page.locator("main").text_content()
+        page.goto(f"{url}/#health")
+        expect(page.locator("#state")).to_contain_text("without a service")
+        # The answer 404 for the health is the only complaint.
+        others = [error for error in errors if "404" not in error]
+        assert not others, f"the browser complains: {others}"
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
