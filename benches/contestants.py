@@ -47,6 +47,7 @@ class Contestant:
     crops_per_track: int | None = None  # demograph's own default where it is None
     provider: str = "auto"
     sessions: int = WORKERS
+    program: Path | None = None  # of demograph; the one that was built here where it is None
 
     @property
     def is_demograph(self) -> bool:
@@ -84,7 +85,7 @@ class Contestant:
     def _demograph(self, job: Job, port: int) -> list[str]:
         config = job.folder / "demograph.toml"
         config.write_text(self._config(job, port))
-        return [str(binary()), "run", "--config", str(config)]
+        return [str(self.program or binary()), "run", "--config", str(config)]
 
     def _config(self, job: Job, port: int) -> str:
         lines = [

@@ -51,6 +51,8 @@ def options() -> argparse.Namespace:
                         help="keep the figures of the file of results, of this machine, that are not measured anew")
     parser.add_argument("--kept-as", default="", metavar="NAME",
                         help="into results-NAME.json and its place in README.md: those of another processor")
+    parser.add_argument("--against", type=Path, metavar="PROGRAM",
+                        help="for the part build: another build of demograph, with which this one takes turns")
     parser.add_argument("--only", default="", help="contestants besides demograph, by name; all by default")
     return parser.parse_args()
 
@@ -151,6 +153,25 @@ class Bench:
         found = [measure.start(ours, self.job(ours, topic, sources)) for _ in range(self.options.rounds)]
         self.say(f"start: {', '.join(f'{seconds:.2f}' for seconds in found)} s")
         self.rows["start_s"] = Row.of(found)
+
+    def build(self) -> None:
+        """This build against another one, in turns: on a busy machine too, one percent shows after many rounds."""
+        if self.options.against is None:
+            raise SystemExit("--parts build: say --against PROGRAM")
+        ours, sources = self.contestants[0], [f"camera-{n}" for n in range(10)]
+        other = replace(ours, name="other-build", program=self.options.against.resolve())
+        topic = self.topic(112, self.options.events, sources, 500)
+        runs = self.rounds([ours, other], topic, sources, self.options.events)
+        pairs = list(zip(runs[ours.name], runs[other.name]))
+        for what, of in {
+            "CPU per crop": lambda sample: sample.cpu_seconds_per_1000,
+            "time per crop": lambda sample: 1 / sample.crops_per_second,
+            "peak memory": lambda sample: sample.memory_peak_mb,
+            "start": lambda sample: sample.startup_seconds,
+        }.items():
+            ratios = [of(one) / of(two) for one, two in pairs]
+            low, middle, high = statistics.quantiles(ratios) if len(ratios) > 1 else 3 * ratios
+            self.say(f"{what}, ours : the other build: {middle:.3f} (quartiles {low:.3f} to {high:.3f}, {len(ratios)} pairs)")
 
     def people(self) -> None:
         """People with thirty crops each: most crops spared, all taken, and P1-int8, which takes all."""
@@ -344,8 +365,8 @@ def decided_by_demograph(model: Path, crops: Path, precision: str) -> dict[str, 
 def main() -> None:
     chosen = options()
     parts = {
-        "decode": Bench.decode, "stages": Bench.stages, "path": Bench.path, "start": Bench.start, "people": Bench.people, "users-model": Bench.users_model,
-        "sources": Bench.sources, "steady": Bench.steady, "soak": Bench.soak,
+        "decode": Bench.decode, "stages": Bench.stages, "path": Bench.path, "start": Bench.start, "build": Bench.build,
+        "people": Bench.people, "users-model": Bench.users_model, "sources": Bench.sources, "steady": Bench.steady, "soak": Bench.soak,
     }
     wanted = chosen.parts.split(",")
     if unknown := set(wanted) - set(parts):
@@ -355,6 +376,8 @@ def main() -> None:
         decisions_agree(bench)
         for done, part in enumerate(wanted, 1):
             parts[part](bench)
+            if part == "build":
+                continue
             # After each part, since the whole takes long.
             settings = {"rounds": chosen.rounds, "events": chosen.events, "parts": wanted[:done]}
             report.write(bench.place, bench.rows, (bench.details, bench.stage_rows), settings)
