@@ -102,7 +102,7 @@ fn what_a_peer_does_wrong_costs_little_and_is_said() {
 
 #[test]
 fn only_peers_that_are_named_are_asked() {
-    let (stranger, asked) = server(|stream| drop(stream));
+    let (stranger, asked) = server(drop);
     let peers = peers(&[]);
     let said = run(peers.ask_one(&stranger, "/a"));
     assert!(matches!(said, Err(Trouble::Unknown(_))));
