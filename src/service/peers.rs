@@ -201,3 +201,6 @@ impl Found {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -255,3 +255,32 @@ fn an_address_of_the_network_is_refused_without_tls_and_users() {
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("without TLS"), "{}", ended.stderr);
 }
+
+#[cfg(feature = "gateway")]
+#[test]
+fn the_endpoint_of_cameras_asks_too() {
+    let topic = super::world::Broker::shared().topic("guarded-camera", 1);
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    certificate(folder, "a");
+    let web = folder.join("web-config.yml");
+    let text = format!(
+        "tls_server_config: {{cert_file: a.crt, key_file: a.key}}\nbasic_auth_users: {{alice: {HASH}}}\n"
+    );
+    fs::write(&web, text).unwrap();
+    let config = format!(
+        "[kafka]\nbrokers='{}'\ntopic='{}'\n[http]\nlisten='127.0.0.1:0'\nweb_config='{}'\n\
+         [[camera]]\nid='lobby'\naddress='file:///nowhere.mkv'\n",
+        topic.brokers,
+        topic.name,
+        web.display()
+    );
+    let service = Service::camera(&config, &[]);
+    let ca = ["--cacert", "a.crt"];
+    let alice = ["--cacert", "a.crt", "--user", "alice:open sesame"];
+    let url = |path: &str| format!("{}{path}", service.url);
+    assert_eq!(status(folder, &ca, &url("/metrics")), "401");
+    assert_eq!(status(folder, &alice, &url("/metrics")), "200");
+    assert_ne!(status(folder, &ca, &url("/healthz")), "401");
+    service.stop();
+}

@@ -190,6 +190,9 @@ fn the_answers_are_of_both(service: &Service, other: &Service) {
     let path = format!("/api/v1/series?attribute=gender&source={source}");
     let (status, said) = ask(service, &format!("{path}&instance={}", other.url));
     assert_eq!((status, &said), (200, &ask(other, &path).1));
+    let forbidden = format!("/api/v1/series?attribute=ethnicity&source={source}");
+    let (status, said) = ask(service, &format!("{forbidden}&instance={}", other.url));
+    assert_eq!(status, 403, "{said}");
     for (more, detail) in [
         ("&instance=http://127.0.0.1:1", "instance is"),
         ("&scope=world", "scope is"),
