@@ -43,6 +43,8 @@ mod overlap;
 #[cfg(feature = "page")]
 mod page;
 #[cfg(feature = "page")]
+mod page_many;
+#[cfg(feature = "page")]
 mod page_of_tables;
 mod presences;
 mod producers;

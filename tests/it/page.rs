@@ -245,5 +245,19 @@ fn the_page_says_numbers_in_words() {
         print(compute_driver_executable()[0])";
     let node = tools::run(tools::python(), &["-c", NODE], "");
     let said = tools::run(node.trim(), &["--test", "tests/tools/words.test.mjs"], "");
-    assert!(said.contains("pass 8"), "{said}");
+    assert!(said.contains("pass 10"), "{said}");
+}
+
+/// `make check` looks at their form.
+#[test]
+fn the_scripts_of_the_page_are_typed_and_few() {
+    let checked = [".setup/js/node_modules/.bin/tsc", "setup/js/tsconfig.json"];
+    let [tsc, config] = checked.map(|path| tools::root().join(path));
+    tools::run(tsc, &["--project", config.to_str().unwrap()], "");
+    let folder = std::fs::read_dir(tools::root().join("src/page/assets")).unwrap();
+    let files = folder.map(|entry| entry.unwrap().path());
+    let scripts = files.filter(|path| path.extension().is_some_and(|ending| ending == "js"));
+    let lines = scripts.map(|path| std::fs::read_to_string(path).unwrap().lines().count());
+    let lines: usize = lines.sum();
+    assert!((500..1_200).contains(&lines), "{lines} lines of our own");
 }

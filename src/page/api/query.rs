@@ -129,6 +129,17 @@ impl Wanted {
         })
     }
 
+    /// All of every source.
+    pub(super) fn everything() -> Self {
+        Self {
+            sources: BTreeSet::new(),
+            search: String::new(),
+            attribute: None,
+            offset: 0,
+            limit: usize::MAX,
+        }
+    }
+
     /// Whether the request asks for this source.
     pub(super) fn has(&self, source: &SourceId) -> bool {
         (self.sources.is_empty() || self.sources.contains(source))

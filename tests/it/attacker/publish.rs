@@ -191,7 +191,10 @@ fn scrapes(steps: &[Step]) -> String {
             .filter(|name| is_moving(name))
             .cloned()
             .collect();
-        writeln!(text, "# scrape\n{}", metrics.render(&names)).unwrap();
+        let scrape = metrics.render(&names);
+        #[cfg(feature = "page")]
+        super::api::live_is_what_metrics_say(&audience, &scrape);
+        writeln!(text, "# scrape\n{scrape}").unwrap();
     }
     text
 }
