@@ -31,7 +31,7 @@ pub fn open(tables: &Path) -> Opened {
     let url = process.wait_for("it says where the page is", 30, || {
         let text = std::fs::read_to_string(&log).ok()?;
         let (_, rest) = text.split_once(" is at ")?;
-        let (url, _) = rest.split_once("   (Ctrl-C")?;
+        let (url, _) = rest.split_once("/   (Ctrl-C")?;
         Some(url.to_owned())
     });
     Opened { url, process }
