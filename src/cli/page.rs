@@ -72,7 +72,7 @@ pub(super) fn run(args: &PageArgs) -> anyhow::Result<ExitCode> {
     history.probe().context("--tables")?;
     let (health, shutdown) = (Health::default(), Shutdown::default());
     health.set_ready(true);
-    let tables = Tables::new(history.clone(), args.dates.into());
+    let tables = Tables::new(history.clone(), args.dates.into())?;
     let endpoint = http::serve(
         Listen {
             address: args.listen.clone(),

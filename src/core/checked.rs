@@ -143,7 +143,7 @@ fn is_hash(pointer: &str) -> bool {
 
 /// Whether the value at this place may be a secret, or hold one: then neither it nor a sentence about it is shown.
 fn may_hold_a_secret(pointer: &str) -> bool {
-    let sections = ["/kafka/properties", "/output/options"];
+    let sections = ["/kafka/properties", "/output/options", "/http/peers_token"];
     // Of a camera.
     let keys = ["address", "password"];
     is_hash(pointer)

@@ -7,6 +7,7 @@ mod openapi;
 mod problem;
 mod query;
 mod series;
+mod site;
 mod sources;
 mod stream;
 
@@ -53,6 +54,7 @@ pub(super) fn routes() -> Router<Service> {
         .route("/openapi.json", get(async || Json(description())))
         .fallback(async |OriginalUri(uri): OriginalUri| Problem::no_such_path(uri.path()))
         .method_not_allowed_fallback(async || Problem::method())
+        .layer(axum::middleware::from_fn(site::whole))
         .layer(axum::middleware::map_response(crate::assets::guarded));
     Router::new().nest(ROOT, api)
 }

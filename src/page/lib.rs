@@ -47,6 +47,7 @@ pub fn live(now: &Snapshot) -> serde_json::Value {
 /// The page at `/`, and the API under `/api/v1`.
 pub fn routes(origin: Origin) -> Router {
     let is_local = origin.is_local();
+    let peers = origin.peers().clone();
     let service = Shared {
         origin,
         reading: Arc::new(Semaphore::new(1)),
@@ -67,6 +68,7 @@ pub fn routes(origin: Origin) -> Router {
         .route("/uplot.css", get(assets::uplot_css))
         .layer(axum::middleware::map_response(assets::guarded));
     let routes = assets.merge(api::routes().with_state(Arc::new(service)));
+    let routes = routes.layer(axum::Extension(peers));
     match is_local {
         true => routes.layer(axum::middleware::from_fn(host::only_local)),
         false => routes,

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use demograph_service::{sink::history::History, snapshot::Snapshot, wiring::Visible};
+use demograph_service::{
+    peers::Peers, sink::history::History, snapshot::Snapshot, wiring::Visible,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -36,6 +38,13 @@ impl Origin {
         match self {
             Self::Service(visible) => &visible.history,
             Self::Tables(tables) => tables.history(),
+        }
+    }
+
+    pub(crate) fn peers(&self) -> &Arc<Peers> {
+        match self {
+            Self::Service(visible) => &visible.peers,
+            Self::Tables(tables) => tables.peers(),
         }
     }
 

@@ -13,6 +13,7 @@ use demograph_core::{
 };
 use demograph_service::{
     clock,
+    peers::{PeerSettings, Peers},
     sink::history::{History, NewestPeriod, PeriodRow},
     snapshot::{ShownAttribute, ShownCategory, ShownView, Snapshot},
 };
@@ -23,18 +24,25 @@ const FRESH: Duration = Duration::from_secs(30);
 /// Hours and days in a folder or a bucket.
 pub struct Tables {
     history: Arc<History>,
+    /// There are none.
+    peers: Arc<Peers>,
     /// So many of the newest dates are looked through for sources.
     dates: usize,
     latest: Mutex<Option<(Instant, Arc<Snapshot>)>>,
 }
 
 impl Tables {
-    pub fn new(history: Arc<History>, dates: usize) -> Self {
-        Self {
+    pub fn new(history: Arc<History>, dates: usize) -> anyhow::Result<Self> {
+        Ok(Self {
             history,
+            peers: Arc::new(Peers::open(&PeerSettings::default())?),
             dates,
             latest: Mutex::default(),
-        }
+        })
+    }
+
+    pub(crate) fn peers(&self) -> &Arc<Peers> {
+        &self.peers
     }
 
     pub(crate) fn history(&self) -> &Arc<History> {

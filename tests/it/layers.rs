@@ -54,7 +54,8 @@ const IMPURE: [&str; 12] = [
 ];
 
 /// A library, and the only places that may know it.
-const KNOWN_TO_ONE: [(&str, &[&str]); 21] = [
+const KNOWN_TO_ONE: [(&str, &[&str]); 22] = [
+    ("reqwest::", &["service/peers/client.rs"]),
     ("tokio_rustls::", &["service/http/tls.rs"]),
     (
         "bcrypt::",
@@ -71,6 +72,7 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 21] = [
             "model/infer/batch.rs",
             "model/infer/graph.rs",
             "model/infer/net.rs",
+            "model/infer/providers.rs",
             "model/infer/runtime.rs",
             "model/infer/session.rs",
             "model/infer/tensors.rs",
@@ -92,7 +94,11 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 21] = [
     ("object_store::", &["service/sink/store.rs"]),
     (
         "futures_util::",
-        &["service/sink/store.rs", "page/api/stream.rs"],
+        &[
+            "service/sink/store.rs",
+            "service/peers.rs",
+            "page/api/stream.rs",
+        ],
     ),
     ("parquet::", &["service/sink/file.rs"]),
     ("hmac::", &["core/state/track_key.rs"]),

@@ -1,5 +1,6 @@
 //! The one integration binary. Pure checks need nothing; the rest runs real parts, which `make test` sets up.
 
+#[cfg(feature = "page")]
 mod attack;
 mod attacker;
 mod backlog;
@@ -25,6 +26,7 @@ mod end_to_end;
 mod estimates;
 mod evaluate;
 mod experiment;
+#[cfg(feature = "page")]
 mod guard;
 mod hours;
 mod kubernetes;
@@ -37,6 +39,8 @@ mod model;
 mod no_answer;
 mod object_store;
 mod observability;
+#[cfg(feature = "page")]
+mod openapi;
 mod openvino;
 mod outage;
 mod overlap;
@@ -51,6 +55,8 @@ mod producers;
 mod rebalance;
 mod secured;
 mod simulation;
+#[cfg(feature = "page")]
+mod site;
 mod store_faults;
 mod tools;
 #[cfg(all(feature = "page", feature = "top"))]

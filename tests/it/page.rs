@@ -110,6 +110,7 @@ fn the_page_shows_what_metrics_show_and_nothing_else() {
     println!("{said}");
     let said: Value = serde_json::from_str(&said).unwrap();
     assert!(said["compared"].as_u64() > Some(10), "{said}");
+    super::openapi::holds(&service);
     #[cfg(feature = "top")]
     super::top::shows_what_the_api_says(&service, ["lobby", "<b>café</b>"]);
     service.stop();

@@ -1,7 +1,7 @@
 //! The API's description (OpenAPI 3.1), derived from the types of its answers.
 
 use schemars::{SchemaGenerator, generate::SchemaSettings};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     ROOT,
@@ -17,6 +17,7 @@ struct Parameter {
     name: &'static str,
     about: &'static str,
     schema: Value,
+    is_required: bool,
 }
 
 /// The description, as it lies in schemas/.
@@ -24,34 +25,34 @@ pub fn description() -> Value {
     let settings = SchemaSettings::draft2020_12()
         .with(|settings| settings.definitions_path = "/components/schemas".into());
     let mut types = settings.for_serialize().into_generator();
-    let paths = json!({
+    let mut paths = json!({
         format!("{ROOT}/sources"): path(
             "The sources that the config names, and the rules that hold for each.",
-            &of_sources(&["source", "search", "offset", "limit", "format"]),
+            &of_sources(&["source", "search", "offset", "limit", "format", "scope"]),
             table(&types.subschema_for::<Sources>().to_value()),
             &mut types,
         ),
         format!("{ROOT}/live"): path(
             "Who was seen lately: the rolling views of each source. Released values only.",
-            &of_sources(&["source", "search", "attribute", "offset", "limit", "format"]),
+            &of_sources(&["source", "search", "attribute", "offset", "limit", "format", "scope"]),
             table(&types.subschema_for::<Live>().to_value()),
             &mut types,
         ),
         format!("{ROOT}/live/stream"): path(
             "The same as server-sent events: an event \"live\" for each new picture.",
-            &of_sources(&["source", "search", "attribute", "offset", "limit"]),
+            &of_sources(&["source", "search", "attribute", "offset", "limit", "scope"]),
             json!({ "text/event-stream": {} }),
             &mut types,
         ),
         format!("{ROOT}/series"): path(
             "Hours or days of one source and attribute, from the tables hourly and daily.",
-            &of_sources(&series::PARAMETERS),
+            &of_series(),
             table(&types.subschema_for::<Series>().to_value()),
             &mut types,
         ),
         format!("{ROOT}/health"): path(
             "What became of the records, and what is wrong, each with its fix.",
-            &of_sources(&["format"]),
+            &of_sources(&["format", "scope"]),
             table(&types.subschema_for::<Health>().to_value()),
             &mut types,
         ),
@@ -62,6 +63,13 @@ pub fn description() -> Value {
             &mut types,
         ),
     });
+    let problem = types.subschema_for::<Problem>();
+    paths[format!("{ROOT}/health")]["get"]["responses"]["404"] = json!({
+        "description": "These are tables without a service.",
+        "content": { "application/problem+json": { "schema": problem } },
+    });
+    let mut types = types.take_definitions(true);
+    of_site(&mut types);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -70,8 +78,51 @@ pub fn description() -> Value {
             "description": "Released values of a running demograph. Hidden values are null.",
         },
         "paths": paths,
-        "components": { "schemas": types.take_definitions(true) },
+        "components": { "schemas": types },
     })
+}
+
+/// What answers have where the config names peers.
+fn of_site(types: &mut Map<String, Value>) {
+    let text = json!({ "type": ["string", "null"] });
+    let mut peer = json!({
+        "type": "object",
+        "properties": {
+            "instance": { "type": "string" },
+            "away_since": { "type": ["string", "null"], "format": "date-time" },
+            "why": text,
+        },
+        "required": ["instance", "away_since", "why"],
+    });
+    let mut add = |name: &str, property: &str, about: &str, schema: &Value| {
+        if let Some(found) = types.get_mut(name) {
+            found["properties"][property] = schema.clone();
+            found["properties"][property]["description"] = about.into();
+        }
+    };
+    for name in ["Source", "LiveSource"] {
+        let about =
+            "The peer that shows the source; null: this instance. Only where there are peers.";
+        add(name, "instance", about, &text);
+    }
+    let about =
+        "The other instances, and since when and why one is away. Only where there are peers.";
+    for name in ["Sources", "Live"] {
+        add(
+            name,
+            "peers",
+            about,
+            &json!({ "type": "array", "items": peer }),
+        );
+    }
+    let health = json!({ "$ref": "#/components/schemas/Health" });
+    peer["properties"]["health"] = json!({ "anyOf": [health, { "type": "null" }] });
+    add(
+        "Health",
+        "peers",
+        about,
+        &json!({ "type": "array", "items": peer }),
+    );
 }
 
 fn path(
@@ -108,6 +159,10 @@ fn path(
                     "description": "Too much of one address; Retry-After says when to try again.",
                     "content": { "application/problem+json": { "schema": problem } },
                 },
+                "502": {
+                    "description": "The peer that was named does not answer.",
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
                 "503": {
                     "description": "All places are taken; Retry-After says when to try again.",
                     "content": { "application/problem+json": { "schema": problem } },
@@ -129,8 +184,22 @@ impl Parameter {
             "in": "query",
             "description": self.about,
             "schema": self.schema,
+            "required": self.is_required,
         })
     }
+}
+
+/// A series is of one source and one attribute.
+fn of_series() -> Vec<Parameter> {
+    let mut all = of_sources(&[&series::PARAMETERS[..], &["instance"]].concat());
+    for one in &mut all {
+        one.is_required = ["source", "attribute"].contains(&one.name);
+        if one.name == "source" {
+            one.about = "The source.";
+            one.schema = json!({ "type": "string" });
+        }
+    }
+    all
 }
 
 fn of_sources(names: &[&str]) -> Vec<Parameter> {
@@ -139,46 +208,67 @@ fn of_sources(names: &[&str]) -> Vec<Parameter> {
             name: "source",
             about: "Only this source; several may be named.",
             schema: json!({ "type": "array", "items": { "type": "string" } }),
+            is_required: false,
         },
         Parameter {
             name: "search",
             about: "Only sources whose name holds this text.",
             schema: json!({ "type": "string" }),
+            is_required: false,
         },
         Parameter {
             name: "attribute",
             about: "Only this attribute.",
             schema: json!({ "enum": ["age", "gender", "ethnicity"] }),
+            is_required: false,
         },
         Parameter {
             name: "step",
             about: "Hours or days.",
             schema: json!({ "enum": ["hour", "day"], "default": "hour" }),
+            is_required: false,
         },
         Parameter {
             name: "from",
             about: "The first date, by the clock of the source. Default: a week before `to`.",
             schema: json!({ "type": "string", "format": "date" }),
+            is_required: false,
         },
         Parameter {
             name: "to",
             about: "The last date. Default: tomorrow. At most 400 dates make an answer.",
             schema: json!({ "type": "string", "format": "date" }),
+            is_required: false,
         },
         Parameter {
             name: "offset",
             about: "Leave out so many sources.",
             schema: json!({ "type": "integer", "minimum": 0 }),
+            is_required: false,
         },
         Parameter {
             name: "limit",
             about: "At most so many sources.",
             schema: json!({ "type": "integer", "minimum": 0, "maximum": 1000, "default": 50 }),
+            is_required: false,
+        },
+        Parameter {
+            name: "scope",
+            about: "This instance alone, or with its peers.",
+            schema: json!({ "enum": ["local", "site"], "default": "site" }),
+            is_required: false,
+        },
+        Parameter {
+            name: "instance",
+            about: "The peer whose tables are read, as `instance` names it in other answers. Default: this instance.",
+            schema: json!({ "type": "string" }),
+            is_required: false,
         },
         Parameter {
             name: "format",
             about: "The form of the answer; it counts more than the header Accept.",
             schema: json!({ "enum": ["json", "csv"] }),
+            is_required: false,
         },
     ];
     let wanted = all.into_iter();

@@ -94,6 +94,16 @@ impl Problem {
         }
     }
 
+    /// A peer does not answer.
+    pub(super) fn away(detail: String) -> Self {
+        Self {
+            title: "Peer away",
+            status: StatusCode::BAD_GATEWAY.as_u16(),
+            detail,
+            wait: None,
+        }
+    }
+
     /// An answer could not be written.
     pub(crate) fn internal(detail: String) -> Self {
         Self {

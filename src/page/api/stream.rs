@@ -7,13 +7,14 @@ use axum::{
     extract::State,
     response::sse::{Event, KeepAlive, Sse},
 };
-use demograph_service::{http::Caller, snapshot::Snapshot};
+use demograph_service::{http::Caller, peers::Peers, snapshot::Snapshot};
 use futures_util::{Stream, stream};
 
 use super::{
     live::Live,
     problem::Problem,
     query::{Query, Wanted},
+    site,
 };
 use crate::{Service, origin};
 
@@ -22,24 +23,57 @@ const EVERY: Duration = Duration::from_secs(1);
 /// A sign of life, well before the endpoint closes a connection on which nothing is answered.
 const ALIVE_EVERY: Duration = Duration::from_secs(4);
 
+/// What a stream is of.
+struct Asked {
+    wanted: Wanted,
+    query: Query,
+    /// The part of the site's list; none where only this instance is streamed.
+    page: Option<site::Page>,
+}
+
 pub(super) async fn of(
     State(service): State<Service>,
     Extension(Caller(caller)): Extension<Caller>,
+    Extension(peers): Extension<Arc<Peers>>,
     query: Query,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    // The site is streamed, or this instance alone.
+    let is_site = !peers.is_empty() && query.one("scope")? != Some("local");
+    let query = query.without(&["scope"]);
     let wanted = Wanted::of(&query)?;
+    let page = match is_site {
+        true => Some(site::page(&query)?),
+        false => None,
+    };
+    let asked = Arc::new(Asked {
+        wanted,
+        query,
+        page,
+    });
     let place = service.streams.take(caller);
     let place = place.map_err(|full| Problem::busy(full, "streams"))?;
     let events = stream::unfold(None, move |last: Option<Arc<Snapshot>>| {
         // It goes with the stream.
         let _held = &place;
-        let (service, wanted) = (service.clone(), &wanted);
-        let wanted = Wanted::clone(wanted);
+        let (service, peers, asked) = (service.clone(), peers.clone(), asked.clone());
         async move {
+            let Asked {
+                wanted,
+                query,
+                page,
+            } = &*asked;
             // A stream that ends is asked for again, and the answer then says what is wrong.
-            let newest = next(&service, last).await.ok()?;
-            let live = Live::of(service.origin.kind(), &newest, &wanted);
-            let event = Event::default().event("live").json_data(&live);
+            let newest = next(&service, last, is_site).await.ok()?;
+            let origin = service.origin.kind();
+            let event = Event::default().event("live");
+            let event = match page {
+                None => event.json_data(Live::of(origin, &newest, wanted)),
+                Some(page) => {
+                    let own = Live::of(origin, &newest, &wanted.with_those_before());
+                    let own = serde_json::to_value(own).unwrap_or_default();
+                    event.json_data(site::live(&peers, own, query, page).await)
+                }
+            };
             Some((Ok(event.unwrap_or_default()), Some(newest)))
         }
     });
@@ -47,15 +81,19 @@ pub(super) async fn of(
     Ok(Sse::new(events).keep_alive(alive))
 }
 
-/// The next picture that differs from the last.
-async fn next(service: &Service, last: Option<Arc<Snapshot>>) -> Result<Arc<Snapshot>, Problem> {
+/// The next picture that differs from the last. With peers each second has one: what they say may differ.
+async fn next(
+    service: &Service,
+    last: Option<Arc<Snapshot>>,
+    is_site: bool,
+) -> Result<Arc<Snapshot>, Problem> {
     let Some(last) = last else {
         return origin::now(service).await;
     };
     loop {
         tokio::time::sleep(EVERY).await;
         let newest = origin::now(service).await?;
-        if !Arc::ptr_eq(&newest, &last) {
+        if is_site || !Arc::ptr_eq(&newest, &last) {
             return Ok(newest);
         }
     }

@@ -20,6 +20,8 @@ const HOURS = [...Array(24).keys()];
 /** The source on the screen. */
 let shown = "";
 /** The series on the screen. @type {Series | null} */ let series = null;
+/** The peer that shows the source; empty: this instance. */
+let instance = "";
 
 /** @param {Series} series @returns {string[]} */
 const categories = (series) => series.periods.find((one) => one.categories.length > 0)?.categories.map((one) => one.category) ?? [];
@@ -136,21 +138,25 @@ function rules(source, of) {
   return make("div", {}, make("h3", {}, "Rules in force"), table("Rules in force", ["rule", "value"], rows));
 }
 
-/** The address of a series. @param {string} source @param {number} days So many days before the span. @returns {string} */
-function address(source, days) {
+/**
+ * The address of a series.
+ * @param {string} source @param {string} instance @param {number} days So many days before the span. @returns {string}
+ */
+function address(source, instance, days) {
   const query = new URLSearchParams({ source, attribute: element("attribute").value, step: element("step").value });
   for (const end of ["from", "to"]) if (element(end).value) query.set(end, shifted(element(end).value, -days));
+  if (instance) query.set("instance", instance);
   return `series?${query}`;
 }
 
 async function showHistory() {
-  element("csv").href = `/api/v1/${address(shown, 0)}&format=csv`;
+  element("csv").href = `/api/v1/${address(shown, instance, 0)}&format=csv`;
   const place = element("history");
   series = null;
   element("comparison").replaceChildren();
   /** @type {Series} */ let found;
   try {
-    found = await ask(address(shown, 0));
+    found = await ask(address(shown, instance, 0));
   } catch (error) {
     place.replaceChildren(make("p", { class: "bad" }, /** @type {Error} */ (error).message));
     return;
@@ -197,7 +203,9 @@ async function showAgainst() {
   const days = against === "week" ? 7 : 0;
   const asked = series;
   try {
-    const found = await ask(address(other, days));
+    const known = await ask(`sources?${new URLSearchParams({ source: other })}`);
+    if (known.sources.length === 0) throw new Error(`There is no source ${other}.`);
+    const found = await ask(address(other, known.sources[0].instance ?? "", days));
     // Another span may have been chosen meanwhile.
     if (asked === series) showComparison(place, series, found, days, element("category").value);
   } catch (error) {
@@ -227,6 +235,7 @@ export async function showSource(name) {
     element("attribute").replaceChildren(...source.attributes.map((/** @type {string} */ one) => make("option", { value: one }, one)));
     if (source.attributes.includes("gender")) element("attribute").value = "gender";
   }
+  instance = source.instance ?? "";
   element("policy").replaceChildren(rules(source, answer));
   await showHistory();
 }

@@ -12,7 +12,7 @@
  * @typedef {{ start: string, end: string, covers_until: string, time_zone: string, people: number | null,
  *   shown_ratio: number | null, calibration_fits: boolean | null, suppressed: boolean, model: string, policy: string, categories: Category[] }} Period
  * @typedef {{ source: string, attributes: string[], legal_basis: string | null, people_min: number | null, k_total: number | null,
- *   k_cell: number | null, released_until: string | null }} Source
+ *   k_cell: number | null, released_until: string | null, instance?: string | null }} Source
  * @typedef {"service" | "tables"} Origin
  */
 

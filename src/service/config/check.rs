@@ -10,7 +10,7 @@ use demograph_core::{
     window::Weighting,
 };
 
-use super::{Config, Text, properties, zones};
+use super::{Config, Http, Text, properties, without_login, zones};
 use crate::http::Listen;
 
 /// Far above what fills a batch of a stream that deserves a GPU.
@@ -224,6 +224,47 @@ fn http(config: &Config) -> Vec<Fault> {
         let fix = "write scheme, host and port of the page as the browser sends them, such as \"https://board.example\"";
         Fault::new("http.cors_origins", format!("{origin:?}"), fix)
     }));
+    faults.extend(peers(&config.http));
+    faults
+}
+
+fn peers(http: &Http) -> Vec<Fault> {
+    let named = http.peers.iter().map(|url| ("http.peers", url));
+    let all = named.chain(http.peers_dns.iter().map(|url| ("http.peers_dns", url)));
+    let mut faults = Vec::new();
+    for (field, written) in all {
+        let mut fault = |fix: &str| {
+            faults.push(Fault::new(
+                field,
+                format!("{:?}", without_login(written)),
+                fix,
+            ));
+        };
+        let parsed = url::Url::parse(written).ok();
+        let url = parsed.filter(|url| {
+            let is_bare = url.path() == "/" && url.query().is_none() && url.username().is_empty();
+            ["http", "https"].contains(&url.scheme()) && is_bare && url.fragment().is_none()
+        });
+        match url {
+            None => fault(
+                "write scheme, host and port alone, such as \"https://other:9464\"; a token stands in http.peers_token",
+            ),
+            Some(url) => {
+                let is_here = match url.host() {
+                    Some(url::Host::Ipv4(address)) => address.is_loopback(),
+                    Some(url::Host::Ipv6(address)) => address.is_loopback(),
+                    _ => false,
+                };
+                if http.peers_token.is_some() && url.scheme() == "http" && !is_here {
+                    fault("the token would go over the network without TLS: write https");
+                }
+            }
+        }
+    }
+    if http.peers_token.as_ref().and_then(Text::plain).is_some() {
+        let fix = "every reader of this file would have the token: write { file = \"/run/secrets/peers-token\" } or { env = \"NAME\" }";
+        faults.push(Fault::new("http.peers_token", "(not shown)", fix));
+    }
     faults
 }
 
