@@ -30,6 +30,8 @@ def main() -> None:
         page.locator(f'article[data-source="{sources[0]}"] h3 a').click()
         expect(page.locator("#history canvas")).to_be_visible()
         # One source beside another: the words and the table say the same numbers.
+        # Their clocks differ by half an hour; their days have the same names.
+        page.select_option("#step", "day")
         page.select_option("#against", "source")
         page.fill("#other", sources[1])
         page.press("#other", "Tab")
@@ -47,6 +49,7 @@ def main() -> None:
         page.select_option("#against", "")
         expect(page.locator("#comparison")).to_be_empty()
         # The week has a table, too.
+        page.select_option("#step", "hour")
         page.get_by_text("Numbers by hour of the week").click()
         expect(page.locator("table").filter(has_text="Sunday")).to_be_visible()
         page.locator("#made summary").click()

@@ -129,7 +129,7 @@ fn rows_of(period: &Value, of: &Value) -> Vec<Value> {
             "votes": one["votes"], "people": period["people"], "share_naive": one["share_naive"], "share": one["share"],
             "share_low": one["share_low"], "share_high": one["share_high"], "effective_n": one["effective_n"],
             "shown_ratio": period["shown_ratio"], "shift_p": period["shift_p"],
-            "calibration_fits": period["calibration_fits"], "suppressed": period["suppressed"],
+            "calibration_fits": period["calibration_fits"], "suppressed": one["votes"].is_null(),
         })
     };
     let categories = period["categories"].as_array().unwrap();
