@@ -36,6 +36,8 @@ struct Shared {
     answers: Places,
     /// Streams of events.
     streams: Places,
+    /// What they say.
+    texts: api::Texts,
 }
 
 /// What `/api/v1/live` says of all sources of a service: for the test that attacks it.
@@ -53,6 +55,7 @@ pub fn routes(origin: Origin) -> Router {
         reading: Arc::new(Semaphore::new(1)),
         answers: Places::new(ANSWERS, ANSWERS / 2),
         streams: Places::new(STREAMS, STREAMS / 2),
+        texts: api::Texts::default(),
     };
     let assets = Router::new()
         .route("/", get(assets::html))

@@ -40,6 +40,8 @@ mod no_answer;
 mod object_store;
 mod observability;
 #[cfg(feature = "page")]
+mod open_pages;
+#[cfg(feature = "page")]
 mod openapi;
 mod openvino;
 mod outage;
