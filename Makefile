@@ -6,6 +6,8 @@ SECONDS ?= 60
 OUT ?= demo-out
 BROKERS ?=
 VIDEO ?=
+# The page's scripts and their tests.
+SCRIPTS := src/page/assets/*.js tests/tools/*.mjs
 # What `make torture` draws its injections from, and where its report goes.
 SEED ?= 7
 REPORT ?= target/torture.md
@@ -69,6 +71,7 @@ check: setup-test ## formatting, lints, documentation, scripts; licences, source
 	$(DENY) --offline check --hide-inclusion-graph bans licenses sources
 	.setup/venv/bin/shellcheck -x .ci/run setup/rust setup/onnxruntime setup/onnxruntime-openvino setup/onnxruntime-gpu setup/system-packages setup/test-tools \
 		setup/train-tools setup/bench-tools models/train/make-model
+	.setup/js/node_modules/.bin/prettier --config setup/js/prettier.json --check $(SCRIPTS)
 
 advisories: setup-test ## known weaknesses of dependencies; fetches RustSec's database from GitHub
 	$(DENY) check --hide-inclusion-graph advisories

@@ -24,9 +24,14 @@ use demograph_core::record::SourceId;
 use demograph_service::{
     clock,
     http::{Caller, Full},
+    snapshot::Snapshot,
 };
+use serde_json::{Value, json};
 
-use crate::{Origin, Service, origin};
+use crate::{
+    Origin, Service,
+    origin::{self, OriginKind},
+};
 use answer::Format;
 use query::{Query, Wanted};
 
@@ -54,6 +59,11 @@ pub(super) fn routes() -> Router<Service> {
         .layer(axum::middleware::from_fn(site::whole))
         .layer(axum::middleware::map_response(crate::assets::guarded));
     Router::new().nest(ROOT, api)
+}
+
+pub(super) fn live_of(now: &Snapshot) -> Value {
+    let live = live::Live::of(OriginKind::Service, now, &Wanted::everything());
+    json!(live)
 }
 
 async fn list_sources(State(service): State<Service>, query: Query) -> Result<Response, Problem> {

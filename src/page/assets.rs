@@ -42,7 +42,15 @@ pub(super) async fn draw() -> impl IntoResponse {
     script(include_str!("assets/draw.js"))
 }
 
-/// Charts of time.
+pub(super) async fn chart() -> impl IntoResponse {
+    script(include_str!("assets/chart.js"))
+}
+
+pub(super) async fn compare() -> impl IntoResponse {
+    script(include_str!("assets/compare.js"))
+}
+
+/// Draws charts of time.
 pub(super) async fn uplot() -> impl IntoResponse {
     script(include_str!("assets/uplot/uPlot.iife.min.js"))
 }

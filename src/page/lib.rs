@@ -13,7 +13,7 @@ mod time;
 use std::sync::Arc;
 
 use axum::{Router, routing::get};
-use demograph_service::http::Places;
+use demograph_service::{http::Places, snapshot::Snapshot};
 use tokio::sync::Semaphore;
 
 pub use api::description;
@@ -40,10 +40,16 @@ struct Shared {
     texts: api::Texts,
 }
 
+/// What `/api/v1/live` says of all sources of a service: for the test that attacks it.
+#[doc(hidden)]
+pub fn live(now: &Snapshot) -> serde_json::Value {
+    api::live_of(now)
+}
+
 /// The page at `/`, and the API under `/api/v1`.
 pub fn routes(origin: Origin) -> Router {
     let is_local = origin.is_local();
-    let peers = origin.peers();
+    let peers = origin.peers().clone();
     let service = Shared {
         origin,
         reading: Arc::new(Semaphore::new(1)),
@@ -58,6 +64,8 @@ pub fn routes(origin: Origin) -> Router {
         .route("/words.js", get(assets::words))
         .route("/source.js", get(assets::source))
         .route("/draw.js", get(assets::draw))
+        .route("/chart.js", get(assets::chart))
+        .route("/compare.js", get(assets::compare))
         .route("/icon.svg", get(assets::icon))
         .route("/uplot.js", get(assets::uplot))
         .route("/uplot.css", get(assets::uplot_css))

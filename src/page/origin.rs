@@ -41,11 +41,10 @@ impl Origin {
         }
     }
 
-    /// The other instances of the site.
-    pub(crate) fn peers(&self) -> Arc<Peers> {
+    pub(crate) fn peers(&self) -> &Arc<Peers> {
         match self {
-            Self::Service(visible) => visible.peers.clone(),
-            Self::Tables(tables) => tables.peers().clone(),
+            Self::Service(visible) => &visible.peers,
+            Self::Tables(tables) => tables.peers(),
         }
     }
 

@@ -24,20 +24,20 @@ const FRESH: Duration = Duration::from_secs(30);
 /// Hours and days in a folder or a bucket.
 pub struct Tables {
     history: Arc<History>,
+    /// There are none.
+    peers: Arc<Peers>,
     /// So many of the newest dates are looked through for sources.
     dates: usize,
     latest: Mutex<Option<(Instant, Arc<Snapshot>)>>,
-    /// None: tables stand alone.
-    peers: Arc<Peers>,
 }
 
 impl Tables {
     pub fn new(history: Arc<History>, dates: usize) -> anyhow::Result<Self> {
         Ok(Self {
             history,
+            peers: Arc::new(Peers::open(&PeerSettings::default())?),
             dates,
             latest: Mutex::default(),
-            peers: Arc::new(Peers::open(&PeerSettings::default())?),
         })
     }
 

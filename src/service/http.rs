@@ -33,6 +33,7 @@ use axum::{
     response::{Html, IntoResponse},
     routing::get,
 };
+use demograph_core::record::EventTime;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::oneshot,
@@ -58,12 +59,24 @@ pub struct Health(Arc<Signs>);
 struct Signs {
     is_ready: AtomicBool,
     last_beat: AtomicI64,
+    /// When any broker answered last; 0 before.
+    broker_answered: AtomicI64,
 }
 
 impl Health {
     /// The poll loop went round.
     pub fn beat(&self) {
         self.0.last_beat.store(clock::now().0, Ordering::Relaxed);
+    }
+
+    /// When any broker answered last.
+    pub fn hear(&self, at: EventTime) {
+        self.0.broker_answered.store(at.0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn broker_answered(&self) -> Option<EventTime> {
+        let at = self.0.broker_answered.load(Ordering::Relaxed);
+        (at > 0).then_some(EventTime(at))
     }
 
     /// The model is loaded, the group has given this instance partitions, and they are read.

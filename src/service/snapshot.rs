@@ -94,11 +94,13 @@ pub struct Written {
     pub rows: u64,
 }
 
-/// What /healthz and /readyz say.
+/// What /healthz and /readyz say, and whether Kafka is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Probes {
     pub is_alive: bool,
     pub is_ready: bool,
+    /// When any broker answered last.
+    pub broker_answered: Option<EventTime>,
 }
 
 impl Counts {
@@ -146,6 +148,7 @@ impl Probes {
         Self {
             is_alive: health.is_alive(),
             is_ready: health.is_ready(),
+            broker_answered: health.broker_answered(),
         }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Source {
 #[serde(default)]
 pub(crate) struct Live {
     pub at: Option<String>,
+    /// When any broker answered last.
+    pub broker_answered: Option<String>,
     pub sources: Vec<LiveSource>,
 }
 

@@ -55,7 +55,7 @@ impl Client {
             let mut parameters = Serializer::new(String::new());
             parameters.extend_pairs(names.iter().map(|one| ("source", one.source.as_str())));
             let part: Live = self.needed("live", &parameters.finish())?;
-            live.at = part.at;
+            (live.at, live.broker_answered) = (part.at, part.broker_answered);
             live.sources.extend(part.sources);
         }
         if sources.sources.is_empty() {

@@ -43,6 +43,8 @@ pub(crate) struct State {
     pub choice: Choice,
 }
 
+/// Kafka is away if it has not answered for so long.
+const AWAY_SECONDS: i64 = 10;
 /// Above the list: title, health, choice, head.
 const ABOVE: usize = 4;
 /// Below it: the chosen source, and the keys.
@@ -123,6 +125,13 @@ fn title(state: &State) -> Line {
             format!("NOTHING NEW for {seconds} s: last picture {now} UTC"),
             Look::Bad,
         ),
+        (None, None) if is_without_broker(state) => (
+            format!(
+                "KAFKA HAS NOT ANSWERED since {} UTC",
+                clock(state.picture.live.broker_answered.as_deref(), at)
+            ),
+            Look::Bad,
+        ),
         (None, None) if !state.has_answered => ("connecting".into(), Look::Head),
         (None, None) if state.picture.is_of_tables() => {
             (format!("tables, read at {now} UTC"), Look::Head)
@@ -130,6 +139,14 @@ fn title(state: &State) -> Line {
         (None, None) => (format!("live {now} UTC"), Look::Head),
     };
     line(&format!("{place}   {said}"), look)
+}
+
+/// Whether no broker has answered for long: an idle one answers within half a second.
+fn is_without_broker(state: &State) -> bool {
+    let live = &state.picture.live;
+    let time = |text: &Option<String>| text.as_ref()?.parse::<jiff::Timestamp>().ok();
+    let times = time(&live.at).zip(time(&live.broker_answered));
+    times.is_some_and(|(now, answered)| now.duration_since(answered).as_secs() > AWAY_SECONDS)
 }
 
 fn health(state: &State) -> Line {

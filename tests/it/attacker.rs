@@ -1,6 +1,8 @@
 //! The attacker: who reads all that leaves the program, and knows every algorithm and setting, learns no hidden count.
 //! He is `tests/tools/attacker/`. ATTACKER_STREAMS=200 tries that many streams and prints the numbers of docs/adr/0020.
 
+#[cfg(feature = "page")]
+mod api;
 mod publish;
 mod run;
 mod streams;
@@ -104,6 +106,11 @@ impl Found {
             let folder = folder.path().join(seed.to_string());
             let stream = streams::draw(seed, &calibration());
             publish_in(&folder, &stream);
+            #[cfg(feature = "page")]
+            if seed == 0 {
+                let rows = api::series_are_what_the_tables_say(&Places::under(&folder).published);
+                assert!(rows > 50, "{rows}");
+            }
             found.twins += twins::cannot_be_told_apart(&stream, &calibration(), seed);
             folders.push(folder);
         }

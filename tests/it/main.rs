@@ -41,11 +41,15 @@ mod object_store;
 mod observability;
 #[cfg(feature = "page")]
 mod open_pages;
+#[cfg(feature = "page")]
+mod openapi;
 mod openvino;
 mod outage;
 mod overlap;
 #[cfg(feature = "page")]
 mod page;
+#[cfg(feature = "page")]
+mod page_many;
 #[cfg(feature = "page")]
 mod page_of_tables;
 mod presences;

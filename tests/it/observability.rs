@@ -248,8 +248,12 @@ fn prometheus_parses_every_query() {
 #[test]
 fn grafana_s_types_keep_the_dashboards() {
     let script = "tests/tools/round_trip.py";
-    let files = ["dashboards/audience.json", "dashboards/pipeline.json"];
-    tools::run(tools::python(), &[script, files[0], files[1]], "");
+    let files = ["audience", "fleet", "pipeline"].map(|name| format!("dashboards/{name}.json"));
+    tools::run(
+        tools::python(),
+        &[script, &files[0], &files[1], &files[2]],
+        "",
+    );
 }
 
 #[test]

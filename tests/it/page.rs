@@ -110,6 +110,7 @@ fn the_page_shows_what_metrics_show_and_nothing_else() {
     println!("{said}");
     let said: Value = serde_json::from_str(&said).unwrap();
     assert!(said["compared"].as_u64() > Some(10), "{said}");
+    super::openapi::holds(&service);
     #[cfg(feature = "top")]
     super::top::shows_what_the_api_says(&service, ["lobby", "<b>café</b>"]);
     service.stop();
@@ -245,5 +246,19 @@ fn the_page_says_numbers_in_words() {
         print(compute_driver_executable()[0])";
     let node = tools::run(tools::python(), &["-c", NODE], "");
     let said = tools::run(node.trim(), &["--test", "tests/tools/words.test.mjs"], "");
-    assert!(said.contains("pass 8"), "{said}");
+    assert!(said.contains("pass 10"), "{said}");
+}
+
+/// `make check` looks at their form.
+#[test]
+fn the_scripts_of_the_page_are_typed_and_few() {
+    let checked = [".setup/js/node_modules/.bin/tsc", "setup/js/tsconfig.json"];
+    let [tsc, config] = checked.map(|path| tools::root().join(path));
+    tools::run(tsc, &["--project", config.to_str().unwrap()], "");
+    let folder = std::fs::read_dir(tools::root().join("src/page/assets")).unwrap();
+    let files = folder.map(|entry| entry.unwrap().path());
+    let scripts = files.filter(|path| path.extension().is_some_and(|ending| ending == "js"));
+    let lines = scripts.map(|path| std::fs::read_to_string(path).unwrap().lines().count());
+    let lines: usize = lines.sum();
+    assert!((500..1_200).contains(&lines), "{lines} lines of our own");
 }

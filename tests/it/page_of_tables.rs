@@ -18,21 +18,43 @@ fn start(out: &Path, listen: &str) -> Process {
     Process::start("demograph page", demograph(&arguments))
 }
 
-/// Compares it with the tables of the test of hours and days.
-pub fn says_what_the_tables_say(out: &Path) {
-    let mut process = start(out, LOCAL);
+/// The page while it answers.
+pub struct Opened {
+    pub url: String,
+    process: Process,
+}
+
+/// Opens it over the tables, and waits until it answers.
+pub fn open(tables: &Path) -> Opened {
+    let mut process = start(tables, LOCAL);
     let log = process.stdout_file();
     let url = process.wait_for("it says where the page is", 30, || {
         let text = std::fs::read_to_string(&log).ok()?;
         let (_, rest) = text.split_once(" is at ")?;
-        let (url, _) = rest.split_once("/ ")?;
+        let (url, _) = rest.split_once("/   (Ctrl-C")?;
         Some(url.to_owned())
     });
-    for table in ["hourly", "daily"] {
-        page::history_is_what_the_table_says(&url, out, table);
+    Opened { url, process }
+}
+
+impl Opened {
+    /// SIGTERM, and a clean end.
+    pub fn end(self) {
+        self.process.terminate();
+        let ended = self.process.finish(20);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     }
-    the_newest_periods_are_those_of_the_tables(&url, out);
-    let sources = page::json(&url, "/api/v1/sources");
+}
+
+/// Compares it with the tables of the test of hours and days.
+pub fn says_what_the_tables_say(out: &Path) {
+    let opened = open(out);
+    let url = &opened.url;
+    for table in ["hourly", "daily"] {
+        page::history_is_what_the_table_says(url, out, table);
+    }
+    the_newest_periods_are_those_of_the_tables(url, out);
+    let sources = page::json(url, "/api/v1/sources");
     assert_eq!(sources["origin"], "tables");
     assert_eq!(
         sources["tables"],
@@ -40,17 +62,15 @@ pub fn says_what_the_tables_say(out: &Path) {
     );
     assert_eq!(sources["sources"][0]["attributes"], json!(["gender"]));
     assert_eq!(sources["sources"][0]["people_min"], Value::Null);
-    let health = page::ask(&url, "/api/v1/health");
+    let health = page::ask(url, "/api/v1/health");
     assert_eq!(health.status, 404, "{}", health.body);
     assert!(health.body.contains("without a service"), "{}", health.body);
     tools::run(
         tools::python(),
-        &["tests/tools/page_of_tables.py", &url, "door", "gate"],
+        &["tests/tools/page_of_tables.py", url, "door", "gate"],
         "",
     );
-    process.terminate();
-    let ended = process.finish(20);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    opened.end();
 }
 
 fn the_newest_periods_are_those_of_the_tables(url: &str, out: &Path) {

@@ -29,6 +29,29 @@ def main() -> None:
         expect(page.locator("article table").first).to_be_attached()
         page.locator(f'article[data-source="{sources[0]}"] h3 a').click()
         expect(page.locator("#history canvas")).to_be_visible()
+        # One source beside another: the words and the table say the same numbers.
+        # Their clocks differ by half an hour; their days have the same names.
+        page.select_option("#step", "day")
+        page.select_option("#against", "source")
+        page.fill("#other", sources[1])
+        page.press("#other", "Tab")
+        expect(page.locator("#compared")).to_contain_text(f"{sources[1]}: ")
+        page.locator("#pairs summary").click()
+        cells = page.locator("#pairs tbody tr").first.locator("th, td").all_text_contents()
+        words = page.locator("#compared").text_content()
+        assert cells[0] in words and cells[2] in words, f"{words}: {cells}"
+        difference = cells[3].split(", no clear difference")[0]
+        assert difference[difference.index("("):].rstrip(")") in words, f"{words}: {cells}"
+        # Nobody was there a week before.
+        page.select_option("#against", "week")
+        expect(page.locator("#compared")).to_contain_text("Nothing can be compared")
+        expect(page.locator("#pairs tbody tr").first).to_contain_text("unknown")
+        page.select_option("#against", "")
+        expect(page.locator("#comparison")).to_be_empty()
+        # The week has a table, too.
+        page.select_option("#step", "hour")
+        page.get_by_text("Numbers by hour of the week").click()
+        expect(page.locator("table").filter(has_text="Sunday")).to_be_visible()
         page.locator("#made summary").click()
         expect(page.locator("#made table")).to_contain_text("model")
         assert "Rules in force" not in page.locator("main").text_content()

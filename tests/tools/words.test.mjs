@@ -3,7 +3,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { clock, interval, percent, period, sentence, share, viewName, waiting, warning } from "../../src/page/assets/words.js";
+import {
+  clock,
+  compared,
+  difference,
+  interval,
+  percent,
+  period,
+  points,
+  sentence,
+  share,
+  viewName,
+  waiting,
+  warning,
+} from "../../src/page/assets/words.js";
 
 const hidden = { category: "x", votes: null, share_naive: null, share: null, share_low: null, share_high: null, effective_n: null };
 const female = { ...hidden, category: "female", votes: 412, share_naive: 0.5, share: 0.544, share_low: 0.49, share_high: 0.596 };
@@ -42,7 +55,10 @@ test("a source without a window says what it waits for", () => {
 });
 
 test("tables have newest periods in place of rolling views", () => {
-  assert.deepEqual(["1h", "24h"].map((view) => viewName(view, "tables")), ["newest hour", "newest day"]);
+  assert.deepEqual(
+    ["1h", "24h"].map((view) => viewName(view, "tables")),
+    ["newest hour", "newest day"],
+  );
   assert.equal(viewName("1h", "service"), "last 1h");
 });
 
@@ -64,4 +80,27 @@ test("a period is named by the clock of its source", () => {
   assert.equal(period(at("2026-11-27T22:30:00Z", "Asia/Kolkata"), "hour"), "2026-11-28 04:00");
   assert.equal(period(at("2026-11-27T22:30:00Z", "UTC"), "hour"), "2026-11-27 22:30");
   assert.equal(period(at("2026-11-27T23:00:00Z", "Europe/Berlin"), "day"), "2026-11-28");
+});
+
+test("a difference has an interval, and is clear only where the interval says so", () => {
+  const other = { ...female, share: 0.484, share_low: 0.43, share_high: 0.54 };
+  const found = difference(female, other);
+  // Worked out by hand: 0.06 - sqrt(0.054^2 + 0.056^2), 0.06 + sqrt(0.052^2 + 0.054^2).
+  assert.ok(Math.abs(found.low - -0.0178) < 1e-4 && Math.abs(found.high - 0.135) < 1e-3, JSON.stringify(found));
+  assert.equal(found.isClear, false);
+  assert.equal(points(found), "+6 (\u22122 to +13), no clear difference");
+  assert.match(compared(female, other, "gate"), /gate: 48 % \(43 to 54\)\. No clear difference \(\u22122 to \+13 points\)/);
+  const far = { ...other, share: 0.3, share_low: 0.28, share_high: 0.32 };
+  assert.match(compared(female, far, "a week before"), /24 points more than a week before \(\+19 to \+30\)/);
+  assert.match(compared(far, female, "gate"), /24 points fewer than gate/);
+  assert.equal(difference(far, female).low, -difference(female, far).high);
+});
+
+test("what is hidden, unknown or only counted is not compared", () => {
+  for (const other of [hidden, undefined, { ...female, share: null }, { ...female, share_low: null }]) {
+    assert.equal(difference(female, other), null);
+    assert.equal(difference(other, female), null);
+    assert.equal(compared(female, other, "gate"), "It is not known of both.");
+  }
+  assert.equal(points(null), "unknown");
 });

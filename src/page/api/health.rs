@@ -16,6 +16,8 @@ pub(super) struct Health {
     is_alive: bool,
     /// What /readyz says: the instance has partitions and reads them.
     is_ready: bool,
+    /// When any broker answered last; null before it did.
+    broker_answered: Option<Time>,
     /// Records that are not counted yet, all partitions together.
     lag: i64,
     /// Records by what became of them.
@@ -67,6 +69,7 @@ impl Health {
             at: Time(now.at),
             is_alive: now.probes.is_alive,
             is_ready: now.probes.is_ready,
+            broker_answered: now.probes.broker_answered.map(Time),
             lag: now.lag.values().sum(),
             records: records
                 .map(|(&outcome, &records)| Count { outcome, records })

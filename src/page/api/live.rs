@@ -14,6 +14,8 @@ pub(crate) struct Live {
     pub origin: OriginKind,
     /// When the service took this picture of itself, or when the tables were read. If a service's is old, it stands still.
     pub at: Time,
+    /// When any broker of the service answered last; null before it did, and of tables.
+    pub broker_answered: Option<Time>,
     /// Sources that fit the request, on all pages.
     pub total: usize,
     pub sources: Vec<LiveSource>,
@@ -87,6 +89,7 @@ impl Live {
         Self {
             origin,
             at: Time(now.at),
+            broker_answered: now.probes.broker_answered.map(Time),
             total: fitting().count(),
             sources: sources.collect(),
         }

@@ -17,6 +17,7 @@ struct Parameter {
     name: &'static str,
     about: &'static str,
     schema: Value,
+    is_required: bool,
 }
 
 /// The description, as it lies in schemas/.
@@ -24,7 +25,7 @@ pub fn description() -> Value {
     let settings = SchemaSettings::draft2020_12()
         .with(|settings| settings.definitions_path = "/components/schemas".into());
     let mut types = settings.for_serialize().into_generator();
-    let paths = json!({
+    let mut paths = json!({
         format!("{ROOT}/sources"): path(
             "The sources that the config names, and the rules that hold for each.",
             &of_sources(&["source", "search", "offset", "limit", "format", "scope"]),
@@ -45,7 +46,7 @@ pub fn description() -> Value {
         ),
         format!("{ROOT}/series"): path(
             "Hours or days of one source and attribute, from the tables hourly and daily.",
-            &of_sources(&[&series::PARAMETERS[..], &["instance"]].concat()),
+            &of_series(),
             table(&types.subschema_for::<Series>().to_value()),
             &mut types,
         ),
@@ -61,6 +62,11 @@ pub fn description() -> Value {
             json!({ "application/json": {} }),
             &mut types,
         ),
+    });
+    let problem = types.subschema_for::<Problem>();
+    paths[format!("{ROOT}/health")]["get"]["responses"]["404"] = json!({
+        "description": "These are tables without a service.",
+        "content": { "application/problem+json": { "schema": problem } },
     });
     let mut types = types.take_definitions(true);
     of_site(&mut types);
@@ -178,8 +184,22 @@ impl Parameter {
             "in": "query",
             "description": self.about,
             "schema": self.schema,
+            "required": self.is_required,
         })
     }
+}
+
+/// A series is of one source and one attribute.
+fn of_series() -> Vec<Parameter> {
+    let mut all = of_sources(&[&series::PARAMETERS[..], &["instance"]].concat());
+    for one in &mut all {
+        one.is_required = ["source", "attribute"].contains(&one.name);
+        if one.name == "source" {
+            one.about = "The source.";
+            one.schema = json!({ "type": "string" });
+        }
+    }
+    all
 }
 
 fn of_sources(names: &[&str]) -> Vec<Parameter> {
@@ -188,56 +208,67 @@ fn of_sources(names: &[&str]) -> Vec<Parameter> {
             name: "source",
             about: "Only this source; several may be named.",
             schema: json!({ "type": "array", "items": { "type": "string" } }),
+            is_required: false,
         },
         Parameter {
             name: "search",
             about: "Only sources whose name holds this text.",
             schema: json!({ "type": "string" }),
+            is_required: false,
         },
         Parameter {
             name: "attribute",
             about: "Only this attribute.",
             schema: json!({ "enum": ["age", "gender", "ethnicity"] }),
+            is_required: false,
         },
         Parameter {
             name: "step",
             about: "Hours or days.",
             schema: json!({ "enum": ["hour", "day"], "default": "hour" }),
+            is_required: false,
         },
         Parameter {
             name: "from",
             about: "The first date, by the clock of the source. Default: a week before `to`.",
             schema: json!({ "type": "string", "format": "date" }),
+            is_required: false,
         },
         Parameter {
             name: "to",
             about: "The last date. Default: tomorrow. At most 400 dates make an answer.",
             schema: json!({ "type": "string", "format": "date" }),
+            is_required: false,
         },
         Parameter {
             name: "offset",
             about: "Leave out so many sources.",
             schema: json!({ "type": "integer", "minimum": 0 }),
+            is_required: false,
         },
         Parameter {
             name: "limit",
             about: "At most so many sources.",
             schema: json!({ "type": "integer", "minimum": 0, "maximum": 1000, "default": 50 }),
+            is_required: false,
         },
         Parameter {
             name: "scope",
             about: "This instance alone, or with its peers.",
             schema: json!({ "enum": ["local", "site"], "default": "site" }),
+            is_required: false,
         },
         Parameter {
             name: "instance",
             about: "The peer whose tables are read, as `instance` names it in other answers. Default: this instance.",
             schema: json!({ "type": "string" }),
+            is_required: false,
         },
         Parameter {
             name: "format",
             about: "The form of the answer; it counts more than the header Accept.",
             schema: json!({ "enum": ["json", "csv"] }),
+            is_required: false,
         },
     ];
     let wanted = all.into_iter();

@@ -150,6 +150,17 @@ impl Wanted {
         })
     }
 
+    /// All of every source.
+    pub(super) fn everything() -> Self {
+        Self {
+            sources: BTreeSet::new(),
+            search: String::new(),
+            attribute: None,
+            offset: 0,
+            limit: usize::MAX,
+        }
+    }
+
     /// The same sources and those before them.
     pub(super) fn with_those_before(&self) -> Self {
         Self {

@@ -49,6 +49,7 @@ struct Period {
     shown_ratio: Option<f64>,
     shift_p: Option<f64>,
     calibration_fits: Option<bool>,
+    /// No category is shown.
     suppressed: bool,
     model: String,
     policy: String,
@@ -177,7 +178,7 @@ impl Period {
             shown_ratio: first.shown_ratio,
             shift_p: first.shift_p,
             calibration_fits: first.calibration_fits,
-            suppressed: first.suppressed,
+            suppressed: rows.iter().all(|row| row.suppressed),
             model: first.model.clone(),
             policy: first.policy.clone(),
             partition: first.partition,
@@ -281,6 +282,18 @@ mod tests {
             policy: "p@1".into(),
             partition: 0,
         }
+    }
+
+    #[test]
+    fn a_period_is_suppressed_only_if_every_category_is() {
+        let hidden = |category| PeriodRow {
+            suppressed: true,
+            ..row(1, category)
+        };
+        let asked = said("source=lobby&attribute=gender").unwrap();
+        let is_suppressed = |rows| Series::of(asked.clone(), rows).periods[0].suppressed;
+        assert!(!is_suppressed(vec![hidden("female"), row(1, "male")]));
+        assert!(is_suppressed(vec![hidden("female"), hidden("male")]));
     }
 
     #[test]

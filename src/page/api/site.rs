@@ -95,6 +95,9 @@ pub(super) async fn whole(
 }
 
 async fn answer(peers: &Peers, mut request: Request, next: Next) -> Result<Response, Problem> {
+    if ![Method::GET, Method::HEAD].contains(request.method()) {
+        return Ok(next.run(request).await);
+    }
     let asked = Asked::of(request.uri())?;
     let path = request.uri().path().to_owned();
     if path == "/series"

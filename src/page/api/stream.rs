@@ -68,14 +68,14 @@ pub(super) async fn of(
             } = &*asked;
             // A stream that ends is asked for again, and the answer then says what is wrong.
             let newest = next(&service, last, is_site).await.ok()?;
-            let kind = service.origin.kind();
+            let origin = service.origin.kind();
             let text = match page {
                 None => service.texts.of(&newest, same, || {
-                    let live = Live::of(kind, &newest, wanted);
+                    let live = Live::of(origin, &newest, wanted);
                     serde_json::to_string(&live).unwrap_or_default()
                 }),
                 Some(page) => {
-                    let own = Live::of(kind, &newest, &wanted.with_those_before());
+                    let own = Live::of(origin, &newest, &wanted.with_those_before());
                     let own = serde_json::to_value(own).unwrap_or_default();
                     let live = site::live(&peers, own, query, page).await;
                     live.to_string().into()

@@ -13,13 +13,16 @@ import { HIDDEN, clock, percent, sentence, viewName, waiting, warning, whole } f
  * @typedef {import("./words.js").Source} Source
  * @typedef {import("./words.js").Origin} Origin
  * @typedef {{ instance: string, away_since: string | null, why: string | null }} Peer
- * @typedef {{ origin: Origin, at: string, total: number, sources: { source: string, instance?: string | null, views: View[] }[], peers?: Peer[] }} Live
+ * @typedef {{ origin: Origin, at: string, broker_answered: string | null, total: number,
+ *   sources: { source: string, instance?: string | null, views: View[] }[], peers?: Peer[] }} Live
  */
 
 /** Sources on the screen. */
 const LIMIT = 24;
 /** The picture of the service is old after so many milliseconds. */
 const OLD = 15_000;
+/** Kafka is away if it has not answered for so many milliseconds: an idle broker answers within half a second. */
+const AWAY = 10_000;
 
 const chosen = { search: "", view: "", offset: 0 };
 /** @type {Source[]} */ let sources = [];
@@ -128,9 +131,12 @@ function showState(trouble) {
   const old = live && live.origin === "service" && age > OLD ? `The service has said nothing new since ${clock(live.at, new Date())}.` : "";
   const now = live ? clock(live.at, new Date()) : "";
   const well = live?.origin === "tables" ? `Tables without a service, read at ${now}.` : `Live. Last picture: ${now}.`;
-  const text = trouble || old || (live ? well : "Connecting …");
+  const answered = live?.broker_answered ?? null;
+  const isAway = live && answered !== null && Date.parse(live.at) - Date.parse(answered) > AWAY;
+  const away = isAway ? `Kafka has not answered since ${clock(answered, new Date())}: no faces come in.` : "";
+  const text = trouble || old || away || (live ? well : "Connecting …");
   if (state.textContent !== text) state.textContent = text;
-  state.className = trouble || old ? "bad" : "";
+  state.className = trouble || old || away ? "bad" : "";
 }
 
 /** What is wrong with a peer; empty if nothing is. @param {Peer} peer @returns {string} */

@@ -2,6 +2,8 @@
  * The history of one source: hours and days over a span, and the rules that hold for it.
  * @module
  */
+import { chartOf } from "/chart.js";
+import { shifted, showComparison } from "/compare.js";
 import { ask, draw, element, make, table } from "/draw.js";
 import { clock, interval, period, whole } from "/words.js";
 
@@ -12,16 +14,14 @@ import { clock, interval, period, whole } from "/words.js";
  * @typedef {{ source: string, attribute: string, step: string, from: string, to: string, periods: Period[] }} Series
  */
 
-/** Colours that differ for colour-blind people (Okabe and Ito 2008), on light and on dark. */
-const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c8c"];
 const DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const HOURS = [...Array(24).keys()];
 
 /** The source on the screen. */
 let shown = "";
-/** The peer that shows it; empty: this instance. */
+/** The series on the screen. @type {Series | null} */ let series = null;
+/** The peer that shows the source; empty: this instance. */
 let instance = "";
-/** @type {any} */ let chart = null;
 
 /** @param {Series} series @returns {string[]} */
 const categories = (series) => series.periods.find((one) => one.categories.length > 0)?.categories.map((one) => one.category) ?? [];
@@ -39,40 +39,10 @@ const withGaps = (periods) =>
 
 /** The chart of shares with their intervals. @param {Series} series @param {HTMLElement} place */
 function plot(series, place) {
-  const names = categories(series);
   const periods = withGaps(series.periods);
-  const times = periods.map((one) => Date.parse(one.start) / 1000);
-  const column = (/** @type {string} */ name, /** @type {"share" | "share_low" | "share_high"} */ key) =>
-    periods.map((one) => {
-      const share = find(one, name)?.[key] ?? null;
-      return share === null ? null : share * 100;
-    });
-  const text = getComputedStyle(document.body).color;
-  const axis = { stroke: text, grid: { stroke: "#8886", width: 1 }, ticks: { stroke: "#8886" } };
-  const value = (/** @type {any} */ _, /** @type {number | null} */ share) => (share === null ? "hidden" : `${share.toFixed(0)} %`);
-  const lines = names.flatMap((label, at) => {
-    const stroke = COLOURS[at % COLOURS.length];
-    const end = { stroke: "transparent", points: { show: false }, class: "end", label: `${label} interval`, value };
-    return [{ label, stroke, width: 2, value, points: { show: true } }, end, end];
-  });
-  const bands = names.map((_, at) => ({ series: [3 * at + 2, 3 * at + 3], fill: `${COLOURS[at % COLOURS.length]}33` }));
-  const data = [times, ...names.flatMap((name) => [column(name, "share"), column(name, "share_high"), column(name, "share_low")])];
-  const zone = series.periods[0]?.time_zone ?? "UTC";
-  const size = { width: Math.max(place.clientWidth, 280), height: 280 };
-  const UPlot = /** @type {any} */ (globalThis).uPlot;
-  chart?.destroy();
-  chart = new UPlot(
-    {
-      ...size,
-      tzDate: (/** @type {number} */ seconds) => UPlot.tzDate(new Date(seconds * 1000), zone),
-      scales: { y: { range: [0, 100] } },
-      axes: [axis, { ...axis, label: "share, %", size: 50 }],
-      series: [{ label: "time" }, ...lines],
-      bands,
-    },
-    data,
-    place,
-  );
+  const times = periods.map((one) => one.start);
+  const lines = categories(series).map((label) => ({ label, points: periods.map((one) => find(one, label)) }));
+  chartOf("history", place, times, series.periods[0]?.time_zone ?? "UTC", lines);
 }
 
 /** People by hour of the week. @param {Series} series @returns {HTMLElement} */
@@ -102,13 +72,21 @@ function week(series) {
     }),
   ]);
   const hours = HOURS.filter((hour) => hour % 6 === 0).map((hour) => draw("text", { x: 34 + hour * 16, y: 128 }, `${hour}:00`));
-  const rows = DAYS.map((name, day) => [name, ...HOURS.map((hour) => (mean(day, hour) === null ? "" : whole(Math.round(mean(day, hour) ?? 0))))]);
+  const rows = DAYS.map((name, day) => [
+    name,
+    ...HOURS.map((hour) => (mean(day, hour) === null ? "" : whole(Math.round(mean(day, hour) ?? 0)))),
+  ]);
   return make(
     "div",
     {},
     make("h3", {}, "Votes by hour of the week, mean"),
     draw("svg", { viewBox: "0 0 420 132", "aria-hidden": "true", class: "week" }, ...boxes, ...hours),
-    make("details", {}, make("summary", {}, "Numbers by hour of the week"), table("Votes by hour of the week", ["day", ...HOURS.map(String)], rows)),
+    make(
+      "details",
+      {},
+      make("summary", {}, "Numbers by hour of the week"),
+      table("Votes by hour of the week", ["day", ...HOURS.map(String)], rows),
+    ),
   );
 }
 
@@ -116,19 +94,29 @@ function week(series) {
 function numbers(series) {
   const names = categories(series);
   const head = ["period", "votes", ...names];
-  const rows = [...series.periods].reverse().map((one) => [
-    period(one, series.step),
-    one.people === null ? "hidden" : whole(one.people),
-    ...names.map((name) => interval(find(one, name))),
-  ]);
+  const rows = [...series.periods]
+    .reverse()
+    .map((one) => [
+      period(one, series.step),
+      one.people === null ? "hidden" : whole(one.people),
+      ...names.map((name) => interval(find(one, name))),
+    ]);
   return make("details", { id: "periods" }, make("summary", {}, "Numbers of the chart"), table(`Shares by ${series.step}`, head, rows));
 }
 
 /** The models and policies whose rows these are. @param {Series} series @returns {HTMLElement} */
 function made(series) {
   const all = (/** @type {"model" | "policy"} */ key) => [...new Set(series.periods.map((one) => one[key]))].join(", ");
-  const rows = [["model", all("model")], ["policy", all("policy")]];
-  return make("details", { id: "made" }, make("summary", {}, "Model and policy of this span"), table("Model and policy", ["what", "id"], rows));
+  const rows = [
+    ["model", all("model")],
+    ["policy", all("policy")],
+  ];
+  return make(
+    "details",
+    { id: "made" },
+    make("summary", {}, "Model and policy of this span"),
+    table("Model and policy", ["what", "id"], rows),
+  );
 }
 
 const known = (/** @type {number | null} */ number) => (number === null ? "unknown" : whole(number));
@@ -150,29 +138,85 @@ function rules(source, of) {
   return make("div", {}, make("h3", {}, "Rules in force"), table("Rules in force", ["rule", "value"], rows));
 }
 
-async function showHistory() {
-  const query = new URLSearchParams({ source: shown, attribute: element("attribute").value, step: element("step").value });
-  for (const end of ["from", "to"]) if (element(end).value) query.set(end, element(end).value);
+/**
+ * The address of a series.
+ * @param {string} source @param {string} instance @param {number} days So many days before the span. @returns {string}
+ */
+function address(source, instance, days) {
+  const query = new URLSearchParams({ source, attribute: element("attribute").value, step: element("step").value });
+  for (const end of ["from", "to"]) if (element(end).value) query.set(end, shifted(element(end).value, -days));
   if (instance) query.set("instance", instance);
-  element("csv").href = `/api/v1/series?${query}&format=csv`;
+  return `series?${query}`;
+}
+
+async function showHistory() {
+  element("csv").href = `/api/v1/${address(shown, instance, 0)}&format=csv`;
   const place = element("history");
-  /** @type {Series} */ let series;
+  series = null;
+  element("comparison").replaceChildren();
+  /** @type {Series} */ let found;
   try {
-    series = await ask(`series?${query}`);
+    found = await ask(address(shown, instance, 0));
   } catch (error) {
     place.replaceChildren(make("p", { class: "bad" }, /** @type {Error} */ (error).message));
     return;
   }
-  for (const end of /** @type {const} */ (["from", "to"])) element(end).value = series[end];
-  if (series.periods.length === 0) {
+  for (const end of /** @type {const} */ (["from", "to"])) element(end).value = found[end];
+  if (found.periods.length === 0) {
     place.replaceChildren(make("p", {}, "No hour or day of this span is finished yet. An hour appears when its last window has ended."));
     return;
   }
-  const misfits = series.periods.filter((one) => one.calibration_fits === false).length;
-  const warned = misfits === 0 ? [] : [make("p", { class: "bad" }, `The calibration does not fit in ${misfits} of ${series.periods.length} periods: do not trust their shares.`)];
+  const misfits = found.periods.filter((one) => one.calibration_fits === false).length;
+  const warned =
+    misfits === 0
+      ? []
+      : [
+          make(
+            "p",
+            { class: "bad" },
+            `The calibration does not fit in ${misfits} of ${found.periods.length} periods: do not trust their shares.`,
+          ),
+        ];
   const canvas = make("div", { class: "chart", "aria-hidden": "true" });
-  place.replaceChildren(...warned, canvas, numbers(series), ...(series.step === "hour" ? [week(series)] : []), made(series));
-  plot(series, canvas);
+  place.replaceChildren(...warned, canvas, numbers(found), ...(found.step === "hour" ? [week(found)] : []), made(found));
+  plot(found, canvas);
+  series = found;
+  const names = categories(found);
+  const select = element("category");
+  if (select.dataset.options !== names.join()) {
+    select.dataset.options = names.join();
+    select.replaceChildren(...names.map((name) => make("option", { value: name }, name)));
+  }
+  await showAgainst();
+}
+
+/** The chosen category beside another source or the week before. */
+async function showAgainst() {
+  const against = element("against").value;
+  element("other-label").hidden = against !== "source";
+  const place = element("comparison");
+  const other = against === "source" ? element("other").value : shown;
+  if (against === "" || other === "" || series === null) {
+    place.replaceChildren();
+    return;
+  }
+  const days = against === "week" ? 7 : 0;
+  const asked = series;
+  try {
+    const known = await ask(`sources?${new URLSearchParams({ source: other })}`);
+    if (known.sources.length === 0) throw new Error(`There is no source ${other}.`);
+    const found = await ask(address(other, known.sources[0].instance ?? "", days));
+    // Another span may have been chosen meanwhile.
+    if (asked === series) showComparison(place, series, found, days, element("category").value);
+  } catch (error) {
+    place.replaceChildren(make("p", { class: "bad" }, /** @type {Error} */ (error).message));
+  }
+}
+
+/** Names that fit what is typed. */
+async function suggest() {
+  const answer = await ask(`sources?${new URLSearchParams({ search: element("other").value, limit: "20" })}`);
+  element("others").replaceChildren(...answer.sources.map((/** @type {Source} */ one) => make("option", { value: one.source })));
 }
 
 /** Shows a source. @param {string} name @returns {Promise<void>} */
@@ -182,6 +226,7 @@ export async function showSource(name) {
   const [source] = answer.sources;
   if (!source) {
     element("history").replaceChildren(make("p", { class: "bad" }, "There is no such source."));
+    element("comparison").replaceChildren();
     element("policy").replaceChildren();
     return;
   }
@@ -195,5 +240,8 @@ export async function showSource(name) {
   await showHistory();
 }
 
+element("compare").addEventListener("change", showAgainst);
+element("compare").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
+element("other").addEventListener("input", () => suggest().catch(() => {}));
 element("asked").addEventListener("change", showHistory);
 element("asked").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());

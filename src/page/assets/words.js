@@ -120,3 +120,51 @@ export function period(of, step) {
   const time = new Date(of.start).toLocaleTimeString("en-GB", { ...zone, hour: "2-digit", minute: "2-digit" });
   return `${date} ${time}`;
 }
+
+/**
+ * @typedef {{ share: number, low: number, high: number, isClear: boolean }} Difference
+ */
+
+/**
+ * One estimated share less another, with its 95 % interval: that of two independent estimates, from both intervals (MOVER;
+ * Newcombe 1998). Counted shares are not compared: the model's errors differ.
+ * @param {Category | undefined} a @param {Category | undefined} b @returns {Difference | null}
+ */
+export function difference(a, b) {
+  const [one, other] = [estimate(a), estimate(b)];
+  if (one === null || other === null) return null;
+  const share = one.share - other.share;
+  const low = share - Math.hypot(one.share - one.low, other.high - other.share);
+  const high = share + Math.hypot(one.high - one.share, other.share - other.low);
+  return { share, low, high, isClear: low > 0 || high < 0 };
+}
+
+/** @param {Category | undefined} one */
+function estimate(one) {
+  if (one === undefined || one.share === null || one.share_low === null || one.share_high === null) return null;
+  return { share: one.share, low: one.share_low, high: one.share_high };
+}
+
+/** A number with its sign. @param {number} share @returns {string} */
+const signed = (share) => {
+  const number = Math.round(share * 100);
+  return number > 0 ? `+${number}` : number < 0 ? `\u2212${-number}` : "0";
+};
+
+/** A difference for a table. @param {Difference | null} of @returns {string} */
+export const points = (of) =>
+  of === null ? "unknown" : `${signed(of.share)} (${signed(of.low)} to ${signed(of.high)})${of.isClear ? "" : ", no clear difference"}`;
+
+/**
+ * A comparison in words.
+ * @param {Category | undefined} one @param {Category | undefined} other @param {string} than @returns {string}
+ */
+export function compared(one, other, than) {
+  const of = difference(one, other);
+  if (one === undefined || of === null) return "It is not known of both.";
+  const beside = `${share(one)}; ${than}: ${interval(other)}.`;
+  if (!of.isClear) return `${beside} No clear difference (${signed(of.low)} to ${signed(of.high)} points).`;
+  const size = Math.abs(Math.round(of.share * 100));
+  const direction = of.share > 0 ? "more" : "fewer";
+  return `${beside} ${size} ${size === 1 ? "point" : "points"} ${direction} than ${than} (${signed(of.low)} to ${signed(of.high)}).`;
+}

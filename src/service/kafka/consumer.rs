@@ -241,6 +241,11 @@ impl Consumer {
         self.client.context().answered(&self.topic)
     }
 
+    /// When any broker answered last, as of the last statistics.
+    pub fn heard(&self) -> Option<EventTime> {
+        self.client.context().heard()
+    }
+
     /// How long a broker without records waits before it answers, in milliseconds.
     pub fn answer_max(&self) -> i64 {
         self.answer_max

@@ -33,6 +33,8 @@ pub(super) struct Context {
     /// The offset at the end of the partition whose end is reported next.
     end: Mutex<Option<i64>>,
     troubles: Mutex<VecDeque<Trouble>>,
+    /// When any broker answered last.
+    heard: Mutex<Option<EventTime>>,
     pub closing: AtomicBool,
 }
 
@@ -58,6 +60,10 @@ impl Context {
     /// What the client had to complain of since the last call.
     pub(super) fn take_troubles(&self) -> Vec<Trouble> {
         hold(&self.troubles).drain(..).collect()
+    }
+
+    pub(super) fn heard(&self) -> Option<EventTime> {
+        *hold(&self.heard)
     }
 
     pub(super) fn ends(&self, topic: &str) -> HashMap<i32, i64> {
@@ -92,9 +98,15 @@ fn answered(
 ) -> Option<EventTime> {
     let broker = brokers
         .values()
-        .find(|broker| broker.nodeid == partition.broker && broker.state == "UP")?;
-    let is_fetched = partition.fetch_state == "active" && broker.rxidle >= 0;
-    is_fetched.then(|| taken.minus(broker.rxidle / 1_000))
+        .find(|broker| broker.nodeid == partition.broker)?;
+    let is_fetched = partition.fetch_state == "active";
+    heard(broker, taken).filter(|_| is_fetched)
+}
+
+/// When a broker answered last, if it is there.
+fn heard(broker: &Broker, taken: EventTime) -> Option<EventTime> {
+    let is_there = broker.state == "UP" && broker.rxidle >= 0;
+    is_there.then(|| taken.minus(broker.rxidle / 1_000))
 }
 
 /// The offset in librdkafka's report of a partition's end, which rdkafka does not hand on.
@@ -107,6 +119,11 @@ impl ClientContext for Context {
     fn stats(&self, statistics: Statistics) {
         // Cut to whole seconds, so never later than they were taken; they may have waited to be looked at.
         let taken = EventTime(statistics.time.saturating_mul(1_000)).min(clock::now());
+        let brokers = statistics.brokers.values();
+        let heard = brokers.filter_map(|broker| heard(broker, taken)).max();
+        if heard.is_some() {
+            *hold(&self.heard) = heard;
+        }
         let mut seen = hold(&self.seen);
         for (topic, facts) in &statistics.topics {
             for (&number, partition) in &facts.partitions {

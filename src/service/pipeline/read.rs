@@ -92,6 +92,9 @@ impl Reader {
             self.tick()?;
             self.listen_to_writer()?;
             self.health.beat();
+            if let Some(at) = self.consumer.heard() {
+                self.health.hear(at);
+            }
         }
         if self.shutdown.has_failed() {
             bail!("another stage failed");

@@ -48,6 +48,7 @@ pub(crate) fn picture(sources: usize) -> Picture {
         },
         live: Live {
             at: Some("2026-11-27T15:00:02Z".into()),
+            broker_answered: Some("2026-11-27T14:59:52Z".into()),
             sources: (1..sources)
                 .map(|at| LiveSource {
                     source: name(at),
@@ -141,6 +142,14 @@ fn what_is_wrong_stands_in_the_first_line() {
     let mut state = state(3);
     state.silent = Some(40);
     assert!(text(&state, 80, 24).contains("NOTHING NEW for 40 s"));
+    state.silent = None;
+    assert!(text(&state, 80, 24).contains("live 15:00:02 UTC"));
+    state.picture.live.broker_answered = Some("2026-11-27T14:59:50.9Z".into());
+    let said = text(&state, 80, 24);
+    assert!(
+        said.contains("KAFKA HAS NOT ANSWERED since 14:59:50"),
+        "{said}"
+    );
     state.trouble = Some("connection refused\u{1b}[2J".into());
     let said = text(&state, 80, 24);
     assert!(said.contains("NO ANSWER: connection refused?[2J"), "{said}");

@@ -20,7 +20,7 @@ use demograph_core::{
 use demograph_service::{
     metrics::Metrics,
     pipeline::{Meaning, show_view},
-    sink::{Provenance, Table, day, encode, part_name, part_path},
+    sink::{Provenance, Table, catalog::name, day, encode, part_name, part_path},
     snapshot::Audience,
 };
 use serde_json::{Value, json};
@@ -124,7 +124,9 @@ fn tables(steps: &[Step], to: &Places) {
         let table = parts[0].table;
         if table != Table::Cells {
             let path = format!("compacted/{}", part_path(table, &date, "day.parquet"));
-            let parts = parts.into_iter().map(|part| (part.path, part.bytes));
+            let parts = parts
+                .into_iter()
+                .map(|part| (name(&part.path).to_owned(), part.bytes));
             let merged = day::merge(table, parts.collect()).unwrap();
             write(&to.published.join(path), merged.bytes);
         }
@@ -191,7 +193,10 @@ fn scrapes(steps: &[Step]) -> String {
             .filter(|name| is_moving(name))
             .cloned()
             .collect();
-        writeln!(text, "# scrape\n{}", metrics.render(&names)).unwrap();
+        let scrape = metrics.render(&names);
+        #[cfg(feature = "page")]
+        super::api::live_is_what_metrics_say(&audience, &scrape);
+        writeln!(text, "# scrape\n{scrape}").unwrap();
     }
     text
 }

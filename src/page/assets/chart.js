@@ -1,0 +1,51 @@
+/**
+ * Charts of shares over time, drawn by uPlot. Their table twins say the same.
+ * @module
+ */
+
+/**
+ * @typedef {{ share: number | null, share_low: number | null, share_high: number | null }} Point
+ * @typedef {{ label: string, points: (Point | undefined)[] }} Line
+ */
+
+/** Colours that differ for colour-blind people (Okabe and Ito 2008), on light and on dark. */
+const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c8c"];
+
+/** The chart in each place, by its name. @type {Map<string, any>} */
+const charts = new Map();
+
+/**
+ * Lines of shares with their intervals as bands. A point that is not known has no line.
+ * @param {string} name @param {HTMLElement} place @param {string[]} times When each point is. @param {string} zone @param {Line[]} lines
+ */
+export function chartOf(name, place, times, zone, lines) {
+  const column = (/** @type {Line} */ line, /** @type {keyof Point} */ key) =>
+    line.points.map((point) => (point === undefined || point[key] === null ? null : point[key] * 100));
+  const text = getComputedStyle(document.body).color;
+  const axis = { stroke: text, grid: { stroke: "#8886", width: 1 }, ticks: { stroke: "#8886" } };
+  const value = (/** @type {any} */ _, /** @type {number | null} */ share) => (share === null ? "hidden" : `${share.toFixed(0)} %`);
+  const series = lines.flatMap(({ label }, at) => {
+    const stroke = COLOURS[at % COLOURS.length];
+    const end = { stroke: "transparent", points: { show: false }, class: "end", label: `${label} interval`, value };
+    return [{ label, stroke, width: 2, value, points: { show: true } }, end, end];
+  });
+  const bands = lines.map((_, at) => ({ series: [3 * at + 2, 3 * at + 3], fill: `${COLOURS[at % COLOURS.length]}33` }));
+  const columns = lines.flatMap((line) => [column(line, "share"), column(line, "share_high"), column(line, "share_low")]);
+  const UPlot = /** @type {any} */ (globalThis).uPlot;
+  // It listens to the window: a chart that is not destroyed stays.
+  charts.get(name)?.destroy();
+  const chart = new UPlot(
+    {
+      width: Math.max(place.clientWidth, 280),
+      height: 280,
+      tzDate: (/** @type {number} */ seconds) => UPlot.tzDate(new Date(seconds * 1000), zone),
+      scales: { y: { range: [0, 100] } },
+      axes: [axis, { ...axis, label: "share, %", size: 50 }],
+      series: [{ label: "time" }, ...series],
+      bands,
+    },
+    [times.map((time) => Date.parse(time) / 1000), ...columns],
+    place,
+  );
+  charts.set(name, chart);
+}
