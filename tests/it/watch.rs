@@ -14,12 +14,14 @@ use super::world::{Film, Process, Walker, composites, demograph, duckdb};
 const PEOPLE: usize = 16;
 /// Seconds between two of them, on average; others with BETWEEN=1.25.
 const BETWEEN: f64 = 2.0;
+/// Pixels of the picture; others with WIDTH=640 HEIGHT=360.
 const SIZE: (u32, u32) = (960, 540);
 
 /// People of any of the composites, at any height, in both directions, with faces 55 to 90 pixels large: who is nearer covers who
 /// is not.
 fn crowd(people: usize, seed: u64) -> Film {
     let between = switch("BETWEEN", BETWEEN);
+    let size = (switch("WIDTH", SIZE.0), switch("HEIGHT", SIZE.1));
     let mut random = StdRng::seed_from_u64(seed);
     let composites = composites();
     let mut walkers: Vec<Walker> = (0..people)
@@ -35,13 +37,13 @@ fn crowd(people: usize, seed: u64) -> Film {
                 } else {
                     -speed
                 },
-                height: random.random_range(0..SIZE.1 - side),
+                height: random.random_range(0..size.1 - side),
             }
         })
         .collect();
     walkers.sort_by_key(|walker| walker.side);
     Film {
-        size: SIZE,
+        size,
         fps: 10,
         seconds: (between * people as f64) as u32 + 10,
         walkers,
