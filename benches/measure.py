@@ -68,6 +68,18 @@ def backlog(contestant: Contestant, job: Job, events: int, warm: int) -> Backlog
     )
 
 
+def start(contestant: Contestant, job: Job) -> float:
+    """Seconds from its start until it has counted a record of a topic that holds some."""
+    running = contestant.start(job)
+    try:
+        running.wait_for(1, 120, every=0.01)
+        seconds = time.monotonic() - running.began
+        running.stop()
+    finally:
+        running.kill()
+    return seconds
+
+
 def totals(out: Path) -> dict[str, int]:
     """What the tables say: records of any fate, and for each category its counts."""
     query = duckdb.sql

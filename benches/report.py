@@ -49,7 +49,8 @@ TARGETS = [
     limit("slowest_batch", "slowest batch against the median of its size", 3, 2),
     limit("memory_growth", "memory at the end of the long run against its second minute", 1.05, 1.02),
     limit("memory_peak_mb", "peak memory in the long run", 300, 300, "MB"),
-    limit("estimate_p99_ms", "event to estimate, p99, at 70 % load", 250, 100, "ms"),
+    limit("estimate_p99_ms", "event to estimate, p99, at 70 % load", 150, 100, "ms"),
+    limit("start_s", "start to first counted record", 3, 2.5, "s"),
 ]
 
 

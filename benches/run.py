@@ -45,7 +45,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--steady", type=float, default=40,
                         help="seconds of the load at 70 %%, and of the one before that finds 100 %%")
     parser.add_argument("--soak", type=float, default=600, help="seconds of the long run")
-    parser.add_argument("--parts", default="decode,stages,path,people,users-model,sources,steady,soak",
+    parser.add_argument("--parts", default="decode,stages,path,start,people,users-model,sources,steady,soak",
                         help="what to measure; what is left out has no figure, unless with --add")
     parser.add_argument("--add", action="store_true",
                         help="keep the figures of the file of results, of this machine, that are not measured anew")
@@ -143,6 +143,14 @@ class Bench:
         for name, row in against.items():
             self.note(name, times_our_cpu=row.value)
         self.rows["other_cpu_share"] = Row.of([100 * sample.other_cpu_share for sample in runs["demograph"]])
+
+    def start(self) -> None:
+        """Until the first record is counted."""
+        ours, sources = self.contestants[0], [f"camera-{n}" for n in range(10)]
+        topic = self.topic(112, 500, sources, 500)
+        found = [measure.start(ours, self.job(ours, topic, sources)) for _ in range(self.options.rounds)]
+        self.say(f"start: {', '.join(f'{seconds:.2f}' for seconds in found)} s")
+        self.rows["start_s"] = Row.of(found)
 
     def people(self) -> None:
         """People with thirty crops each: most crops spared, all taken, and P1-int8, which takes all."""
@@ -336,7 +344,7 @@ def decided_by_demograph(model: Path, crops: Path, precision: str) -> dict[str, 
 def main() -> None:
     chosen = options()
     parts = {
-        "decode": Bench.decode, "stages": Bench.stages, "path": Bench.path, "people": Bench.people, "users-model": Bench.users_model,
+        "decode": Bench.decode, "stages": Bench.stages, "path": Bench.path, "start": Bench.start, "people": Bench.people, "users-model": Bench.users_model,
         "sources": Bench.sources, "steady": Bench.steady, "soak": Bench.soak,
     }
     wanted = chosen.parts.split(",")

@@ -68,7 +68,7 @@ fn watch(config: &Config) -> anyhow::Result<ExitCode> {
     let (metrics, health, shutdown) =
         (CameraMetrics::new(), Health::default(), Shutdown::default());
     let endpoint = http::serve(
-        &config.http.listen,
+        config.http.listen(),
         Control {
             metrics: Box::new(metrics.clone()),
             health: health.clone(),
@@ -82,7 +82,7 @@ fn watch(config: &Config) -> anyhow::Result<ExitCode> {
         brokers = config.kafka.brokers,
         topic = config.kafka.topic,
         cameras = cameras.len(),
-        metrics = %format!("http://{}/metrics", endpoint.address),
+        metrics = %format!("{}/metrics", endpoint.url()),
         "demograph camera runs"
     );
     let gateway = Gateway {
@@ -116,6 +116,7 @@ fn check(config: &Config) -> ExitCode {
     let mut checks = vec![
         ("detector", finder(config)),
         ("ffmpeg", decoder(config)),
+        ("http", config.http.listen().inspect()),
         ("kafka", kafka(config)),
     ];
     for camera in &config.cameras {

@@ -8,6 +8,7 @@ use demograph_model::infer::{Model, ModelFiles, OnnxModel};
 use demograph_service::{
     config::Config,
     kafka::{self, Admin},
+    peers::Peers,
     wiring::{self, calibrations, keys, memory},
 };
 
@@ -53,6 +54,11 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             Ok(format!("{} has no faults", args.config.display())),
         ),
         ("secrets", secrets(&config)),
+        ("http", config.http.listen().inspect()),
+        (
+            "peers",
+            Peers::open(&config.http.peers()).map(|peers| peers.line()),
+        ),
         ("model", model(&config)),
         ("calibration", calibration(&config)),
     ];

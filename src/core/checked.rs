@@ -1,4 +1,4 @@
-//! TOML checked against a schema: what cannot be read, what the schema refuses. All faults at once, each with its fix.
+//! A document (TOML, YAML) checked against a schema: what cannot be read, what the schema refuses. All faults at once, each with its fix.
 
 use std::fmt;
 
@@ -77,7 +77,11 @@ fn parse_toml(text: &str) -> Result<Value, Faults> {
 
 /// Reads TOML that must follow the schema of its type: all violations at once.
 pub fn read_checked<T: DeserializeOwned>(text: &str, schema: &Value) -> Result<T, Faults> {
-    let document = parse_toml(text)?;
+    checked(parse_toml(text)?, schema)
+}
+
+/// The same of a document in any notation.
+pub fn checked<T: DeserializeOwned>(document: Value, schema: &Value) -> Result<T, Faults> {
     check_schema(&document, schema)?;
     serde_json::from_value(document)
         .map_err(|error| Faults::one(Fault::new("(file)", "", error.to_string())))
@@ -114,6 +118,7 @@ fn explain(schema: &Value, document: &Value, error: &jsonschema::ValidationError
     };
     let help = description(schema, error.schema_path().as_str());
     let words = match is_hidden {
+        true if is_hash(pointer) => NO_HASH.to_owned(),
         true => NO_TEXT.to_owned(),
         false => plain(error),
     };
@@ -127,12 +132,22 @@ fn explain(schema: &Value, document: &Value, error: &jsonschema::ValidationError
 /// What is said of a value that must not be shown.
 const NO_TEXT: &str = "is not what belongs here: write NAME = a text, a number, true, false, { env = \"NAME\" } or { file = \"PATH\" }";
 
+/// The same where hashes of passwords stand.
+const NO_HASH: &str =
+    "is not what belongs here: write NAME: \"HASH\", the bcrypt hash of a password";
+
+/// Whether users and their passwords stand here, as in web-config.yml.
+fn is_hash(pointer: &str) -> bool {
+    pointer.starts_with("/basic_auth_users")
+}
+
 /// Whether the value at this place may be a secret, or hold one: then neither it nor a sentence about it is shown.
 fn may_hold_a_secret(pointer: &str) -> bool {
-    let sections = ["/kafka/properties", "/output/options"];
+    let sections = ["/kafka/properties", "/output/options", "/http/peers_token"];
     // Of a camera.
     let keys = ["address", "password"];
-    sections.iter().any(|section| pointer.starts_with(section))
+    is_hash(pointer)
+        || sections.iter().any(|section| pointer.starts_with(section))
         || pointer.split('/').any(|part| keys.contains(&part))
 }
 

@@ -29,7 +29,7 @@ pub mod state;
 pub mod views;
 pub mod window;
 
-pub use hex::hex;
+pub use hex::{hex, unhex};
 
 #[cfg(any(test, feature = "testing"))]
 pub mod golden;

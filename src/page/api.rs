@@ -7,25 +7,36 @@ mod openapi;
 mod problem;
 mod query;
 mod series;
+mod site;
 mod sources;
 mod stream;
+mod texts;
+
+use std::time::Duration;
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::{OriginalUri, State},
     response::{IntoResponse, Response},
     routing::get,
 };
 use demograph_core::record::SourceId;
-use demograph_service::clock;
+use demograph_service::{
+    clock,
+    http::{Caller, Full},
+};
 
 use crate::Service;
 use answer::Format;
 use query::{Query, Wanted};
 
 pub(super) use problem::Problem;
+pub(super) use texts::Texts;
 
 pub use openapi::description;
+
+/// How long an answer waits until it may read tables: less than the endpoint waits for it.
+const TURN_MAX: Duration = Duration::from_secs(5);
 
 /// Where the API lies.
 const ROOT: &str = "/api/v1";
@@ -40,6 +51,7 @@ pub(super) fn routes() -> Router<Service> {
         .route("/openapi.json", get(async || Json(description())))
         .fallback(async |OriginalUri(uri): OriginalUri| Problem::no_such_path(uri.path()))
         .method_not_allowed_fallback(async || Problem::method())
+        .layer(axum::middleware::from_fn(site::whole))
         .layer(axum::middleware::map_response(crate::assets::guarded));
     Router::new().nest(ROOT, api)
 }
@@ -62,7 +74,11 @@ async fn now(State(service): State<Service>, query: Query) -> Result<Response, P
     }
 }
 
-async fn history(State(service): State<Service>, query: Query) -> Result<Response, Problem> {
+async fn history(
+    State(service): State<Service>,
+    Extension(Caller(caller)): Extension<Caller>,
+    query: Query,
+) -> Result<Response, Problem> {
     let asked = series::asked(&query, clock::now())?;
     // The tables may be older than the policy.
     let granted = service
@@ -74,11 +90,18 @@ async fn history(State(service): State<Service>, query: Query) -> Result<Respons
         return Err(Problem::forbidden(detail));
     }
     // One answer at a time reads tables: the service's own work comes first.
-    let turn = service.reading.acquire().await;
+    let busy = |full| Problem::busy(full, "answers from tables");
+    let place = service.answers.take(caller).map_err(busy)?;
+    let turn = tokio::time::timeout(TURN_MAX, service.reading.clone().acquire_owned()).await;
+    let turn = turn.map_err(|_| busy(Full::All))?;
     let reader = service.clone();
     let wanted = asked.clone();
-    let read = tokio::task::spawn_blocking(move || reader.visible.history.rows(&wanted)).await;
-    drop(turn);
+    let read = tokio::task::spawn_blocking(move || {
+        // Also while nobody waits for the answer any more.
+        let _held = (place, turn);
+        reader.visible.history.rows(&wanted)
+    });
+    let read = read.await;
     let rows = match read {
         Ok(Ok(rows)) => rows,
         Ok(Err(error)) => return Err(Problem::internal(format!("read the tables: {error:#}"))),

@@ -11,26 +11,41 @@ mod time;
 use std::sync::Arc;
 
 use axum::{Router, routing::get};
-use demograph_service::wiring::Visible;
+use demograph_service::{http::Places, wiring::Visible};
 use tokio::sync::Semaphore;
 
 pub use api::description;
+
+/// Answers from tables at a time, and half as many for one address.
+const ANSWERS: usize = 32;
+/// Streams of events at a time, and half as many for one address.
+const STREAMS: usize = 128;
 
 /// What the routes answer from.
 type Service = Arc<Shared>;
 
 struct Shared {
     visible: Visible,
-    /// Who may read tables now.
-    reading: Semaphore,
+    /// Who may read tables now: one at a time.
+    reading: Arc<Semaphore>,
+    /// Answers from tables that are being made or wait.
+    answers: Places,
+    /// Streams of events.
+    streams: Places,
+    /// What they say.
+    texts: api::Texts,
 }
 
 /// The page at `/`, and the API under `/api/v1`.
 pub fn routes(visible: Visible) -> Router {
     let is_local = visible.is_local;
+    let peers = visible.peers.clone();
     let service = Shared {
         visible,
-        reading: Semaphore::new(1),
+        reading: Arc::new(Semaphore::new(1)),
+        answers: Places::new(ANSWERS, ANSWERS / 2),
+        streams: Places::new(STREAMS, STREAMS / 2),
+        texts: api::Texts::default(),
     };
     let assets = Router::new()
         .route("/", get(assets::html))
@@ -44,6 +59,7 @@ pub fn routes(visible: Visible) -> Router {
         .route("/uplot.css", get(assets::uplot_css))
         .layer(axum::middleware::map_response(assets::guarded));
     let routes = assets.merge(api::routes().with_state(Arc::new(service)));
+    let routes = routes.layer(axum::Extension(peers));
     match is_local {
         true => routes.layer(axum::middleware::from_fn(host::only_local)),
         false => routes,

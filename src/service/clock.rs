@@ -1,6 +1,6 @@
 //! The wall clock: read and waited for here, handed on as a value.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use demograph_core::record::EventTime;
 
@@ -14,6 +14,15 @@ pub fn now() -> EventTime {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     EventTime(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A moment of the clock that only goes forward.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where limits of a time are begun"
+)]
+pub fn instant() -> Instant {
+    Instant::now()
 }
 
 /// Waits for so long.

@@ -1,12 +1,22 @@
 //! `/metrics`, `/healthz`, `/readyz`, and the signals that end the program: on a thread and a runtime
 //! of their own, so that they answer when the data plane is busy.
 //!
-//! Promises: what others do to the address costs a bounded number of connections, each for a bounded time.
+//! Promises: what others do to the address costs a bounded number of connections, each for a bounded time. Where the config
+//! names users or tokens, only /healthz and /readyz are answered without a login.
 
+mod attempts;
 mod connections;
+mod door;
+mod guard;
+mod places;
+mod refusal;
+mod tls;
+mod users;
+mod web_config;
 
 use std::{
     net::{SocketAddr, TcpListener},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -28,7 +38,12 @@ use tokio::{
     sync::oneshot,
 };
 
-use connections::Connections;
+pub use connections::Caller;
+pub use places::{Full, Place, Places};
+
+use connections::Bounds;
+use door::{Door, Doors};
+use guard::Guard;
 
 use crate::{clock, metrics::Metrics, shutdown::Shutdown};
 
@@ -106,15 +121,43 @@ impl Answers {
     };
 }
 
+/// Where the endpoint answers, and whom.
+#[derive(Debug, Clone, Default)]
+pub struct Listen {
+    /// Address and port.
+    pub address: String,
+    /// The address may be one that others reach, without TLS and logins.
+    pub insecure: bool,
+    /// TLS and users, as Prometheus' exporters have them.
+    pub web_config: Option<PathBuf>,
+    /// Hashes of bearer tokens.
+    pub tokens: Option<PathBuf>,
+    /// Pages of these origins may ask.
+    pub cors_origins: Vec<String>,
+}
+
+impl Listen {
+    /// Reads the files that say who may look, and says what it found.
+    pub fn inspect(&self) -> anyhow::Result<String> {
+        Ok(Door::open(self)?.line())
+    }
+}
+
 /// The endpoint while it answers.
 pub struct Endpoint {
     /// The bound address.
     pub address: SocketAddr,
+    scheme: &'static str,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
 
 impl Endpoint {
+    /// Where it answers, with "http" or "https".
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.address)
+    }
+
     /// Ends it: connections are closed, and its thread is joined.
     pub fn end(self) -> anyhow::Result<()> {
         // It may have ended by itself, which it has logged.
@@ -139,9 +182,11 @@ pub fn index() -> Routes {
 }
 
 /// Binds the address and answers on a thread of its own until [`Endpoint::end`]. `more` is answered too.
-pub fn serve(listen: &str, control: Control, more: Routes) -> anyhow::Result<Endpoint> {
-    let listener = TcpListener::bind(listen).with_context(|| {
-        format!("http.listen = {listen:?}: cannot listen; is another demograph running?")
+pub fn serve(listen: Listen, control: Control, more: Routes) -> anyhow::Result<Endpoint> {
+    let doors = Doors::open(&listen)?;
+    let listener = TcpListener::bind(&listen.address).with_context(|| {
+        let address = &listen.address;
+        format!("http.listen = {address:?}: cannot listen; is another demograph running?")
     })?;
     listener
         .set_nonblocking(true)
@@ -152,9 +197,13 @@ pub fn serve(listen: &str, control: Control, more: Routes) -> anyhow::Result<End
         .build()
         .context("start the control runtime")?;
     let (stop, stopped) = oneshot::channel();
+    let scheme = match doors.now().tls {
+        Some(_) => "https",
+        None => "http",
+    };
     let body = async move {
         tokio::select! {
-            ended = answer(listener, control, more) => ended,
+            ended = answer(listener, listen, doors, control, more) => ended,
             _ = stopped => Ok(()),
         }
     };
@@ -168,12 +217,21 @@ pub fn serve(listen: &str, control: Control, more: Routes) -> anyhow::Result<End
         .context("start the control thread")?;
     Ok(Endpoint {
         address,
+        scheme,
         stop,
         thread,
     })
 }
 
-async fn answer(listener: TcpListener, control: Control, more: Routes) -> anyhow::Result<()> {
+async fn answer(
+    listener: TcpListener,
+    listen: Listen,
+    doors: Doors,
+    control: Control,
+    more: Routes,
+) -> anyhow::Result<()> {
+    let guard = Guard::new(doors.clone(), &listen.cors_origins);
+    tokio::spawn(doors.clone().watch(listen));
     tokio::spawn(stop_on_signals(control.shutdown.clone(), control.drain_max));
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let routes = Router::new()
@@ -181,8 +239,9 @@ async fn answer(listener: TcpListener, control: Control, more: Routes) -> anyhow
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .with_state(Arc::new(control))
-        .merge(more);
-    axum::serve(Connections::of(listener), routes).await?;
+        .merge(more)
+        .layer(axum::middleware::from_fn_with_state(guard, guard::pass));
+    connections::serve(listener, Bounds::USUAL, doors, routes).await;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ pub mod config;
 pub mod http;
 pub mod kafka;
 pub mod metrics;
+pub mod peers;
 pub mod pipeline;
 pub mod sink;
 pub mod snapshot;

@@ -1,5 +1,7 @@
 //! The one integration binary. Pure checks need nothing; the rest runs real parts, which `make test` sets up.
 
+#[cfg(feature = "page")]
+mod attack;
 mod attacker;
 mod backlog;
 mod bounds;
@@ -24,6 +26,8 @@ mod end_to_end;
 mod estimates;
 mod evaluate;
 mod experiment;
+#[cfg(feature = "page")]
+mod guard;
 mod hours;
 mod kubernetes;
 mod layers;
@@ -35,6 +39,8 @@ mod model;
 mod no_answer;
 mod object_store;
 mod observability;
+#[cfg(feature = "page")]
+mod open_pages;
 mod openvino;
 mod outage;
 mod overlap;
@@ -45,6 +51,8 @@ mod producers;
 mod rebalance;
 mod secured;
 mod simulation;
+#[cfg(feature = "page")]
+mod site;
 mod store_faults;
 mod tools;
 mod torture;

@@ -127,6 +127,10 @@ fn auto_logs_both_figures_and_what_it_chose() {
             finished.stderr
         );
     }
+    // The session that was measured is the one that serves: none is opened after it.
+    let registered = "registered `OpenVINOExecutionProvider`";
+    let opened = finished.stderr.matches(registered).count();
+    assert_eq!(opened, 1, "{}", finished.stderr);
 }
 
 #[test]

@@ -24,10 +24,7 @@ pub(super) fn contradictions(config: &Config) -> Vec<Fault> {
             faults.push(Fault::new(&at("id"), format!("{:?}", camera.id), fix));
         }
     }
-    faults.extend(config::listen(
-        &config.http.listen,
-        config.http.insecure_listen,
-    ));
+    faults.extend(config::listen(&config.http.listen()));
     faults.extend(pane(config));
     faults
 }

@@ -12,7 +12,7 @@ use demograph_core::{
     span::Span,
 };
 use demograph_model::infer::Inference;
-use demograph_service::config::Text;
+use demograph_service::{config::Text, http::Listen};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -256,8 +256,29 @@ impl Default for Detector {
 pub struct Http {
     /// Address and port; port 0 takes a free one.
     pub listen: String,
-    /// Allow an address other than loopback. The endpoint has neither TLS nor a password.
+    /// Allow an address other than loopback without TLS and logins.
     pub insecure_listen: bool,
+    /// A file with a certificate and users, in the form of Prometheus' exporters (web-config.yml). It is read again when it
+    /// changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web_config: Option<PathBuf>,
+    /// A file with a line for each bearer token: its SHA-256 and a name, as sha256sum writes them. It is read again when it
+    /// changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<PathBuf>,
+}
+
+impl Http {
+    /// As the endpoint has it.
+    pub fn listen(&self) -> Listen {
+        Listen {
+            address: self.listen.clone(),
+            insecure: self.insecure_listen,
+            web_config: self.web_config.clone(),
+            tokens: self.tokens.clone(),
+            cors_origins: Vec::new(),
+        }
+    }
 }
 
 impl Default for Http {
@@ -265,6 +286,8 @@ impl Default for Http {
         Self {
             listen: "127.0.0.1:9465".into(),
             insecure_listen: false,
+            web_config: None,
+            tokens: None,
         }
     }
 }

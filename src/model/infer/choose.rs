@@ -1,9 +1,9 @@
 //! `provider = "auto"`: which of the two providers for the CPU is the faster for this model on this processor.
 //!
 //! Promises: both are measured on real sessions with the very file that will run, after their self-tests; both figures
-//! are logged; a provider that does not start or answers wrongly is never chosen.
+//! are logged; a provider that does not start or answers wrongly is never chosen. The session that was measured serves.
 
-use std::time::Duration;
+use std::{panic::resume_unwind, thread, time::Duration};
 
 use anyhow::{Context, anyhow};
 use demograph_core::record::{Attribute, Crop};
@@ -18,15 +18,29 @@ use crate::{
 /// Turns that each provider gets; the best counts, since other programs can only make one slower.
 const ROUNDS: usize = 3;
 
-/// The settings with a provider that can be opened.
-pub(super) fn settle(
-    files: &ModelFiles,
-    settings: &InferenceSettings,
-) -> anyhow::Result<InferenceSettings> {
-    let with = |provider| InferenceSettings {
-        provider,
-        ..settings.clone()
-    };
+/// What every session runs with.
+pub(super) struct Settled {
+    /// With a provider that can be opened.
+    pub settings: InferenceSettings,
+    /// The model on which the provider was measured, if one was.
+    pub measured: Option<OnnxModel>,
+}
+
+impl Settled {
+    fn with(provider: Provider, settings: &InferenceSettings) -> Self {
+        Self {
+            settings: InferenceSettings {
+                provider,
+                ..settings.clone()
+            },
+            measured: None,
+        }
+    }
+}
+
+/// Settles which provider runs.
+pub(super) fn settle(files: &ModelFiles, settings: &InferenceSettings) -> anyhow::Result<Settled> {
+    let with = |provider| Settled::with(provider, settings);
     runtime::environment(settings)?;
     let settled = match settings.provider {
         // Only OpenVINO computes in bf16: there is nothing to compare.
@@ -37,15 +51,16 @@ pub(super) fn settle(
             );
             with(Provider::Cpu)
         }
-        Provider::Auto => with(faster(files, settings)?),
-        _ => settings.clone(),
+        Provider::Auto => faster(files, settings)?,
+        provider => with(provider),
     };
-    if settled.provider.is_on_processor() && files.precision == Precision::Fp16 {
+    let provider = settled.settings.provider;
+    if provider.is_on_processor() && files.precision == Precision::Fp16 {
         tracing::warn!(
             "inference.precision = \"fp16\" is for a GPU: a CPU computes in 32 bits and converts, which is slower than \"fp32\""
         );
     }
-    if settled.provider == Provider::Cpu
+    if provider == Provider::Cpu
         && files.precision == Precision::Int8
         && let Some(warning) = runtime::slow_int8()
     {
@@ -54,18 +69,17 @@ pub(super) fn settle(
     Ok(settled)
 }
 
-fn faster(files: &ModelFiles, settings: &InferenceSettings) -> anyhow::Result<Provider> {
+fn faster(files: &ModelFiles, settings: &InferenceSettings) -> anyhow::Result<Settled> {
     let (mut contestants, mut refused) = (Vec::new(), Vec::new());
-    for provider in [Provider::Cpu, Provider::Openvino] {
-        let settings = InferenceSettings {
-            provider,
-            allow_cpu_fallback: false,
-            ..settings.clone()
-        };
-        match OnnxModel::with_provider(files, &settings) {
-            Ok(model) => contestants.push((provider, model, Duration::MAX)),
+    for (settings, opened) in open_both(files, settings) {
+        match opened {
+            Ok(model) => contestants.push(Contestant {
+                settings,
+                model,
+                best: Duration::MAX,
+            }),
             Err(error) => {
-                let error = format!("{error:#}");
+                let (provider, error) = (settings.provider, format!("{error:#}"));
                 tracing::warn!(?provider, error, "provider auto: left out");
                 refused.push(error);
             }
@@ -73,29 +87,58 @@ fn faster(files: &ModelFiles, settings: &InferenceSettings) -> anyhow::Result<Pr
     }
     let crops: Vec<Crop> = (0..settings.batch_max).map(|_| grey(files)).collect();
     for _ in 0..ROUNDS {
-        for (_, model, best) in &mut contestants {
+        for Contestant { model, best, .. } in &mut contestants {
             *best = (*best).min(cpu_time(model, &crops)?);
         }
     }
-    for (provider, _, best) in &contestants {
+    for Contestant { settings, best, .. } in &contestants {
+        let provider = settings.provider;
         let crops_per_cpu_second = (crops.len() as f64 / best.as_secs_f64()).round();
         tracing::info!(?provider, crops_per_cpu_second, "provider auto: measured");
     }
-    let (provider, ..) = contestants
-        .iter()
-        .min_by_key(|(_, _, best)| *best)
-        .with_context(|| {
-            format!(
-                "no provider for the CPU runs this model: {}",
-                refused.join("; ")
-            )
-        })?;
+    let fastest = contestants.into_iter().min_by_key(|one| one.best);
+    let Contestant {
+        settings, model, ..
+    } = fastest.with_context(|| {
+        format!(
+            "no provider for the CPU runs this model: {}",
+            refused.join("; ")
+        )
+    })?;
     tracing::info!(
-        ?provider,
+        provider = ?settings.provider,
         library = runtime::version(),
         "provider auto: chosen"
     );
-    Ok(*provider)
+    Ok(Settled {
+        settings,
+        measured: Some(model),
+    })
+}
+
+/// A provider that was opened, and its shortest turn.
+struct Contestant {
+    settings: InferenceSettings,
+    model: OnnxModel,
+    best: Duration,
+}
+
+/// Opens a session with either provider, both at once: most of a start is this.
+fn open_both(
+    files: &ModelFiles,
+    settings: &InferenceSettings,
+) -> [(InferenceSettings, anyhow::Result<OnnxModel>); 2] {
+    let [cpu, openvino] = [Provider::Cpu, Provider::Openvino].map(|provider| InferenceSettings {
+        provider,
+        allow_cpu_fallback: false,
+        ..settings.clone()
+    });
+    thread::scope(|scope| {
+        let beside = scope.spawn(|| OnnxModel::with_provider(files, &cpu));
+        let here = OnnxModel::with_provider(files, &openvino);
+        let beside = beside.join().unwrap_or_else(|panic| resume_unwind(panic));
+        [(cpu.clone(), beside), (openvino.clone(), here)]
+    })
 }
 
 /// A crop of the first net's size, so that the time is inference's alone.

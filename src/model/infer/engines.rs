@@ -1,6 +1,7 @@
-//! The folder in which TensorRT keeps the engines that it builds, and what it timed for them: building takes minutes.
+//! The engines that TensorRT builds: for which batches, and in which folder it keeps them with what it timed for them. Building
+//! takes minutes.
 //!
-//! Promises: an engine is found again only for the same graph, batch, precision, library and GPU. ONNX Runtime alone would
+//! Promises: an engine is found again only for the same graph, batches, precision, library and GPU. ONNX Runtime alone would
 //! take one of another shape (its issue 32254).
 
 use std::{
@@ -10,17 +11,45 @@ use std::{
 
 use anyhow::Context;
 
-use super::{InferenceSettings, PrecisionChoice, runtime, sha256};
+use super::{InferenceSettings, PrecisionChoice, graph, runtime, sha256};
+use crate::manifest::Front;
+
+/// The batches that one engine takes, as ONNX Runtime wants them: the input's name and its lengths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shapes {
+    pub smallest: String,
+    pub largest: String,
+}
+
+impl Shapes {
+    /// None where the graph fixes the batch. Also none where ONNX Runtime could not read the input's name: it takes the first
+    /// colon and the first comma for the name's end.
+    pub(super) fn of(front: &Front, batch_max: usize) -> Option<Self> {
+        let name = &front.input.name;
+        if !front.is_batch_free || name.contains([':', ',']) {
+            return None;
+        }
+        let of = |batch| {
+            let lengths = graph::shape(&front.input, batch).map(|length| length.to_string());
+            format!("{name}:{}", lengths.join("x"))
+        };
+        Some(Self {
+            smallest: of(1),
+            largest: of(batch_max),
+        })
+    }
+}
 
 /// The folder of this graph's engines below the one that the config names.
 pub(super) fn folder(
     root: &Path,
     onnx: &[u8],
+    shapes: Option<&Shapes>,
     settings: &InferenceSettings,
 ) -> anyhow::Result<PathBuf> {
     let key = Key {
         graph: &sha256(onnx),
-        batch_max: settings.batch_max,
+        shapes,
         precision: settings.precision,
         library: runtime::version(),
         gpus: &gpus(Path::new("/proc/driver/nvidia")),
@@ -36,7 +65,8 @@ pub(super) fn folder(
 struct Key<'a> {
     /// The SHA-256 of the file with its operators in front, which say the image's size.
     graph: &'a str,
-    batch_max: usize,
+    /// None where the graph fixes them.
+    shapes: Option<&'a Shapes>,
     precision: PrecisionChoice,
     library: &'a str,
     gpus: &'a str,
@@ -46,12 +76,12 @@ impl Key<'_> {
     fn name(&self) -> String {
         let Self {
             graph,
-            batch_max,
+            shapes,
             precision,
             library,
             gpus,
         } = self;
-        let text = format!("{graph}\n{batch_max}\n{precision:?}\n{library}\n{gpus}");
+        let text = format!("{graph}\n{shapes:?}\n{precision:?}\n{library}\n{gpus}");
         sha256(text.as_bytes())
     }
 }
@@ -77,12 +107,17 @@ fn gpus(driver: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::infer::ModelFiles;
 
     #[test]
     fn whatever_an_engine_depends_on_gives_another_folder() {
+        let [small, large] = [16, 64].map(|largest| Shapes {
+            smallest: "a:1".into(),
+            largest: format!("a:{largest}"),
+        });
         let key = Key {
             graph: "a",
-            batch_max: 16,
+            shapes: Some(&small),
             precision: PrecisionChoice::Fp32,
             library: "1.28.0",
             gpus: "H100",
@@ -90,7 +125,11 @@ mod tests {
         let others = [
             Key { graph: "b", ..key },
             Key {
-                batch_max: 64,
+                shapes: Some(&large),
+                ..key
+            },
+            Key {
+                shapes: None,
                 ..key
             },
             Key {
@@ -110,12 +149,33 @@ mod tests {
     }
 
     #[test]
+    fn an_engine_takes_batches_from_one_crop_to_the_largest_unless_the_graph_fixes_them() {
+        let folder = demograph_core::golden::repository("models/age-gender-cc0");
+        let files = ModelFiles::read(&folder, &InferenceSettings::default()).unwrap();
+        let mut front = files.nets[0].front.clone();
+        let shapes = Shapes::of(&front, 256).unwrap();
+        let (width, height) = (front.input.width, front.input.height);
+        let expected = |batch| format!("demograph.levels:{batch}x3x{height}x{width}");
+        assert_eq!(
+            [shapes.smallest, shapes.largest],
+            [expected(1), expected(256)]
+        );
+
+        front.input.name = "image:0".into();
+        assert_eq!(Shapes::of(&front, 256), None);
+        front.input.name = "image".into();
+        assert!(Shapes::of(&front, 256).is_some());
+        front.is_batch_free = false;
+        assert_eq!(Shapes::of(&front, 256), None);
+    }
+
+    #[test]
     fn the_folder_lies_below_the_one_of_the_config_and_is_there() {
         let root = tempfile::tempdir().unwrap();
         let settings = InferenceSettings::default();
-        let one = folder(root.path(), b"a", &settings).unwrap();
+        let one = folder(root.path(), b"a", None, &settings).unwrap();
         assert!(one.is_dir() && one.starts_with(root.path()));
-        let other = folder(root.path(), b"b", &settings).unwrap();
+        let other = folder(root.path(), b"b", None, &settings).unwrap();
         assert_ne!(one, other);
     }
 

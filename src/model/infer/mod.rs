@@ -15,6 +15,7 @@ mod net;
 mod onnx;
 mod options;
 mod pool;
+mod providers;
 mod runtime;
 mod self_test;
 mod session;

@@ -13,6 +13,7 @@ use ort::{
 use super::{
     InferenceSettings, NetFile,
     batch::{Batch, Output},
+    engines::Shapes,
     graph::{self, check_width, shape},
     heads::Reader,
     session::Opened,
@@ -48,7 +49,7 @@ impl LoadedNet {
             front,
             scales_by_batch,
         } = file;
-        let opened = Opened::new(&front.onnx, settings).with_context(|| net.file.clone())?;
+        let opened = open(front, settings).with_context(|| net.file.clone())?;
         let fixed = graph::check(&opened.session, &front.input, &net.heads)
             .with_context(|| format!("{}: the manifest does not fit", net.file))?;
         let mut loaded = Self {
@@ -93,7 +94,7 @@ impl LoadedNet {
 
     /// A new session in place of one that may be broken for good, for example after a GPU ran out of memory.
     pub(super) fn reopen(&mut self) -> anyhow::Result<()> {
-        self.opened = Opened::new(&self.front.onnx, &self.settings)?;
+        self.opened = open(&self.front, &self.settings)?;
         Ok(())
     }
 
@@ -192,6 +193,11 @@ impl LoadedNet {
         }
         Ok(read)
     }
+}
+
+fn open(front: &Front, settings: &InferenceSettings) -> anyhow::Result<Opened> {
+    let shapes = Shapes::of(front, settings.batch_max);
+    Opened::new(&front.onnx, shapes.as_ref(), settings)
 }
 
 /// An output as rows, if it has one a crop.

@@ -18,7 +18,8 @@ use demograph_core::{
 use super::{
     Answer, Crew, Engine, InferenceSettings, Model, ModelFiles, NoAnswer, Passed,
     batch::Batch,
-    choose, graph,
+    choose::{self, Settled},
+    graph,
     net::LoadedNet,
     pool::Pool,
     runtime,
@@ -29,7 +30,7 @@ use crate::manifest::draft;
 
 /// What the graph of an ONNX file says of its inputs and outputs.
 pub fn describe(onnx: Vec<u8>, settings: &InferenceSettings) -> anyhow::Result<draft::Graph> {
-    let opened = Opened::new(&onnx.into(), settings)?;
+    let opened = Opened::new(&onnx.into(), None, settings)?;
     graph::describe(&opened.session)
 }
 
@@ -66,7 +67,11 @@ pub struct OnnxModel {
 impl OnnxModel {
     /// One model, with a session of its own.
     pub fn load(files: &ModelFiles, settings: &InferenceSettings) -> anyhow::Result<Self> {
-        let model = Self::with_provider(files, &choose::settle(files, settings)?)?;
+        let Settled { settings, measured } = choose::settle(files, settings)?;
+        let model = match measured {
+            Some(model) => model,
+            None => Self::with_provider(files, &settings)?,
+        };
         model.warn();
         Ok(model)
     }
@@ -77,9 +82,10 @@ impl OnnxModel {
         settings: &InferenceSettings,
         crew: Crew,
     ) -> anyhow::Result<Vec<Self>> {
-        let settled = choose::settle(files, settings)?;
-        let open = || Self::with_provider(files, &settled);
-        let mut models = beside(crew.sessions, open)?;
+        let Settled { settings, measured } = choose::settle(files, settings)?;
+        let mut models = Vec::from_iter(measured);
+        let others = crew.sessions.saturating_sub(models.len());
+        models.extend(beside(others, || Self::with_provider(files, &settings))?);
         models.iter().take(1).for_each(Self::warn);
         if crew.workers > models.len() {
             let shared = Pool::joined(models.iter().map(|model| &model.sessions));

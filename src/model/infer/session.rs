@@ -5,14 +5,18 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use ort::{
-    ep::{self, ArbitrarilyConfigurableExecutionProvider},
+    ep::ExecutionProviderDispatch,
     memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType},
     session::{Session, builder::GraphOptimizationLevel},
     value::Tensor,
 };
 
-use super::{InferenceSettings, engines, runtime};
-use crate::infer::{PrecisionChoice, Provider};
+use super::{
+    InferenceSettings,
+    engines::{self, Shapes},
+    providers, runtime,
+};
+use crate::infer::Provider;
 
 /// A session, and with what settings it really runs: after a fallback they are not those that were asked for.
 pub(super) struct Opened {
@@ -21,7 +25,12 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    pub fn new(onnx: &Bytes, settings: &InferenceSettings) -> anyhow::Result<Self> {
+    /// The shapes are those of the batches that it is to run, where a batch may have several.
+    pub fn new(
+        onnx: &Bytes,
+        shapes: Option<&Shapes>,
+        settings: &InferenceSettings,
+    ) -> anyhow::Result<Self> {
         let environment = runtime::environment(settings)?;
         let make = |provider| -> anyhow::Result<Self> {
             let settings = InferenceSettings {
@@ -29,10 +38,12 @@ impl Opened {
                 ..settings.clone()
             };
             let engines = match (&settings.engine_cache, provider) {
-                (Some(root), Provider::Tensorrt) => Some(engines::folder(root, onnx, &settings)?),
+                (Some(root), Provider::Tensorrt) => {
+                    Some(engines::folder(root, onnx, shapes, &settings)?)
+                }
                 _ => None,
             };
-            let made = session(environment, onnx, &settings, engines.as_deref());
+            let made = session(environment, onnx, &settings, shapes, engines.as_deref());
             let session = made.map_err(|error| anyhow!("{error}"))?;
             Ok(Self { session, settings })
         };
@@ -83,6 +94,7 @@ fn session(
     environment: &ort::environment::Environment,
     onnx: &Bytes,
     settings: &InferenceSettings,
+    shapes: Option<&Shapes>,
     engines: Option<&Path>,
 ) -> ort::Result<Session> {
     let builder = Session::builder(environment)?
@@ -93,53 +105,22 @@ fn session(
         .with_inter_op_spinning(false)?;
     // Without VNNI the usual kernel overflows where weights are signed, so another one is asked for, which with VNNI would take
     // 2.4 times as long.
-    let builder = match has_vnni() {
+    let mut builder = match has_vnni() {
         true => builder,
         false => builder.with_config_entry("session.x64quantprecision", "1")?,
     };
     // Without these two, a provider that does not work is replaced by the CPU in silence.
-    let strictly = |provider: ep::ExecutionProviderDispatch| provider.error_on_failure();
-    let device_id = settings.device_id;
-    let mut builder = match settings.provider {
+    let strictly = |provider: ExecutionProviderDispatch| provider.error_on_failure();
+    let provider = match settings.provider {
         // `auto` is settled before a session is made (choose.rs).
-        Provider::Cpu | Provider::Auto => builder,
-        Provider::Openvino => {
-            let openvino = ep::OpenVINO::default()
-                .with_device_type("CPU")
-                .with_arbitrary_config("load_config", openvino_config(settings.precision));
-            builder
-                .with_execution_providers([strictly(openvino.build())])?
-                .with_disable_cpu_fallback()?
-        }
-        Provider::Cuda => {
-            let search = ep::cuda::ConvAlgorithmSearch::Heuristic;
-            // Of the library alone on one H100 (1.28.0, fp32, batches of 256, two sessions or more): 59,600 crops/s with
-            // channels last inside, 50,300 without.
-            let cuda = ep::CUDA::default()
-                .with_device_id(device_id)
-                .with_conv_algorithm_search(search)
-                .with_prefer_nhwc(true);
-            builder
-                .with_execution_providers([strictly(cuda.build())])?
-                .with_disable_cpu_fallback()?
-        }
-        Provider::Tensorrt => {
-            let mut tensorrt = ep::TensorRT::default()
-                .with_device_id(device_id)
-                .with_fp16(settings.precision == PrecisionChoice::Fp16);
-            if let Some(folder) = engines {
-                let folder = folder.display().to_string();
-                tensorrt = tensorrt
-                    .with_engine_cache(true)
-                    .with_engine_cache_path(&folder)
-                    .with_timing_cache(true)
-                    .with_timing_cache_path(&folder);
-            }
-            builder
-                .with_execution_providers([strictly(tensorrt.build())])?
-                .with_disable_cpu_fallback()?
-        }
+        Provider::Cpu | Provider::Auto => return builder.commit_from_memory(onnx),
+        Provider::Openvino => strictly(providers::openvino(settings).build()),
+        Provider::Cuda => strictly(providers::cuda(settings).build()),
+        Provider::Tensorrt => strictly(providers::tensorrt(settings, shapes, engines).build()),
     };
+    let mut builder = builder
+        .with_execution_providers([provider])?
+        .with_disable_cpu_fallback()?;
     builder.commit_from_memory(onnx)
 }
 
@@ -152,21 +133,6 @@ pub(super) fn has_vnni() -> bool {
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) fn has_vnni() -> bool {
     true
-}
-
-/// OpenVINO's own settings, which ONNX Runtime hands on. Left alone it would round fp32 to bf16 wherever the processor
-/// can, so the precision is always said; an int8 file keeps its int8 under f32. And it would pin whichever thread infers,
-/// in every session to the same core.
-fn openvino_config(precision: PrecisionChoice) -> String {
-    let hint = match precision {
-        PrecisionChoice::Bf16 => "bf16",
-        _ => "f32",
-    };
-    serde_json::json!({"CPU": {
-        "INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": "1", "NUM_STREAMS": "1",
-        "ENABLE_CPU_PINNING": "NO"
-    }})
-    .to_string()
 }
 
 #[cfg(test)]
@@ -182,7 +148,7 @@ mod tests {
         };
         let folder = demograph_core::golden::repository("models/age-gender-cc0");
         let files = ModelFiles::read(&folder, &settings).unwrap();
-        let mut opened = Opened::new(&files.nets[0].front.onnx, &settings).unwrap();
+        let mut opened = Opened::new(&files.nets[0].front.onnx, None, &settings).unwrap();
         let mut memory = opened.memory(6).unwrap();
         assert_eq!(memory.extract_tensor_mut().1, [0; 6]);
 

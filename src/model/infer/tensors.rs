@@ -29,7 +29,7 @@ impl TensorNet {
         outputs: &[String],
         settings: &InferenceSettings,
     ) -> anyhow::Result<Self> {
-        let opened = Opened::new(onnx, settings)?;
+        let opened = Opened::new(onnx, None, settings)?;
         let input = only_input(&opened.session)?;
         let given: Vec<&str> = opened.session.outputs().iter().map(Outlet::name).collect();
         for output in outputs {

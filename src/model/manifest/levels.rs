@@ -40,6 +40,8 @@ pub(crate) struct Front {
     pub input: Input,
     /// The net took bytes before, which it normalises itself.
     pub is_of_bytes: bool,
+    /// The file says that a batch may be of any size.
+    pub is_batch_free: bool,
 }
 
 impl Front {
@@ -51,6 +53,9 @@ impl Front {
             onnx: onnx.clone(),
             input: input.clone(),
             is_of_bytes,
+            is_batch_free: given
+                .as_ref()
+                .is_some_and(|given| given.batch.value.is_none()),
         };
         let Some(given) = given else { return alone };
         if is_of_bytes && input.layout == Layout::Nchw {

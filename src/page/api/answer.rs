@@ -16,6 +16,14 @@ pub(super) enum Format {
 }
 
 impl Format {
+    /// As `format=` has it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+        }
+    }
+
     /// What `format=` says, else the header `Accept`, else JSON.
     pub(super) fn of(query: &Query) -> Result<Self, Problem> {
         match query.one("format")? {

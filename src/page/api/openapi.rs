@@ -1,7 +1,7 @@
 //! The API's description (OpenAPI 3.1), derived from the types of its answers.
 
 use schemars::{SchemaGenerator, generate::SchemaSettings};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     ROOT,
@@ -27,31 +27,31 @@ pub fn description() -> Value {
     let paths = json!({
         format!("{ROOT}/sources"): path(
             "The sources that the config names, and the rules that hold for each.",
-            &of_sources(&["source", "search", "offset", "limit", "format"]),
+            &of_sources(&["source", "search", "offset", "limit", "format", "scope"]),
             table(&types.subschema_for::<Sources>().to_value()),
             &mut types,
         ),
         format!("{ROOT}/live"): path(
             "Who was seen lately: the rolling views of each source. Released values only.",
-            &of_sources(&["source", "search", "attribute", "offset", "limit", "format"]),
+            &of_sources(&["source", "search", "attribute", "offset", "limit", "format", "scope"]),
             table(&types.subschema_for::<Live>().to_value()),
             &mut types,
         ),
         format!("{ROOT}/live/stream"): path(
             "The same as server-sent events: an event \"live\" for each new picture.",
-            &of_sources(&["source", "search", "attribute", "offset", "limit"]),
+            &of_sources(&["source", "search", "attribute", "offset", "limit", "scope"]),
             json!({ "text/event-stream": {} }),
             &mut types,
         ),
         format!("{ROOT}/series"): path(
             "Hours or days of one source and attribute, from the tables hourly and daily.",
-            &of_sources(&series::PARAMETERS),
+            &of_sources(&[&series::PARAMETERS[..], &["instance"]].concat()),
             table(&types.subschema_for::<Series>().to_value()),
             &mut types,
         ),
         format!("{ROOT}/health"): path(
             "What became of the records, and what is wrong, each with its fix.",
-            &of_sources(&["format"]),
+            &of_sources(&["format", "scope"]),
             table(&types.subschema_for::<Health>().to_value()),
             &mut types,
         ),
@@ -62,6 +62,8 @@ pub fn description() -> Value {
             &mut types,
         ),
     });
+    let mut types = types.take_definitions(true);
+    of_site(&mut types);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -70,8 +72,51 @@ pub fn description() -> Value {
             "description": "Released values of a running demograph. Hidden values are null.",
         },
         "paths": paths,
-        "components": { "schemas": types.take_definitions(true) },
+        "components": { "schemas": types },
     })
+}
+
+/// What answers have where the config names peers.
+fn of_site(types: &mut Map<String, Value>) {
+    let text = json!({ "type": ["string", "null"] });
+    let mut peer = json!({
+        "type": "object",
+        "properties": {
+            "instance": { "type": "string" },
+            "away_since": { "type": ["string", "null"], "format": "date-time" },
+            "why": text,
+        },
+        "required": ["instance", "away_since", "why"],
+    });
+    let mut add = |name: &str, property: &str, about: &str, schema: &Value| {
+        if let Some(found) = types.get_mut(name) {
+            found["properties"][property] = schema.clone();
+            found["properties"][property]["description"] = about.into();
+        }
+    };
+    for name in ["Source", "LiveSource"] {
+        let about =
+            "The peer that shows the source; null: this instance. Only where there are peers.";
+        add(name, "instance", about, &text);
+    }
+    let about =
+        "The other instances, and since when and why one is away. Only where there are peers.";
+    for name in ["Sources", "Live"] {
+        add(
+            name,
+            "peers",
+            about,
+            &json!({ "type": "array", "items": peer }),
+        );
+    }
+    let health = json!({ "$ref": "#/components/schemas/Health" });
+    peer["properties"]["health"] = json!({ "anyOf": [health, { "type": "null" }] });
+    add(
+        "Health",
+        "peers",
+        about,
+        &json!({ "type": "array", "items": peer }),
+    );
 }
 
 fn path(
@@ -94,6 +139,26 @@ fn path(
                 },
                 "400": {
                     "description": "A parameter is not as it must be.",
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
+                "401": {
+                    "description": "The request shows no login.",
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
+                "413": {
+                    "description": "The request has a body.",
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
+                "429": {
+                    "description": "Too much of one address; Retry-After says when to try again.",
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
+                "502": {
+                    "description": "The peer that was named does not answer.",
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
+                "503": {
+                    "description": "All places are taken; Retry-After says when to try again.",
                     "content": { "application/problem+json": { "schema": problem } },
                 },
             },
@@ -158,6 +223,16 @@ fn of_sources(names: &[&str]) -> Vec<Parameter> {
             name: "limit",
             about: "At most so many sources.",
             schema: json!({ "type": "integer", "minimum": 0, "maximum": 1000, "default": 50 }),
+        },
+        Parameter {
+            name: "scope",
+            about: "This instance alone, or with its peers.",
+            schema: json!({ "enum": ["local", "site"], "default": "site" }),
+        },
+        Parameter {
+            name: "instance",
+            about: "The peer whose tables are read, as `instance` names it in other answers. Default: this instance.",
+            schema: json!({ "type": "string" }),
         },
         Parameter {
             name: "format",

@@ -4,8 +4,12 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use demograph_service::http::Full;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+/// When a request that found no place may be sent again.
+const WAIT_SECONDS: u64 = 2;
 
 /// A problem document. Its `type` is "about:blank": the status says the kind.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -16,15 +20,36 @@ pub(crate) struct Problem {
     status: u16,
     /// What is wrong here, and what to write instead.
     detail: String,
+    /// When to try again, in seconds.
+    #[serde(skip)]
+    wait: Option<u64>,
 }
 
 impl Problem {
+    /// There is no place for the request now.
+    pub(super) fn busy(full: Full, what: &str) -> Self {
+        let (status, whose) = match full {
+            Full::All => (StatusCode::SERVICE_UNAVAILABLE, "All places for"),
+            Full::OfOne => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "All places of this address for",
+            ),
+        };
+        Self {
+            title: "Busy",
+            status: status.as_u16(),
+            detail: format!("{whose} {what} are taken: try again"),
+            wait: Some(WAIT_SECONDS),
+        }
+    }
+
     /// A parameter is not as it must be.
     pub(super) fn parameter(detail: String) -> Self {
         Self {
             title: "Bad parameter",
             status: StatusCode::BAD_REQUEST.as_u16(),
             detail,
+            wait: None,
         }
     }
 
@@ -34,6 +59,7 @@ impl Problem {
             title: "Not allowed",
             status: StatusCode::FORBIDDEN.as_u16(),
             detail,
+            wait: None,
         }
     }
 
@@ -43,6 +69,7 @@ impl Problem {
             title: "Not found",
             status: StatusCode::NOT_FOUND.as_u16(),
             detail: format!("there is no {path}; /api/v1/openapi.json lists what there is"),
+            wait: None,
         }
     }
 
@@ -52,6 +79,17 @@ impl Problem {
             title: "Method not allowed",
             status: StatusCode::METHOD_NOT_ALLOWED.as_u16(),
             detail: "the API only answers GET".into(),
+            wait: None,
+        }
+    }
+
+    /// A peer does not answer.
+    pub(super) fn away(detail: String) -> Self {
+        Self {
+            title: "Peer away",
+            status: StatusCode::BAD_GATEWAY.as_u16(),
+            detail,
+            wait: None,
         }
     }
 
@@ -61,6 +99,7 @@ impl Problem {
             title: "Internal error",
             status: StatusCode::INTERNAL_SERVER_ERROR.as_u16(),
             detail,
+            wait: None,
         }
     }
 }
@@ -70,6 +109,12 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
         let body = serde_json::to_string(&self).unwrap_or_default();
-        (status, kind, body).into_response()
+        let mut answer = (status, kind, body).into_response();
+        if let Some(wait) = self.wait {
+            answer
+                .headers_mut()
+                .insert(header::RETRY_AFTER, wait.into());
+        }
+        answer
     }
 }

@@ -8,27 +8,36 @@ use axum::{
 };
 use demograph_core::record::{Attribute, SourceId};
 
-use super::problem::Problem;
+use super::{
+    problem::Problem,
+    site::{Local, NAMES_MAX},
+};
 
 /// Sources of an answer where the request does not say how many.
 const LIMIT: usize = 50;
-const LIMIT_MAX: usize = 1_000;
+pub(super) const LIMIT_MAX: usize = 1_000;
 
 /// The parameters as they were written, and the `Accept` header.
 #[derive(Debug)]
 pub(super) struct Query {
     parameters: Vec<(String, String)>,
     accept: String,
+    limit_max: usize,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Query {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Ok(Self::read(
-            parts.uri.query().unwrap_or_default(),
-            &parts.headers,
-        ))
+        let query = Self::read(parts.uri.query().unwrap_or_default(), &parts.headers);
+        Ok(match parts.extensions.get::<Local>() {
+            None => query,
+            // Another instance asks for what it merges.
+            Some(Local) => Self {
+                limit_max: NAMES_MAX,
+                ..query
+            },
+        })
     }
 }
 
@@ -40,7 +49,19 @@ impl Query {
         Self {
             parameters: parameters.collect(),
             accept: accept.unwrap_or_default().to_owned(),
+            limit_max: LIMIT_MAX,
         }
+    }
+
+    pub(super) fn parameters(&self) -> &[(String, String)] {
+        &self.parameters
+    }
+
+    /// The same without these parameters.
+    pub(super) fn without(mut self, names: &[&str]) -> Self {
+        self.parameters
+            .retain(|(name, _)| !names.contains(&name.as_str()));
+        self
     }
 
     pub(super) fn accepts(&self, kind: &str) -> bool {
@@ -125,8 +146,17 @@ impl Wanted {
             search: query.one("search")?.unwrap_or_default().to_lowercase(),
             attribute,
             offset: query.number("offset", usize::MAX)?.unwrap_or(0),
-            limit: query.number("limit", LIMIT_MAX)?.unwrap_or(LIMIT),
+            limit: query.number("limit", query.limit_max)?.unwrap_or(LIMIT),
         })
+    }
+
+    /// The same sources and those before them.
+    pub(super) fn with_those_before(&self) -> Self {
+        Self {
+            offset: 0,
+            limit: self.offset.saturating_add(self.limit),
+            ..self.clone()
+        }
     }
 
     /// Whether the request asks for this source.

@@ -11,7 +11,8 @@ import { HIDDEN, clock, percent, sentence, waiting, warning, whole } from "/word
  * @typedef {import("./words.js").Attribute} Attribute
  * @typedef {import("./words.js").View} View
  * @typedef {import("./words.js").Source} Source
- * @typedef {{ at: string, total: number, sources: { source: string, views: View[] }[] }} Live
+ * @typedef {{ instance: string, away_since: string | null, why: string | null }} Peer
+ * @typedef {{ at: string, total: number, sources: { source: string, instance?: string | null, views: View[] }[], peers?: Peer[] }} Live
  */
 
 /** Sources on the screen. */
@@ -54,10 +55,12 @@ function section(source, view, attribute, open) {
 
 /** @param {Source} source @param {Set<string>} open @returns {HTMLElement} */
 function card(source, open) {
-  const found = live?.sources.find((one) => one.source === source.source);
+  const same = (live?.sources ?? []).filter((one) => one.source === source.source);
+  const found = same.find((one) => one.instance === source.instance) ?? same[0];
   const view = found?.views.find((one) => one.view === chosen.view);
   const link = make("a", { href: `#source=${encodeURIComponent(source.source)}` }, source.source);
   const inside = [make("h3", {}, link)];
+  if (found?.instance) inside.push(make("p", { class: "note" }, `From ${found.instance}.`));
   if (!view) {
     inside.push(make("p", {}, waiting(source, chosen.view)));
   } else {
@@ -114,6 +117,23 @@ function showState(trouble) {
   state.className = trouble || old ? "bad" : "";
 }
 
+/** What is wrong with a peer; empty if nothing is. @param {Peer} peer @returns {string} */
+function trouble(peer) {
+  if (peer.why === null) return "";
+  const since = peer.away_since === null ? "" : ` since ${clock(peer.away_since, new Date())}`;
+  return `${peer.instance} does not answer${since}: ${peer.why}.`;
+}
+
+/** Whether other instances of the site are away. @returns {boolean} whether that has changed */
+function showPeers() {
+  const text = (live?.peers ?? []).map(trouble).filter(Boolean).join(" ");
+  const place = element("peers");
+  const changed = place.textContent !== text;
+  if (changed) place.textContent = text;
+  place.hidden = text === "";
+  return changed;
+}
+
 /** Asks for the sources of the choice, and listens to them. */
 async function choose() {
   const query = new URLSearchParams({ search: chosen.search, limit: String(LIMIT), offset: String(chosen.offset) });
@@ -133,19 +153,21 @@ async function choose() {
     live = JSON.parse(event.data);
     showState();
     show();
+    // Sources come and go with the instance that shows them.
+    if (showPeers()) choose();
   });
   stream.addEventListener("error", () => showState("The service does not answer. The page tries again."));
   show();
 }
 
-async function showHealth() {
-  const health = await ask("health");
+/** @param {any} health @returns {HTMLElement[]} */
+function numbers(health) {
   const probe = (/** @type {boolean} */ is, /** @type {string} */ good, /** @type {string} */ bad) =>
     make("p", { class: is ? "good" : "bad" }, is ? good : bad);
   const count = (/** @type {any} */ one) => [one.outcome, whole(one.records)];
   const reject = (/** @type {any} */ one) => [one.reason, whole(one.records), one.fix];
   const written = (/** @type {any} */ one) => [one.table, whole(one.files), whole(one.rows)];
-  element("numbers").replaceChildren(
+  return [
     probe(health.is_alive, "Alive: the poll loop goes round.", "Not alive: the poll loop has been silent for a minute."),
     probe(health.is_ready, "Ready: partitions are read.", "Not ready: no partitions, or one that waits to be read."),
     make("p", {}, `Lag: ${whole(health.lag)} records are not counted yet.`),
@@ -157,7 +179,16 @@ async function showHealth() {
       : table("Rejected records by reason", ["reason", "records", "what to do"], health.rejected.map(reject)),
     make("h3", {}, "Written since the start"),
     table("Written since the start", ["table", "files", "rows"], health.tables.map(written)),
-  );
+  ];
+}
+
+async function showHealth() {
+  const health = await ask("health");
+  const ofPeer = (/** @type {any} */ peer) => [
+    make("h3", {}, `Instance ${peer.instance}`),
+    ...(peer.health === null ? [make("p", { class: "bad" }, trouble(peer))] : numbers(peer.health)),
+  ];
+  element("numbers").replaceChildren(...numbers(health), ...(health.peers ?? []).flatMap(ofPeer));
 }
 
 /** Shows the page that the address names. */

@@ -19,6 +19,8 @@ const HOURS = [...Array(24).keys()];
 
 /** The source on the screen. */
 let shown = "";
+/** The peer that shows it; empty: this instance. */
+let instance = "";
 /** @type {any} */ let chart = null;
 
 /** @param {Series} series @returns {string[]} */
@@ -140,6 +142,7 @@ function rules(source, of) {
 async function showHistory() {
   const query = new URLSearchParams({ source: shown, attribute: element("attribute").value, step: element("step").value });
   for (const end of ["from", "to"]) if (element(end).value) query.set(end, element(end).value);
+  if (instance) query.set("instance", instance);
   element("csv").href = `/api/v1/series?${query}&format=csv`;
   const place = element("history");
   /** @type {Series} */ let series;
@@ -176,6 +179,7 @@ export async function showSource(name) {
     element("attribute").replaceChildren(...source.attributes.map((/** @type {string} */ one) => make("option", { value: one }, one)));
     if (source.attributes.includes("gender")) element("attribute").value = "gender";
   }
+  instance = source.instance ?? "";
   element("policy").replaceChildren(rules(source, answer));
   await showHistory();
 }

@@ -12,7 +12,7 @@
  * @typedef {{ start: string, end: string, covers_until: string, time_zone: string, people: number | null,
  *   shown_ratio: number | null, calibration_fits: boolean | null, suppressed: boolean, categories: Category[] }} Period
  * @typedef {{ source: string, attributes: string[], legal_basis: string | null, people_min: number, k_total: number,
- *   k_cell: number, released_until: string | null }} Source
+ *   k_cell: number, released_until: string | null, instance?: string | null }} Source
  */
 
 /** Hidden and unknown values. */

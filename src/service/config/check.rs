@@ -10,7 +10,8 @@ use demograph_core::{
     window::Weighting,
 };
 
-use super::{Config, Text, properties, zones};
+use super::{Config, Http, Text, properties, without_login, zones};
+use crate::http::Listen;
 
 /// Far above what fills a batch of a stream that deserves a GPU.
 const BATCH_WAIT_LIMIT: Span = Span::seconds(1);
@@ -217,22 +218,82 @@ fn output(config: &Config) -> Vec<Fault> {
 }
 
 fn http(config: &Config) -> Vec<Fault> {
-    listen(&config.http.listen, config.http.insecure_listen)
+    let mut faults = listen(&config.http.listen());
+    let origins = config.http.cors_origins.iter();
+    faults.extend(origins.filter(|origin| !is_origin(origin)).map(|origin| {
+        let fix = "write scheme, host and port of the page as the browser sends them, such as \"https://board.example\"";
+        Fault::new("http.cors_origins", format!("{origin:?}"), fix)
+    }));
+    faults.extend(peers(&config.http));
+    faults
 }
 
-/// What is wrong with `http.listen`.
-pub fn listen(listen: &str, insecure_listen: bool) -> Vec<Fault> {
-    match listen.parse::<SocketAddr>() {
+fn peers(http: &Http) -> Vec<Fault> {
+    let named = http.peers.iter().map(|url| ("http.peers", url));
+    let all = named.chain(http.peers_dns.iter().map(|url| ("http.peers_dns", url)));
+    let mut faults = Vec::new();
+    for (field, written) in all {
+        let mut fault = |fix: &str| {
+            faults.push(Fault::new(
+                field,
+                format!("{:?}", without_login(written)),
+                fix,
+            ));
+        };
+        let parsed = url::Url::parse(written).ok();
+        let url = parsed.filter(|url| {
+            let is_bare = url.path() == "/" && url.query().is_none() && url.username().is_empty();
+            ["http", "https"].contains(&url.scheme()) && is_bare && url.fragment().is_none()
+        });
+        match url {
+            None => fault(
+                "write scheme, host and port alone, such as \"https://other:9464\"; a token stands in http.peers_token",
+            ),
+            Some(url) => {
+                let is_here = match url.host() {
+                    Some(url::Host::Ipv4(address)) => address.is_loopback(),
+                    Some(url::Host::Ipv6(address)) => address.is_loopback(),
+                    _ => false,
+                };
+                if http.peers_token.is_some() && url.scheme() == "http" && !is_here {
+                    fault("the token would go over the network without TLS: write https");
+                }
+            }
+        }
+    }
+    if http.peers_token.as_ref().and_then(Text::plain).is_some() {
+        let fix = "every reader of this file would have the token: write { file = \"/run/secrets/peers-token\" } or { env = \"NAME\" }";
+        faults.push(Fault::new("http.peers_token", "(not shown)", fix));
+    }
+    faults
+}
+
+/// Whether a browser could send this as the header `Origin`. "*" and "null" would be everyone.
+fn is_origin(origin: &str) -> bool {
+    let parsed = url::Url::parse(origin);
+    parsed.is_ok_and(|url| {
+        let is_web = ["http", "https"].contains(&url.scheme());
+        is_web && url.origin().ascii_serialization() == origin
+    })
+}
+
+/// What is wrong with `http.listen`. What the files at `http.web_config` and `http.tokens` hold is seen when they are opened.
+pub fn listen(listen: &Listen) -> Vec<Fault> {
+    let has_files = listen.web_config.is_some();
+    let address = &listen.address;
+    match address.parse::<SocketAddr>() {
         Err(_) => vec![Fault::new(
             "http.listen",
-            format!("{listen:?}"),
+            format!("{address:?}"),
             "write an IP address and a port, such as 127.0.0.1:9464",
         )],
-        Ok(address) if !address.ip().is_loopback() && !insecure_listen => vec![Fault::new(
-            "http.listen",
-            format!("{listen:?}"),
-            "others can read this address, and the endpoint has neither TLS nor a password: bind to 127.0.0.1, or set http.insecure_listen = true behind a proxy or a network policy",
-        )],
+        Ok(parsed) if !parsed.ip().is_loopback() && !listen.insecure && !has_files => {
+            vec![Fault::new(
+                "http.listen",
+                format!("{address:?}"),
+                "others can read this address, and the endpoint has neither TLS nor users: bind to 127.0.0.1, name a file with them in http.web_config, or set http.insecure_listen = true behind a proxy or a network policy",
+            )]
+        }
         Ok(_) => Vec::new(),
     }
 }

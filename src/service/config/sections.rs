@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::values::Text;
+use crate::{http::Listen, peers::PeerSettings};
 
 /// Where the face crops come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -310,11 +311,58 @@ pub enum OtherTrackKey {
 pub struct Http {
     /// Address and port; port 0 takes a free one.
     pub listen: String,
-    /// Allow an address other than loopback. The endpoint has neither TLS nor a password.
+    /// Allow an address other than loopback without TLS and logins.
     pub insecure_listen: bool,
+    /// A file with a certificate and users, in the form of Prometheus' exporters (web-config.yml). It is read again when it
+    /// changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web_config: Option<PathBuf>,
+    /// A file with a line for each bearer token: its SHA-256 and a name, as sha256sum writes them. It is read again when it
+    /// changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<PathBuf>,
+    /// Web pages of these origins may ask in a browser, such as "https://board.example". They need a token. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cors_origins: Vec<String>,
+    /// Other instances, such as "https://other:9464". The page and its API show their sources too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<String>,
+    /// The same by DNS: each address of this name is an instance, such as "https://demograph.site.svc:9464" of a headless
+    /// service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peers_dns: Option<String>,
+    /// The bearer token that peers ask for: `{ file = "/run/secrets/peers-token" }` or `{ env = "NAME" }`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peers_token: Option<Text>,
+    /// The certificates that vouch for peers, PEM. Default: those of the system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peers_ca: Option<PathBuf>,
     /// The number of sources with series of their own. The others are summed under source="__other__".
     #[schemars(range(min = 1))]
     pub source_series_max: usize,
+}
+
+impl Http {
+    /// As the endpoint has it.
+    pub fn listen(&self) -> Listen {
+        Listen {
+            address: self.listen.clone(),
+            insecure: self.insecure_listen,
+            web_config: self.web_config.clone(),
+            tokens: self.tokens.clone(),
+            cors_origins: self.cors_origins.clone(),
+        }
+    }
+
+    /// The other instances.
+    pub fn peers(&self) -> PeerSettings {
+        PeerSettings {
+            urls: self.peers.clone(),
+            dns: self.peers_dns.clone(),
+            token: self.peers_token.clone(),
+            ca: self.peers_ca.clone(),
+        }
+    }
 }
 
 impl Default for Http {
@@ -322,6 +370,13 @@ impl Default for Http {
         Self {
             listen: "127.0.0.1:9464".into(),
             insecure_listen: false,
+            web_config: None,
+            tokens: None,
+            cors_origins: Vec::new(),
+            peers: Vec::new(),
+            peers_dns: None,
+            peers_token: None,
+            peers_ca: None,
             source_series_max: 200,
         }
     }

@@ -104,6 +104,17 @@ fn contradictions_are_named_with_their_fix() {
         ),
         ("[http]\nlisten = \"0.0.0.0:9464\"", "http.insecure_listen"),
         ("[http]\nlisten = \"localhost\"", "127.0.0.1:9464"),
+        ("[http]\ncors_origins = [\"*\"]", "https://board.example"),
+        (
+            "[http]\ncors_origins = [\"https://a/\"]",
+            "http.cors_origins",
+        ),
+        ("[http]\npeers = [\"other:9464\"]", "https://other:9464"),
+        ("[http]\npeers = [\"https://a/b\"]", "http.peers"),
+        (
+            "[http]\npeers_dns = \"http://a\"\npeers_token = { env = \"A\" }",
+            "without TLS",
+        ),
         ("[[source]]\nid = \" lobby\"", "spaces at its ends"),
         (
             "[[source]]\nid = \"a\"\nattributes = [\"ethnicity\"]",
@@ -268,6 +279,9 @@ fn no_secret_stands_in_a_fault() {
         "[kafka.properties.sasl]\npassword = \"hunter2\"",
         "[kafka.properties]\n\"sasl.password\" = \"hunter2",
         "[output.options]\naws_secret_access_key = [\"hunter2\"]",
+        "[http]\npeers_token = [\"hunter2\"]",
+        "[http]\npeers_token = \"hunter2\"",
+        "[http]\npeers = [\"https://me:hunter2@a\"]",
     ] {
         let faults = faults_of(secret);
         assert!(!faults.is_empty(), "{secret}");

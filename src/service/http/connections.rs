@@ -1,14 +1,21 @@
-//! The connections of the endpoint: so many at a time, and none that keeps its place without being answered.
+//! The connections of the endpoint: so many at a time, so many of one address, and none that keeps its place without being
+//! answered.
 
 use std::{
     io,
-    net::SocketAddr,
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
+use axum::{Router, body::Body, http::Request};
+use hyper::{server::conn::http1, service::Service as _, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -16,65 +23,127 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// Connections at a time; more wait until one is free.
-const CONNECTIONS_MAX: usize = 128;
-/// A connection is closed when nothing was answered on it for so long: an unfinished request, or none, or a client that
-/// does not read.
-const UNANSWERED_MAX: Duration = Duration::from_secs(10);
+use super::{
+    door::Doors,
+    places::{Place, Places},
+    tls,
+};
 
-/// A listener with these limits.
-pub(super) struct Connections {
-    listener: TcpListener,
-    places: Arc<Semaphore>,
-    unanswered_max: Duration,
+/// Bounds on what clients may hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Connections at a time; more wait until one is free.
+    pub all: usize,
+    /// Connections of one address; more are closed at once.
+    pub of_one: usize,
+    /// A connection is closed when nothing was answered on it for so long: an unfinished request, or none, or a client that
+    /// does not read.
+    pub unanswered: Duration,
 }
 
-impl Connections {
-    pub(super) fn of(listener: TcpListener) -> Self {
-        Self::limited(listener, CONNECTIONS_MAX, UNANSWERED_MAX)
-    }
-
-    fn limited(listener: TcpListener, places: usize, unanswered_max: Duration) -> Self {
-        Self {
-            listener,
-            places: Arc::new(Semaphore::new(places)),
-            unanswered_max,
-        }
-    }
+impl Bounds {
+    pub(super) const USUAL: Self = Self {
+        all: 256,
+        of_one: 128,
+        unanswered: Duration::from_secs(10),
+    };
 }
 
-impl axum::serve::Listener for Connections {
-    type Io = Connection;
-    type Addr = SocketAddr;
+/// Bytes of a request's line and headers.
+const HEAD_MAX: usize = 16 * 1024;
+/// After a failure to accept, such as too many open files.
+const PAUSE: Duration = Duration::from_secs(1);
 
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let places = self.places.clone();
-        let place = places
-            .acquire_owned()
-            .await
-            .expect("nobody closes the semaphore");
-        // What axum does for a plain listener where accepting fails: try again after a while.
-        let (stream, address) = axum::serve::Listener::accept(&mut self.listener).await;
+/// Whose request it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller(pub IpAddr);
+
+/// Accepts connections for ever.
+pub(super) async fn serve(listener: TcpListener, bounds: Bounds, doors: Doors, routes: Router) {
+    let places = Arc::new(Semaphore::new(bounds.all));
+    // All of them together wait for `places`.
+    let seats = Places::new(usize::MAX, bounds.of_one);
+    let routes = TowerToHyperService::new(routes);
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
+        let (stream, address) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) if is_of_the_client(&error) => continue,
+            Err(error) => {
+                tracing::error!(%error, "a connection could not be accepted");
+                sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let caller = Caller(address.ip().to_canonical());
+        let Ok(seat) = seats.take(caller.0) else {
+            continue;
+        };
+        // Small answers and events go out at once. A socket that refuses is served all the same.
+        let _refused = stream.set_nodelay(true);
         let connection = Connection {
             stream,
-            deadline: Box::pin(sleep(self.unanswered_max)),
-            unanswered_max: self.unanswered_max,
+            deadline: Box::pin(sleep(bounds.unanswered)),
+            unanswered: bounds.unanswered,
             _place: place,
+            _seat: seat,
         };
-        (connection, address)
+        let tls = doors.now().tls.clone();
+        let routes = routes.clone();
+        tokio::spawn(async move {
+            match tls {
+                None => answer(connection, bounds, caller, routes).await,
+                Some(tls) => match tls::Acceptor::from(tls).accept(connection).await {
+                    Ok(stream) => answer(stream, bounds, caller, routes).await,
+                    // A stranger, or a client without a certificate.
+                    Err(error) => tracing::debug!(%error, "no TLS with a client"),
+                },
+            }
+        });
     }
+}
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+fn is_of_the_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+/// Answers the requests of one connection.
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    bounds: Bounds,
+    caller: Caller,
+    routes: TowerToHyperService<Router>,
+) {
+    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(caller);
+        routes.call(request)
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.unanswered)
+        .max_header_size(HEAD_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended");
     }
 }
 
 /// A connection that ends when it is not answered.
-pub(super) struct Connection {
+struct Connection {
     stream: TcpStream,
     deadline: Pin<Box<Sleep>>,
-    unanswered_max: Duration,
+    unanswered: Duration,
     _place: OwnedSemaphorePermit,
+    _seat: Place,
 }
 
 impl Connection {
@@ -106,7 +175,7 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         self.check(cx)?;
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
-        let deadline = now() + self.unanswered_max;
+        let deadline = now() + self.unanswered;
         self.deadline.as_mut().reset(deadline);
         Poll::Ready(Ok(written))
     }
@@ -126,55 +195,4 @@ fn now() -> Instant {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::{Read as _, Write as _};
-
-    use super::*;
-
-    /// An endpoint with one place and half a second; it ends with the test.
-    fn serve() -> SocketAddr {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                let listener = TcpListener::from_std(listener).unwrap();
-                let connections = Connections::limited(listener, 1, Duration::from_millis(500));
-                let routes = axum::Router::new().route("/", axum::routing::get(|| async { "ok" }));
-                axum::serve(connections, routes).await.unwrap();
-            });
-        });
-        address
-    }
-
-    fn connect(address: SocketAddr) -> std::net::TcpStream {
-        let stream = std::net::TcpStream::connect(address).unwrap();
-        // Longer than the endpoint's limit: a connection that is not closed fails the test.
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
-        stream
-    }
-
-    #[test]
-    fn a_request_that_never_ends_is_cut_off_and_the_next_one_is_answered() {
-        let address = serve();
-        let mut slow = connect(address);
-        slow.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n").unwrap();
-        // Waits for the only place.
-        let mut next = connect(address);
-        next.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-            .unwrap();
-        let mut rest = Vec::new();
-        // Closed or reset; either way it ends, and nothing was answered.
-        let _end = slow.read_to_end(&mut rest);
-        assert_eq!(rest, b"");
-        let mut answer = String::new();
-        next.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    }
-}
+mod tests;

@@ -21,6 +21,7 @@ use crate::{
     http::{self, Answers, Control, Endpoint, Health, Routes},
     kafka::Consumer,
     metrics::Metrics,
+    peers::Peers,
     pipeline::{self, Parts},
     shutdown::Shutdown,
     sink::{Store, Stores, Table, catalog::compacted_folders, history::History},
@@ -53,6 +54,8 @@ pub struct Visible {
     pub history: Arc<History>,
     /// Whether the endpoint listens on a loopback address.
     pub is_local: bool,
+    /// The other instances of the site.
+    pub peers: Arc<Peers>,
 }
 
 /// Opens everything; fails with the first thing that is not there. `page` makes paths that are answered beside /metrics.
@@ -90,8 +93,9 @@ pub fn start(
     let history = Arc::new(History::new(
         Store::open(&config.output).context("output.url")?,
     ));
+    let peers = Arc::new(Peers::open(&config.http.peers())?);
     let endpoint = http::serve(
-        &config.http.listen,
+        config.http.listen(),
         Control {
             metrics: Box::new(metrics.clone()),
             health: health.clone(),
@@ -107,6 +111,7 @@ pub fn start(
             calibration: calibrations.id().map(str::to_owned),
             history: history.clone(),
             is_local: http::is_local(&config.http.listen),
+            peers,
         }),
     )?;
     metrics
@@ -118,12 +123,12 @@ pub fn start(
             calibrations.id().unwrap_or_default(),
         ])
         .set(1);
-    let address = endpoint.address;
+    let (address, url) = (endpoint.address, endpoint.url());
     let consumer = Consumer::join(&config.kafka)?;
     let first_start = first_start(&config.kafka, &stores, &consumer)?;
     tracing::info!(
         brokers = config.kafka.brokers, topic = config.kafka.topic, group = config.kafka.group,
-        model, policy = policy.id, workers = models.len(), metrics = %format!("http://{address}/metrics"),
+        model, policy = policy.id, workers = models.len(), metrics = %format!("{url}/metrics"),
         output = stores.tables.place(), state = stores.state.place(), track_key = key_place,
         cells = cells_place(&config, &stores), "demograph runs"
     );

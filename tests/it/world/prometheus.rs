@@ -17,14 +17,19 @@ pub struct Prometheus {
 impl Prometheus {
     /// Scrapes `http://HOST:PORT/metrics` every second as the job `demograph`.
     pub fn scrape(url: &str) -> Self {
+        Self::scrape_with(url, "")
+    }
+
+    /// The same with more keys of the job, each `name: value, `.
+    pub fn scrape_with(url: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let target = url.strip_prefix("http://").unwrap();
+        let (scheme, target) = url.split_once("://").unwrap();
         let config = folder.path().join("prometheus.yml");
         std::fs::write(
             &config,
             format!(
                 "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
-                 scrape_configs: [{{job_name: demograph, static_configs: [{{targets: ['{target}']}}]}}]\n"
+                 scrape_configs: [{{job_name: demograph, scheme: {scheme}, {more}static_configs: [{{targets: ['{target}']}}]}}]\n"
             ),
         )
         .unwrap();
