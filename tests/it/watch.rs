@@ -14,12 +14,14 @@ use super::world::{Film, Process, Walker, composites, demograph, duckdb};
 const PEOPLE: usize = 16;
 /// Seconds between two of them, on average; others with BETWEEN=1.25.
 const BETWEEN: f64 = 2.0;
+/// Pixels of the picture; others with WIDTH=640 HEIGHT=360.
 const SIZE: (u32, u32) = (960, 540);
 
 /// People of any of the composites, at any height, in both directions, with faces 55 to 90 pixels large: who is nearer covers who
 /// is not.
 fn crowd(people: usize, seed: u64) -> Film {
     let between = switch("BETWEEN", BETWEEN);
+    let size = (switch("WIDTH", SIZE.0), switch("HEIGHT", SIZE.1));
     let mut random = StdRng::seed_from_u64(seed);
     let composites = composites();
     let mut walkers: Vec<Walker> = (0..people)
@@ -35,13 +37,13 @@ fn crowd(people: usize, seed: u64) -> Film {
                 } else {
                     -speed
                 },
-                height: random.random_range(0..SIZE.1 - side),
+                height: random.random_range(0..size.1 - side),
             }
         })
         .collect();
     walkers.sort_by_key(|walker| walker.side);
     Film {
-        size: SIZE,
+        size,
         fps: 10,
         seconds: (between * people as f64) as u32 + 10,
         walkers,
@@ -147,7 +149,51 @@ fn what_cannot_be_watched_is_told_in_a_sentence() {
     );
 }
 
-/// The mean answer of the model over these images: the share of each gender and ethnicity.
+#[test]
+fn memory_stays_while_a_recording_of_people_goes_on_and_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let [film, long] = ["once.mkv", "long.mkv"].map(|name| folder.path().join(name));
+    crowd(12, 8).write(&film);
+    // Twenty times the same, small: 3,400 frames and 240 people. benches/hours.py shows eight hours.
+    let mut ffmpeg = std::process::Command::new("ffmpeg");
+    ffmpeg
+        .args(["-v", "error", "-stream_loop", "19", "-i"])
+        .arg(&film);
+    ffmpeg.args([
+        "-vf",
+        "fps=5,scale=480:270",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+    ]);
+    assert!(ffmpeg.arg(&long).status().unwrap().success());
+    let mut watch = demograph(&["--log", "warn", "watch", "--model", "models/research-small"]);
+    watch.args(["--min-face", "20", "--listen", "127.0.0.1:0", "--out"]);
+    watch.arg(folder.path().join("out")).arg(&long);
+    let mut watch = Process::start("demograph watch", watch);
+    let said = watch.log_file().with_file_name("stdout");
+    let mut resident = |frames: u64| {
+        watch.wait_for("so many frames", 300, || {
+            let said = std::fs::read_to_string(&said).unwrap_or_default();
+            let before = said.rsplit_once(" frames, ")?.0;
+            let shown: u64 = before.rsplit(' ').next()?.parse().ok()?;
+            (shown >= frames).then_some(())
+        });
+        watch.resident_kib()
+    };
+    // The first minutes fill buffers and the allocator.
+    let sizes = [1_400, 1_700, 2_000, 2_300, 2_600, 2_900].map(&mut resident);
+    println!("{sizes:?} KiB");
+    let largest = |sizes: &[u64]| sizes.iter().copied().max().unwrap();
+    let (early, late) = (largest(&sizes[..2]), largest(&sizes[2..]));
+    assert!(100 * late <= 105 * early, "{sizes:?} KiB");
+    watch.terminate();
+    let said = watch.finish(120);
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+}
+
+/// The mean answer of the model over these images: the share of each gender and ethnicity, and of each ten years of age.
 fn answers(images: &[PathBuf]) -> Vec<(String, Vec<f64>)> {
     let mut predict = demograph(&["--log", "warn", "predict", "--json"]);
     predict
@@ -165,13 +211,17 @@ fn answers(images: &[PathBuf]) -> Vec<(String, Vec<f64>)> {
                 .collect()
         });
         let file = answer["file"].as_str().unwrap().to_owned();
-        (
-            file,
-            parts.into_iter().flat_map(|part: Vec<f64>| part).collect(),
-        )
+        let mut ages = [0.0; AGES];
+        let decade = answer["age"]["mean"].as_f64().unwrap() / 10.0;
+        ages[(decade as usize).min(AGES - 1)] = 1.0;
+        let parts = parts.into_iter().flat_map(|part: Vec<f64>| part);
+        (file, parts.chain(ages).collect())
     };
     said.stdout.lines().map(answer).collect()
 }
+
+/// Decades of age; the last one has no end.
+const AGES: usize = 7;
 
 /// Position by position.
 fn mean(of: &[&Vec<f64>]) -> Vec<f64> {
@@ -230,10 +280,15 @@ fn shares_of_a_film_are_those_of_the_same_composites_sent_directly() {
         mean(&direct.iter().map(|(_, shares)| shares).collect::<Vec<_>>()),
     ];
     let gender = distance(&film[..2], &direct[..2]);
-    let ethnicity = distance(&film[2..], &direct[2..]);
+    let ages = film.len() - AGES;
+    let ethnicity = distance(&film[2..ages], &direct[2..ages]);
+    let age = distance(&film[ages..], &direct[ages..]);
     println!(
-        "{} tracks: TVD gender {gender:.3}, ethnicity {ethnicity:.3}",
+        "{} tracks: TVD gender {gender:.3}, ethnicity {ethnicity:.3}, age {age:.3}",
         votes.len()
     );
-    assert!(gender < 0.03 && ethnicity < 0.06, "{gender} {ethnicity}");
+    assert!(
+        gender < 0.03 && ethnicity < 0.06 && age < 0.12,
+        "{gender} {ethnicity} {age}"
+    );
 }

@@ -29,14 +29,16 @@ impl InputSize {
     /// The shorter side of a face in the net's input, in pixels, from which the net finds nearly every one (docs/camera.md).
     pub const SIDE_OF_FACE: f32 = 25.0;
 
+    /// It may be so much shorter where less of the input is then empty.
+    const SIDE_LEAST: f32 = 24.0;
+
     /// For a picture of this size. The net never sees it larger than it is.
     pub fn of(picture: (u32, u32), min_face: f32) -> Result<Self, TooLarge> {
-        let scale = (Self::SIDE_OF_FACE / min_face).min(1.0);
-        let scaled = |side: u32| ((side as f32 * scale).round() as u32).max(1);
         let (width, height) = picture;
-        let size = Self {
-            picture,
-            scaled: (scaled(width), scaled(height)),
+        let scale = Self::SIDE_OF_FACE / min_face;
+        let size = match scale < 1.0 {
+            true => Self::fullest(picture, Self::SIDE_LEAST / min_face, scale),
+            false => Self::scaled_by(picture, 1.0),
         };
         let pixels = u64::from(size.scaled.0) * u64::from(size.scaled.1);
         if pixels <= PIXELS_MAX {
@@ -51,6 +53,42 @@ impl InputSize {
             // Rounded sides may take a few pixels more.
             fits: (side * 1.001).ceil() as u32,
         })
+    }
+
+    fn scaled_by(picture: (u32, u32), scale: f32) -> Self {
+        let scaled = |side: u32| ((side as f32 * scale).round() as u32).max(1);
+        Self {
+            picture,
+            scaled: (scaled(picture.0), scaled(picture.1)),
+        }
+    }
+
+    /// Of the sizes between these scales the one that fills most of its input: the largest, or one whose width or height needs no
+    /// filling.
+    fn fullest(picture: (u32, u32), least: f32, most: f32) -> Self {
+        let unfilled = |side: u32| {
+            let whole = (side as f32 * most) as u32 / STRIDE * STRIDE;
+            whole as f32 / side as f32
+        };
+        let scales = [unfilled(picture.0), unfilled(picture.1)];
+        let sizes = scales
+            .into_iter()
+            .filter(|scale| (least..most).contains(scale))
+            .map(|scale| Self::scaled_by(picture, scale));
+        let largest = Self::scaled_by(picture, most);
+        sizes.fold(largest, |best, size| {
+            if size.filled() > best.filled() {
+                size
+            } else {
+                best
+            }
+        })
+    }
+
+    /// The part of the input that shows the picture.
+    fn filled(self) -> f64 {
+        let area = |(width, height): (u32, u32)| f64::from(width) * f64::from(height);
+        area(self.scaled) / area(self.padded())
     }
 
     /// Width and height of the scaled picture.
@@ -86,6 +124,10 @@ mod tests {
     fn a_picture_is_shrunk_as_far_as_its_smallest_face_allows_and_never_widened() {
         for (picture, min_face, scaled, padded) in [
             ((1920, 1080), 50.0, (960, 540), (960, 544)),
+            // 1200x675 in 1216x704 would be a twentieth of emptiness.
+            ((1920, 1080), 40.0, (1184, 666), (1184, 672)),
+            ((1280, 720), 40.0, (796, 448), (800, 448)),
+            ((640, 360), 25.0, (640, 360), (640, 384)),
             ((1920, 1080), 25.0, (1920, 1080), (1920, 1088)),
             ((640, 480), 10.0, (640, 480), (640, 480)),
             ((1, 1), 480.0, (1, 1), (32, 32)),
@@ -96,6 +138,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_smallest_face_has_24_pixels_or_more_and_no_more_is_computed_than_for_25(
+            width in 100u32..4000, height in 100u32..4000, min_face in 25.0f32..200.0,
+        ) {
+            let size = InputSize::of((width, height), min_face).unwrap();
+            let (across, down) = size.to_picture();
+            // Sides are whole pixels.
+            let least = 24.0 * (1.0 - 0.6 / size.scaled().0.min(size.scaled().1) as f32);
+            prop_assert!(min_face / across >= least && min_face / down >= least, "{size:?}");
+            let largest = InputSize::scaled_by((width, height), 25.0 / min_face);
+            prop_assert!(size.padded().0 <= largest.padded().0 && size.padded().1 <= largest.padded().1);
+        }
+
         #[test]
         fn too_large_a_picture_says_which_faces_can_be_looked_for(
             width in 1u32..16_384, height in 1u32..16_384, min_face in 8.0f32..200.0,

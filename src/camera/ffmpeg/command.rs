@@ -19,6 +19,9 @@ pub struct Settings {
     pub stream_options: Vec<(String, String)>,
     /// At most so many pictures a second of the stream's time. The others are dropped before they cost more than decoding.
     pub fps: f32,
+    /// So many a second a recording has, if that is known. Where it has far more than are looked at, those that no other picture
+    /// is made from are not decoded.
+    pub recorded_fps: Option<f32>,
     /// The part of the picture that is looked at, in parts of its width and height. ffmpeg cuts it out.
     pub region: Rect,
     /// What the time stamps are.
@@ -49,6 +52,9 @@ pub const WHOLE: Rect = Rect {
     height: 1.0,
 };
 
+/// A recording with so many times the pictures that are looked at can spare some.
+const SPARE: f32 = 4.0;
+
 /// Protocols that an address may lead to.
 const PROTOCOLS: &str =
     "pipe,file,http,https,tcp,tls,crypto,data,rtsp,rtsps,rtp,srtp,udp,rtmp,rtmps";
@@ -62,6 +68,7 @@ impl Settings {
             options: Vec::new(),
             stream_options: Vec::new(),
             fps: 5.0,
+            recorded_fps: None,
             region: WHOLE,
             times: Times::usual(address),
             pixels_max: 7680 * 4320,
@@ -90,6 +97,9 @@ impl Settings {
 
     pub(super) fn arguments(&self) -> Vec<String> {
         let mut arguments: Vec<&str> = vec!["-hide_banner", "-nostdin", "-v", "warning"];
+        if self.leaves_out() {
+            arguments.extend(["-skip_frame", "noref"]);
+        }
         arguments.extend(self.options.iter().map(String::as_str));
         let address = match self.is_address() {
             true => {
@@ -118,11 +128,25 @@ impl Settings {
         arguments.into_iter().map(str::to_owned).collect()
     }
 
+    /// Whether pictures that no other is made from are left out, before they are decoded. Encoders make at least each second one
+    /// of this kind where they make any, most make three of four; live streams seldom have any.
+    fn leaves_out(&self) -> bool {
+        let recorded = self.recorded_fps.filter(|_| !self.is_live());
+        recorded.is_some_and(|recorded| recorded >= SPARE * self.fps)
+    }
+
     /// Pictures are dropped before they are converted. The filter `fps` would fill gaps with copies: an hour's leap of the
     /// camera's clock with 18,000. A tenth less than the interval, because cameras are not exact. Pixels that are not square
     /// are made so: the net knows no squeezed faces.
     fn filters(&self) -> String {
-        let interval = 0.9 / self.fps;
+        // What is left has uneven gaps: of each interval the first one is taken, so that there are as many as were asked for.
+        let is_due = match self.leaves_out() {
+            true => format!(
+                "gt(floor(t*{fps})\\,floor(prev_selected_t*{fps}))",
+                fps = self.fps
+            ),
+            false => format!("gte(t-prev_selected_t\\,{})", 0.9 / self.fps),
+        };
         let region = &self.region;
         let crop = match *region == WHOLE {
             true => String::new(),
@@ -132,7 +156,7 @@ impl Settings {
             ),
         };
         format!(
-            "select='isnan(prev_selected_t)+gte(t-prev_selected_t\\,{interval})+lt(t\\,prev_selected_t)',{crop}\
+            "select='isnan(prev_selected_t)+{is_due}+lt(t\\,prev_selected_t)',{crop}\
              scale=w='trunc(iw*sar+0.5)':h=ih:out_range=full:out_color_matrix=bt601,format=yuv420p"
         )
     }
@@ -218,6 +242,29 @@ mod tests {
             said.contains("',crop=w='iw*0.5':h='ih*0.5':x='iw*0.25':y='ih*0.5',scale="),
             "{said}"
         );
+    }
+
+    #[test]
+    fn pictures_that_no_other_needs_are_left_out_where_a_recording_has_enough_others() {
+        let of = |address: &str, recorded_fps| {
+            let settings = Settings {
+                recorded_fps,
+                ..Settings::of(address)
+            };
+            let said = said(&settings);
+            let leaves_out = said.contains("-skip_frame noref -i");
+            // One of each interval, or the first after an interval.
+            assert_eq!(leaves_out, said.contains("gt(floor(t*5)"), "{said}");
+            assert_eq!(
+                !leaves_out,
+                said.contains("gte(t-prev_selected_t"),
+                "{said}"
+            );
+            leaves_out
+        };
+        assert!(of("a.mp4", Some(25.0)) && of("a.mp4", Some(20.0)));
+        assert!(!of("a.mp4", Some(19.9)) && !of("a.mp4", None));
+        assert!(!of("rtsp://cam/1", Some(25.0)) && !of("/dev/video0", Some(30.0)));
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod tests;
 pub use backoff::Backoff;
 pub use child::End;
 pub use command::{Settings, Times, WHOLE};
-pub use probe::duration;
+pub use probe::{duration, rate};
 pub use redact::redact;
 pub use stream::{Event, Seen, Taken, run};
 pub use write::write;

@@ -122,11 +122,61 @@ fn a_recording_gives_five_frames_a_second_with_its_own_times_and_ends() {
 }
 
 #[test]
-fn the_length_of_a_recording_is_read_and_none_of_what_is_none() {
+fn a_recording_of_which_some_pictures_are_left_out_gives_as_many_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        recorded_fps: Some(25.0),
+        ..Settings::of(&clip(folder.path(), 4))
+    };
+    let story = follow(&settings, 9).unwrap();
+    // One of each fifth of a second, with its own time, and not always the first one.
+    let places: Vec<i64> = story.times.iter().map(|time| time - 1_000_000).collect();
+    let fifths: Vec<i64> = places.iter().map(|place| place / 200).collect();
+    assert_eq!(fifths, (0..20).collect::<Vec<_>>(), "{places:?}");
+    assert!(places.iter().all(|place| place % 40 == 0), "{places:?}");
+    assert!(places.iter().any(|place| place % 200 != 0), "{places:?}");
+    assert_eq!(story.downs, [(End::Ended, vec![])]);
+}
+
+#[test]
+fn a_film_that_begins_again_goes_on_in_its_own_time() {
+    let folder = tempfile::tempdir().unwrap();
+    // As the demo shows its films: two seconds, again and again.
+    let settings = Settings {
+        options: ["-re", "-stream_loop", "-1"].map(str::to_owned).into(),
+        ..Settings::of(&format!("file://{}", clip(folder.path(), 2)))
+    };
+    let (mut times, mut shown) = (Vec::new(), 0);
+    let (_stop, stopped) = bounded(1);
+    run(&settings, EventTime(0), &stopped, |event| {
+        let Event::Frame(seen) = event else {
+            panic!("it went down");
+        };
+        shown += 1 + seen.skipped;
+        times.push(seen.time.0);
+        Ok(if shown > 26 {
+            Taken::Stop
+        } else {
+            Taken::Continue
+        })
+    })
+    .unwrap();
+    // The demo takes the number of pictures for the time that was shown. After two rounds and more both are the same.
+    let lasted = times[times.len() - 1] - times[0];
+    let stated = 200 * (shown as i64 - 1);
+    assert!(
+        (lasted - stated).abs() <= 120,
+        "{lasted} ms, {stated}: {times:?}"
+    );
+}
+
+#[test]
+fn the_length_and_the_rate_of_a_recording_are_read_and_none_of_what_is_none() {
     let folder = tempfile::tempdir().unwrap();
     let clip = clip(folder.path(), 3);
     assert_eq!(duration(Path::new(&clip)), Some(Duration::from_secs(3)));
-    assert_eq!(duration(folder.path()), None);
+    assert_eq!(rate(Path::new(&clip)), Some(25.0));
+    assert_eq!((duration(folder.path()), rate(folder.path())), (None, None));
 }
 
 #[test]

@@ -26,6 +26,9 @@ const MAIN: u64 = 0x4E4D_7A56_1F5F_04AD;
 const STREAM: u64 = 0x4E53_1140_5BF2_F9DB;
 const SYNCPOINT: u64 = 0x4E4B_E4AD_EECA_4569;
 
+/// A picture has room for so many bytes more: a frame of it has some behind its samples, and need not be copied for them.
+const SPARE: usize = 64;
+
 /// Why no picture comes any more.
 #[derive(Debug, thiserror::Error)]
 pub enum NutError {
@@ -191,7 +194,8 @@ impl<R: Read> Nut<R> {
         if size > self.bytes_max || size < elided.len() {
             return Err(NutError::Malformed("a frame has too many bytes"));
         }
-        let mut data = vec![0; size];
+        let mut data = Vec::with_capacity(size + SPARE);
+        data.resize(size, 0);
         data[..elided.len()].copy_from_slice(elided);
         self.source.fill(&mut data[elided.len()..])?;
         self.last_pts = pts;

@@ -10,7 +10,7 @@ const SIGHTINGS: usize = 3;
 
 // All lengths below are in units of the face's size.
 /// How far a face may be from where its track should be …
-const REACH: f32 = 1.0;
+const REACH: f32 = 0.9;
 /// … and how much farther for each second that it was not seen …
 const REACH_A_SECOND: f32 = 2.5;
 /// … up to this.
@@ -21,6 +21,10 @@ const SPEED_MAX: f32 = 12.0;
 const REST: f32 = 0.8;
 /// What it costs that a track has stopped.
 const COST_OF_STOP: f32 = 0.4;
+/// Who moved less than this may have stood still: it has no direction.
+const MOVED: f32 = 0.4;
+/// What it costs that a track has turned back.
+const COST_OF_TURN: f32 = 1.0;
 /// What a face costs that is e times as large as the track's.
 const COST_OF_SIZE: f32 = 1.2;
 
@@ -86,8 +90,26 @@ impl Course {
     /// The same for a track that may have gone anywhere meanwhile, as fast as people walk.
     pub fn cost_of_way(&self, time: EventTime, rect: &Rect) -> f32 {
         let reach = REACH + SPEED_MAX * self.gap(time);
-        let cost = |last: &Seen| last.cost(&Seen::of(time, rect), reach.min(REACH_MAX));
+        let seen = Seen::of(time, rect);
+        let cost = |last: &Seen| last.cost(&seen, reach.min(REACH_MAX));
         self.seen.last().map_or(f32::INFINITY, cost)
+    }
+
+    /// What it costs that the face lies in another direction than the track's course: nothing straight ahead, all of it behind.
+    pub fn cost_of_turn(&self, time: EventTime, rect: &Rect) -> f32 {
+        let (Some(first), Some(last)) = (self.seen.first(), self.seen.last()) else {
+            return 0.0;
+        };
+        let seen = Seen::of(time, rect);
+        let least = MOVED * (last.size * seen.size).sqrt();
+        let [x, y] = first.centre.to(last.centre);
+        let [across, down] = last.centre.to(seen.centre);
+        let (come, goes) = (x.hypot(y), across.hypot(down));
+        if come < least || goes < least {
+            return 0.0;
+        }
+        let cosine = (x * across + y * down) / (come * goes);
+        COST_OF_TURN * (1.0 - cosine) / 2.0
     }
 
     /// As it should be seen at this time.

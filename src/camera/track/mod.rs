@@ -7,6 +7,8 @@
 //!   that were seen just before.
 //! - A track begins with three faces on a line that were passed at an even speed: two alone say nothing of two people who walk
 //!   one behind the other.
+//! - Who is leaving the picture does not turn back (OC-SORT's momentum, at the border only): another comes in there.
+//! - A face that two tracks may claim keeps the nearer one alive and is given to nobody.
 //! - After an occlusion (OC-SORT: Cao et al., CVPR 2023) a track is looked for where its course leads, then where it was seen
 //!   last; and three faces that begin a track go on with a lost one where that can be. The course is then that between the
 //!   sightings, not what was guessed meanwhile.
@@ -18,6 +20,8 @@ mod assign;
 mod begin;
 mod course;
 
+#[cfg(test)]
+mod crossing;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
@@ -123,7 +127,7 @@ impl Track {
 #[derive(Debug, Clone, Copy)]
 struct Partner {
     place: usize,
-    /// It may as well be another's, who has come just now.
+    /// It may as well be another's, whom the tracker knows or who has come just now.
     is_doubtful: bool,
 }
 
@@ -237,11 +241,19 @@ impl Tracker {
             let is_lost = course.last_time() < time && self.shows(course.expected(time));
             // It may have turned; but the course is the better word.
             let way = COST_OF_OTHER_WAY * course.cost_of_way(time, rect);
-            let cost = course.cost(time, rect).min(way);
+            let cost = course.cost(time, rect).min(way) + self.cost_at_border(course, time, rect);
             (place, if is_lost { cost } else { f32::INFINITY })
         });
         let (place, cost) = costs.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
         (cost < assign::ALONE).then_some(place)
+    }
+
+    /// Who is leaving does not turn back: where a face lies behind, another is coming in.
+    fn cost_at_border(&self, course: &Course, time: EventTime, rect: &Rect) -> f32 {
+        match self.shows(course.expected(time.plus(LEAVES_WITHIN))) {
+            true => 0.0,
+            false => course.cost_of_turn(time, rect),
+        }
     }
 
     fn shows(&self, place: Point) -> bool {
@@ -292,7 +304,9 @@ impl Tracker {
                 faces
                     .iter()
                     .map(|&face| {
-                        let cost = course.cost(time, &seen[face].rect);
+                        let rect = &seen[face].rect;
+                        let cost =
+                            course.cost(time, rect) + self.cost_at_border(course, time, rect);
                         // A face that goes on with two others more exactly than with the track is theirs.
                         let is_theirs = lines[face] < LINE_SURE && lines[face] + LINE_BETTER < cost;
                         if is_theirs { f32::INFINITY } else { cost }
@@ -300,19 +314,25 @@ impl Tracker {
                     .collect()
             })
             .collect();
-        for ((place, costs), column) in tracks.into_iter().zip(&costs).zip(assign(&costs)) {
-            if let Some(column) = column {
-                partners[faces[column]] = Some(Partner {
-                    place,
-                    is_doubtful: costs[column] > DOUBTFUL,
-                });
-            }
+        for (row, column) in assign(&costs).into_iter().enumerate() {
+            let Some(column) = column else { continue };
+            let cost = costs[row][column];
+            let as_near = costs.iter().filter(|costs| costs[column] < cost + AS_WELL);
+            partners[faces[column]] = Some(Partner {
+                place: tracks[row],
+                // The track itself is among those that are as near.
+                is_doubtful: cost > DOUBTFUL || as_near.count() > 1,
+            });
         }
     }
 }
 
+/// Who would be out of the picture in so many milliseconds is leaving.
+const LEAVES_WITHIN: i64 = 600;
 /// A face that costs more may be somebody else's.
-const DOUBTFUL: f32 = 0.35;
+const DOUBTFUL: f32 = 0.37;
+/// A face that costs another track so little more may be that one's.
+const AS_WELL: f32 = 0.2;
 /// How much more it costs that a lost track comes back by another way than its course.
 const COST_OF_OTHER_WAY: f32 = 1.5;
 /// A line through three faces is a good one up to this cost …

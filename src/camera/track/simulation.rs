@@ -270,11 +270,12 @@ fn simulate(seed: u64, scene: &Scene) -> Outcome {
 fn two_hundred_people_are_counted_once_each_in_quiet_and_busy_places() {
     let scene = |gap, companions| Scene { gap, companions };
     // The most switches are those that were measured, with room for another random generator.
-    for (scene, switches_max) in [
-        (scene(5.0, 0.0), 15),
-        (scene(2.0, 0.0), 25),
-        (scene(2.0, 0.2), 40),
-        (scene(1.0, 0.2), 60),
+    for (scene, (switches_max, error_max)) in [
+        (scene(5.0, 0.0), (12, 0.05)),
+        (scene(2.0, 0.0), (20, 0.05)),
+        (scene(2.0, 0.2), (32, 0.05)),
+        // Who is hidden by a companion again and again may be counted twice.
+        (scene(1.0, 0.2), (45, 0.06)),
     ] {
         // The constants of the tracker were chosen on other seeds: 1 to 20.
         let outcomes: Vec<Outcome> = (1000..1005).map(|seed| simulate(seed, &scene)).collect();
@@ -288,7 +289,7 @@ fn two_hundred_people_are_counted_once_each_in_quiet_and_busy_places() {
         );
         for outcome in outcomes {
             let ratio = outcome.counted as f64 / outcome.people as f64;
-            assert!((0.95..=1.05).contains(&ratio), "{scene:?} {outcome:?}");
+            assert!((ratio - 1.0).abs() <= error_max, "{scene:?} {outcome:?}");
             assert!(20 * outcome.missed <= outcome.people, "{outcome:?}");
             assert!(outcome.switches <= switches_max, "{outcome:?}");
         }

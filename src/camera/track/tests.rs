@@ -128,6 +128,44 @@ fn who_has_left_does_not_come_back_as_somebody_else() {
 }
 
 #[test]
+fn who_comes_in_where_another_is_just_leaving_is_somebody_else() {
+    // One goes to the right and is seen at 960 last; in the next frame another comes in at 965, to the left.
+    let frames: Vec<_> = (0..12)
+        .map(|n| match n {
+            0..6 => vec![face(760.0 + 40.0 * n as f32, 300.0, 60.0, 0.9)],
+            _ => vec![face(965.0 - 40.0 * (n - 6) as f32, 310.0, 60.0, 0.9)],
+        })
+        .collect();
+    let seen = tracks(&frames);
+    assert_eq!((seen[5][0], seen[11][0]), (Some(0), Some(1)));
+    // In the middle of the picture a person may turn.
+    let back: Vec<_> = (0..12)
+        .map(|n| {
+            let way = if n < 6 { n } else { 10 - n };
+            vec![face(400.0 + 40.0 * way as f32, 300.0, 60.0, 0.9)]
+        })
+        .collect();
+    assert_eq!(tracks(&back)[11][0], Some(0));
+}
+
+#[test]
+fn a_face_between_two_people_is_nobody_s_and_keeps_the_nearer_track_alive() {
+    // They come towards one another, at one height; in the sixth frame one face is seen, where both should be.
+    let frames: Vec<_> = (0..10)
+        .map(|n| {
+            let (left, right) = (300.0 + 40.0 * n as f32, 700.0 - 40.0 * n as f32);
+            match n {
+                5 => vec![face(left, 303.0, 50.0, 0.9)],
+                _ => vec![face(left, 300.0, 50.0, 0.9), face(right, 306.0, 50.0, 0.9)],
+            }
+        })
+        .collect();
+    let tracks = tracks(&frames);
+    assert_eq!(tracks[5], [None]);
+    assert_eq!(tracks[9], tracks[4]);
+}
+
+#[test]
 fn an_ended_track_says_when_it_was_seen_and_how_often() {
     let mut tracker = tracker();
     let mut ended = Vec::new();

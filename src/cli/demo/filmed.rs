@@ -306,7 +306,8 @@ impl Watched {
             .iter()
             .map(|seen| seen.file.display().to_string());
         format!(
-            "  films             {}\n\nThe filmed cameras, truth beside result:\n{}",
+            "  films             {}\n\nThe filmed cameras, truth beside result. The model takes composites of boys for girls, so expect \
+             some points more women\nthan there are, also where no film is between (docs/camera.md):\n{}",
             files.collect::<Vec<_>>().join(", "),
             lines.collect::<String>()
         )

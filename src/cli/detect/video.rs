@@ -79,7 +79,10 @@ pub(super) fn watch(
     let (_go_on, stop) = crossbeam_channel::bounded(1);
     // A relative name could be taken for an option or a protocol.
     let path = std::fs::canonicalize(file).with_context(|| format!("read {}", file.display()))?;
-    let settings = Settings::of(&path.display().to_string());
+    let settings = Settings {
+        recorded_fps: ffmpeg::rate(&path),
+        ..Settings::of(&path.display().to_string())
+    };
     ffmpeg::run(&settings, EventTime(0), &stop, |event| {
         match event {
             Event::Frame(mut seen) => look(&mut seen)?,

@@ -109,10 +109,11 @@ pub(super) fn input(wish: &Wish, start: Option<EventTime>, fps: f32) -> anyhow::
         Some(start) => start,
         None => begin(&path)?,
     };
-    Ok(Input::Recording(
-        settings(&path.display().to_string()),
-        start,
-    ))
+    let settings = Settings {
+        recorded_fps: ffmpeg::rate(&path),
+        ..settings(&path.display().to_string())
+    };
+    Ok(Input::Recording(settings, start))
 }
 
 fn begin(path: &PathBuf) -> anyhow::Result<EventTime> {
