@@ -17,6 +17,8 @@ mod live;
 mod model;
 mod pace;
 mod predict;
+#[cfg(feature = "gateway")]
+mod preview;
 mod publish;
 mod stage;
 mod state;
@@ -156,7 +158,7 @@ fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(code) => return Ok(code),
     };
-    wiring::start(config, Metrics::new(), Shutdown::default(), page)?.run()?;
+    wiring::start(config, Metrics::new(), None, Shutdown::default(), page)?.run()?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -26,6 +26,8 @@ mod end_to_end;
 mod estimates;
 mod evaluate;
 mod experiment;
+#[cfg(feature = "gateway")]
+mod gateway;
 #[cfg(feature = "page")]
 mod guard;
 mod hours;
@@ -38,6 +40,7 @@ mod metrics_endpoint;
 mod model;
 mod no_answer;
 mod object_store;
+#[cfg(feature = "gateway")]
 mod observability;
 mod openvino;
 mod outage;
@@ -45,6 +48,8 @@ mod overlap;
 #[cfg(feature = "page")]
 mod page;
 mod presences;
+#[cfg(feature = "gateway")]
+mod preview;
 mod producers;
 mod rebalance;
 mod secured;

@@ -71,7 +71,7 @@ fn follow(settings: &Settings, downs: usize) -> anyhow::Result<Story> {
     run(settings, EventTime(1_000_000), &stopped, |event| {
         match event {
             Event::Frame(seen) => {
-                story.skipped += seen.skipped;
+                story.skipped += seen.skipped.take();
                 story.times.push(seen.time.0);
                 story.sizes.push(seen.frame.size());
             }
@@ -84,7 +84,7 @@ fn follow(settings: &Settings, downs: usize) -> anyhow::Result<Story> {
             } => {
                 story.downs.push((end, lines));
                 story.waits.push(wait);
-                story.skipped += skipped;
+                story.skipped += skipped.take();
             }
         }
         Ok(if story.downs.len() < downs {
@@ -168,7 +168,7 @@ fn a_program_that_is_not_there_is_an_error_that_says_what_to_do() {
 }
 
 #[test]
-fn an_address_where_nobody_answers_is_refused_tried_again_and_names_no_password() {
+fn an_address_where_nobody_answers_is_unreachable_tried_again_and_names_no_password() {
     // Twice, with the wait of a second between.
     let story = follow(&Settings::of("rtsp://admin:s3cret@127.0.0.1:1/main"), 2).unwrap();
     assert_eq!(
@@ -176,7 +176,7 @@ fn an_address_where_nobody_answers_is_refused_tried_again_and_names_no_password(
         [1, 2].map(|seconds| Some(Duration::from_secs(seconds)))
     );
     for (end, lines) in story.downs {
-        assert_eq!(end, End::Refused);
+        assert_eq!(end, End::Unreachable);
         let said = lines.join("\n");
         assert!(
             said.contains("refused") && said.contains("***@127.0.0.1"),
@@ -282,12 +282,12 @@ fn a_flood_is_skipped_and_counted_when_nobody_keeps_up() {
         match event {
             Event::Frame(seen) => {
                 frames += 1;
-                skipped += seen.skipped;
+                skipped += seen.skipped.take();
                 // A slow consumer.
                 let _ = slow.recv_timeout(Duration::from_millis(30));
             }
             Event::Down { skipped: by, .. } => {
-                skipped += by;
+                skipped += by.take();
                 return Ok(Taken::Stop);
             }
         }
