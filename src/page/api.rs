@@ -10,6 +10,7 @@ mod series;
 mod site;
 mod sources;
 mod stream;
+mod texts;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ use answer::Format;
 use query::{Query, Wanted};
 
 pub(super) use problem::Problem;
+pub(super) use texts::Texts;
 
 pub use openapi::description;
 

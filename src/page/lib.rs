@@ -32,6 +32,8 @@ struct Shared {
     answers: Places,
     /// Streams of events.
     streams: Places,
+    /// What they say.
+    texts: api::Texts,
 }
 
 /// The page at `/`, and the API under `/api/v1`.
@@ -43,6 +45,7 @@ pub fn routes(visible: Visible) -> Router {
         reading: Arc::new(Semaphore::new(1)),
         answers: Places::new(ANSWERS, ANSWERS / 2),
         streams: Places::new(STREAMS, STREAMS / 2),
+        texts: api::Texts::default(),
     };
     let assets = Router::new()
         .route("/", get(assets::html))

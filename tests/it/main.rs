@@ -42,6 +42,8 @@ mod no_answer;
 mod object_store;
 #[cfg(feature = "gateway")]
 mod observability;
+#[cfg(feature = "page")]
+mod open_pages;
 mod openvino;
 mod outage;
 mod overlap;

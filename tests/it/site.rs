@@ -198,6 +198,10 @@ fn the_answers_are_of_both(service: &Service, other: &Service) {
         assert_eq!(status, 400, "{said}");
         assert!(said.contains(detail), "{said}");
     }
-    let (status, said) = ask(service, "/api/v1/live?offset=1000&limit=1");
-    assert_eq!(status, 400, "{said}");
+    for bad in ["live?offset=1000&limit=1", "health?x=y", "live?limit=x"] {
+        let (status, said) = ask(service, &format!("/api/v1/{bad}"));
+        assert_eq!(status, 400, "{bad}: {said}");
+    }
+    let live = json(service, "/api/v1/live");
+    assert_eq!(live["peers"][0]["why"], Value::Null, "it is here still");
 }

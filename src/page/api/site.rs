@@ -146,10 +146,12 @@ async fn answer(peers: &Peers, mut request: Request, next: Next) -> Result<Respo
     let theirs = target(&format!("{ROOT}{path}"), &asked.rest, &more);
     *request.uri_mut() = uri(&own)?;
     request.extensions_mut().insert(Local);
-    let (own, theirs) = tokio::join!(next.run(request), peers.ask(&theirs));
+    let own = next.run(request).await;
     if own.status() != StatusCode::OK {
+        // Peers are not asked what this instance refuses.
         return Ok(own);
     }
+    let theirs = peers.ask(&theirs).await;
     let own = to_bytes(own.into_body(), usize::MAX).await;
     let own = own.map_err(|error| Problem::internal(format!("read the own answer: {error}")))?;
     let unread = |error: String| Problem::internal(format!("merge the answers: {error}"));

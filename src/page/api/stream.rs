@@ -27,6 +27,8 @@ const ALIVE_EVERY: Duration = Duration::from_secs(4);
 struct Asked {
     wanted: Wanted,
     query: Query,
+    /// Pages that ask the same have the same text here.
+    same: String,
     /// The part of the site's list; none where only this instance is streamed.
     page: Option<site::Page>,
 }
@@ -47,6 +49,7 @@ pub(super) async fn of(
     };
     let asked = Arc::new(Asked {
         wanted,
+        same: format!("{:?}", query.parameters()),
         query,
         page,
     });
@@ -60,19 +63,24 @@ pub(super) async fn of(
             let Asked {
                 wanted,
                 query,
+                same,
                 page,
             } = &*asked;
             let newest = next(&service, last, is_site).await;
-            let event = Event::default().event("live");
-            let event = match page {
-                None => event.json_data(Live::of(&newest, wanted)),
+            let text = match page {
+                None => service.texts.of(&newest, same, || {
+                    let live = Live::of(&newest, wanted);
+                    serde_json::to_string(&live).unwrap_or_default()
+                }),
                 Some(page) => {
                     let own = Live::of(&newest, &wanted.with_those_before());
                     let own = serde_json::to_value(own).unwrap_or_default();
-                    event.json_data(site::live(&peers, own, query, page).await)
+                    let live = site::live(&peers, own, query, page).await;
+                    live.to_string().into()
                 }
             };
-            Some((Ok(event.unwrap_or_default()), Some(newest)))
+            let event = Event::default().event("live").data(text);
+            Some((Ok(event), Some(newest)))
         }
     });
     let alive = KeepAlive::new().interval(ALIVE_EVERY);

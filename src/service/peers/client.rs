@@ -10,7 +10,10 @@ use std::{
 use anyhow::Context;
 use bytes::Bytes;
 use reqwest::{Certificate, Client, header, redirect};
-use tokio::sync::{Mutex as Turn, Semaphore};
+use tokio::{
+    sync::{Mutex as Turn, Semaphore},
+    time::timeout,
+};
 use url::Url;
 
 use super::{Away, INSTANCE, PeerSettings};
@@ -79,6 +82,16 @@ enum State {
         tried: Instant,
     },
 }
+
+/// Why a request got no answer.
+enum Silence {
+    /// The peer's fault.
+    Of(String),
+    /// Others ask the peer from here.
+    Busy,
+}
+
+const BUSY: &str = "too much is asked of it from here at this moment";
 
 /// What is known of a peer before it is asked.
 enum Before {
@@ -166,7 +179,9 @@ impl Peer {
             Before::Ask => {}
         }
         let place = self.place(target);
-        let mut kept = place.lock().await;
+        let Ok(mut kept) = timeout(patience, place.lock()).await else {
+            return Some(Err(for_once(BUSY.into())));
+        };
         let now = clock::instant();
         if let Some((at, reply)) = &*kept
             && now.saturating_duration_since(*at) < HOLDS
@@ -189,24 +204,31 @@ impl Peer {
         match self.fetch(target, patience, &self.turns_of_tables).await {
             Ok(Some(reply)) => Ok(reply),
             Ok(None) => Err(Trouble::Unknown("this one".into())),
-            Err(why) => Err(Trouble::Silent(why)),
+            Err(Silence::Of(why)) => Err(Trouble::Silent(why)),
+            Err(Silence::Busy) => Err(Trouble::Silent(BUSY.into())),
         }
     }
 
     /// What it says of now; notes whether it answers. None if it is this instance.
     async fn now(&self, target: &str, patience: Duration) -> Option<Result<Reply, Away>> {
-        match self.fetch(target, patience, &self.turns).await {
+        let said = match self.fetch(target, patience, &self.turns).await {
             Ok(None) => {
                 self.locked(|state| *state = State::Own);
-                None
+                return None;
             }
-            Ok(Some(reply)) if reply.status == 200 => {
-                self.locked(|state| *state = State::Here);
-                Some(Ok(reply))
-            }
-            Ok(Some(reply)) => Some(Err(self.is_away(refusal(reply.status)))),
-            Err(why) => Some(Err(self.is_away(why))),
-        }
+            Ok(Some(reply)) => match reply.status {
+                200 => {
+                    self.locked(|state| *state = State::Here);
+                    Ok(reply)
+                }
+                401 | 403 | 500.. => Err(self.is_away(refusal(reply.status))),
+                // It does not know the question: one request must not make it away for all.
+                other => Err(for_once(refusal(other))),
+            },
+            Err(Silence::Of(why)) => Err(self.is_away(why)),
+            Err(Silence::Busy) => Err(for_once(BUSY.into())),
+        };
+        Some(said)
     }
 
     fn place(&self, target: &str) -> Arc<Turn<Kept>> {
@@ -239,15 +261,16 @@ impl Peer {
         target: &str,
         patience: Duration,
         turns: &Semaphore,
-    ) -> Result<Option<Reply>, String> {
-        let asked = tokio::time::timeout(patience, async {
-            let _turn = turns.acquire().await;
-            self.request(target).await
-        });
-        match asked.await {
+    ) -> Result<Option<Reply>, Silence> {
+        let turn = timeout(patience, turns.acquire()).await;
+        let _turn = turn.map_err(|_| Silence::Busy)?;
+        match timeout(patience, self.request(target)).await {
             // The whole chain: reqwest's own words end before the cause.
-            Ok(answered) => answered.map_err(|error| format!("{error:#}")),
-            Err(_) => Err(format!("no answer in {} s", patience.as_secs())),
+            Ok(answered) => answered.map_err(|error| Silence::Of(format!("{error:#}"))),
+            Err(_) => Err(Silence::Of(format!(
+                "no answer in {} s",
+                patience.as_secs()
+            ))),
         }
     }
 
@@ -298,6 +321,14 @@ impl Peer {
 
     fn locked<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Of this request; the next one is asked as before.
+fn for_once(why: String) -> Away {
+    Away {
+        since: clock::now(),
+        why,
     }
 }
 

@@ -169,6 +169,19 @@ impl Process {
             .unwrap()
     }
 
+    /// The CPU time that it has used, in seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        let stat = read(PathBuf::from(format!("/proc/{}/stat", self.child.id())));
+        // The name in parentheses may hold spaces. Linux counts in hundredths of a second here.
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let ticks: f64 = [11, 12]
+            .iter()
+            .map(|&at| fields[at].parse::<f64>().unwrap())
+            .sum();
+        ticks / 100.0
+    }
+
     /// What the kernel says of each of its threads that is running still.
     pub fn thread_statuses(&self) -> Vec<String> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
