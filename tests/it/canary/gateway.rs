@@ -15,7 +15,7 @@ use demograph_core::event;
 use super::{files, forms_of_text};
 use crate::{
     preview::{Viewer, place},
-    world::{Broker, Film, Service, Walker, composites},
+    world::{Broker, Film, Process, Service, Walker, command, composites},
 };
 
 const PASSWORD: &str = "canary-Rb6password";
@@ -46,6 +46,19 @@ fn pieces(jpeg: &[u8]) -> Vec<Vec<u8>> {
     // A piece of one ground is in many pictures, and says nothing of a face.
     let is_varied = |piece: &Vec<u8>| piece.iter().any(|byte| *byte != piece[0]);
     pieces.into_iter().filter(is_varied).collect()
+}
+
+/// The positive control: a file that a program holds open to write is seen.
+#[test]
+fn a_file_that_is_written_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("leak").display().to_string();
+    let mut shell = command("sh");
+    shell.args(["-c", "exec 7>\"$1\"; exec sleep 1000", "sh", &file]);
+    let mut process = Process::start("sh", shell);
+    let leak = std::path::Path::new(&file);
+    process.wait_for("the file is there", 10, || leak.exists().then_some(()));
+    assert_eq!(process.writes_to(), [file]);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use demograph_core::event;
+
 use super::{film, sections, series};
 use crate::{
     tools,
@@ -146,6 +148,7 @@ fn cameras_with_every_fault_end_in_a_state_that_says_why_and_come_back() {
         camera("http-path", &http_at(mjpeg.port, "other"), "RIGHT"),
         camera("http-nobody", &http_at(nobody, "video"), "RIGHT"),
     ];
+    let began = demograph_service::clock::now();
     let secrets = [("RIGHT", PASSWORD), ("WRONG", "wr0ng-w0rd")];
     let mut service = Service::camera(&config.concat(), &secrets);
     let working = ["rtsp", "rtsp-relayed", "http", "http-relayed"];
@@ -198,6 +201,15 @@ fn cameras_with_every_fault_end_in_a_state_that_says_why_and_come_back() {
         "{said}"
     );
     let finished = service.stop();
+    // Also of MJPEG, which has no time stamps, and of streams that began anew.
+    let ended = demograph_service::clock::now();
+    for record in topic.records() {
+        let time = event::open(&record, 1 << 20).time.unwrap();
+        assert!(
+            began <= time && time <= ended,
+            "{began:?} {time:?} {ended:?}"
+        );
+    }
     for (_, secret) in secrets {
         assert!(!said.contains(secret) && !finished.stderr.contains(secret));
     }
