@@ -44,6 +44,8 @@ pub struct Outcome {
     pub low_score: usize,
     /// Other faces that belong to no track, or to none yet.
     pub without_track: usize,
+    /// The faces that are shown and belong to no track: too small, too doubtful, or of nobody yet.
+    pub strangers: Vec<Face>,
     /// Tracks that are over.
     pub ended: Vec<Ended>,
 }
@@ -118,10 +120,16 @@ impl Follower {
                     face,
                     shot: Shot::take(&seen.frame, &face, self.crop_size)?,
                 }),
-                None if face.score < self.wanted.score_min => outcome.low_score += 1,
-                None => outcome.without_track += 1,
+                None => {
+                    match face.score < self.wanted.score_min {
+                        true => outcome.low_score += 1,
+                        false => outcome.without_track += 1,
+                    }
+                    outcome.strangers.push(face);
+                }
             }
         }
+        outcome.strangers.extend(small);
         Ok(outcome)
     }
 

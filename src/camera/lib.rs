@@ -19,6 +19,7 @@ pub mod mask;
 pub mod nut;
 pub mod quality;
 pub mod shot;
+pub mod sketch;
 #[cfg(test)]
 mod stage;
 pub mod timeline;

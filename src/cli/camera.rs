@@ -3,18 +3,20 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
-use demograph_gateway::{CameraMetrics, Config, Gateway, Input, Kafka, OpenCamera, detector};
+use demograph_gateway::{
+    CameraMetrics, Config, Gateway, Input, Kafka, OpenCamera, Outlet, detector,
+};
 use demograph_service::{
-    http::{self, Answers, Control, Health},
+    http::{self, Answers, Control, Endpoint, Health},
     shutdown::Shutdown,
 };
 
-use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT};
+use super::{EXIT_CODES, EXIT_CONFIG, EXIT_ENVIRONMENT, preview};
 
 /// What the probes say.
 const ANSWERS: Answers = Answers {
     not_alive: "a frame has been worked on for half a minute, or the cameras are not looked after\n",
-    not_ready: "no camera is up\n",
+    not_ready: "no camera is up, or Kafka takes no events\n",
 };
 
 #[derive(Debug, clap::Args)]
@@ -22,6 +24,7 @@ const ANSWERS: Answers = Answers {
 Examples:
   demograph camera --config deploy/camera.toml --check
   demograph camera --config deploy/camera.toml
+  demograph camera --config deploy/camera.toml --preview entrance
 
 Of each camera five frames a second are looked at (with ffmpeg). The best three crops of a person in ten seconds go to Kafka, \
 as face-crop events. No picture is written anywhere.
@@ -37,6 +40,9 @@ pub(super) struct CameraArgs {
     /// Check the file and everything it names, but open no camera. Print the configuration in effect.
     #[arg(long)]
     check: bool,
+    /// Show the pictures of this camera with boxes around the faces, to aim it: in a browser on this machine only.
+    #[arg(long, value_name = "NAME", conflicts_with = "check")]
+    preview: Option<String>,
 }
 
 pub(super) fn run(args: &CameraArgs) -> anyhow::Result<ExitCode> {
@@ -49,11 +55,11 @@ pub(super) fn run(args: &CameraArgs) -> anyhow::Result<ExitCode> {
     };
     match args.check {
         true => Ok(check(&config)),
-        false => watch(&config),
+        false => watch(&config, args.preview.as_deref()),
     }
 }
 
-fn watch(config: &Config) -> anyhow::Result<ExitCode> {
+fn watch(config: &Config, preview: Option<&str>) -> anyhow::Result<ExitCode> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
@@ -65,12 +71,15 @@ fn watch(config: &Config) -> anyhow::Result<ExitCode> {
     let cameras = config.cameras.iter();
     let cameras = cameras.map(|camera| OpenCamera::of(config, camera));
     let cameras = cameras.collect::<anyhow::Result<Vec<_>>>()?;
+    let names = cameras.iter().map(|camera| &camera.source);
+    let preview = preview.map(|name| preview::open(name, names)).transpose()?;
+    let (preview, showing) = preview.unzip();
     let (metrics, health, shutdown) =
         (CameraMetrics::new(), Health::default(), Shutdown::default());
     let endpoint = http::serve(
         config.http.listen(),
         Control {
-            metrics: Box::new(metrics.clone()),
+            metrics: vec![Box::new(metrics.clone())],
             health: health.clone(),
             answers: ANSWERS,
             shutdown: shutdown.clone(),
@@ -88,11 +97,12 @@ fn watch(config: &Config) -> anyhow::Result<ExitCode> {
     let gateway = Gateway {
         cameras,
         outlet: outlet.clone(),
-        metrics: metrics.clone(),
+        metrics,
         health,
         shutdown,
+        preview,
     };
-    let ended = gateway.run(|| metrics.set_deliveries(outlet.deliveries()));
+    let ended = gateway.run(|| ());
     let flushed = outlet.flush(config.limits.drain_max.0);
     let deliveries = outlet.deliveries();
     tracing::info!(
@@ -102,6 +112,7 @@ fn watch(config: &Config) -> anyhow::Result<ExitCode> {
         "no camera is watched any more"
     );
     endpoint.end()?;
+    showing.map_or(Ok(()), Endpoint::end)?;
     ended?;
     flushed?;
     Ok(ExitCode::SUCCESS)

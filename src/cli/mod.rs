@@ -19,6 +19,8 @@ mod pace;
 #[cfg(feature = "page")]
 mod page;
 mod predict;
+#[cfg(feature = "gateway")]
+mod preview;
 mod publish;
 mod stage;
 mod state;
@@ -170,7 +172,7 @@ fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         Ok(config) => config,
         Err(code) => return Ok(code),
     };
-    wiring::start(config, Metrics::new(), Shutdown::default(), routes)?.run()?;
+    wiring::start(config, Metrics::new(), None, Shutdown::default(), routes)?.run()?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use demograph_page::{Origin, Tables};
 use demograph_service::{
     clock,
-    http::{self, Answers, Control, Exposed, Health, Listen},
+    http::{self, Answers, Control, Health, Listen},
     shutdown::Shutdown,
     sink::{Store, history::History},
 };
@@ -44,15 +44,6 @@ pub(super) struct PageArgs {
     dates: u16,
 }
 
-/// Tables have no metrics.
-struct NoMetrics;
-
-impl Exposed for NoMetrics {
-    fn render(&self, _: &[String]) -> String {
-        String::new()
-    }
-}
-
 pub(super) fn run(args: &PageArgs) -> anyhow::Result<ExitCode> {
     ensure!(
         http::is_local(&args.listen),
@@ -79,7 +70,7 @@ pub(super) fn run(args: &PageArgs) -> anyhow::Result<ExitCode> {
             ..Listen::default()
         },
         Control {
-            metrics: Box::new(NoMetrics),
+            metrics: Vec::new(),
             health,
             answers: Answers::OF_RUN,
             shutdown: shutdown.clone(),

@@ -11,7 +11,8 @@ use std::{
 use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, after, select};
 use demograph_camera::{
-    ffmpeg::{self, End, Seen, Settings, Taken},
+    detect::Wanted,
+    ffmpeg::{self, End, Seen, Settings, Skipped, Taken},
     follow::{Followed, Follower, Outcome},
     track::Ended,
 };
@@ -23,6 +24,7 @@ use crate::{
     outlet::{Outlet, Topic},
     pick::{Picked, Picker},
     presence::Presences,
+    preview::{Screen, draw},
 };
 
 /// How long to wait before a full queue is asked again.
@@ -33,8 +35,11 @@ pub(crate) struct Camera {
     pub settings: Settings,
     /// When a recording began.
     pub start: EventTime,
+    pub wanted: Wanted,
     pub follower: Follower,
     pub desk: Desk,
+    /// Where somebody may look at its pictures.
+    pub screen: Option<Screen>,
 }
 
 /// Where what was found is judged, counted and sent.
@@ -46,6 +51,8 @@ pub(crate) struct Desk {
     pub outlet: Arc<dyn Outlet>,
     pub stop: Receiver<()>,
     pub work: Work,
+    /// Frames that nobody takes while this is busy.
+    pub skipped: Skipped,
 }
 
 /// Since when a frame is worked on. Cloning shares it.
@@ -90,13 +97,18 @@ impl Camera {
                 wait,
                 skipped,
             } => {
-                desk.meter.down(end, skipped);
+                desk.skipped = skipped;
+                desk.meter.skipped(&desk.skipped);
+                desk.meter.down(end);
                 // Who comes back after this may be somebody else.
                 let ended = self.follower.end();
                 if desk.end(&ended)? == Taken::Stop {
                     return Ok(Taken::Stop);
                 }
                 let said = lines.join("; ");
+                if let Some(screen) = &self.screen {
+                    screen.say(&format!("{}: {}", desk.name, end.name()));
+                }
                 match (end, wait) {
                     (End::Ended, None) => {
                         tracing::info!(camera = desk.name, "the recording is over");
@@ -118,15 +130,19 @@ impl Camera {
     }
 
     fn look(&mut self, mut seen: Seen) -> anyhow::Result<Taken> {
-        let told = (seen.skipped, seen.clock);
         let desk = &mut self.desk;
-        if desk.meter.frame(told, seen.time.0) {
+        desk.skipped = seen.skipped.clone();
+        desk.meter.skipped(&desk.skipped);
+        if desk.meter.frame(seen.clock, seen.time.0) {
             tracing::info!(camera = desk.name, size = ?seen.frame.size(), "the camera is up");
         }
-        let follower = &mut self.follower;
+        let (follower, screen, wanted) = (&mut self.follower, &self.screen, self.wanted);
         let (events, ended) = desk.work(|desk| {
             let outcome = follower.step(&mut seen)?;
             desk.count(&outcome);
+            if let Some(screen) = screen {
+                screen.show(|| draw(&desk.name, &seen, &outcome, wanted));
+            }
             Ok((desk.pick(seen.time, &outcome.faces)?, outcome.ended))
         })?;
         match desk.send(events)? {
@@ -175,6 +191,7 @@ impl Desk {
             masked,
             low_score,
             without_track,
+            strangers: _,
             ended: _,
         } = outcome;
         meter.found(*found);
@@ -216,6 +233,7 @@ impl Desk {
 
     fn offer(&self, topic: Topic, event: &Event) -> anyhow::Result<Taken> {
         while self.outlet.offer(topic, event)? == Offered::Full {
+            self.meter.skipped(&self.skipped);
             select! {
                 recv(self.stop) -> _ => return Ok(Taken::Stop),
                 recv(after(FULL_PAUSE)) -> _ => {}

@@ -11,25 +11,27 @@ use anyhow::{Context, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded, select, tick};
 use demograph_camera::{
     detect::{Detector, Wanted},
-    ffmpeg::{Settings, WHOLE},
+    ffmpeg::{Settings, Skipped, WHOLE},
     finder::Finder,
     follow::Follower,
     mask::Mask,
 };
 use demograph_core::record::{EventTime, SourceId};
 use demograph_model::infer::InferenceSettings;
-use demograph_service::{http::Health, shutdown::Shutdown};
+use demograph_service::{clock, http::Health, shutdown::Shutdown};
 
 use crate::{
     address,
     camera::{Camera, Desk, Work},
     config::{self, Config},
+    flow::Flow,
     metrics::CameraMetrics,
     names::Names,
     outlet::Outlet,
     photographs::Photographs,
     pick::{Picker, Rule},
     presence::Presences,
+    preview::{Preview, Screen},
 };
 
 /// How often the cameras are looked after.
@@ -142,6 +144,8 @@ pub struct Gateway {
     pub health: Health,
     /// Asks for the end.
     pub shutdown: Shutdown,
+    /// The camera whose pictures somebody may look at.
+    pub preview: Option<Preview>,
 }
 
 impl Gateway {
@@ -156,6 +160,8 @@ impl Gateway {
             let name = opened.source.as_str().to_owned();
             let work = Work::default();
             crew.works.push(work.clone());
+            let preview = self.preview.as_ref();
+            let screen = preview.and_then(|preview| preview.screen_of(&opened.source));
             let desk = Desk {
                 picker: Picker::new(opened.source, Names::new(run, number), opened.rule),
                 presences: Presences::default(),
@@ -163,6 +169,7 @@ impl Gateway {
                 outlet: self.outlet.clone(),
                 stop: stop.clone(),
                 work,
+                skipped: Skipped::default(),
                 name,
             };
             let watch = Watch {
@@ -171,6 +178,7 @@ impl Gateway {
                 mask: opened.mask,
                 crop_size: opened.crop_size,
                 desk,
+                screen,
             };
             let input = opened.input;
             let told = Told(told.clone(), number);
@@ -183,7 +191,13 @@ impl Gateway {
             crew.threads
                 .push(Some(thread.context("start the thread of a camera")?));
         }
-        let watched = crew.watch(&ends, (&metrics, &health, &shutdown), look);
+        let signs = Signs {
+            outlet: self.outlet.as_ref(),
+            metrics: &metrics,
+            health: &health,
+            flow: Flow::new(clock::now()),
+        };
+        let watched = crew.watch(&ends, &shutdown, signs, look);
         drop(go_on);
         let ended = crew.join();
         watched.and(ended)
@@ -197,6 +211,7 @@ struct Watch {
     mask: Mask,
     crop_size: u32,
     desk: Desk,
+    screen: Option<Screen>,
 }
 
 impl Watch {
@@ -223,8 +238,10 @@ impl Watch {
         let camera = Camera {
             settings,
             start,
+            wanted: self.wanted,
             follower: follower.behind(self.mask),
             desk: self.desk,
+            screen: self.screen,
         };
         camera.run()
     }
@@ -241,7 +258,8 @@ impl Crew {
     fn watch(
         &mut self,
         ends: &Receiver<usize>,
-        (metrics, health, shutdown): (&CameraMetrics, &Health, &Shutdown),
+        shutdown: &Shutdown,
+        mut signs: Signs<'_>,
         mut look: impl FnMut(),
     ) -> anyhow::Result<()> {
         let looks = tick(LOOK_EVERY);
@@ -253,10 +271,8 @@ impl Crew {
                 }
                 recv(looks) -> _ => {
                     look();
-                    health.set_ready(metrics.is_any_up());
-                    if !self.works.iter().any(|work| work.hangs(FRAME_MAX_MILLIS)) {
-                        health.beat();
-                    }
+                    let hangs = self.works.iter().any(|work| work.hangs(FRAME_MAX_MILLIS));
+                    signs.give(!hangs);
                 }
             }
         }
@@ -273,6 +289,26 @@ impl Crew {
 fn end(thread: JoinHandle<anyhow::Result<()>>) -> anyhow::Result<()> {
     let ended = thread.join();
     ended.map_err(|_| anyhow!("the thread of a camera panicked"))?
+}
+
+/// What is told of the whole: metrics of the events, whether it is alive, whether it does its work.
+struct Signs<'a> {
+    outlet: &'a dyn Outlet,
+    metrics: &'a CameraMetrics,
+    health: &'a Health,
+    flow: Flow,
+}
+
+impl Signs<'_> {
+    fn give(&mut self, is_alive: bool) {
+        let deliveries = self.outlet.deliveries();
+        self.metrics.set_deliveries(deliveries);
+        let flows = self.flow.flows(clock::now(), deliveries);
+        self.health.set_ready(flows && self.metrics.is_any_up());
+        if is_alive {
+            self.health.beat();
+        }
+    }
 }
 
 /// Says that a thread ends.

@@ -11,6 +11,7 @@
 mod address;
 mod camera;
 pub mod config;
+mod flow;
 mod gateway;
 mod metrics;
 mod names;
@@ -18,9 +19,11 @@ mod outlet;
 mod photographs;
 mod pick;
 mod presence;
+mod preview;
 
 pub use config::Config;
 pub use gateway::{Gateway, Input, OpenCamera, detector};
 pub use metrics::{CameraMetrics, Status};
-pub use outlet::{Kafka, Outlet, Topic};
+pub use outlet::{Deliveries, Kafka, Outlet, Topic};
 pub use pick::Rule;
+pub use preview::Preview;

@@ -3,7 +3,10 @@
 //! Promises: what is counted adds up. Every picture that ffmpeg gave is `read` or `skipped_busy`; every face that was found has
 //! one outcome; every event that was sent is delivered, has failed, or waits.
 
-use demograph_camera::{ffmpeg::End, timeline::Reading};
+use demograph_camera::{
+    ffmpeg::{End, Skipped},
+    timeline::Reading,
+};
 use demograph_service::{
     http::Exposed,
     metrics::declare::{
@@ -54,6 +57,7 @@ pub struct CameraMetrics {
     leaps: IntCounterVec,
     events: IntCounterVec,
     queued: IntGauge,
+    queue_max: IntGauge,
 }
 
 impl Default for CameraMetrics {
@@ -78,7 +82,7 @@ impl CameraMetrics {
                 r,
                 gauges(
                     "camera_state",
-                    "1 for the camera's present state: connecting, up, or why it is down: refused, died, silent, malformed, ended.",
+                    "1 for the camera's present state: connecting, up, or why it is down, as in restarts_total.",
                     &["camera", "state"],
                 ),
             ),
@@ -86,7 +90,7 @@ impl CameraMetrics {
                 r,
                 counters(
                     "camera_restarts_total",
-                    "Times that the camera's ffmpeg ended, by reason: refused, died, silent, malformed, ended.",
+                    "Times that the camera's ffmpeg ended, by reason: unauthorized, not_found, unreachable, refused (otherwise) before the first frame; died, silent, malformed, ended.",
                     &["camera", "reason"],
                 ),
             ),
@@ -174,9 +178,22 @@ impl CameraMetrics {
                 r,
                 gauge("camera_queued_events", "Events that wait for the broker."),
             ),
+            queue_max: add(
+                r,
+                gauge(
+                    "camera_queue_max_events",
+                    "So many events may wait for the broker. When they do, frames are skipped.",
+                ),
+            ),
             names: declared.names,
             registry: declared.registry,
         }
+    }
+
+    /// All metrics of one camera, at 0.
+    pub fn expect(&self, camera: &str) {
+        self.camera(camera);
+        self.set_deliveries(Deliveries::default());
     }
 
     /// The names of all metrics.
@@ -242,7 +259,7 @@ impl CameraMetrics {
     }
 
     /// Takes over what became of the events.
-    pub fn set_deliveries(&self, deliveries: Deliveries) {
+    pub(crate) fn set_deliveries(&self, deliveries: Deliveries) {
         for (outcome, count) in [
             ("delivered", deliveries.delivered),
             ("failed", deliveries.failed),
@@ -250,8 +267,9 @@ impl CameraMetrics {
             let counter = self.events.with_label_values(&[outcome]);
             counter.inc_by(count.saturating_sub(counter.get()));
         }
-        self.queued
-            .set(deliveries.queued.try_into().unwrap_or(i64::MAX));
+        let set = |gauge: &IntGauge, count: u64| gauge.set(count.try_into().unwrap_or(i64::MAX));
+        set(&self.queued, deliveries.queued);
+        set(&self.queue_max, deliveries.queue_max);
     }
 }
 
@@ -320,7 +338,7 @@ impl Meter {
     }
 
     /// A frame came. Returns whether the camera was down before.
-    pub fn frame(&mut self, (skipped, clock): (u64, Reading), seen_millis: i64) -> bool {
+    pub fn frame(&mut self, clock: Reading, seen_millis: i64) -> bool {
         let was_down = self.up.get() == 0;
         if was_down {
             self.enter(UP);
@@ -328,7 +346,6 @@ impl Meter {
             self.leaps_told = 0;
         }
         self.frames[0].inc();
-        self.frames[1].inc_by(skipped);
         self.last_frame.set(seen_millis as f64 / 1e3);
         self.offset.set(clock.offset as f64 / 1e6);
         self.slew.set(clock.slewed as f64 / 1e6);
@@ -338,9 +355,13 @@ impl Meter {
         was_down
     }
 
+    /// Takes over how many frames nobody took in time.
+    pub fn skipped(&self, skipped: &Skipped) {
+        self.frames[1].inc_by(skipped.take());
+    }
+
     /// The camera went down.
-    pub fn down(&self, end: End, skipped: u64) {
-        self.frames[1].inc_by(skipped);
+    pub fn down(&self, end: End) {
         self.enter(end.name());
         let place = End::ALL.iter().position(|one| *one == end);
         if let Some(place) = place {

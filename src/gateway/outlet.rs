@@ -15,6 +15,9 @@ pub trait Outlet: Send + Sync {
 
     /// Whether presence events are wanted.
     fn wants_presence(&self) -> bool;
+
+    /// What became of the events so far.
+    fn deliveries(&self) -> Deliveries;
 }
 
 /// Where an event belongs.
@@ -31,6 +34,7 @@ pub struct Kafka {
     producer: Producer,
     faces: String,
     presence: Option<String>,
+    queue_max: u64,
 }
 
 /// A crop has some 6 KB; a queue of usual length takes a few MB. This holds against crops of 1,000 pixels.
@@ -51,6 +55,7 @@ impl Kafka {
             producer: Producer::connect(&of_producer)?,
             faces: kafka.topic.clone(),
             presence: presence.map(str::to_owned),
+            queue_max: kafka.queue_max.into(),
         })
     }
 
@@ -61,15 +66,6 @@ impl Kafka {
             self.producer.partitions(presence, timeout)?;
         }
         self.producer.partitions(&self.faces, timeout)
-    }
-
-    /// Events that the broker acknowledged, that were given up, and that wait.
-    pub fn deliveries(&self) -> Deliveries {
-        Deliveries {
-            delivered: self.producer.delivered(),
-            failed: self.producer.failed(),
-            queued: self.producer.queued(),
-        }
     }
 
     /// Waits until every event was delivered or given up.
@@ -90,6 +86,15 @@ impl Outlet for Kafka {
     fn wants_presence(&self) -> bool {
         self.presence.is_some()
     }
+
+    fn deliveries(&self) -> Deliveries {
+        Deliveries {
+            delivered: self.producer.delivered(),
+            failed: self.producer.failed(),
+            queued: self.producer.queued(),
+            queue_max: self.queue_max,
+        }
+    }
 }
 
 /// What became of the events so far.
@@ -101,4 +106,6 @@ pub struct Deliveries {
     pub failed: u64,
     /// They wait.
     pub queued: u64,
+    /// So many may wait.
+    pub queue_max: u64,
 }

@@ -8,6 +8,7 @@ mod attempts;
 mod connections;
 mod door;
 mod guard;
+pub mod host;
 mod places;
 mod refusal;
 mod tls;
@@ -111,7 +112,8 @@ impl Exposed for Metrics {
 
 /// The control thread's parts.
 pub struct Control {
-    pub metrics: Box<dyn Exposed>,
+    /// Shown one after the other at /metrics.
+    pub metrics: Vec<Box<dyn Exposed>>,
     pub health: Health,
     pub answers: Answers,
     pub shutdown: Shutdown,
@@ -197,8 +199,37 @@ pub fn index() -> Routes {
 /// Binds the address and answers on a thread of its own until [`Endpoint::end`]. `more` is answered too.
 pub fn serve(listen: Listen, control: Control, more: Routes) -> anyhow::Result<Endpoint> {
     let doors = Doors::open(&listen)?;
-    let listener = TcpListener::bind(&listen.address).with_context(|| {
-        let address = &listen.address;
+    let address = listen.address.clone();
+    open(&address, &doors.clone(), |listener| {
+        answer(listener, listen, doors, control, more)
+    })
+}
+
+/// Answers at an address of this machine without TLS and logins, without the endpoint's own paths and without an ear for
+/// signals: beside the endpoint that has them.
+pub fn serve_beside(address: &str, routes: Routes) -> anyhow::Result<Endpoint> {
+    let doors = Doors::open(&Listen {
+        address: address.to_owned(),
+        ..Listen::default()
+    })?;
+    open(address, &doors.clone(), async |listener| {
+        let guard = Guard::new(doors.clone(), &[]);
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let routes = routes.layer(axum::middleware::from_fn_with_state(guard, guard::pass));
+        connections::serve(listener, Bounds::USUAL, doors, routes).await;
+        Ok(())
+    })
+}
+
+fn open<Answers>(
+    address: &str,
+    doors: &Doors,
+    answer: impl FnOnce(TcpListener) -> Answers,
+) -> anyhow::Result<Endpoint>
+where
+    Answers: Future<Output = anyhow::Result<()>> + Send + 'static,
+{
+    let listener = TcpListener::bind(address).with_context(|| {
         format!("http.listen = {address:?}: cannot listen; is another demograph running?")
     })?;
     listener
@@ -214,9 +245,10 @@ pub fn serve(listen: Listen, control: Control, more: Routes) -> anyhow::Result<E
         Some(_) => "https",
         None => "http",
     };
+    let answers = answer(listener);
     let body = async move {
         tokio::select! {
-            ended = answer(listener, listen, doors, control, more) => ended,
+            ended = answers => ended,
             _ = stopped => Ok(()),
         }
     };
@@ -268,9 +300,10 @@ async fn metrics(
         .filter(|(key, _)| key == "name[]")
         .map(|(_, name)| name.into_owned())
         .collect();
+    let parts = control.metrics.iter().map(|part| part.render(&names));
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        control.metrics.render(&names),
+        parts.collect::<String>(),
     )
 }
 

@@ -1,6 +1,9 @@
 //! Canaries: bytes that stand for a face, a track, a header go in, and must come out nowhere: not in the tables, not in
 //! the checkpoints, not in the log at its most talkative, not in /metrics.
 
+#[cfg(feature = "gateway")]
+mod gateway;
+
 use std::path::{Path, PathBuf};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -17,17 +20,18 @@ const MARKERS: [&str; 4] = [
 ];
 const CROPS: usize = 60;
 
-/// Every form in which a marker may show: as it is, as hex, as a list of numbers, as base64 at any of three places.
+/// Every form in which a marker may show: as it is, and as text.
 fn forms(marker: &str) -> Vec<String> {
-    let bytes = marker.as_bytes();
+    let mut forms = forms_of_text(marker.as_bytes());
+    forms.push(marker.to_owned());
+    forms
+}
+
+/// Every text that bytes may become: hex, a list of numbers, base64 at any of three places.
+fn forms_of_text(bytes: &[u8]) -> Vec<String> {
     let hex = demograph_core::hex(bytes);
     let numbers: Vec<String> = bytes.iter().map(u8::to_string).collect();
-    let mut forms = vec![
-        marker.to_owned(),
-        hex.to_uppercase(),
-        hex,
-        numbers.join(", "),
-    ];
+    let mut forms = vec![hex.to_uppercase(), hex, numbers.join(", ")];
     for before in 0..3 {
         let text = BASE64_STANDARD.encode([&vec![0; before], bytes].concat());
         // The first and the last letters depend on the neighbours.

@@ -13,6 +13,9 @@ pub const MAY_BE_EMPTY: [(&str, &str); 2] = [
     ("audience", "Ethnicity: votes"),
 ];
 
+/// The dashboard of `demograph camera`.
+pub const CAMERAS: &str = "cameras";
+
 /// What stands for the dashboards' variables.
 pub struct Values<'a> {
     /// A regular expression over sources.
@@ -21,6 +24,8 @@ pub struct Values<'a> {
     pub window: &'a str,
     /// A regular expression over instances.
     pub instance: &'a str,
+    /// A regular expression over cameras.
+    pub camera: &'a str,
     /// At least four scrapes long.
     pub rate_interval: &'a str,
 }
@@ -118,6 +123,7 @@ fn fill(text: &str, values: &Values) -> String {
         ("$source", values.source),
         ("$window", values.window),
         ("$instance", values.instance),
+        ("$camera", values.camera),
     ]
     .iter()
     .fold(text.to_owned(), |text, (variable, value)| {

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 /// Modules that compute only: no clock, threads, files, network, metrics.
-const PURE: [&str; 31] = [
+const PURE: [&str; 33] = [
     "camera/align",
     "camera/detect/input.rs",
     "camera/detect/outputs.rs",
     "camera/detect/overlap.rs",
     "camera/face.rs",
     "camera/ffmpeg/redact.rs",
+    "camera/ffmpeg/refusal.rs",
     "camera/film.rs",
     "camera/mask.rs",
     "camera/nut",
@@ -18,6 +19,7 @@ const PURE: [&str; 31] = [
     "camera/track",
     "core/",
     "gateway/address.rs",
+    "gateway/flow.rs",
     "gateway/presence.rs",
     "lab/evaluate",
     "lab/report/html/",
@@ -54,7 +56,8 @@ const IMPURE: [&str; 12] = [
 ];
 
 /// A library, and the only places that may know it.
-const KNOWN_TO_ONE: [(&str, &[&str]); 22] = [
+const KNOWN_TO_ONE: [(&str, &[&str]); 23] = [
+    ("font8x8::", &["camera/sketch.rs"]),
     ("reqwest::", &["service/peers/client.rs"]),
     ("tokio_rustls::", &["service/http/tls.rs"]),
     (
@@ -98,6 +101,7 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 22] = [
             "service/sink/store.rs",
             "service/peers.rs",
             "page/api/stream.rs",
+            "gateway/preview/routes.rs",
         ],
     ),
     ("parquet::", &["service/sink/file.rs"]),
@@ -107,7 +111,15 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 22] = [
         &["core/state/names.rs", "gateway/address.rs"],
     ),
     ("prost::", &["model/manifest/"]),
-    ("axum::", &["service/http.rs", "service/http/", "page/"]),
+    (
+        "axum::",
+        &[
+            "service/http.rs",
+            "service/http/",
+            "page/",
+            "gateway/preview/",
+        ],
+    ),
     (
         "prometheus::",
         &[
@@ -318,7 +330,7 @@ fn exact_votes_leave_their_seal_by_named_doors_only() {
 }
 
 /// What holds the bytes or the pixels of a face, and where it is declared.
-const FACES: [(&str, &str); 12] = [
+const FACES: [(&str, &str); 14] = [
     ("Crop", "src/core/record.rs"),
     ("Record", "src/core/record.rs"),
     ("Event", "src/core/event/write.rs"),
@@ -328,6 +340,8 @@ const FACES: [(&str, &str); 12] = [
     ("Portrait", "src/camera/film.rs"),
     ("Canvas", "src/camera/film.rs"),
     ("Aligned", "src/camera/align/warp.rs"),
+    ("Sketch", "src/camera/sketch.rs"),
+    ("Still", "src/gateway/preview/screen.rs"),
     ("Shot", "src/camera/shot.rs"),
     ("Opened", "src/model/decode/opened.rs"),
     ("EncodedCrop", "src/model/decode/opened.rs"),

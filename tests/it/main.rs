@@ -26,6 +26,8 @@ mod end_to_end;
 mod estimates;
 mod evaluate;
 mod experiment;
+#[cfg(feature = "gateway")]
+mod gateway;
 #[cfg(feature = "page")]
 mod guard;
 mod hours;
@@ -38,6 +40,7 @@ mod metrics_endpoint;
 mod model;
 mod no_answer;
 mod object_store;
+#[cfg(feature = "gateway")]
 mod observability;
 #[cfg(feature = "page")]
 mod open_pages;
@@ -53,6 +56,8 @@ mod page_many;
 #[cfg(feature = "page")]
 mod page_of_tables;
 mod presences;
+#[cfg(feature = "gateway")]
+mod preview;
 mod producers;
 mod rebalance;
 mod secured;

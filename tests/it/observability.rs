@@ -3,7 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use demograph_service::metrics::{Metrics, put};
+use demograph_gateway::CameraMetrics;
+use demograph_service::{
+    http::Exposed,
+    metrics::{Metrics, put},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -15,6 +19,7 @@ const VALUES: Values = Values {
     source: ".*",
     window: "10s",
     instance: ".*",
+    camera: ".*",
     rate_interval: "1m",
 };
 
@@ -55,6 +60,19 @@ fn filled() -> Metrics {
         put(gauge, &["a", "age", "0-17", "10s"], Some(1.0));
     }
     metrics
+}
+
+/// Everything that the service and the gateway show.
+fn exposition() -> String {
+    let cameras = CameraMetrics::new();
+    cameras.expect("door");
+    Exposed::render(&filled(), &[]) + &cameras.render(&[])
+}
+
+/// The names of all metrics.
+fn names() -> Vec<String> {
+    let cameras = CameraMetrics::new();
+    [filled().names(), cameras.names()].concat()
 }
 
 /// The labels of each series name in the text format, those of histograms with their suffixes.
@@ -138,8 +156,8 @@ fn string(value: &Value) -> String {
 
 #[test]
 fn every_metric_has_a_name_and_a_form_that_prometheus_likes() {
-    let text = filled().render(&[]);
-    for name in filled().names() {
+    let text = exposition();
+    for name in names() {
         assert!(
             text.contains(&format!("# TYPE {name} ")),
             "{name} is without series: add one to filled()"
@@ -150,7 +168,7 @@ fn every_metric_has_a_name_and_a_form_that_prometheus_likes() {
 
 #[test]
 fn every_query_asks_for_metrics_and_labels_that_exist() {
-    let known = labels_by_name(&filled().render(&[]));
+    let known = labels_by_name(&exposition());
     let expressions = expressions();
     assert!(expressions.len() > 40, "the queries were not found");
     for (place, expr) in expressions {
@@ -179,7 +197,7 @@ fn every_metric_is_on_a_dashboard() {
         .map(|query| query.expr + "\n")
         .collect();
     let shown: BTreeSet<String> = selectors(&shown).into_iter().map(|s| s.name).collect();
-    for name in Metrics::new().names() {
+    for name in names() {
         let parts = ["", "_bucket", "_sum", "_count"].map(|suffix| format!("{name}{suffix}"));
         assert!(
             parts.iter().any(|part| shown.contains(part)),
@@ -190,10 +208,13 @@ fn every_metric_is_on_a_dashboard() {
 
 #[test]
 fn every_variable_asks_for_a_label_that_exists() {
-    let known = labels_by_name(&filled().render(&[]));
+    let known = labels_by_name(&exposition());
     let variables = dashboards::variables(&VALUES);
     let names: Vec<&str> = variables.iter().map(|v| v.name.as_str()).collect();
-    assert_eq!(names, ["source", "window", "instance"]);
+    assert_eq!(
+        names,
+        ["source", "window", "instance", "camera", "instance"]
+    );
     for variable in &variables {
         let labels = &known[&variable.selector];
         let exists = labels.contains(&variable.label) || ADDED.contains(&variable.label.as_str());
@@ -248,12 +269,13 @@ fn prometheus_parses_every_query() {
 #[test]
 fn grafana_s_types_keep_the_dashboards() {
     let script = "tests/tools/round_trip.py";
-    let files = ["audience", "fleet", "pipeline"].map(|name| format!("dashboards/{name}.json"));
-    tools::run(
-        tools::python(),
-        &[script, &files[0], &files[1], &files[2]],
-        "",
-    );
+    let names = dashboards::read_all().into_iter().map(|(name, _)| name);
+    let files: Vec<String> = names
+        .map(|name| format!("dashboards/{name}.json"))
+        .collect();
+    let files = files.iter().map(String::as_str);
+    let arguments: Vec<&str> = std::iter::once(script).chain(files).collect();
+    tools::run(tools::python(), &arguments, "");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::{command::Settings, redact, spawn::spawn};
+use super::{command::Settings, redact, refusal::refusal, spawn::spawn};
 use crate::nut::{Nut, NutError, Picture};
 
 /// Pictures that wait. One is looked at, one is ready.
@@ -30,8 +30,14 @@ const LINE_MAX: u64 = 500;
 pub enum End {
     /// All pictures of a recording were read.
     Ended,
-    /// It ended by itself before the first picture: a wrong address or password, a camera that is off.
+    /// It ended by itself before the first picture, for a reason that is none of the next three.
     Refused,
+    /// The user or the password is wrong or missing (401, 403).
+    Unauthorized,
+    /// The camera answers and has nothing at this path (404).
+    NotFound,
+    /// Nobody answers at this address: the camera is off, the address is wrong, the network is down.
+    Unreachable,
     /// It ended by itself later, or was killed.
     Died,
     /// It gave no picture for too long.
@@ -42,9 +48,12 @@ pub enum End {
 
 impl End {
     /// All reasons.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Ended,
         Self::Refused,
+        Self::Unauthorized,
+        Self::NotFound,
+        Self::Unreachable,
         Self::Died,
         Self::Silent,
         Self::Malformed,
@@ -55,10 +64,28 @@ impl End {
         match self {
             Self::Ended => "ended",
             Self::Refused => "refused",
+            Self::Unauthorized => "unauthorized",
+            Self::NotFound => "not_found",
+            Self::Unreachable => "unreachable",
             Self::Died => "died",
             Self::Silent => "silent",
             Self::Malformed => "malformed",
         }
+    }
+}
+
+/// Pictures that nobody took in time. Cloning shares the count.
+#[derive(Debug, Clone, Default)]
+pub struct Skipped(Arc<AtomicU64>);
+
+impl Skipped {
+    /// Those since this was asked last: each is told once. It grows also while a frame is worked on.
+    pub fn take(&self) -> u64 {
+        self.0.swap(0, Ordering::Relaxed)
+    }
+
+    fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -78,7 +105,7 @@ pub(super) struct Running {
     messages: JoinHandle<VecDeque<String>>,
     waiter: JoinHandle<()>,
     /// Pictures that nobody took in time.
-    pub skipped: Arc<AtomicU64>,
+    pub skipped: Skipped,
 }
 
 impl Running {
@@ -89,7 +116,7 @@ impl Running {
         let (stdout, stderr) = stdout.zip(stderr).expect("both are pipes");
         let (taken, pictures) = bounded(WAITING);
         let (ended, status) = bounded(1);
-        let skipped = Arc::new(AtomicU64::new(0));
+        let skipped = Skipped::default();
         let reader = Reader {
             stdout,
             taken,
@@ -143,7 +170,7 @@ impl Running {
             Ok(NutError::Malformed(_)) => End::Malformed,
             Ok(NutError::Ended) if was_well && known.had_picture => End::Ended,
             _ if known.had_picture => End::Died,
-            _ => End::Refused,
+            _ => refusal(&lines),
         };
         (end, lines.into())
     }
@@ -170,7 +197,7 @@ struct Reader {
     taken: Sender<Received>,
     bytes_max: usize,
     is_live: bool,
-    skipped: Arc<AtomicU64>,
+    skipped: Skipped,
 }
 
 impl Reader {
@@ -203,9 +230,7 @@ impl Reader {
             };
             match sent {
                 Ok(()) => {}
-                Err(TrySendError::Full(_)) => {
-                    self.skipped.fetch_add(1, Ordering::Relaxed);
-                }
+                Err(TrySendError::Full(_)) => self.skipped.count(),
                 Err(TrySendError::Disconnected(_)) => return NutError::Ended,
             }
         }

@@ -180,7 +180,8 @@ impl Settings {
         options.retain(|(name, _)| own.clone().all(|(own, _)| own != name));
         options.extend(own.map(|(name, value)| (name.as_str(), value.as_str())));
         for (name, value) in options {
-            script.push_str(&format!("option {} {}\n", quoted(name), quoted(value)));
+            // A name in quotes would be another one, which no protocol knows, and ffmpeg says nothing.
+            script.push_str(&format!("option {} {}\n", bare(name), quoted(value)));
         }
         Some(script)
     }
@@ -203,6 +204,16 @@ impl Times {
 fn quoted(word: &str) -> String {
     let word: String = word.chars().filter(|c| !c.is_control()).collect();
     format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// The name of an option: a word without what could end it.
+fn bare(name: &str) -> String {
+    name.chars().filter(|c| is_of_name(*c)).collect()
+}
+
+/// Whether the names of ffmpeg's options have this letter.
+pub fn is_of_name(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || "_-:.".contains(letter)
 }
 
 #[cfg(test)]
@@ -281,12 +292,12 @@ mod tests {
         assert_eq!(
             settings.script().unwrap(),
             "ffconcat version 1.0\nfile 'rtsp://u:it'\\''sfile '\\''b'\\''@cam/1'\n\
-             option 'rtsp_transport' 'tcp'\noption 'timeout' '5'\n"
+             option rtsp_transport 'tcp'\noption timeout '5'\n"
         );
         assert_eq!(Settings::of("a.mp4").script(), None);
         let said = Settings::of("http://cam/mjpeg").script().unwrap();
         assert!(
-            said.ends_with("option 'use_wallclock_as_timestamps' '1'\n"),
+            said.ends_with("option use_wallclock_as_timestamps '1'\n"),
             "{said}"
         );
     }

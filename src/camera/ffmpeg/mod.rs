@@ -8,6 +8,7 @@ mod child;
 mod command;
 mod probe;
 mod redact;
+mod refusal;
 mod spawn;
 mod stream;
 mod write;
@@ -18,8 +19,8 @@ mod faults;
 mod tests;
 
 pub use backoff::Backoff;
-pub use child::End;
-pub use command::{Settings, Times, WHOLE};
+pub use child::{End, Skipped};
+pub use command::{Settings, Times, WHOLE, is_of_name};
 pub use probe::{duration, rate};
 pub use redact::redact;
 pub use stream::{Event, Seen, Taken, run};

@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    sync::atomic::Ordering,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -12,7 +11,7 @@ use demograph_core::record::EventTime;
 
 use super::{
     backoff::Backoff,
-    child::{End, Known, Running, now},
+    child::{End, Known, Running, Skipped, now},
     command::Settings,
     redact,
 };
@@ -27,8 +26,8 @@ pub struct Seen {
     pub frame: Frame,
     /// When it was seen.
     pub time: EventTime,
-    /// Pictures before it that nobody took in time, since the last one that somebody took.
-    pub skipped: u64,
+    /// Pictures of this run of ffmpeg that nobody took in time.
+    pub skipped: Skipped,
     /// How the stream's clock lies to ours.
     pub clock: Reading,
 }
@@ -45,8 +44,8 @@ pub enum Event {
         lines: Vec<String>,
         /// The time to the next try. `None`: there is none.
         wait: Option<Duration>,
-        /// Pictures after the last frame that nobody took in time.
-        skipped: u64,
+        /// Pictures that nobody took in time, as far as nobody asked for them.
+        skipped: Skipped,
     },
 }
 
@@ -85,11 +84,9 @@ pub fn run(
             timeline: Timeline::new(),
             first: None,
             last: None,
-            skipped: 0,
         };
         let pause = watched.follow(&running, stop, &mut take);
         let skipped = running.skipped.clone();
-        let told = watched.skipped;
         let known = Known {
             is_over: matches!(pause, Ok(Pause::Over)),
             is_silent: matches!(pause, Ok(Pause::Silent)),
@@ -105,7 +102,7 @@ pub fn run(
             end,
             lines,
             wait,
-            skipped: skipped.load(Ordering::Relaxed) - told,
+            skipped,
         };
         let (Taken::Continue, Some(wait)) = (take(down)?, wait) else {
             return Ok(());
@@ -137,8 +134,6 @@ struct Watched<'a> {
     /// The first picture: its PTS, and when it was received.
     first: Option<(i64, Instant)>,
     last: Option<Instant>,
-    /// Pictures that nobody took in time, as far as they were told.
-    skipped: u64,
 }
 
 impl Watched<'_> {
@@ -169,14 +164,12 @@ impl Watched<'_> {
                 false => recorded(self.start, first, pts),
             };
             let frame = Frame::of_i420(received.size, received.picture.data);
-            let skipped = running.skipped.load(Ordering::Relaxed);
             let seen = Seen {
                 frame,
                 time,
-                skipped: skipped - self.skipped,
+                skipped: running.skipped.clone(),
                 clock: self.timeline.reading(),
             };
-            self.skipped = skipped;
             if take(Event::Frame(seen))? == Taken::Stop {
                 return Ok(Pause::Stopped);
             }

@@ -71,7 +71,7 @@ fn follow(settings: &Settings, downs: usize) -> anyhow::Result<Story> {
     run(settings, EventTime(1_000_000), &stopped, |event| {
         match event {
             Event::Frame(seen) => {
-                story.skipped += seen.skipped;
+                story.skipped += seen.skipped.take();
                 story.times.push(seen.time.0);
                 story.sizes.push(seen.frame.size());
             }
@@ -84,7 +84,7 @@ fn follow(settings: &Settings, downs: usize) -> anyhow::Result<Story> {
             } => {
                 story.downs.push((end, lines));
                 story.waits.push(wait);
-                story.skipped += skipped;
+                story.skipped += skipped.take();
             }
         }
         Ok(if story.downs.len() < downs {
@@ -146,13 +146,14 @@ fn a_film_that_begins_again_goes_on_in_its_own_time() {
         options: ["-re", "-stream_loop", "-1"].map(str::to_owned).into(),
         ..Settings::of(&format!("file://{}", clip(folder.path(), 2)))
     };
-    let (mut times, mut shown) = (Vec::new(), 0);
+    let (mut times, mut shown, mut newest) = (Vec::new(), 0, 0);
     let (_stop, stopped) = bounded(1);
     run(&settings, EventTime(0), &stopped, |event| {
         let Event::Frame(seen) = event else {
             panic!("it went down");
         };
-        shown += 1 + seen.skipped;
+        newest = seen.skipped.take();
+        shown += 1 + newest;
         times.push(seen.time.0);
         Ok(if shown > 26 {
             Taken::Stop
@@ -164,8 +165,10 @@ fn a_film_that_begins_again_goes_on_in_its_own_time() {
     // The demo takes the number of pictures for the time that was shown. After two rounds and more both are the same.
     let lasted = times[times.len() - 1] - times[0];
     let stated = 200 * (shown as i64 - 1);
+    // Of the pictures that were told last, some may come after the last frame.
+    let least = stated - 200 * newest as i64 - 120;
     assert!(
-        (lasted - stated).abs() <= 120,
+        (least..=stated + 120).contains(&lasted),
         "{lasted} ms, {stated}: {times:?}"
     );
 }
@@ -218,7 +221,7 @@ fn a_program_that_is_not_there_is_an_error_that_says_what_to_do() {
 }
 
 #[test]
-fn an_address_where_nobody_answers_is_refused_tried_again_and_names_no_password() {
+fn an_address_where_nobody_answers_is_unreachable_tried_again_and_names_no_password() {
     // Twice, with the wait of a second between.
     let story = follow(&Settings::of("rtsp://admin:s3cret@127.0.0.1:1/main"), 2).unwrap();
     assert_eq!(
@@ -226,7 +229,7 @@ fn an_address_where_nobody_answers_is_refused_tried_again_and_names_no_password(
         [1, 2].map(|seconds| Some(Duration::from_secs(seconds)))
     );
     for (end, lines) in story.downs {
-        assert_eq!(end, End::Refused);
+        assert_eq!(end, End::Unreachable);
         let said = lines.join("\n");
         assert!(
             said.contains("refused") && said.contains("***@127.0.0.1"),
@@ -332,12 +335,12 @@ fn a_flood_is_skipped_and_counted_when_nobody_keeps_up() {
         match event {
             Event::Frame(seen) => {
                 frames += 1;
-                skipped += seen.skipped;
+                skipped += seen.skipped.take();
                 // A slow consumer.
                 let _ = slow.recv_timeout(Duration::from_millis(30));
             }
             Event::Down { skipped: by, .. } => {
-                skipped += by;
+                skipped += by.take();
                 return Ok(Taken::Stop);
             }
         }

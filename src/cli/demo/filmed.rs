@@ -22,7 +22,7 @@ use demograph_core::{
     span::Span,
 };
 use demograph_gateway::{
-    CameraMetrics, Gateway, Input, Kafka, OpenCamera, Rule, config as gateway, detector,
+    CameraMetrics, Gateway, Input, Kafka, OpenCamera, Outlet, Rule, config as gateway, detector,
 };
 use demograph_service::{config::Config, http::Health, shutdown::Shutdown, snapshot::Snapshot};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -149,6 +149,7 @@ impl Films {
             metrics: watched.metrics.clone(),
             health: Health::default(),
             shutdown: stop.clone(),
+            preview: None,
         };
         Ok(Watching {
             casts: self.0,

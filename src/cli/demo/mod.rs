@@ -104,6 +104,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let service = wiring::start(
         config.clone(),
         metrics.clone(),
+        None,
         shutdown.clone(),
         super::routes,
     )?;

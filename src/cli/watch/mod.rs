@@ -12,11 +12,13 @@ use demograph_core::{
     record::{EventTime, SourceId},
     span::Span,
 };
-use demograph_gateway::{CameraMetrics, Gateway, Kafka, OpenCamera, Outlet, Rule, Topic, detector};
+use demograph_gateway::{
+    CameraMetrics, Deliveries, Gateway, Kafka, OpenCamera, Outlet, Rule, Topic, detector,
+};
 use demograph_service::{
     clock,
     config::Config,
-    http::Health,
+    http::{Endpoint, Health},
     kafka::{EmbeddedBroker, Offered},
     metrics::Metrics,
     shutdown::Shutdown,
@@ -28,6 +30,7 @@ use demograph_service::{
 use super::{
     live,
     pace::{Pace, pause},
+    preview,
     stage::{beside, free_address, spawn},
     watched::Watched,
 };
@@ -80,6 +83,9 @@ pub(super) struct WatchArgs {
     /// The detector's folder.
     #[arg(long, default_value = "models/yunet", value_name = "DIR")]
     detector: PathBuf,
+    /// Show the pictures of this camera with boxes around the faces, to aim it: in a browser on this machine only.
+    #[arg(long, value_name = "NAME")]
+    preview: Option<String>,
     /// Where /metrics is served; a free port if this one is taken.
     #[arg(long, default_value = "127.0.0.1:9464")]
     listen: String,
@@ -95,6 +101,9 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
     let names = sources::names(&args.sources);
     let mut config = config(args, &names)?;
     let cameras = open(args, &names, &config)?;
+    let preview = args.preview.as_ref();
+    let preview = preview.map(|name| preview::open(name, names.iter()));
+    let (preview, showing) = preview.transpose()?.unzip();
     let broker = EmbeddedBroker::start(&config.kafka.topic, PARTITIONS)?;
     config.kafka.brokers = broker.bootstrap_servers();
     let window = config.windows.rolling[0];
@@ -107,7 +116,14 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
         )?,
         read: metrics.clone(),
     });
-    let service = wiring::start(config, metrics, shutdown.clone(), super::routes)?;
+    let cameras_too = Box::new(watched.clone());
+    let service = wiring::start(
+        config,
+        metrics,
+        Some(cameras_too),
+        shutdown.clone(),
+        super::routes,
+    )?;
     println!(
         "demograph watch: {}; look at http://{}/\n\
          Shares are corrected for the model's errors, with 95 % intervals; ~ marks a plain count. They are shown when\n\
@@ -135,6 +151,7 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
         metrics: watched,
         health: Health::default(),
         shutdown: shutdown.clone(),
+        preview,
     };
     let cameras = spawn("cameras", move || {
         let mut next = clock::now().plus(SHOW_EVERY_MILLIS);
@@ -153,6 +170,7 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
     let screen = cameras
         .join()
         .map_err(|_| anyhow!("the cameras panicked"))??;
+    showing.map_or(Ok(()), Endpoint::end)?;
     println!("{}", screen.picture());
     print!("{}", summary(&latest.get(), args));
     Ok(ExitCode::SUCCESS)
@@ -236,6 +254,10 @@ impl Outlet for Bounded {
 
     fn wants_presence(&self) -> bool {
         false
+    }
+
+    fn deliveries(&self) -> Deliveries {
+        self.kafka.deliveries()
     }
 }
 

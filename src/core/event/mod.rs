@@ -18,4 +18,4 @@ pub use names::{CONTENT_TYPE, EVENT_TYPE, Name, SPEC_VERSION, STRUCTURED};
 pub use presence::{PRESENCE_TYPE, PresenceEvent, is_presence};
 pub use read::{Envelope, open, source_id};
 pub use track::WORDS_FOR_NOBODY;
-pub use write::{CropEvent, Event, Form, content_type};
+pub use write::{CropEvent, Event, Form, content_type, rfc3339};

@@ -130,7 +130,8 @@ pub fn content_type(name: &str) -> Option<&'static str> {
     }
 }
 
-pub(super) fn rfc3339(time: EventTime) -> String {
+/// As events write a time: 2026-03-01T09:30:00.5Z.
+pub fn rfc3339(time: EventTime) -> String {
     jiff::Timestamp::from_millisecond(time.0)
         .unwrap_or_default()
         .to_string()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use demograph_camera::ffmpeg;
 use demograph_core::{checked::Fault, event, span::Span};
 use demograph_service::config::{self, properties};
 
@@ -65,6 +66,12 @@ fn of_camera(camera: &Camera, at: impl Fn(&str) -> String) -> Vec<Fault> {
         if camera.user.is_some() && address::has_login(&plain) {
             let fix = "the address holds a user, too: remove one of them";
             faults.push(Fault::new(&at("user"), "", fix));
+        }
+    }
+    for name in camera.stream_options.keys() {
+        if !name.chars().all(ffmpeg::is_of_name) || name.is_empty() {
+            let fix = "an option of ffmpeg has letters, digits, _ and - in its name";
+            faults.push(Fault::new(&at("stream_options"), format!("{name:?}"), fix));
         }
     }
     if let Some(region) = camera.region

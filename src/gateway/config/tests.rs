@@ -19,7 +19,7 @@ fn the_published_schema_is_the_one_that_checks() {
 #[test]
 fn every_fault_is_told_at_once_with_its_fix() {
     let said = faults(
-        "user='u'\npassword='hunter2'\nmask=[[[0,0],[1,1]],[[0,0],[1,2],[0,1]]]\nregion={x=0.5,y=0,width=0.6,height=1}\n\
+        "user='u'\npassword='hunter2'\nstream_options={'a b'='1'}\nmask=[[[0,0],[1,1]],[[0,0],[1,2],[0,1]]]\nregion={x=0.5,y=0,width=0.6,height=1}\n\
          [[camera]]\nid='lobby'\naddress='clip.mp4'\n[[camera]]\nid='__a'\naddress='rtsp://u:p@cam/1'\nuser='u'\n\
          [http]\nlisten='0.0.0.0:1'\n[crops]\npane='7s'\n",
     );
@@ -28,6 +28,7 @@ fn every_fault_is_told_at_once_with_its_fix() {
         "camera[0].mask[0]",
         "camera[0].mask[1]",
         "camera[0].region",
+        "camera[0].stream_options = \"a b\"",
         "camera[1].id",
         "stands twice",
         "camera[1].address",

@@ -4,7 +4,7 @@ pub mod calibrations;
 pub mod keys;
 pub mod memory;
 
-use std::{net::SocketAddr, sync::Arc, thread::available_parallelism};
+use std::{iter, net::SocketAddr, sync::Arc, thread::available_parallelism};
 
 use anyhow::{Context, bail};
 use demograph_core::{
@@ -18,7 +18,7 @@ use demograph_model::{
 
 use crate::{
     config::{self, Config},
-    http::{self, Answers, Control, Endpoint, Health, Routes},
+    http::{self, Answers, Control, Endpoint, Exposed, Health, Routes},
     kafka::Consumer,
     metrics::Metrics,
     peers::Peers,
@@ -58,10 +58,12 @@ pub struct Visible {
     pub peers: Arc<Peers>,
 }
 
-/// Opens everything; fails with the first thing that is not there. `page` makes paths that are answered beside /metrics.
+/// Opens everything; fails with the first thing that is not there. `more` is shown at /metrics, too. `page` makes paths that
+/// are answered beside it.
 pub fn start(
     config: Config,
     metrics: Metrics,
+    more: Option<Box<dyn Exposed>>,
     shutdown: Shutdown,
     page: impl FnOnce(Visible) -> Routes,
 ) -> anyhow::Result<Service> {
@@ -93,11 +95,12 @@ pub fn start(
     let history = Arc::new(History::new(
         Store::open(&config.output).context("output.url")?,
     ));
+    let own: Box<dyn Exposed> = Box::new(metrics.clone());
     let peers = Arc::new(Peers::open(&config.http.peers())?);
     let endpoint = http::serve(
         config.http.listen(),
         Control {
-            metrics: Box::new(metrics.clone()),
+            metrics: iter::once(own).chain(more).collect(),
             health: health.clone(),
             answers: Answers::OF_RUN,
             shutdown: shutdown.clone(),

@@ -10,6 +10,8 @@ mod faulty;
 mod film;
 mod process;
 mod prometheus;
+#[cfg(feature = "gateway")]
+mod relay;
 mod service;
 mod tables;
 
@@ -20,6 +22,8 @@ pub use faulty::{Fault, Faulty};
 pub use film::{Film, Walker};
 pub use process::{Finished, Process, command};
 pub use prometheus::{Prometheus, promtool_check};
+#[cfg(feature = "gateway")]
+pub use relay::Relay;
 pub use service::{
     LOBBY_AND_CAFE, Launched, Service, check_config, composites, crops_csv, demograph, launch,
     metric, publish, run_until, with_config,

@@ -191,6 +191,56 @@ impl Process {
             .collect()
     }
 
+    /// The addresses at which it listens, as the kernel writes them: 0100007F:1F90.
+    pub fn listens_at(&self) -> Vec<String> {
+        let sockets: Vec<String> = self
+            .open_files()
+            .filter_map(|(_, to)| {
+                let number = to.strip_prefix("socket:[")?.strip_suffix(']')?;
+                Some(number.to_owned())
+            })
+            .collect();
+        let table = read(PathBuf::from(format!("/proc/{}/net/tcp", self.child.id())));
+        let lines = table
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>());
+        lines
+            .filter(|words| {
+                words.get(3) == Some(&"0A") && sockets.iter().any(|one| one == words[9])
+            })
+            .map(|words| words[1].to_owned())
+            .collect()
+    }
+
+    /// The files on a disk that it writes to now, but for what it prints.
+    pub fn writes_to(&self) -> Vec<String> {
+        let info = |number: &str| format!("/proc/{}/fdinfo/{number}", self.child.id());
+        let writes = |number: &str| {
+            let info = std::fs::read_to_string(info(number)).unwrap_or_default();
+            let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+            let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+            flags.is_some_and(|flags| flags & 0b11 != 0)
+        };
+        let own = self.output.path().display().to_string();
+        self.open_files()
+            .filter(|(number, to)| {
+                let is_file = to.starts_with('/') && !to.starts_with("/dev/");
+                is_file && !to.starts_with(&own) && writes(number)
+            })
+            .map(|(_, to)| to)
+            .collect()
+    }
+
+    /// Its open files: their numbers, and what is behind them.
+    fn open_files(&self) -> impl Iterator<Item = (String, String)> {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        files.flatten().filter_map(|file| {
+            let to = std::fs::read_link(file.path()).ok()?;
+            let number = file.file_name().to_string_lossy().into_owned();
+            Some((number, to.display().to_string()))
+        })
+    }
+
     fn log(&self) -> String {
         format!(
             "--- stdout of {0}\n{1}--- stderr of {0}\n{2}---",

@@ -186,6 +186,16 @@ listen = "127.0.0.1:0"
     }
 
     /// The same with more arguments.
+    #[cfg(feature = "gateway")]
+    pub fn camera_with_arguments(
+        config: &str,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Self {
+        Self::start_as("camera", config, environment, arguments)
+    }
+
+    /// `demograph run` with more arguments.
     pub fn start_with_arguments(config: &str, arguments: &[&str]) -> Self {
         Self::start_as("run", config, &[], arguments)
     }
@@ -233,6 +243,13 @@ listen = "127.0.0.1:0"
         self.process.wait_for(&what, seconds, || {
             (metric(&get(&url)?, series) >= at_least).then_some(())
         });
+    }
+
+    /// The status of an answer.
+    pub fn status(&self, path: &str) -> u16 {
+        let request = ureq::get(format!("{}{path}", self.url));
+        let config = request.config().http_status_as_error(false);
+        config.build().call().unwrap().status().as_u16()
     }
 
     /// SIGTERM, and a clean end.
