@@ -11,6 +11,13 @@
 /** Colours that differ for colour-blind people (Okabe and Ito 2008), on light and on dark. */
 const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c8c"];
 
+/** The clock of a zone, such as 2026-11-27 14:00. @param {string} zone */
+function clockOf(zone) {
+  const day = new Intl.DateTimeFormat("en-CA", { timeZone: zone, dateStyle: "short" });
+  const time = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeStyle: "short" });
+  return (/** @type {number} */ seconds) => [day.format(seconds * 1000), time.format(seconds * 1000)];
+}
+
 /** The chart in each place, by its name. @type {Map<string, any>} */
 const charts = new Map();
 
@@ -31,6 +38,15 @@ export function chartOf(name, place, times, zone, lines) {
   });
   const bands = lines.map((_, at) => ({ series: [3 * at + 2, 3 * at + 3], fill: `${COLOURS[at % COLOURS.length]}33` }));
   const columns = lines.flatMap((line) => [column(line, "share"), column(line, "share_high"), column(line, "share_low")]);
+  const clock = clockOf(zone);
+  // The date stands where a new one begins.
+  const ticks = (/** @type {any} */ _, /** @type {number[]} */ seconds) =>
+    seconds.map((one, at) => {
+      const [day, time] = clock(one);
+      const isNew = at === 0 || clock(seconds[at - 1])[0] !== day;
+      return isNew ? `${time}\n${day}` : time;
+    });
+  const moment = (/** @type {any} */ _, /** @type {number | null} */ seconds) => (seconds === null ? "none" : clock(seconds).join(" "));
   const UPlot = /** @type {any} */ (globalThis).uPlot;
   // It listens to the window: a chart that is not destroyed stays.
   charts.get(name)?.destroy();
@@ -40,8 +56,11 @@ export function chartOf(name, place, times, zone, lines) {
       height: 280,
       tzDate: (/** @type {number} */ seconds) => UPlot.tzDate(new Date(seconds * 1000), zone),
       scales: { y: { range: [0, 100] } },
-      axes: [axis, { ...axis, label: "share, %", size: 50 }],
-      series: [{ label: "time" }, ...series],
+      axes: [
+        { ...axis, values: ticks, space: 80 },
+        { ...axis, label: "share, %", size: 50 },
+      ],
+      series: [{ label: "time", value: moment }, ...series],
       bands,
     },
     [times.map((time) => Date.parse(time) / 1000), ...columns],

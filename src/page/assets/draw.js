@@ -41,7 +41,7 @@ export async function ask(path) {
 
 /** @param {Attribute} attribute @returns {SVGElement} */
 export function bars(attribute) {
-  const [height, left, width] = [22, 110, 150];
+  const [height, left, width] = [22, 108, 112];
   const across = (/** @type {number} */ part) => left + part * width;
   const rows = attribute.categories.map((one, row) => {
     const y = row * height;
@@ -67,19 +67,23 @@ export function bars(attribute) {
   return draw("svg", { viewBox: size, class: kind, "aria-hidden": "true" }, ...rows);
 }
 
+/** A column with longer texts than this holds words, not numbers. */
+const NUMBER_MAX = 30;
+
 /**
  * @param {string} title @param {string[]} head @param {string[][]} rows @returns {HTMLElement}
  */
 export function table(title, head, rows) {
+  const kinds = head.map((_, at) => (rows.some((row) => row[at].length > NUMBER_MAX) ? "said" : "number"));
   const cell = (/** @type {string} */ text, /** @type {number} */ at) =>
-    at === 0 ? make("th", { scope: "row" }, text) : make("td", {}, text);
+    at === 0 ? make("th", { scope: "row" }, text) : make("td", { class: kinds[at] }, text);
   return make(
     "div",
     { class: "wide", tabindex: "0", role: "group", "aria-label": title },
     make(
       "table",
       {},
-      make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))),
+      make("thead", {}, make("tr", {}, ...head.map((text, at) => make("th", { scope: "col", class: kinds[at] }, text)))),
       make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map(cell)))),
     ),
   );
