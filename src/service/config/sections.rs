@@ -321,13 +321,13 @@ pub struct Http {
     /// changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<PathBuf>,
-    /// Web pages of these origins may ask in a browser, such as "https://board.example". They need a token. Default: none.
+    /// Web pages of these origins may ask in a browser, such as `https://board.example`. They need a token. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cors_origins: Vec<String>,
-    /// Other instances, such as "https://other:9464". The page and its API show their sources too.
+    /// Other instances, such as `https://other:9464`. The page and its API show their sources too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<String>,
-    /// The same by DNS: each address of this name is an instance, such as "https://demograph.site.svc:9464" of a headless
+    /// The same by DNS: each address of this name is an instance, such as `https://demograph.site.svc:9464` of a headless
     /// service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peers_dns: Option<String>,
