@@ -122,11 +122,7 @@ impl OpenCamera {
             },
             mask: Mask::of(&polygons, &region),
             crop_size: config.crops.size,
-            rule: Rule {
-                crops_max: config.crops.max(),
-                spans: config.crops.spans(),
-                sharpness_min: config.crops.sharpness_min,
-            },
+            rule: config.crops.rule(),
             detector: detector(&config.detector.dir, config.detector.onnxruntime.as_deref())?,
         })
     }

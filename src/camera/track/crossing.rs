@@ -1,11 +1,12 @@
 //! Two hundred people cross a picture from side to side, as composites do in the films of the demo: nobody stops, who is nearer
 //! covers who is not, and in a small picture many are at the border at once.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use super::*;
+use super::{
+    score::{People, Score, mean},
+    *,
+};
 
 const PEOPLE: usize = 200;
 const FRAME_MS: i64 = 200;
@@ -30,15 +31,6 @@ struct Scene {
     size: (f32, f32),
     /// Seconds from one to the next, on average.
     gap: f32,
-}
-
-#[derive(Debug, Default)]
-struct Outcome {
-    /// Who was seen three times at least.
-    people: usize,
-    counted: usize,
-    switches: usize,
-    missed: usize,
 }
 
 impl Walker {
@@ -110,7 +102,7 @@ fn detect(face: &Rect, seen: f32, random: &mut StdRng) -> Option<Sighting> {
     Some(Sighting { rect, score })
 }
 
-fn simulate(seed: u64, scene: &Scene) -> Outcome {
+fn simulate(seed: u64, scene: &Scene) -> People {
     let mut random = StdRng::seed_from_u64(seed);
     let mut walkers: Vec<Walker> = (0..PEOPLE)
         .map(|number| Walker::draw(&mut random, scene, number))
@@ -124,9 +116,7 @@ fn simulate(seed: u64, scene: &Scene) -> Outcome {
     };
     let settings = Settings::of((scene.size.0 as u32, scene.size.1 as u32));
     let mut tracker = Tracker::new(settings);
-    let mut tracks_of: BTreeMap<usize, Vec<TrackNumber>> = BTreeMap::new();
-    let mut shown = vec![0; PEOPLE];
-    let mut counted = BTreeSet::new();
+    let mut score = Score::default();
     let frames = (PEOPLE as f32 * scene.gap) as i64 * 1000 / FRAME_MS + 50;
     for frame in 0..frames {
         let time = (frame * FRAME_MS) as f32 / 1000.0;
@@ -140,32 +130,19 @@ fn simulate(seed: u64, scene: &Scene) -> Outcome {
             let nearer = squares[person + 1..].iter();
             let cover = nearer.map(|other| shared(&face, other)).fold(0.0, f32::max);
             let part = shared(&face, &picture) - cover;
-            shown[person] += usize::from(part >= FOUND);
+            if part >= FOUND {
+                score.show(person);
+            }
             let sighting = detect(&face, part, &mut random);
             seen.extend(sighting.map(|sighting| (person, sighting)));
         }
         let sightings: Vec<Sighting> = seen.iter().map(|(_, sighting)| *sighting).collect();
         let step = tracker.step(EventTime(frame * FRAME_MS), &sightings);
         for ((person, _), track) in seen.into_iter().zip(step.members) {
-            counted.extend(track);
-            let tracks = tracks_of.entry(person).or_default();
-            if let Some(track) = track.filter(|track| tracks.last() != Some(track)) {
-                tracks.push(track);
-            }
+            score.give(Some(person), track);
         }
     }
-    let mut outcome = Outcome {
-        counted: counted.len(),
-        ..Outcome::default()
-    };
-    for person in (0..PEOPLE).filter(|&person| shown[person] >= 3) {
-        outcome.people += 1;
-        match tracks_of.get(&person).map_or(0, Vec::len) {
-            0 => outcome.missed += 1,
-            tracks => outcome.switches += tracks - 1,
-        }
-    }
-    outcome
+    score.people()
 }
 
 #[test]
@@ -180,19 +157,19 @@ fn two_hundred_people_who_cross_a_picture_are_counted_once_each_also_where_it_is
         (scene(small, 0.7), 20),
     ] {
         // The constants of the tracker were chosen on other seeds: 1 to 20.
-        let outcomes: Vec<Outcome> = (1000..1005).map(|seed| simulate(seed, &scene)).collect();
-        let mean = |of: fn(&Outcome) -> usize| outcomes.iter().map(of).sum::<usize>() as f64 / 5.0;
+        let outcomes: Vec<People> = (1000..1005).map(|seed| simulate(seed, &scene)).collect();
+        let mean = |of: fn(&People) -> usize| mean(&outcomes, of);
         println!(
             "{scene:?}: counted {:.3} of those there, switches {:.1}, missed {:.1}",
-            mean(|outcome| outcome.counted) / mean(|outcome| outcome.people),
-            mean(|outcome| outcome.switches),
-            mean(|outcome| outcome.missed),
+            mean(|people| people.counted) / mean(|people| people.there),
+            mean(|people| people.switches),
+            mean(|people| people.missed),
         );
-        for outcome in outcomes {
-            let ratio = outcome.counted as f64 / outcome.people as f64;
-            assert!((0.97..=1.03).contains(&ratio), "{scene:?} {outcome:?}");
-            assert!(20 * outcome.missed <= outcome.people, "{outcome:?}");
-            assert!(outcome.switches <= switches_max, "{outcome:?}");
+        for people in outcomes {
+            let ratio = people.counted as f64 / people.there as f64;
+            assert!((0.97..=1.03).contains(&ratio), "{scene:?} {people:?}");
+            assert!(20 * people.missed <= people.there, "{people:?}");
+            assert!(people.switches <= switches_max, "{people:?}");
         }
     }
 }

@@ -23,6 +23,8 @@ mod course;
 #[cfg(test)]
 mod crossing;
 #[cfg(test)]
+mod score;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;

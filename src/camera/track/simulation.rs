@@ -3,11 +3,12 @@
 //!
 //! The camera hangs 2.6 m above the floor and sees 1280x720 pixels; faces are 34 to 120 pixels large.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use super::*;
+use super::{
+    score::{People, Score, mean},
+    *,
+};
 
 const PEOPLE: usize = 200;
 const FRAME_MS: i64 = 200;
@@ -172,15 +173,9 @@ fn detect(face: &Rect, cover: f32, random: &mut StdRng) -> Option<Sighting> {
     Some(Sighting { rect, score })
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Outcome {
-    /// Who could be seen three times at least.
-    people: usize,
-    counted: usize,
-    switches: usize,
-    missed: usize,
-    /// The most faces at once.
-    crowd: usize,
+    people: People,
     /// Faces that the detector gave, and those without a track.
     faces: usize,
     without_track: usize,
@@ -205,9 +200,7 @@ fn simulate(seed: u64, scene: &Scene) -> Outcome {
     let mut people = people(&mut random, scene);
     let settings = Settings::of((FRAME.0 as u32, FRAME.1 as u32));
     let mut tracker = Tracker::new(settings);
-    let mut tracks_of: BTreeMap<usize, Vec<TrackNumber>> = BTreeMap::new();
-    let mut shown = vec![0; PEOPLE];
-    let mut counted = BTreeSet::new();
+    let mut score = Score::default();
     let mut outcome = Outcome::default();
     let frames = (people[PEOPLE - 1].start as i64 + 30) * 1000 / FRAME_MS;
     for frame in 0..frames {
@@ -222,7 +215,9 @@ fn simulate(seed: u64, scene: &Scene) -> Outcome {
             let cover = nearer
                 .map(|(_, other)| covered(&face, other))
                 .fold(0.0, f32::max);
-            shown[person] += usize::from(cover <= COVERED);
+            if cover <= COVERED {
+                score.show(person);
+            }
             let sighting = detect(&face, cover, &mut random);
             seen.extend(sighting.map(|sighting| (Some(person), sighting)));
         }
@@ -238,31 +233,20 @@ fn simulate(seed: u64, scene: &Scene) -> Outcome {
             };
             seen.push((None, sighting));
         }
-        outcome.crowd = outcome.crowd.max(there.len());
         let sightings: Vec<Sighting> = seen.iter().map(|(_, sighting)| *sighting).collect();
         let step = tracker.step(EventTime(frame * FRAME_MS), &sightings);
         for ((person, _), track) in seen.iter().zip(step.members) {
-            counted.extend(track);
-            let Some(person) = *person else { continue };
-            outcome.faces += 1;
-            outcome.without_track += usize::from(track.is_none());
-            let tracks = tracks_of.entry(person).or_default();
-            if let Some(track) = track.filter(|track| tracks.last() != Some(track)) {
-                tracks.push(track);
+            score.give(*person, track);
+            if person.is_some() {
+                outcome.faces += 1;
+                outcome.without_track += usize::from(track.is_none());
             }
         }
         for person in &mut people {
             person.walk(time);
         }
     }
-    outcome.counted = counted.len();
-    for person in (0..PEOPLE).filter(|&person| shown[person] >= 3) {
-        outcome.people += 1;
-        match tracks_of.get(&person).map_or(0, Vec::len) {
-            0 => outcome.missed += 1,
-            tracks => outcome.switches += tracks - 1,
-        }
-    }
+    outcome.people = score.people();
     outcome
 }
 
@@ -279,19 +263,19 @@ fn two_hundred_people_are_counted_once_each_in_quiet_and_busy_places() {
     ] {
         // The constants of the tracker were chosen on other seeds: 1 to 20.
         let outcomes: Vec<Outcome> = (1000..1005).map(|seed| simulate(seed, &scene)).collect();
-        let mean = |of: fn(&Outcome) -> usize| outcomes.iter().map(of).sum::<usize>() as f64 / 5.0;
+        let mean = |of: fn(&Outcome) -> usize| mean(&outcomes, of);
         println!(
             "{scene:?}: counted {:.3} of those there, switches {:.1}, missed {:.1}, without a track {:.3} of faces",
-            mean(|outcome| outcome.counted) / mean(|outcome| outcome.people),
-            mean(|outcome| outcome.switches),
-            mean(|outcome| outcome.missed),
+            mean(|outcome| outcome.people.counted) / mean(|outcome| outcome.people.there),
+            mean(|outcome| outcome.people.switches),
+            mean(|outcome| outcome.people.missed),
             mean(|outcome| outcome.without_track) / mean(|outcome| outcome.faces),
         );
-        for outcome in outcomes {
-            let ratio = outcome.counted as f64 / outcome.people as f64;
-            assert!((ratio - 1.0).abs() <= error_max, "{scene:?} {outcome:?}");
-            assert!(20 * outcome.missed <= outcome.people, "{outcome:?}");
-            assert!(outcome.switches <= switches_max, "{outcome:?}");
+        for Outcome { people, .. } in outcomes {
+            let ratio = people.counted as f64 / people.there as f64;
+            assert!((ratio - 1.0).abs() <= error_max, "{scene:?} {people:?}");
+            assert!(20 * people.missed <= people.there, "{people:?}");
+            assert!(people.switches <= switches_max, "{people:?}");
         }
     }
 }

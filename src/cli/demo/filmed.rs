@@ -22,7 +22,7 @@ use demograph_core::{
     span::Span,
 };
 use demograph_gateway::{
-    CameraMetrics, Gateway, Input, Kafka, OpenCamera, Outlet, Rule, config as gateway, detector,
+    CameraMetrics, Gateway, Input, Kafka, OpenCamera, Outlet, config as gateway, detector,
 };
 use demograph_service::{config::Config, http::Health, shutdown::Shutdown, snapshot::Snapshot};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -225,11 +225,7 @@ fn camera(cast: &Cast, config: &Config, folder: &Path) -> anyhow::Result<OpenCam
         wanted: Wanted::default(),
         mask: Mask::default(),
         crop_size: CROP_SIZE,
-        rule: Rule {
-            crops_max: crops.max(),
-            spans: crops.spans(),
-            sharpness_min: crops.sharpness_min,
-        },
+        rule: crops.rule(),
         detector: detector(folder, None)?,
     })
 }

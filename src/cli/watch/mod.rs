@@ -13,7 +13,7 @@ use demograph_core::{
     span::Span,
 };
 use demograph_gateway::{
-    CameraMetrics, Deliveries, Gateway, Kafka, OpenCamera, Outlet, Rule, Topic, detector,
+    CameraMetrics, Deliveries, Gateway, Kafka, OpenCamera, Outlet, Topic, detector,
 };
 use demograph_service::{
     clock,
@@ -209,11 +209,7 @@ fn open(args: &WatchArgs, names: &[SourceId], config: &Config) -> anyhow::Result
             },
             mask: Mask::default(),
             crop_size: CROP_SIZE,
-            rule: Rule {
-                crops_max: crops.max(),
-                spans: crops.spans(),
-                sharpness_min: crops.sharpness_min,
-            },
+            rule: crops.rule(),
             detector: detector(&args.detector, None)?,
         })
     };

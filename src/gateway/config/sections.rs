@@ -16,6 +16,8 @@ use demograph_service::{config::Text, http::Listen};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::pick::Rule;
+
 /// Where the face crops go.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -202,17 +204,16 @@ impl Crops {
     /// How late a crop may come out of the order of time. A camera's frames come in it.
     const LATENESS_MAX: i64 = 10_000;
 
-    /// As the chooser has it.
-    pub fn spans(&self) -> Spans {
-        Spans {
-            pane: self.pane.as_millis(),
-            lateness_max: Self::LATENESS_MAX,
+    /// As the picker has it.
+    pub fn rule(&self) -> Rule {
+        Rule {
+            crops_max: CropsMax::new(self.per_track),
+            spans: Spans {
+                pane: self.pane.as_millis(),
+                lateness_max: Self::LATENESS_MAX,
+            },
+            sharpness_min: self.sharpness_min,
         }
-    }
-
-    /// As the chooser has it; none where all are sent.
-    pub fn max(&self) -> Option<CropsMax> {
-        CropsMax::new(self.per_track)
     }
 }
 
