@@ -30,7 +30,11 @@ export function chartOf(name, place, times, zone, lines) {
     line.points.map((point) => (point === undefined || point[key] === null ? null : point[key] * 100));
   const text = getComputedStyle(document.body).color;
   const axis = { stroke: text, grid: { stroke: "#8886", width: 1 }, ticks: { stroke: "#8886" } };
-  const value = (/** @type {any} */ _, /** @type {number | null} */ share) => (share === null ? "hidden" : `${share.toFixed(0)} %`);
+  // Below the chart: the values under the pointer. Without a pointer `at` is null.
+  const value = (/** @type {any} */ _, /** @type {number | null} */ share, /** @type {number} */ __, /** @type {number | null} */ at) => {
+    if (at === null) return "";
+    return share === null ? "hidden" : `${share.toFixed(0)} %`;
+  };
   const series = lines.flatMap(({ label }, at) => {
     const stroke = COLOURS[at % COLOURS.length];
     const end = { stroke: "transparent", points: { show: false }, class: "end", label: `${label} interval`, value };
@@ -46,7 +50,7 @@ export function chartOf(name, place, times, zone, lines) {
       const isNew = at === 0 || clock(seconds[at - 1])[0] !== day;
       return isNew ? `${time}\n${day}` : time;
     });
-  const moment = (/** @type {any} */ _, /** @type {number | null} */ seconds) => (seconds === null ? "none" : clock(seconds).join(" "));
+  const moment = (/** @type {any} */ _, /** @type {number | null} */ seconds) => (seconds === null ? "" : clock(seconds).join(" "));
   const UPlot = /** @type {any} */ (globalThis).uPlot;
   // It listens to the window: a chart that is not destroyed stays.
   charts.get(name)?.destroy();
