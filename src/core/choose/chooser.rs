@@ -136,8 +136,8 @@ impl Chooser {
                 place.insert(Track::first(sight, span));
                 self.tracks += 1;
                 // A camera that is new brings a track that is new.
-                let is_full = self.tracks > self.tracks_max
-                    || self.chosen.sources.len() > self.sources_max;
+                let is_full =
+                    self.tracks > self.tracks_max || self.chosen.sources.len() > self.sources_max;
                 if is_full {
                     self.tracks = 0;
                     self.chosen = Chosen::default();

@@ -232,7 +232,10 @@ fn cameras_without_end_take_no_more_room_than_there_is_and_nobody_loses_a_crop()
     chosen(&mut chooser, &again, 3);
     let choices = chosen(&mut chooser, &again, 3);
     let is_spared = |choice: &Choice| *choice == Choice::Spared;
-    assert!(choices.iter().all(is_spared), "as many as there is room for");
+    assert!(
+        choices.iter().all(is_spared),
+        "as many as there is room for"
+    );
 }
 
 #[test]
