@@ -120,7 +120,7 @@ fn explain(schema: &Value, document: &Value, error: &jsonschema::ValidationError
     let words = match is_hidden {
         true if is_hash(pointer) => NO_HASH.to_owned(),
         true => NO_TEXT.to_owned(),
-        false => plain(error),
+        false => choices_at(schema, error.schema_path().as_str()).unwrap_or_else(|| plain(error)),
     };
     let fix = match help {
         Some(help) => format!("{words} — {help}"),
@@ -161,6 +161,37 @@ fn plain(error: &jsonschema::ValidationError<'_>) -> String {
     }
 }
 
+/// What is said where the violated keyword leaves only certain words.
+fn choices_at(schema: &Value, keyword: &str) -> Option<String> {
+    let is_choice = ["/oneOf", "/anyOf"]
+        .iter()
+        .any(|end| keyword.ends_with(end));
+    let place = schema.pointer(&keyword[..keyword.rfind('/')?])?;
+    let words = choices(schema, place).filter(|_| is_choice)?;
+    Some(format!("is not one of {}", words.join(", ")))
+}
+
+/// The words that may stand there; none where something else may stand there, too.
+fn choices(schema: &Value, place: &Value) -> Option<Vec<String>> {
+    let list = |key| place.get(key).and_then(Value::as_array);
+    if let Some(word) = place.get("const") {
+        return Some(vec![word.to_string()]);
+    }
+    if let Some(words) = list("enum") {
+        return Some(words.iter().map(Value::to_string).collect());
+    }
+    if let Some(reference) = place.get("$ref").and_then(Value::as_str) {
+        return choices(schema, schema.pointer(reference.strip_prefix('#')?)?);
+    }
+    // What may be left out. Nobody writes it.
+    if place.get("type").is_some_and(|kind| kind == "null") {
+        return Some(Vec::new());
+    }
+    let variants = list("oneOf").or_else(|| list("anyOf"))?.iter();
+    let words: Option<Vec<_>> = variants.map(|one| choices(schema, one)).collect();
+    Some(words?.concat())
+}
+
 /// `/source/0/id` -> `source[0].id`
 fn dotted(pointer: &str) -> String {
     let mut path = String::new();
@@ -186,4 +217,52 @@ fn description<'a>(schema: &'a Value, keyword: &str) -> Option<&'a str> {
         .get("description")?
         .as_str()
         .filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// As schemars writes choices: with documentation each stands alone, and one that may be left out is null besides.
+    fn faults(document: Value) -> Vec<String> {
+        let schema = json!({
+            "properties": {
+                "provider": { "$ref": "#/$defs/Provider" },
+                "kept": { "anyOf": [{ "$ref": "#/$defs/Provider" }, { "type": "null" }] },
+                "text": { "anyOf": [{ "type": "string" }, { "type": "boolean" }] },
+            },
+            "$defs": { "Provider": {
+                "description": "Who computes.",
+                "oneOf": [
+                    { "type": "string", "enum": ["cpu", "cuda"] },
+                    { "type": "string", "const": "auto", "description": "The faster one." },
+                ],
+            } },
+        });
+        let error = checked::<Value>(document, &schema).unwrap_err();
+        error.0.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_word_that_is_none_of_the_choices_is_told_which_there_are() {
+        for wrong in [json!("gpu"), json!("CPU"), json!(1)] {
+            let expected = [format!(
+                "provider = {wrong}: is not one of \"cpu\", \"cuda\", \"auto\" — Who computes."
+            )];
+            assert_eq!(faults(json!({ "provider": wrong })), expected);
+        }
+        let kept = faults(json!({ "kept": "gpu" }));
+        assert_eq!(
+            kept,
+            ["kept = \"gpu\": is not one of \"cpu\", \"cuda\", \"auto\""]
+        );
+    }
+
+    #[test]
+    fn where_any_text_may_stand_nothing_is_called_a_choice() {
+        let told = faults(json!({ "text": 1 }));
+        assert!(told[0].contains("text = 1: is not valid"), "{told:?}");
+    }
 }

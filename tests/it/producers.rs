@@ -11,6 +11,9 @@ const CROPS: usize = 24;
 const HOUR: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 /// As trackers write "not tracked".
 const NOBODY: [&str; 6] = ["", "-1", "None", "null", "nan", "18446744073709551615"];
+/// A quality is a number, 0 or greater, in any unit.
+const QUALITIES: [&str; 4] = ["1e300", "0", "1e-300", "+.5"];
+const NO_QUALITIES: [&str; 4] = ["NaN", "-1", "inf", "1e999"];
 
 fn jpeg() -> Vec<u8> {
     std::fs::read(repository("tests/data/composites/white-female-25-34-a.jpg")).unwrap()
@@ -45,7 +48,15 @@ fn events(now: jiff::Timestamp) -> Vec<Event> {
     for n in 0..CROPS {
         let nobody = NOBODY[n % NOBODY.len()];
         let track = (n / 3).to_string();
+        let earlier = now - jiff::SignedDuration::from_millis(n as i64);
+        let of_track = |source, name, value: &str| {
+            let headers = [("ce_trackid", track.as_bytes()), (name, value.as_bytes())];
+            binary(source, &headers)
+        };
         events.extend([
+            of_track("quality", "ce_quality", QUALITIES[n % 4]),
+            of_track("quality-none", "ce_quality", NO_QUALITIES[n % 4]),
+            of_track("backwards", "ce_time", &earlier.to_string()),
             binary("untracked", &[("ce_trackid", nobody.as_bytes())]),
             structured("untracked-json", nobody.into()),
             binary(
@@ -103,9 +114,12 @@ fn what_common_producers_mean_is_counted_and_the_rest_rejected_under_its_camera(
     };
     let expected = [
         rejected("__unknown__", "malformed_event"),
+        row("backwards", crops, crops / 3),
         rejected("binary-time", "invalid_time"),
         rejected("fractions", "malformed_event"),
         row("python-sdk", crops, crops / 3),
+        row("quality", crops, crops / 3),
+        rejected("quality-none", "malformed_event"),
         row("spring", crops, crops / 3),
         row("untracked", crops, 0),
         row("untracked-json", crops, 0),

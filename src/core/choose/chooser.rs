@@ -16,6 +16,10 @@ pub type CropsMax = NonZeroU32;
 /// of each that goes on a crop more is taken.
 const TRACKS_MAX: usize = 1 << 20;
 
+/// Cameras that are remembered. Where there are more, all tracks are forgotten, too. A camera takes as much memory as ten
+/// tracks, and a producer may invent names without end.
+const SOURCES_MAX: usize = 1 << 16;
+
 /// Takes and spares crops, in the order of the log.
 #[derive(Debug, Clone)]
 pub struct Chooser {
@@ -24,6 +28,7 @@ pub struct Chooser {
     /// So many are remembered.
     tracks: usize,
     tracks_max: usize,
+    sources_max: usize,
 }
 
 /// What of a [`Chooser`] outlives the process.
@@ -75,6 +80,7 @@ impl Chooser {
             spans,
             tracks: chosen.tracks(),
             tracks_max: TRACKS_MAX,
+            sources_max: SOURCES_MAX,
             chosen,
         }
     }
@@ -87,6 +93,12 @@ impl Chooser {
     #[cfg(test)]
     pub(super) fn with_room(mut self, tracks_max: usize) -> Self {
         self.tracks_max = tracks_max;
+        self
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_room_for_sources(mut self, sources_max: usize) -> Self {
+        self.sources_max = sources_max;
         self
     }
 
@@ -123,7 +135,10 @@ impl Chooser {
             Entry::Vacant(place) => {
                 place.insert(Track::first(sight, span));
                 self.tracks += 1;
-                if self.tracks > self.tracks_max {
+                // A camera that is new brings a track that is new.
+                let is_full =
+                    self.tracks > self.tracks_max || self.chosen.sources.len() > self.sources_max;
+                if is_full {
                     self.tracks = 0;
                     self.chosen = Chosen::default();
                 }

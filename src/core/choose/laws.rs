@@ -211,6 +211,34 @@ fn where_all_are_forgotten_for_want_of_room_nobody_loses_a_crop() {
 }
 
 #[test]
+fn cameras_without_end_take_no_more_room_than_there_is_and_nobody_loses_a_crop() {
+    let mut chooser = Chooser::new(SPANS).with_room_for_sources(3);
+    for source in 0..20u8 {
+        let one = Crop {
+            source,
+            ..crop(0, 1)
+        };
+        let choices = chosen(&mut chooser, &[one], 3);
+        assert_eq!(choices, [Choice::Taken]);
+        let sources = chooser.chosen().sources.len();
+        assert!(sources <= 3, "{sources} sources after camera {source}");
+    }
+    let again: Vec<Crop> = (17..20u8)
+        .map(|source| Crop {
+            source,
+            ..crop(0, 1)
+        })
+        .collect();
+    chosen(&mut chooser, &again, 3);
+    let choices = chosen(&mut chooser, &again, 3);
+    let is_spared = |choice: &Choice| *choice == Choice::Spared;
+    assert!(
+        choices.iter().all(is_spared),
+        "as many as there is room for"
+    );
+}
+
+#[test]
 fn a_crop_of_a_span_that_is_too_far_back_to_be_remembered_is_taken() {
     let spans = Spans {
         pane: 1_000,

@@ -62,8 +62,10 @@ impl Opened {
                     format!("{:?}", settings.provider).to_lowercase(),
                     match settings.provider {
                         Provider::Openvino => " (setup/onnxruntime-openvino fetches one for Linux on x86_64)",
-                        Provider::Cuda | Provider::Tensorrt =>
+                        Provider::Cuda =>
                             " (setup/onnxruntime-gpu fetches one for Linux on x86_64; CUDA 13 and cuDNN 9 must be there)",
+                        Provider::Tensorrt =>
+                            " (setup/onnxruntime-gpu fetches one for Linux on x86_64; CUDA 13, cuDNN 9 and TensorRT 10 must be there)",
                         _ => "",
                     }
                 )

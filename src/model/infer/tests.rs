@@ -189,7 +189,11 @@ fn half_precision_without_a_file_says_how_to_make_one_and_tensorrt_needs_none() 
     // The library of the tests has no TensorRT.
     let error = load("research-small", &in_half(Provider::Tensorrt)).err();
     let error = format!("{:#}", error.expect("no TensorRT is here"));
-    assert!(error.contains("\"tensorrt\" is not available"), "{error}");
+    assert!(
+        error.contains("\"tensorrt\" is not available")
+            && error.contains("cuDNN 9 and TensorRT 10 must be there"),
+        "{error}"
+    );
 }
 
 #[test]
