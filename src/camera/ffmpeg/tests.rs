@@ -10,7 +10,7 @@ use std::{
 
 use crossbeam_channel::bounded;
 use demograph_core::record::EventTime;
-use rustix::process::{Pid, test_kill_process};
+use rustix::process::{Pid, test_kill_process, test_kill_process_group};
 
 use super::*;
 
@@ -96,17 +96,33 @@ fn follow(settings: &Settings, downs: usize) -> anyhow::Result<Story> {
     Ok(story)
 }
 
-/// None of the programs that ran is left, not even as a child that nobody waited for.
-pub(super) fn assert_none_is_left(folder: &Path) -> usize {
+/// The programs that ran.
+fn pids(folder: &Path) -> Vec<Pid> {
     let pids = fs::read_to_string(folder.join("pids")).unwrap();
-    let pids: Vec<i32> = pids.lines().map(|line| line.parse().unwrap()).collect();
+    let pids = pids.lines().map(|line| line.parse().unwrap());
+    pids.map(|pid| Pid::from_raw(pid).unwrap()).collect()
+}
+
+/// None of the programs that ran is left, not even as a child that nobody waited for. Nor is anything that they started.
+pub(super) fn assert_none_is_left(folder: &Path) -> usize {
+    let pids = pids(folder);
     for &pid in &pids {
-        assert!(
-            test_kill_process(Pid::from_raw(pid).unwrap()).is_err(),
-            "{pid} is left"
-        );
+        assert!(test_kill_process(pid).is_err(), "{pid:?} is left");
+        await_end_of_group(pid);
     }
     pids.len()
+}
+
+/// What was killed ends in the kernel's own time.
+fn await_end_of_group(pid: Pid) {
+    let began = child::now();
+    while test_kill_process_group(pid).is_ok() {
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "something of the group of {pid:?} is left"
+        );
+        std::thread::yield_now();
+    }
 }
 
 #[test]
@@ -391,4 +407,26 @@ fn who_wants_no_more_is_left_in_peace_at_once() {
     });
     assert_eq!(failed.unwrap_err().to_string(), "the disk is full");
     assert_none_is_left(folder.path());
+}
+
+#[test]
+fn a_taker_that_panics_leaves_no_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip_folder = tempfile::tempdir().unwrap();
+    let clip = clip(clip_folder.path(), 2);
+    let real = format!("ffmpeg -v error -i {clip} -vf format=yuv420p -c:v rawvideo -f nut -");
+    // A child of its own holds the pipe.
+    let settings = Settings {
+        program: script(folder.path(), &format!("sleep 1000 &\n{real}\nwait")),
+        ..Settings::of("rtsp://cam/1")
+    };
+    let (_stop, stopped) = bounded(1);
+    let taker = std::thread::spawn(move || {
+        run(&settings, EventTime(0), &stopped, |_| panic!("the taker"))
+    });
+    taker.join().unwrap_err();
+    let [pid] = pids(folder.path())[..] else {
+        panic!("it was started more than once");
+    };
+    await_end_of_group(pid);
 }

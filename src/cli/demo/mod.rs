@@ -104,7 +104,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let service = wiring::start(
         config.clone(),
         metrics.clone(),
-        None,
+        films.as_ref().map(Films::metrics),
         shutdown.clone(),
         super::routes,
     )?;
