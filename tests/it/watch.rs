@@ -147,6 +147,48 @@ fn what_cannot_be_watched_is_told_in_a_sentence() {
         "{}",
         said.stderr
     );
+    // A protocol that is none would be tried for ever.
+    let said = Process::start(
+        "demograph watch",
+        demograph(&["watch", "rtps://u:s3cret@cam/1"]),
+    );
+    let said = said.finish(60);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.stderr
+            .contains("rtps://***@cam/1: there is no such file or folder, and it is no rtsp://"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn what_cannot_be_read_holds_up_no_other_and_is_told_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    crowd(12, 9).write(&path("door.mkv"));
+    let mut sound = std::process::Command::new("ffmpeg");
+    sound.args(["-v", "error", "-f", "lavfi", "-i", "sine=duration=1"]);
+    assert!(sound.arg(path("sound.mp4")).status().unwrap().success());
+    let out = path("out");
+    let mut watch = demograph(&["--log", "warn", "watch", "--model", "models/research-small"]);
+    watch.args(["--listen", "127.0.0.1:0", "--out"]).arg(&out);
+    watch.arg(path("sound.mp4")).arg(path("door.mkv"));
+    let said = Process::start("demograph watch", watch).finish(300);
+    assert_eq!(said.code, Some(1), "{}{}", said.stdout, said.stderr);
+    let why = "the camera \"sound\": ffmpeg could not read all of it (no_video)";
+    assert!(said.stderr.contains(why), "{}", said.stderr);
+    assert!(said.stdout.contains("Done."), "{}", said.stdout);
+    let windows = duckdb(&format!(
+        "SELECT CAST(sum(tracks - stayed) AS INTEGER) AS people FROM read_parquet('{}/windows/*/*.parquet') WHERE source = 'door'",
+        out.display()
+    ));
+    let people = windows[0]["people"].as_i64().unwrap();
+    assert!(
+        (11..=13).contains(&people),
+        "{people} of 12: {}",
+        said.stdout
+    );
 }
 
 #[test]

@@ -163,16 +163,16 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
         });
         let caught_up = outlet.catch_up(&shutdown);
         shutdown.request();
-        ended.and(caught_up)?;
-        Ok(screen)
+        Ok((screen, ended.and(caught_up)))
     })?;
     service.run()?;
-    let screen = cameras
+    let (screen, ended) = cameras
         .join()
         .map_err(|_| anyhow!("the cameras panicked"))??;
     showing.map_or(Ok(()), Endpoint::end)?;
     println!("{}", screen.picture());
     print!("{}", summary(&latest.get(), args));
+    ended?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -88,14 +88,14 @@ pub(super) fn input(wish: &Wish, start: Option<EventTime>, fps: f32) -> anyhow::
         fps,
         ..Settings::of(place)
     };
-    if settings(&wish.place).is_live() {
+    if ffmpeg::is_stream(&wish.place) {
         return Ok(Input::Camera(settings(&wish.place)));
     }
     // A relative name could be taken for an option or a protocol.
     let path = std::fs::canonicalize(&wish.place).with_context(|| {
         format!(
             "{}: there is no such file or folder, and it is no rtsp://, http:// or /dev/video0",
-            wish.place
+            ffmpeg::redact(&wish.place)
         )
     })?;
     if path.is_dir() {

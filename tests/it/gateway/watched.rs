@@ -19,7 +19,11 @@ fn counted(process: &mut Process, cameras: &[&str]) -> String {
         .iter()
         .map(|camera| series("frames_total", camera, ",outcome=\"read\""));
     let others = ["demograph_records_total", "demograph_camera_events_total"];
-    let counts: Vec<String> = others.map(str::to_owned).into_iter().chain(frames).collect();
+    let counts: Vec<String> = others
+        .map(str::to_owned)
+        .into_iter()
+        .chain(frames)
+        .collect();
     process.wait_for("frames and records are counted", 60, || {
         let mut answer = ureq::get(format!("{url}/metrics")).call().ok()?;
         let text = answer.body_mut().read_to_string().ok()?;
