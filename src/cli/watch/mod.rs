@@ -86,7 +86,7 @@ pub(super) struct WatchArgs {
     /// Show the pictures of this camera with boxes around the faces, to aim it: in a browser on this machine only.
     #[arg(long, value_name = "NAME")]
     preview: Option<String>,
-    /// Where /metrics is served; a free port if this one is taken.
+    /// Where the page and /metrics are served; a free port if this one is taken.
     #[arg(long, default_value = "127.0.0.1:9464")]
     listen: String,
 }

@@ -89,6 +89,13 @@ pub(super) fn input(wish: &Wish, start: Option<EventTime>, fps: f32) -> anyhow::
         ..Settings::of(place)
     };
     if ffmpeg::is_stream(&wish.place) {
+        let shown = ffmpeg::redact(&wish.place);
+        if shown != wish.place {
+            tracing::warn!(
+                "{shown}: everybody on this machine can read this address with its login in the list of processes. \
+                 `demograph camera` takes a login from a file"
+            );
+        }
         return Ok(Input::Camera(settings(&wish.place)));
     }
     // A relative name could be taken for an option or a protocol.

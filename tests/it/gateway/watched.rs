@@ -54,11 +54,13 @@ fn watch_shows_the_metrics_of_its_cameras_and_a_preview() {
     let file = folder.path().join("film.mkv");
     film(&file, 0);
     let source = format!("door=file://{}", file.display());
+    // Nobody answers there, and its login is in the list of processes.
+    let with_login = "gate=rtsp://u:s3cret@127.0.0.1:1/main";
     let mut watch = demograph(&["--log", "warn", "watch", "--model", "models/research-small"]);
     watch
         .args(["--listen", "127.0.0.1:0", "--preview", "door", "--out"])
         .arg(folder.path().join("out"))
-        .arg(source);
+        .args([&source, with_login]);
     let mut process = Process::start("demograph watch", watch);
     let (host, path) = place_of(&mut process);
     let said = counted(&mut process, &["door"]);
@@ -67,9 +69,18 @@ fn watch_shows_the_metrics_of_its_cameras_and_a_preview() {
         "{said}"
     );
     crate::tools::run("promtool", &["check", "metrics"], &said);
+    assert!(!said.contains("s3cret"), "{said}");
     let head = Viewer::ask(&host, &host, &format!("{path}stream")).head();
     assert!(head.contains(" 200 "), "{head}");
     process.terminate();
     let finished = process.finish(60);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    let warned = "rtsp://***@127.0.0.1:1/main: everybody on this machine can read this address";
+    assert!(finished.stderr.contains(warned), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("s3cret"), "{}", finished.stderr);
+    assert!(
+        finished.stdout.contains("gate: unreachable"),
+        "{}",
+        finished.stdout
+    );
 }
