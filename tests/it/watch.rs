@@ -147,6 +147,26 @@ fn what_cannot_be_watched_is_told_in_a_sentence() {
         "{}",
         said.stderr
     );
+    // Every face would be rejected.
+    crowd(1, 1).write(&missing);
+    let mut future = demograph(&["watch", "--start", "2100-01-01T00:00:00Z"]);
+    future.arg(&missing);
+    let said = Process::start("demograph watch", future).finish(60);
+    assert_eq!(said.code, Some(1));
+    let why = "none.mp4: with this --start it ends in the future";
+    assert!(said.stderr.contains(why), "{}", said.stderr);
+    // So it is here, and the end says why.
+    let mut past = demograph(&["--log", "warn", "watch", "--start", "0001-01-01T00:00:00Z"]);
+    past.args(["--listen", "127.0.0.1:0", "--out"])
+        .arg(folder.path().join("out"))
+        .arg(&missing);
+    let said = Process::start("demograph watch", past).finish(60);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert!(
+        said.stdout.contains("  rejected          past_time "),
+        "{}",
+        said.stdout
+    );
     // A protocol that is none would be tried for ever.
     let said = Process::start(
         "demograph watch",

@@ -295,9 +295,13 @@ fn summary(last: &Snapshot, args: &WatchArgs) -> String {
             "\nNo share is shown: too few people were before each camera (ten in a window, five in a group).\n"
         }
     };
+    let rejected = match live::rejects(last).as_str() {
+        "" => String::new(),
+        reasons => format!("\n  rejected          {reasons}"),
+    };
     format!(
         "{note}
-Done.
+Done.{rejected}
   rows written      {} in demographics, {} in windows, {} files
   files             {out}/demographics/date=*/*.parquet
                     {out}/windows/date=*/*.parquet
