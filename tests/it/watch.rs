@@ -19,7 +19,7 @@ const SIZE: (u32, u32) = (960, 540);
 
 /// People of any of the composites, at any height, in both directions, with faces 55 to 90 pixels large: who is nearer covers who
 /// is not.
-fn crowd(people: usize, seed: u64) -> Film {
+pub fn crowd(people: usize, seed: u64) -> Film {
     let between = switch("BETWEEN", BETWEEN);
     let size = (switch("WIDTH", SIZE.0), switch("HEIGHT", SIZE.1));
     let mut random = StdRng::seed_from_u64(seed);
@@ -51,7 +51,7 @@ fn crowd(people: usize, seed: u64) -> Film {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a switch for who measures")]
-fn switch<T: std::str::FromStr<Err: std::fmt::Debug>>(name: &str, usual: T) -> T {
+pub fn switch<T: std::str::FromStr<Err: std::fmt::Debug>>(name: &str, usual: T) -> T {
     std::env::var(name).map_or(usual, |text| text.parse().unwrap())
 }
 
