@@ -5,7 +5,7 @@
 //!
 //! Promises: no frame is seen after it was received; times never go back; after the start no time moves by more than 500
 //! millionths towards later, so that a delay of ours, however long, moves it by no more either; a stream that starts anew, or
-//! leaps, is a new session.
+//! leaps, is a new session, and so is one whose time falls behind ours by a minute.
 
 use demograph_core::record::EventTime;
 
@@ -19,6 +19,9 @@ const MINUTES: usize = 10;
 const DELAYS: usize = 5;
 /// PTS that run ahead of the clock by more have leapt.
 const LEAP: i64 = 5 * SECOND;
+
+/// A stream that falls behind the clock by more has a slow time of its own: no network delays for so long.
+const BEHIND: i64 = 60 * SECOND;
 
 /// A frame as it comes in, both in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,22 +84,18 @@ impl Timeline {
 
     /// When the next frame was seen. Frames come in the order in which they were received.
     pub fn place(&mut self, stamp: Stamp) -> EventTime {
-        let seen = match &mut self.session {
-            Some(session) if !session.leaps_to(stamp) => {
-                self.slewed += session.go_on(stamp);
-                session.seen
-            }
-            before => {
-                // The stream leapt, but its way to us is as long as it was.
-                let (delay, earliest) = before
-                    .as_ref()
-                    .map_or((0, i64::MIN), |last| (last.usual_delay(), last.seen));
-                self.leaps += u64::from(before.is_some());
-                let session = Session::begin(stamp, delay, earliest);
-                before.insert(session).seen
-            }
+        let Some(session) = &mut self.session else {
+            let session = Session::begin(stamp, 0, i64::MIN);
+            return self.session.insert(session).time();
         };
-        EventTime(seen.div_euclid(1000))
+        match session.leap(stamp) {
+            None => self.slewed += session.go_on(stamp),
+            Some(delay) => {
+                self.leaps += 1;
+                *session = Session::begin(stamp, delay, session.seen);
+            }
+        }
+        session.time()
     }
 
     /// How often the stream leapt.
@@ -137,10 +136,21 @@ impl Session {
         }
     }
 
-    /// Backwards, or farther than time has gone on.
-    fn leaps_to(&self, stamp: Stamp) -> bool {
+    /// When the last frame was seen.
+    fn time(&self) -> EventTime {
+        EventTime(self.seen.div_euclid(1000))
+    }
+
+    /// Where the stream leaps, how long the frame was on its way.
+    fn leap(&self, stamp: Stamp) -> Option<i64> {
         let went_on = stamp.pts - self.last.pts;
-        went_on < 0 || went_on > stamp.received - self.last.received + self.delay() + LEAP
+        let passed = stamp.received - self.last.received;
+        // Backwards, or farther than time has gone on. The way to us is as long as it was.
+        if went_on < 0 || went_on > passed + self.delay() + LEAP {
+            return Some(self.usual_delay());
+        }
+        let behind = stamp.received - stamp.pts - self.offset;
+        (behind > BEHIND).then_some(0)
     }
 
     /// How long the last frame was on its way, at least.
@@ -303,6 +313,19 @@ mod tests {
         println!("leaps: {worst} ms");
         assert!(worst <= 100, "{worst} ms");
         assert_eq!(timeline.leaps(), 3);
+    }
+
+    #[test]
+    fn a_stream_whose_own_time_is_slow_is_never_behind_by_more_than_a_minute() {
+        // Ten frames a second that are said to be 25: of each second it counts two fifths.
+        let (worst, timeline) = Stream {
+            fast: -600_000,
+            ..STEADY
+        }
+        .run();
+        println!("slow: {worst} ms");
+        assert!(worst <= 61_000, "{worst} ms");
+        assert!(timeline.leaps() > 10, "{}", timeline.leaps());
     }
 
     #[test]

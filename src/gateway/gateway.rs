@@ -11,7 +11,7 @@ use anyhow::{Context, anyhow};
 use crossbeam_channel::{Receiver, Sender, bounded, select, tick};
 use demograph_camera::{
     detect::{Detector, Wanted},
-    ffmpeg::{Settings, Skipped, WHOLE},
+    ffmpeg::{self, Settings, Skipped, WHOLE},
     finder::Finder,
     follow::Follower,
     mask::Mask,
@@ -85,7 +85,7 @@ impl OpenCamera {
         let password = camera.password.as_ref().map(|word| word.resolve());
         let password = password.transpose().map_err(|error| anyhow!(error));
         let password = password.with_context(|| at("password"))?;
-        if !config::is_stream(&address) {
+        if !ffmpeg::is_stream(&address) {
             return Err(anyhow!("it is no rtsp://, http:// or /dev/video0"))
                 .with_context(|| at("address"));
         }
@@ -145,7 +145,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Runs until asked to stop, until all recordings are over, or until a camera fails. `look` is called all the time.
+    /// Runs until asked to stop, until all recordings are over, or until a camera fails. A recording that cannot be read holds up
+    /// no other; the first such error is told at the end. `look` is called all the time.
     pub fn run(self, look: impl FnMut()) -> anyhow::Result<()> {
         let (go_on, stop) = bounded::<()>(0);
         let (told, ends) = bounded(self.cameras.len());
@@ -177,6 +178,7 @@ impl Gateway {
                 screen,
             };
             let input = opened.input;
+            crew.lives.push(matches!(input, Input::Camera(_)));
             let told = Told(told.clone(), number);
             let body = move || {
                 // Also where it panics.
@@ -247,6 +249,8 @@ impl Watch {
 #[derive(Default)]
 struct Crew {
     works: Vec<Work>,
+    /// Which of them are cameras. The others end by themselves.
+    lives: Vec<bool>,
     threads: Vec<Option<JoinHandle<anyhow::Result<()>>>>,
 }
 
@@ -259,11 +263,18 @@ impl Crew {
         mut look: impl FnMut(),
     ) -> anyhow::Result<()> {
         let looks = tick(LOOK_EVERY);
+        let mut unread = Ok(());
         while !shutdown.is_requested() && self.threads.iter().any(Option::is_some) {
             select! {
                 recv(ends) -> number => {
-                    let thread = number.ok().and_then(|number| self.threads[number].take());
-                    thread.map_or(Ok(()), end)?;
+                    let Ok(number) = number else { continue };
+                    let ended = self.threads[number].take().map_or(Ok(()), end);
+                    if self.lives[number] {
+                        ended?;
+                    } else if let Err(error) = &ended {
+                        tracing::error!("{error:#}");
+                        unread = unread.and(ended);
+                    }
                 }
                 recv(looks) -> _ => {
                     look();
@@ -272,7 +283,7 @@ impl Crew {
                 }
             }
         }
-        Ok(())
+        unread
     }
 
     /// Waits for all; the first error counts.

@@ -90,7 +90,7 @@ impl CameraMetrics {
                 r,
                 counters(
                     "camera_restarts_total",
-                    "Times that the camera's ffmpeg ended, by reason: unauthorized, not_found, unreachable, refused (otherwise) before the first frame; died, silent, malformed, ended.",
+                    "Times that the camera's ffmpeg ended, by reason: unauthorized, not_found, no_video, unreachable, refused (otherwise) before the first frame; died, silent, malformed, ended.",
                     &["camera", "reason"],
                 ),
             ),

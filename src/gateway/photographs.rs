@@ -1,10 +1,10 @@
 //! Photographs instead of a stream: each face is a person of its own, because nothing says who is on two of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use crossbeam_channel::TryRecvError;
 use demograph_camera::{
+    detect::Wanted,
     ffmpeg::Taken,
     finder::{Finder, Found, FoundFace},
     follow::{Followed, Outcome},
@@ -25,16 +25,16 @@ pub(crate) struct Photographs {
 impl Photographs {
     /// Until all were looked at, or it is stopped.
     pub fn run(mut self) -> anyhow::Result<()> {
-        let mut people = 0;
+        let (mut people, mut unusable) = (0, 0);
         for file in std::mem::take(&mut self.files) {
             if self.desk.stop.try_recv() == Err(TryRecvError::Disconnected) {
                 break;
             }
-            let bytes = std::fs::read(&file).with_context(|| format!("read {}", file.display()))?;
-            let frame = match Frame::of_image(&bytes) {
+            let frame = match frame(&file, self.finder.wanted) {
                 Ok(frame) => frame,
                 Err(reason) => {
-                    tracing::warn!(file = %file.display(), reason = reason.name(), "not a picture that can be used");
+                    unusable += 1;
+                    tracing::warn!(file = %file.display(), reason, "not a picture that can be used");
                     continue;
                 }
             };
@@ -56,8 +56,22 @@ impl Photographs {
             }
         }
         self.desk.meter.over();
+        if unusable > 0 {
+            tracing::warn!(
+                pictures = unusable,
+                "left out: not pictures that can be used"
+            );
+        }
         Ok(())
     }
+}
+
+/// The picture of a file, or why it cannot be used.
+fn frame(file: &Path, wanted: Wanted) -> Result<Frame, String> {
+    let bytes = std::fs::read(file).map_err(|error| error.to_string())?;
+    let frame = Frame::of_image(&bytes).map_err(|reason| reason.name().to_owned())?;
+    wanted.fits(&frame).map_err(|error| error.to_string())?;
+    Ok(frame)
 }
 
 fn outcome(found: Found, people: &mut u64) -> Outcome {

@@ -242,6 +242,29 @@ fn is_ended(pid: Pid) -> bool {
 }
 
 #[test]
+fn a_wrong_address_of_kafka_is_told_with_what_to_do_and_floods_no_log() {
+    let nowhere = Topic {
+        brokers: "127.0.0.1:1".into(),
+        name: "nowhere".into(),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("camera.toml");
+    fs::write(&file, config(&nowhere, Path::new("/x"), "")).unwrap();
+    let mut camera = demograph(&["--log", "warn", "camera", "--config"]);
+    camera.arg(&file);
+    let said = Process::start("demograph camera", camera).finish(60);
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    let why = "error: kafka: no broker can be reached: check kafka.brokers (host and port)";
+    assert!(said.stderr.contains(why), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("Connection refused"),
+        "{}",
+        said.stderr
+    );
+    assert!(said.stderr.lines().count() < 10, "{}", said.stderr);
+}
+
+#[test]
 fn check_names_every_part_that_is_missing_and_opens_no_camera() {
     let topic = Broker::shared().topic("camera-checked", 1);
     let config = config(

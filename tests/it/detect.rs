@@ -132,6 +132,29 @@ fn small_faces_are_counted_pictures_without_a_face_are_no_fault_and_files_that_a
     assert!(finer.stdout.contains("none"), "{}", finer.stdout);
 
     std::fs::write(path("c-broken.jpg"), "not a picture").unwrap();
+    // Faces of 110 pixels can be looked for in so many pixels, faces of 40 cannot. The others are looked at all the same.
+    RgbImage::new(16_000, 15_000)
+        .save(path("d-large.png"))
+        .unwrap();
+    let usual = run(&["detect", text(folder.path())]);
+    assert_eq!(usual.code, Some(1));
+    assert_eq!(
+        usual.stdout.matches("a-party.png").count(),
+        3,
+        "{}",
+        usual.stdout
+    );
+    assert!(
+        usual.stdout.contains("rejected: too_many_pixels"),
+        "{}",
+        usual.stdout
+    );
+    assert!(
+        usual.stderr.contains("set min_face (--min-face) to "),
+        "{}",
+        usual.stderr
+    );
+    std::fs::remove_file(path("d-large.png")).unwrap();
     let coarser = run(&["detect", text(folder.path()), "--min-face", "110"]);
     assert_eq!(coarser.code, Some(1));
     assert_eq!(

@@ -16,6 +16,8 @@ mod compact;
 mod contracts;
 mod corpus;
 mod crash_points;
+#[cfg(feature = "gateway")]
+mod crossing;
 mod dashboards;
 mod dependencies;
 mod deployment;

@@ -19,7 +19,7 @@ const SIZE: (u32, u32) = (960, 540);
 
 /// People of any of the composites, at any height, in both directions, with faces 55 to 90 pixels large: who is nearer covers who
 /// is not.
-fn crowd(people: usize, seed: u64) -> Film {
+pub fn crowd(people: usize, seed: u64) -> Film {
     let between = switch("BETWEEN", BETWEEN);
     let size = (switch("WIDTH", SIZE.0), switch("HEIGHT", SIZE.1));
     let mut random = StdRng::seed_from_u64(seed);
@@ -51,7 +51,7 @@ fn crowd(people: usize, seed: u64) -> Film {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a switch for who measures")]
-fn switch<T: std::str::FromStr<Err: std::fmt::Debug>>(name: &str, usual: T) -> T {
+pub fn switch<T: std::str::FromStr<Err: std::fmt::Debug>>(name: &str, usual: T) -> T {
     std::env::var(name).map_or(usual, |text| text.parse().unwrap())
 }
 
@@ -146,6 +146,68 @@ fn what_cannot_be_watched_is_told_in_a_sentence() {
         said.stderr.contains("there is no such file or folder"),
         "{}",
         said.stderr
+    );
+    // Every face would be rejected.
+    crowd(1, 1).write(&missing);
+    let mut future = demograph(&["watch", "--start", "2100-01-01T00:00:00Z"]);
+    future.arg(&missing);
+    let said = Process::start("demograph watch", future).finish(60);
+    assert_eq!(said.code, Some(1));
+    let why = "none.mp4: with this --start it ends in the future";
+    assert!(said.stderr.contains(why), "{}", said.stderr);
+    // So it is here, and the end says why.
+    let mut past = demograph(&["--log", "warn", "watch", "--start", "0001-01-01T00:00:00Z"]);
+    past.args(["--listen", "127.0.0.1:0", "--out"])
+        .arg(folder.path().join("out"))
+        .arg(&missing);
+    let said = Process::start("demograph watch", past).finish(60);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert!(
+        said.stdout.contains("  rejected          past_time "),
+        "{}",
+        said.stdout
+    );
+    // A protocol that is none would be tried for ever.
+    let said = Process::start(
+        "demograph watch",
+        demograph(&["watch", "rtps://u:s3cret@cam/1"]),
+    );
+    let said = said.finish(60);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.stderr
+            .contains("rtps://***@cam/1: there is no such file or folder, and it is no rtsp://"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn what_cannot_be_read_holds_up_no_other_and_is_told_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    crowd(12, 9).write(&path("door.mkv"));
+    let mut sound = std::process::Command::new("ffmpeg");
+    sound.args(["-v", "error", "-f", "lavfi", "-i", "sine=duration=1"]);
+    assert!(sound.arg(path("sound.mp4")).status().unwrap().success());
+    let out = path("out");
+    let mut watch = demograph(&["--log", "warn", "watch", "--model", "models/research-small"]);
+    watch.args(["--listen", "127.0.0.1:0", "--out"]).arg(&out);
+    watch.arg(path("sound.mp4")).arg(path("door.mkv"));
+    let said = Process::start("demograph watch", watch).finish(300);
+    assert_eq!(said.code, Some(1), "{}{}", said.stdout, said.stderr);
+    let why = "the camera \"sound\": ffmpeg could not read all of it (no_video)";
+    assert!(said.stderr.contains(why), "{}", said.stderr);
+    assert!(said.stdout.contains("Done."), "{}", said.stdout);
+    let windows = duckdb(&format!(
+        "SELECT CAST(sum(tracks - stayed) AS INTEGER) AS people FROM read_parquet('{}/windows/*/*.parquet') WHERE source = 'door'",
+        out.display()
+    ));
+    let people = windows[0]["people"].as_i64().unwrap();
+    assert!(
+        (11..=13).contains(&people),
+        "{people} of 12: {}",
+        said.stdout
     );
 }
 

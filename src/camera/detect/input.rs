@@ -16,7 +16,7 @@ pub struct InputSize {
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error(
     "the picture has {width}x{height} pixels, and faces of {min_face} pixels cannot be looked for in so many: \
-     set min_face to {fits} or more"
+     set min_face (--min-face) to {fits} or more"
 )]
 pub struct TooLarge {
     width: u32,

@@ -43,6 +43,13 @@ impl Default for Wanted {
     }
 }
 
+impl Wanted {
+    /// Whether such faces can be looked for in a picture of this size.
+    pub fn fits(&self, frame: &Frame) -> Result<(), TooLarge> {
+        InputSize::of(frame.size(), self.min_face).map(|_size| ())
+    }
+}
+
 /// A loaded detector. One instance belongs to one thread.
 pub struct Detector {
     net: TensorNet,

@@ -30,12 +30,14 @@ const LINE_MAX: u64 = 500;
 pub enum End {
     /// All pictures of a recording were read.
     Ended,
-    /// It ended by itself before the first picture, for a reason that is none of the next three.
+    /// It ended by itself before the first picture, for a reason that is none of the next four.
     Refused,
     /// The user or the password is wrong or missing (401, 403).
     Unauthorized,
     /// The camera answers and has nothing at this path (404).
     NotFound,
+    /// It holds no video, such as a recording of sound alone.
+    NoVideo,
     /// Nobody answers at this address: the camera is off, the address is wrong, the network is down.
     Unreachable,
     /// It ended by itself later, or was killed.
@@ -48,11 +50,12 @@ pub enum End {
 
 impl End {
     /// All reasons.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Ended,
         Self::Refused,
         Self::Unauthorized,
         Self::NotFound,
+        Self::NoVideo,
         Self::Unreachable,
         Self::Died,
         Self::Silent,
@@ -66,6 +69,7 @@ impl End {
             Self::Refused => "refused",
             Self::Unauthorized => "unauthorized",
             Self::NotFound => "not_found",
+            Self::NoVideo => "no_video",
             Self::Unreachable => "unreachable",
             Self::Died => "died",
             Self::Silent => "silent",

@@ -55,9 +55,20 @@ pub const WHOLE: Rect = Rect {
 /// A recording with so many times the pictures that are looked at can spare some.
 const SPARE: f32 = 4.0;
 
+/// Protocols that an address may begin with.
+const SCHEMES: [&str; 11] = [
+    "rtsp", "rtsps", "http", "https", "rtp", "srtp", "udp", "tcp", "rtmp", "rtmps", "file",
+];
+
 /// Protocols that an address may lead to.
 const PROTOCOLS: &str =
     "pipe,file,http,https,tcp,tls,crypto,data,rtsp,rtsps,rtp,srtp,udp,rtmp,rtmps";
+
+/// Whether it is the address or the device of a stream that may be opened.
+pub fn is_stream(place: &str) -> bool {
+    let scheme = place.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| SCHEMES.contains(&scheme)) || place.starts_with("/dev/")
+}
 
 impl Settings {
     /// For this file, device or address.
@@ -253,6 +264,30 @@ mod tests {
             said.contains("',crop=w='iw*0.5':h='ih*0.5':x='iw*0.25':y='ih*0.5',scale="),
             "{said}"
         );
+    }
+
+    #[test]
+    fn streams_are_devices_and_addresses_with_a_known_protocol() {
+        for stream in [
+            "rtsp://cam/1",
+            "https://cam/v",
+            "file:///a.mkv",
+            "/dev/video0",
+        ] {
+            assert!(is_stream(stream), "{stream}");
+        }
+        for none in [
+            "ftp://cam/1",
+            "RTSP://cam/1",
+            "a.mp4",
+            "rtsp:/cam",
+            "data://x",
+            "",
+        ] {
+            assert!(!is_stream(none), "{none}");
+        }
+        let all = PROTOCOLS.split(',').collect::<Vec<_>>();
+        assert!(SCHEMES.iter().all(|scheme| all.contains(scheme)));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use demograph_core::record::EventTime;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
-    tests::{assert_none_is_left, clip, script},
+    tests::{assert_none_is_left, await_end_of_group, clip, pids, script},
     *,
 };
 
@@ -171,4 +171,25 @@ fn a_stream_survives_every_fault_leaves_nothing_and_counts_each_picture() {
         }
     }
     println!("{} faults: {all:?}", all.values().sum::<usize>());
+}
+
+#[test]
+fn a_taker_that_panics_leaves_no_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip_folder = tempfile::tempdir().unwrap();
+    let clip = clip(clip_folder.path(), 2);
+    let real = format!("ffmpeg -v error -i {clip} -vf format=yuv420p -c:v rawvideo -f nut -");
+    // A child of its own holds the pipe.
+    let settings = Settings {
+        program: script(folder.path(), &format!("sleep 1000 &\n{real}\nwait")),
+        ..Settings::of("rtsp://cam/1")
+    };
+    let (_stop, stopped) = bounded(1);
+    let taker =
+        std::thread::spawn(move || run(&settings, EventTime(0), &stopped, |_| panic!("the taker")));
+    taker.join().unwrap_err();
+    let [pid] = pids(folder.path())[..] else {
+        panic!("it was started more than once");
+    };
+    await_end_of_group(pid);
 }

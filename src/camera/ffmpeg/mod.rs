@@ -20,7 +20,7 @@ mod tests;
 
 pub use backoff::Backoff;
 pub use child::{End, Skipped};
-pub use command::{Settings, Times, WHOLE, is_of_name};
+pub use command::{Settings, Times, WHOLE, is_of_name, is_stream};
 pub use probe::{duration, rate};
 pub use redact::redact;
 pub use stream::{Event, Seen, Taken, run};

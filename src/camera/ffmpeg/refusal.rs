@@ -3,7 +3,7 @@
 use super::End;
 
 /// What ffmpeg says, in its words and in those of the C library.
-const WORDS: [(&str, End); 14] = [
+const WORDS: [(&str, End); 15] = [
     ("401 Unauthorized", End::Unauthorized),
     ("authorization failed", End::Unauthorized),
     ("403 Forbidden", End::Unauthorized),
@@ -18,6 +18,7 @@ const WORDS: [(&str, End); 14] = [
     ("Failed to resolve hostname", End::Unreachable),
     ("Name or service not known", End::Unreachable),
     ("No such file or directory", End::NotFound),
+    ("matches no streams", End::NoVideo),
 ];
 
 /// The first known word of the first line that has one.
@@ -57,6 +58,7 @@ mod tests {
                 &["[in#0 @ 0x1] Error opening input: Connection timed out"],
                 End::Unreachable,
             ),
+            (&["Stream map '0:v:0' matches no streams."], End::NoVideo),
             (&["Invalid data found when processing input"], End::Refused),
             (&[], End::Refused),
         ] {

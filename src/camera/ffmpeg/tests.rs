@@ -96,17 +96,45 @@ fn follow(settings: &Settings, downs: usize) -> anyhow::Result<Story> {
     Ok(story)
 }
 
-/// None of the programs that ran is left, not even as a child that nobody waited for.
-pub(super) fn assert_none_is_left(folder: &Path) -> usize {
+/// The programs that ran.
+pub(super) fn pids(folder: &Path) -> Vec<Pid> {
     let pids = fs::read_to_string(folder.join("pids")).unwrap();
-    let pids: Vec<i32> = pids.lines().map(|line| line.parse().unwrap()).collect();
+    let pids = pids.lines().map(|line| line.parse().unwrap());
+    pids.map(|pid| Pid::from_raw(pid).unwrap()).collect()
+}
+
+/// None of the programs that ran is left, not even as a child that nobody waited for. Nor is anything that they started.
+pub(super) fn assert_none_is_left(folder: &Path) -> usize {
+    let pids = pids(folder);
     for &pid in &pids {
-        assert!(
-            test_kill_process(Pid::from_raw(pid).unwrap()).is_err(),
-            "{pid} is left"
-        );
+        assert!(test_kill_process(pid).is_err(), "{pid:?} is left");
+        await_end_of_group(pid);
     }
     pids.len()
+}
+
+/// What was killed ends in the kernel's own time.
+pub(super) fn await_end_of_group(pid: Pid) {
+    let began = child::now();
+    while runs_in_group(pid) {
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "something of the group of {pid:?} is left"
+        );
+        std::thread::yield_now();
+    }
+}
+
+/// Whether a process of this group runs. One that is killed, and for which nobody has waited, runs no more.
+fn runs_in_group(group: Pid) -> bool {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let mut stats = processes.filter_map(|one| fs::read_to_string(one.path().join("stat")).ok());
+    stats.any(|stat| {
+        // The name in parentheses may hold spaces. Behind it: state, parent, group.
+        let mut fields = stat.rsplit_once(") ").unwrap().1.split(' ');
+        let (state, group_of) = (fields.next().unwrap(), fields.nth(1).unwrap());
+        state != "Z" && group_of == group.as_raw_nonzero().to_string()
+    })
 }
 
 #[test]
@@ -205,6 +233,27 @@ fn pixels_that_are_not_square_become_square_and_odd_sizes_stay() {
     assert!(made.unwrap().success());
     let story = follow(&Settings::of(odd.to_str().unwrap()), 9).unwrap();
     assert_eq!((story.sizes[0], story.downs[0].0), ((75, 53), End::Ended));
+}
+
+#[test]
+fn a_stream_whose_pictures_change_their_size_goes_on_in_the_first_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = |name: &str, size: &str| {
+        let part = folder.path().join(name);
+        let made = Command::new("ffmpeg")
+            .args(["-v", "error", "-f", "lavfi", "-i"])
+            .arg(format!("testsrc=size={size}:rate=10:duration=2"))
+            .arg(&part)
+            .status();
+        assert!(made.unwrap().success());
+        fs::read(part).unwrap()
+    };
+    let both = [part("a.ts", "320x180"), part("b.ts", "160x120")].concat();
+    let file = folder.path().join("both.ts");
+    fs::write(&file, both).unwrap();
+    let story = follow(&Settings::of(file.to_str().unwrap()), 9).unwrap();
+    assert_eq!(story.sizes, [(320, 180); 20]);
+    assert_eq!(story.downs[0].0, End::Ended);
 }
 
 #[test]

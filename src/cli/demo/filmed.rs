@@ -24,7 +24,12 @@ use demograph_core::{
 use demograph_gateway::{
     CameraMetrics, Gateway, Input, Kafka, OpenCamera, Outlet, config as gateway, detector,
 };
-use demograph_service::{config::Config, http::Health, shutdown::Shutdown, snapshot::Snapshot};
+use demograph_service::{
+    config::Config,
+    http::{Exposed, Health},
+    shutdown::Shutdown,
+    snapshot::Snapshot,
+};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::super::{
@@ -85,8 +90,11 @@ struct Person {
     is_female: bool,
 }
 
-/// The films, as files.
-pub(super) struct Films(Vec<Cast>);
+/// The films, as files, and what is counted of the cameras that will watch them.
+pub(super) struct Films {
+    casts: Vec<Cast>,
+    metrics: CameraMetrics,
+}
 
 /// The films while they are watched.
 pub(super) struct Watching {
@@ -123,22 +131,28 @@ impl Films {
             let file = folder.join(format!("{}.mkv", scene.source));
             make(scene, &composites, seconds, file, &mut rng)
         };
-        Ok(Self(
-            SCENES.iter().map(make).collect::<anyhow::Result<_>>()?,
-        ))
+        Ok(Self {
+            casts: SCENES.iter().map(make).collect::<anyhow::Result<_>>()?,
+            metrics: CameraMetrics::new(),
+        })
+    }
+
+    /// What /metrics shows of the cameras.
+    pub(super) fn metrics(&self) -> Box<dyn Exposed> {
+        Box::new(self.metrics.clone())
     }
 
     /// Shows them to the gateway's own cameras, in real time.
     pub(super) fn watch(self, config: &Config, detector: &Path) -> anyhow::Result<Watching> {
-        let cameras = self.0.iter().map(|cast| camera(cast, config, detector));
+        let Self { casts, metrics } = self;
+        let cameras = casts.iter().map(|cast| camera(cast, config, detector));
         let cameras = cameras.collect::<anyhow::Result<Vec<_>>>()?;
         let watched = watched::Watched {
-            names: self
-                .0
+            names: casts
                 .iter()
                 .map(|cast| SourceId::new(cast.source))
                 .collect(),
-            metrics: CameraMetrics::new(),
+            metrics,
         };
         let kafka = gateway::Kafka::of(&config.kafka.brokers, &config.kafka.topic);
         let kafka = Arc::new(Kafka::connect(&kafka, None)?);
@@ -152,7 +166,7 @@ impl Films {
             preview: None,
         };
         Ok(Watching {
-            casts: self.0,
+            casts,
             kafka,
             watched,
             stop,

@@ -77,7 +77,7 @@ pub(super) struct DemoArgs {
     /// The detector's folder.
     #[arg(long, default_value = "models/yunet")]
     detector: PathBuf,
-    /// Where /metrics is served; a free port if this one is taken.
+    /// Where the page and /metrics are served; a free port if this one is taken.
     #[arg(long, default_value = "127.0.0.1:9464")]
     listen: String,
     /// The seed of what passes before the cameras.
@@ -104,7 +104,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let service = wiring::start(
         config.clone(),
         metrics.clone(),
-        None,
+        films.as_ref().map(Films::metrics),
         shutdown.clone(),
         super::routes,
     )?;

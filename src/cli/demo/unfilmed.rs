@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use demograph_core::span::Span;
-use demograph_service::{config::Config, snapshot::Snapshot};
+use demograph_service::{config::Config, http::Exposed, snapshot::Snapshot};
 
 use super::DemoArgs;
 
@@ -16,6 +16,10 @@ pub(super) enum Watching {}
 impl Films {
     pub(super) fn make(_: &DemoArgs, _: &Path) -> anyhow::Result<Self> {
         anyhow::bail!("this program was built without the feature gateway")
+    }
+
+    pub(super) fn metrics(&self) -> Box<dyn Exposed> {
+        match *self {}
     }
 
     pub(super) fn watch(self, _: &Config, _: &Path) -> anyhow::Result<Watching> {

@@ -107,6 +107,10 @@ pub(super) fn look(finder: &mut Finder, file: &Path) -> anyhow::Result<Result<Lo
         Ok(frame) => frame,
         Err(reason) => return Ok(Err(reason)),
     };
+    if let Err(error) = finder.wanted.fits(&frame) {
+        tracing::warn!("{}: {error}", file.display());
+        return Ok(Err(Reject::TooManyPixels));
+    }
     let found = finder
         .find(&frame)
         .with_context(|| file.display().to_string())?;

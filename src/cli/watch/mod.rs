@@ -86,7 +86,7 @@ pub(super) struct WatchArgs {
     /// Show the pictures of this camera with boxes around the faces, to aim it: in a browser on this machine only.
     #[arg(long, value_name = "NAME")]
     preview: Option<String>,
-    /// Where /metrics is served; a free port if this one is taken.
+    /// Where the page and /metrics are served; a free port if this one is taken.
     #[arg(long, default_value = "127.0.0.1:9464")]
     listen: String,
 }
@@ -163,16 +163,16 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
         });
         let caught_up = outlet.catch_up(&shutdown);
         shutdown.request();
-        ended.and(caught_up)?;
-        Ok(screen)
+        Ok((screen, ended.and(caught_up)))
     })?;
     service.run()?;
-    let screen = cameras
+    let (screen, ended) = cameras
         .join()
         .map_err(|_| anyhow!("the cameras panicked"))??;
     showing.map_or(Ok(()), Endpoint::end)?;
     println!("{}", screen.picture());
     print!("{}", summary(&latest.get(), args));
+    ended?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -291,9 +291,13 @@ fn summary(last: &Snapshot, args: &WatchArgs) -> String {
             "\nNo share is shown: too few people were before each camera (ten in a window, five in a group).\n"
         }
     };
+    let rejected = match live::rejects(last).as_str() {
+        "" => String::new(),
+        reasons => format!("\n  rejected          {reasons}"),
+    };
     format!(
         "{note}
-Done.
+Done.{rejected}
   rows written      {} in demographics, {} in windows, {} files
   files             {out}/demographics/date=*/*.parquet
                     {out}/windows/date=*/*.parquet

@@ -1,11 +1,6 @@
 //! What the user wants to watch: addresses, devices, recordings, folders of photographs, and what their sources are called.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    str::FromStr,
-    time::UNIX_EPOCH,
-};
+use std::{collections::BTreeSet, path::Path, str::FromStr, time::UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use demograph_camera::ffmpeg::{self, Settings};
@@ -88,24 +83,38 @@ pub(super) fn input(wish: &Wish, start: Option<EventTime>, fps: f32) -> anyhow::
         fps,
         ..Settings::of(place)
     };
-    if settings(&wish.place).is_live() {
+    if ffmpeg::is_stream(&wish.place) {
+        let shown = ffmpeg::redact(&wish.place);
+        if shown != wish.place {
+            tracing::warn!(
+                "{shown}: everybody on this machine can read this address with its login in the list of processes. \
+                 `demograph camera` takes a login from a file"
+            );
+        }
         return Ok(Input::Camera(settings(&wish.place)));
     }
     // A relative name could be taken for an option or a protocol.
     let path = std::fs::canonicalize(&wish.place).with_context(|| {
         format!(
             "{}: there is no such file or folder, and it is no rtsp://, http:// or /dev/video0",
-            wish.place
+            ffmpeg::redact(&wish.place)
         )
     })?;
     if path.is_dir() {
         let files = images(&path)?;
         if files.is_empty() {
-            bail!("{} holds no JPEG, PNG or WebP", path.display());
+            bail!(
+                "{} holds no JPEG, PNG or WebP. Name each video by itself",
+                path.display()
+            );
         }
         return Ok(Input::Photographs(files));
     }
     let start = match start {
+        Some(start) if start.plus(length(&path)) > clock::now() => bail!(
+            "{}: with this --start it ends in the future. Write when it began, such as 2026-03-01T09:30:00Z",
+            wish.place
+        ),
         Some(start) => start,
         None => begin(&path)?,
     };
@@ -116,13 +125,18 @@ pub(super) fn input(wish: &Wish, start: Option<EventTime>, fps: f32) -> anyhow::
     Ok(Input::Recording(settings, start))
 }
 
-fn begin(path: &PathBuf) -> anyhow::Result<EventTime> {
+fn begin(path: &Path) -> anyhow::Result<EventTime> {
     let changed = std::fs::metadata(path).and_then(|facts| facts.modified());
     let changed = changed.with_context(|| format!("read {}", path.display()))?;
     let changed = changed.duration_since(UNIX_EPOCH).unwrap_or_default();
     let changed = EventTime(changed.as_millis() as i64).min(clock::now());
+    Ok(changed.minus(length(path)))
+}
+
+/// In milliseconds; 0 where the file does not state it.
+fn length(path: &Path) -> i64 {
     let length = ffmpeg::duration(path).unwrap_or_default();
-    Ok(changed.minus(length.as_millis() as i64))
+    length.as_millis() as i64
 }
 
 #[cfg(test)]

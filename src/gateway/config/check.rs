@@ -57,7 +57,7 @@ fn of_camera(camera: &Camera, at: impl Fn(&str) -> String) -> Vec<Fault> {
         faults.push(Fault::new(&at("user"), "", fix));
     }
     if let Some(plain) = camera.address.plain() {
-        if !is_stream(&plain) {
+        if !ffmpeg::is_stream(&plain) {
             let fix = "write rtsp://host/path, http://host/path or /dev/video0. For a recording: `demograph watch` or \
                        `demograph detect`";
             let shown = format!("{:?}", address::shown(&plain));
@@ -96,11 +96,6 @@ fn of_camera(camera: &Camera, at: impl Fn(&str) -> String) -> Vec<Fault> {
         }
     }
     faults
-}
-
-/// Whether it goes on in real time.
-pub(crate) fn is_stream(address: &str) -> bool {
-    address.contains("://") || address.starts_with("/dev/")
 }
 
 pub(super) fn warnings(config: &Config) -> Vec<String> {

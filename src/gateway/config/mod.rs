@@ -6,7 +6,6 @@
 mod check;
 mod sections;
 
-pub(crate) use check::is_stream;
 pub use sections::{Camera, Crops, Detector, Http, Kafka, Limits, Presence, Region, TimesOf};
 
 use std::path::Path;
