@@ -53,6 +53,8 @@ def options() -> argparse.Namespace:
                         help="into results-NAME.json and its place in README.md: those of another processor")
     parser.add_argument("--against", type=Path, metavar="PROGRAM",
                         help="for the part build: another build of demograph, with which this one takes turns")
+    parser.add_argument("--sides", default=list(SIDES), type=lambda text: [int(side) for side in text.split(",")],
+                        help="of the crops in the part path, in pixels: 112, 224 or both")
     parser.add_argument("--only", default="", help="contestants besides demograph, by name; all by default")
     return parser.parse_args()
 
@@ -118,7 +120,7 @@ class Bench:
     def path(self) -> None:
         """The whole path against the peers."""
         sources = [f"camera-{n}" for n in range(10)]
-        for side in SIDES:
+        for side in self.options.sides:
             topic = self.topic(side, self.options.events, sources, 500)
             runs = self.rounds(self.contestants, topic, sources, self.options.events)
             for name, samples in runs.items():
@@ -326,7 +328,7 @@ def check(argv: list[str]) -> None:
 def decisions_agree(bench: Bench) -> None:
     """Crop by crop, before anything is timed: each peer against demograph on the very file and precision. What int8
     itself changes is the model's affair, and said beside."""
-    for side in SIDES:
+    for side in bench.options.sides:
         crops = bench.crops[side]
         default = decided_by_demograph(bench.options.model, crops, "int8")
         for contestant in bench.contestants:

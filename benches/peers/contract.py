@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 # demograph's defaults (`windows.age_bands`).
-AGE_STARTS = np.array([0, 18, 25, 35, 45, 55, 65])
-AGE_BANDS = ["0-17", "18-24", "25-34", "35-44", "45-54", "55-64", "65+"]
+AGE_STARTS = np.array([0, 20, 30, 40, 50, 60, 70])
+AGE_BANDS = [*(f"{low}-{high - 1}" for low, high in zip(AGE_STARTS, AGE_STARTS[1:])), f"{AGE_STARTS[-1]}+"]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Contract:
 
 
 def band_of(ages: np.ndarray) -> np.ndarray:
-    """The band of each age; 17.6 years lie in the one that ends with 17."""
+    """The band of each age; 19.6 years lie in the one that ends with 19."""
     return np.maximum(np.searchsorted(AGE_STARTS, ages, side="right") - 1, 0)
 
 

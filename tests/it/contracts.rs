@@ -80,6 +80,21 @@ fn the_example_config_shows_the_defaults() {
     assert_eq!(shown, bare);
 }
 
+/// Otherwise the benchmark ends with a peer that answers otherwise.
+#[test]
+fn the_peers_of_the_benchmark_count_the_age_bands_of_the_default_config() {
+    let line = |path: &str, begin: &str| {
+        let text = read(path);
+        let line = text.lines().find(|line| line.starts_with(begin)).unwrap();
+        let (_, list) = line.split_once('[').unwrap();
+        list.split_once(']').unwrap().0.to_owned()
+    };
+    assert_eq!(
+        line("benches/peers/contract.py", "AGE_STARTS"),
+        line("deploy/demograph.toml", "age_bands")
+    );
+}
+
 #[test]
 fn every_config_in_deploy_is_valid() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
