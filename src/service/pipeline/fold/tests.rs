@@ -51,6 +51,7 @@ impl World {
                 outbox_max: usize::MAX,
             },
             views: Rolling::new(&WINDOWS, 2),
+            crowd: Crowd::default(),
             meaning: meaning(),
             metrics: metrics.clone(),
             shards: Default::default(),
@@ -254,10 +255,13 @@ fn the_snapshot_shows_estimates_and_nothing_that_is_suppressed() {
     let now = world.fold.shown.latest.get();
     assert_eq!((now.counts.read(), now.lag[&0]), (66, 5));
     assert_eq!(now.at, EventTime(BEGIN + 15_000));
+    // Also of windows whose categories are hidden: the table `windows` has them too.
+    let people = |source| now.people[&SourceId::new(source)].today(now.at).1;
+    assert_eq!((people("lobby"), people("cafe")), (60, 3));
 
     assert!(world.fold.signal(Signal::Lost(vec![0])).is_ok());
     let now = world.fold.shown.latest.get();
-    assert!(now.audience.is_empty() && now.lag.is_empty());
+    assert!(now.audience.is_empty() && now.lag.is_empty() && now.people.is_empty());
     assert_eq!(world.snapshot(), world.metrics());
 }
 
