@@ -3,7 +3,7 @@
 //! ```text
 //! event ─▶ … ─▶ window ─▶ privacy ─▶ state
 //!                pane      released   checkpoint
-//!                             ├─▶ views
+//!                             ├─▶ views, people
 //!                             └─▶ periods
 //! ```
 //! `record` is the vocabulary of all crates; `estimate` corrects shares for the model's error.
@@ -23,6 +23,7 @@ pub mod winner;
 pub mod choose;
 pub mod estimate;
 pub mod event;
+pub mod people;
 pub mod periods;
 pub mod privacy;
 pub mod state;

@@ -4,6 +4,7 @@ mod answer;
 mod health;
 mod live;
 mod openapi;
+mod people;
 mod problem;
 mod query;
 mod series;
@@ -11,8 +12,9 @@ mod site;
 mod sources;
 mod stream;
 mod texts;
+mod windows;
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use axum::{
     Extension, Json, Router,
@@ -20,10 +22,11 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use demograph_core::record::SourceId;
+use demograph_core::record::{Attribute, SourceId};
 use demograph_service::{
     clock,
     http::{Caller, Full},
+    sink::history::History,
     snapshot::Snapshot,
 };
 use serde_json::{Value, json};
@@ -52,6 +55,7 @@ pub(super) fn routes() -> Router<Service> {
         .route("/live", get(newest))
         .route("/live/stream", get(stream::of))
         .route("/series", get(history))
+        .route("/windows", get(released))
         .route("/health", get(is_well))
         .route("/openapi.json", get(async || Json(description())))
         .fallback(async |OriginalUri(uri): OriginalUri| Problem::no_such_path(uri.path()))
@@ -92,11 +96,43 @@ async fn history(
     query: Query,
 ) -> Result<Response, Problem> {
     let asked = series::asked(&query, clock::now())?;
-    // The tables may be older than the policy.
+    let wanted = asked.clone();
+    let of = (asked.source.as_str(), asked.attribute);
+    let rows = read(service, caller, of, move |history| history.rows(&wanted)).await?;
+    let series = series::Series::of(asked, rows);
+    match Format::of(&query)? {
+        Format::Json => Ok(Json(series).into_response()),
+        Format::Csv => answer::csv(series.rows()),
+    }
+}
+
+async fn released(
+    State(service): State<Service>,
+    Extension(Caller(caller)): Extension<Caller>,
+    query: Query,
+) -> Result<Response, Problem> {
+    let asked = windows::asked(&query, clock::now())?;
+    let wanted = asked.clone();
+    let of = (asked.source.as_str(), asked.attribute);
+    let found = read(service, caller, of, move |history| history.windows(&wanted)).await?;
+    let windows = windows::Windows::of(asked, found);
+    match Format::of(&query)? {
+        Format::Json => Ok(Json(windows).into_response()),
+        Format::Csv => answer::csv(windows.rows()),
+    }
+}
+
+/// What the tables say of an attribute of a source, if the policy of today allows it: the tables may be older.
+async fn read<T: Send + 'static>(
+    service: Service,
+    caller: IpAddr,
+    (source, attribute): (&str, Attribute),
+    read: impl FnOnce(&History) -> anyhow::Result<T> + Send + 'static,
+) -> Result<T, Problem> {
     if let Origin::Service(visible) = &service.origin {
-        let granted = visible.policy.granted(&SourceId::new(&asked.source));
-        if !granted.contains(asked.attribute) {
-            let detail = format!("no policy allows {} of {:?}", asked.attribute, asked.source);
+        let granted = visible.policy.granted(&SourceId::new(source));
+        if !granted.contains(attribute) {
+            let detail = format!("no policy allows {attribute} of {source:?}");
             return Err(Problem::forbidden(detail));
         }
     }
@@ -105,23 +141,15 @@ async fn history(
     let place = service.answers.take(caller).map_err(busy)?;
     let turn = tokio::time::timeout(TURN_MAX, service.reading.clone().acquire_owned()).await;
     let turn = turn.map_err(|_| busy(Full::All))?;
-    let reader = service.clone();
-    let wanted = asked.clone();
-    let read = tokio::task::spawn_blocking(move || {
+    let found = tokio::task::spawn_blocking(move || {
         // Also while nobody waits for the answer any more.
         let _held = (place, turn);
-        reader.origin.history().rows(&wanted)
+        read(service.origin.history())
     });
-    let read = read.await;
-    let rows = match read {
-        Ok(Ok(rows)) => rows,
-        Ok(Err(error)) => return Err(Problem::internal(format!("read the tables: {error:#}"))),
-        Err(_) => return Err(Problem::internal("reading the tables failed".into())),
-    };
-    let series = series::Series::of(asked, rows);
-    match Format::of(&query)? {
-        Format::Json => Ok(Json(series).into_response()),
-        Format::Csv => answer::csv(series.rows()),
+    match found.await {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) => Err(Problem::internal(format!("read the tables: {error:#}"))),
+        Err(_) => Err(Problem::internal("reading the tables failed".into())),
     }
 }
 

@@ -38,6 +38,14 @@ pub(super) async fn source() -> impl IntoResponse {
     script(include_str!("assets/source.js"))
 }
 
+pub(super) async fn people() -> impl IntoResponse {
+    script(include_str!("assets/people.js"))
+}
+
+pub(super) async fn health() -> impl IntoResponse {
+    script(include_str!("assets/health.js"))
+}
+
 pub(super) async fn draw() -> impl IntoResponse {
     script(include_str!("assets/draw.js"))
 }

@@ -63,6 +63,8 @@ pub fn routes(origin: Origin) -> Router {
         .route("/page.js", get(assets::js))
         .route("/words.js", get(assets::words))
         .route("/source.js", get(assets::source))
+        .route("/people.js", get(assets::people))
+        .route("/health.js", get(assets::health))
         .route("/draw.js", get(assets::draw))
         .route("/chart.js", get(assets::chart))
         .route("/compare.js", get(assets::compare))

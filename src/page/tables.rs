@@ -65,7 +65,7 @@ impl Tables {
         if let Some(known) = self.fresh() {
             return Ok(known);
         }
-        let periods = self.history.newest(self.dates)?;
+        let (periods, people) = self.history.newest(self.dates)?;
         let audience = periods.iter().map(|(source, periods)| {
             let views = periods.iter();
             let views = views.map(|(&kind, period)| (length(kind), view(period)));
@@ -74,6 +74,12 @@ impl Tables {
         let snapshot = Arc::new(Snapshot {
             at: clock::now(),
             audience: Arc::new(audience.collect()),
+            people: Arc::new(
+                people
+                    .into_iter()
+                    .map(|(source, people)| (SourceId::new(&source), people))
+                    .collect(),
+            ),
             ..Snapshot::default()
         });
         *self.latest() = Some((clock::instant(), snapshot.clone()));

@@ -16,11 +16,14 @@ use prometheus::{
 mod audience;
 pub mod declare;
 mod known;
+mod labels;
+pub mod pace;
 #[cfg(test)]
 mod sample;
 mod sources;
 
 pub use audience::{Audience, put};
+pub use labels::{SOURCE_SERIES_LIMIT, outcome, rebalance, stage};
 #[cfg(test)]
 pub(crate) use sample::Sample;
 pub use sources::{DUPLICATES_LIMIT, Sources, tracks};
@@ -29,39 +32,6 @@ use declare::{
     Declared, add, counter, counters, float_counters, float_gauges, gauge, gauges, histogram,
     stage_histogram,
 };
-
-/// What became of a record; the values of the label `outcome`.
-pub mod outcome {
-    pub const FACE: &str = "face";
-    /// Its track has enough crops: it was not decoded.
-    pub const SPARED: &str = "spared";
-    pub const LATE: &str = "late";
-    pub const REJECTED: &str = "rejected";
-    pub const REPLAYED: &str = "replayed";
-    pub const ALL: [&str; 5] = [FACE, SPARED, LATE, REJECTED, REPLAYED];
-}
-
-/// What happened to the assignment; the values of the label `kind`.
-pub mod rebalance {
-    pub const ASSIGNED: &str = "assigned";
-    pub const REVOKED: &str = "revoked";
-    pub const LOST: &str = "lost";
-    /// Another instance wrote the next checkpoint: this one joins the group anew.
-    pub const FENCED: &str = "fenced";
-    pub const ALL: [&str; 4] = [ASSIGNED, REVOKED, LOST, FENCED];
-}
-
-/// The limit on sources with series of their own; a value of the label `limit`.
-pub const SOURCE_SERIES_LIMIT: &str = "http.source_series_max";
-
-/// The stages of the path; the values of the label `stage`.
-pub mod stage {
-    pub const POLL: &str = "poll";
-    pub const DECODE: &str = "decode";
-    pub const INFER: &str = "infer";
-    pub const FOLD: &str = "fold";
-    pub const WRITE: &str = "write";
-}
 
 /// The program's metrics. Cloning shares them.
 #[derive(Clone)]
@@ -101,6 +71,7 @@ pub struct Metrics {
     pub limit_hits: IntCounterVec,
 
     pub checkpoints: IntCounter,
+    pub last_checkpoint: IntGauge,
     pub store_errors: IntCounter,
     pub files_written: IntCounterVec,
     pub rows_written: IntCounterVec,
@@ -316,6 +287,13 @@ impl Metrics {
             ),
 
             checkpoints: add(r, counter("checkpoints_total", "Checkpoints written.")),
+            last_checkpoint: add(
+                r,
+                gauge(
+                    "last_checkpoint_timestamp_seconds",
+                    "When the last checkpoint of this instance was written. 0 before the first.",
+                ),
+            ),
             store_errors: add(
                 r,
                 counter(

@@ -1,6 +1,7 @@
 //! The read model: what the service says of itself now, as plain data. The demo reads it.
 //!
-//! Promises: what it says of people are the released values that /metrics shows, and no others; a snapshot never changes.
+//! Promises: what it says of people are the released values that /metrics and the table `windows` show, and no others; a
+//! snapshot never changes.
 //! The fold makes one at every tick and when partitions come or go: one that is old says that the fold stands still.
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
 
 use demograph_core::{
     estimate::calibration_fits,
+    people::People,
     privacy::ShownShare,
     record::{Attribute, EventTime, SourceId},
     reject::Reject,
@@ -18,7 +20,7 @@ use demograph_core::{
 
 use crate::{
     http::Health,
-    metrics::{Metrics, outcome},
+    metrics::{Metrics, outcome, pace::Lately},
     sink::Table,
 };
 
@@ -28,7 +30,10 @@ pub struct Snapshot {
     /// When it was made.
     pub at: EventTime,
     pub audience: Arc<Audience>,
+    pub people: Arc<PeopleBySource>,
     pub counts: Counts,
+    /// What the stages did in the last minute.
+    pub pace: Lately,
     /// Records that are not folded yet, by partition.
     pub lag: BTreeMap<i32, i64>,
     pub probes: Probes,
@@ -37,6 +42,9 @@ pub struct Snapshot {
 /// Who was seen: the rolling views of each source, by the length of the view. A view without a released window is not
 /// there.
 pub type Audience = BTreeMap<SourceId, BTreeMap<Span, ShownView>>;
+
+/// How many people were in the released windows of each source lately.
+pub type PeopleBySource = BTreeMap<SourceId, People>;
 
 /// One rolling view. What is hidden or unknown is `None`.
 #[derive(Debug, Clone, PartialEq)]

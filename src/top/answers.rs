@@ -44,7 +44,17 @@ pub(crate) struct Live {
 #[serde(default)]
 pub(crate) struct LiveSource {
     pub source: String,
+    pub people: Option<People>,
     pub views: Vec<View>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct People {
+    pub date: String,
+    pub today: u64,
+    /// Windows that were released before may be missing.
+    pub since: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -81,9 +91,39 @@ pub(crate) struct Category {
 pub(crate) struct Health {
     pub is_alive: bool,
     pub is_ready: bool,
+    pub at: Option<String>,
     pub lag: i64,
+    /// Delay, batch and stages are of so many seconds.
+    pub measured_seconds: f64,
+    pub delay: Option<Delay>,
+    pub batch: Option<Batch>,
+    pub stages: Vec<Stage>,
+    pub last_checkpoint: Option<String>,
     pub records: Vec<Count>,
     pub rejected: Vec<Rejected>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Delay {
+    pub faces: u64,
+    pub p50_within_seconds: Option<f64>,
+    pub p99_within_seconds: Option<f64>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Batch {
+    pub crops_mean: f64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Stage {
+    pub stage: String,
+    pub state: String,
+    pub busy_ratio: Option<f64>,
+    pub blocked_ratio: Option<f64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -106,6 +146,12 @@ impl Picture {
     pub(crate) fn view(&self, source: &str, view: &str) -> Option<&View> {
         let of_source = self.live.sources.iter().find(|one| one.source == source)?;
         of_source.views.iter().find(|one| one.view == view)
+    }
+
+    /// The people of a source.
+    pub(crate) fn people(&self, source: &str) -> Option<&People> {
+        let mut sources = self.live.sources.iter();
+        sources.find(|one| one.source == source)?.people.as_ref()
     }
 
     /// The names of all views, the shortest first, as a source has them.

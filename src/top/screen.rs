@@ -6,6 +6,8 @@ use crate::{
     words::{clock, cut, fit, harmless, shares, view_name, waiting, whole, wrapped},
 };
 
+mod pace;
+
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
@@ -100,6 +102,7 @@ pub(crate) fn once(state: &State) -> String {
         lines.extend(details(state, source, &view, size.columns));
     }
     if let Some(health) = &state.picture.health {
+        lines.extend(pace::pace(health));
         lines.extend(rejects(health));
     }
     let texts = lines
@@ -272,6 +275,20 @@ fn details(state: &State, source: &Source, view: &str, columns: usize) -> Vec<Li
         &format!("{name}: {view}, windows from {from} to {until} UTC"),
         Look::Head,
     )];
+    if let Some(people) = picture.people(&source.source) {
+        let since = people.since.as_deref();
+        let since = since.map_or(String::new(), |since| {
+            format!(
+                ", of windows released since {} UTC",
+                clock(Some(since), now)
+            )
+        });
+        let (date, count) = (harmless(&people.date), whole(people.today));
+        lines.push(line(
+            &format!("people   {count} on {date}{since}"),
+            Look::Plain,
+        ));
+    }
     for attribute in &shown.attributes {
         let mut words = shares(attribute);
         if let Some(votes) = attribute.votes() {
@@ -296,6 +313,8 @@ fn details(state: &State, source: &Source, view: &str, columns: usize) -> Vec<Li
 
 fn troubles(health: &Health, size: Size) -> Vec<Line> {
     let mut lines = vec![line("", Look::Plain)];
+    lines.extend(pace::pace(health));
+    lines.push(line("", Look::Plain));
     lines.push(line("records", Look::Head));
     for count in &health.records {
         let name = fit(&harmless(&count.outcome), NAME);

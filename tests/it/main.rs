@@ -56,6 +56,8 @@ mod page;
 #[cfg(feature = "page")]
 mod page_many;
 #[cfg(feature = "page")]
+mod page_numbers;
+#[cfg(feature = "page")]
 mod page_of_tables;
 mod presences;
 #[cfg(feature = "gateway")]

@@ -2,6 +2,11 @@
 
 use std::path::PathBuf;
 
+use demograph_core::{
+    event::{Event, PresenceEvent},
+    record::EventTime,
+};
+
 use super::{
     dashboards::{self, Values},
     world::{
@@ -100,7 +105,7 @@ id = "cafe"
 id = "corner"
 "#;
 
-/// 1,600 crops, each of another person; some cut off, few at the corner, some of a stranger.
+/// 1,600 crops; some cut off, few at the corner, some of a stranger, in the lobby some of one person who stays.
 fn crowd() -> impl Iterator<Item = (PathBuf, String, String)> {
     // A category in which nobody is would be hidden, and others with it: all kinds of people.
     let crops = composites();
@@ -117,8 +122,31 @@ fn crowd() -> impl Iterator<Item = (PathBuf, String, String)> {
             m if m % 2 == 0 => "cafe",
             _ => "lobby",
         };
-        (file.clone(), source.to_owned(), n.to_string())
+        let track = match n % 40 {
+            11 | 13 | 17 | 19 => 0,
+            _ => n,
+        };
+        (file.clone(), source.to_owned(), track.to_string())
     })
+}
+
+/// A face that comes long after its window, and somebody whose face was not seen.
+fn others() -> [Event; 2] {
+    let hour_ago = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1);
+    let late = Event {
+        key: "lobby".into(),
+        headers: vec![("ce_time".into(), hour_ago.to_string().into_bytes())],
+        payload: std::fs::read(&composites()[0]).unwrap(),
+    };
+    let presence = PresenceEvent {
+        id: "1".into(),
+        source: "lobby".into(),
+        track: "1".into(),
+        first: EventTime(0),
+        last: EventTime(1_000),
+        facing: 1_000,
+    };
+    [late, presence.encode()]
 }
 
 #[test]
@@ -139,6 +167,13 @@ fn every_query_of_every_dashboard_has_data_in_a_real_prometheus() {
     let crops = crops_csv(folder.path(), crowd());
     let publishing = publish(&topic, &crops, &["--rate", "40"]);
     service.await_metric("demograph_audience_share_naive_ratio{", 0.001, 60);
+    topic.send(others());
+    // Zeros are data too: each of these has happened.
+    for outcome in ["face", "spared", "late", "rejected"] {
+        let series = format!("demograph_records_total{{outcome=\"{outcome}\"}} > 0");
+        prometheus.await_data(&series, 60);
+    }
+    prometheus.await_data("demograph_presence_events_total > 0", 60);
     let mut queries = dashboards::queries(&values);
     // The gateway's own metrics (tests/it/gateway.rs).
     queries.retain(|query| query.dashboard != dashboards::CAMERAS);

@@ -252,6 +252,37 @@ fn every_panel_explains_itself() {
 }
 
 #[test]
+fn no_panel_lies_over_another_and_each_has_a_number_of_its_own() {
+    for (name, dashboard) in dashboards::read_all() {
+        let mut taken: BTreeMap<(u64, u64), String> = BTreeMap::new();
+        let mut ids = BTreeSet::new();
+        let rows = dashboard["panels"].as_array().unwrap();
+        let rows = rows.iter().filter(|panel| panel["type"] == "row");
+        for panel in dashboards::panels(&dashboard).into_iter().chain(rows) {
+            let place = format!("{name}: {}", string(&panel["title"]));
+            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{place}: its id");
+            let [x, y, w, h] = ["x", "y", "w", "h"].map(|key| {
+                let number = panel["gridPos"][key].as_u64();
+                number.unwrap_or_else(|| panic!("{place}: no {key}"))
+            });
+            assert!(w > 0 && h > 0 && x + w <= 24, "{place}: beyond the edge");
+            for cell in (x..x + w).flat_map(|x| (y..y + h).map(move |y| (x, y))) {
+                let before = taken.insert(cell, place.clone());
+                assert_eq!(before, None, "{place} lies over another");
+            }
+            let targets = panel["targets"].as_array();
+            let refs: Vec<String> = targets
+                .into_iter()
+                .flatten()
+                .map(|target| string(&target["refId"]))
+                .collect();
+            let names: BTreeSet<&String> = refs.iter().collect();
+            assert_eq!(names.len(), refs.len(), "{place}: two queries of a name");
+        }
+    }
+}
+
+#[test]
 fn prometheus_parses_every_query() {
     let rules: Vec<Value> = dashboards::queries(&VALUES)
         .iter()

@@ -30,5 +30,5 @@ pub fn holds(service: &Service) {
         ],
         "",
     );
-    assert!(said.contains("Tested: 4"), "{said}");
+    assert!(said.contains("Tested: 5"), "{said}");
 }

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    tools,
+    page_numbers, tools,
     world::{Broker, Service, composites, crops_csv, duckdb, metric, publish},
 };
 
@@ -101,6 +101,10 @@ fn the_page_shows_what_metrics_show_and_nothing_else() {
     service.await_metric("demograph_open_panes", 0.0, 60);
 
     the_api_says_what_metrics_say(&service);
+    let out = folder.path().join("out");
+    page_numbers::people_are_what_windows_say(&mut service, &out, 800);
+    let rows = page_numbers::windows_are_what_the_table_says(&service.url, &out, 2);
+    assert!(rows > 20, "{rows} rows of windows");
     requests_are_refused_with_their_fix(&service);
     let said = tools::run(
         tools::python(),
@@ -148,6 +152,7 @@ fn the_api_says_what_metrics_say(service: &Service) {
     let health = json(&service.url, "/api/v1/health");
     assert_eq!(health["is_ready"], true);
     assert_eq!(health["lag"], 0);
+    health_says_what_the_stages_did(&health, &metrics);
 
     let csv = ask(&service.url, "/api/v1/live?format=csv");
     assert_eq!(csv.kind, "text/csv; charset=utf-8");
@@ -156,6 +161,34 @@ fn the_api_says_what_metrics_say(service: &Service) {
             .starts_with("source,view,from,until,attribute,category,votes,")
     );
     assert!(csv.body.lines().count() > shares.len());
+}
+
+fn health_says_what_the_stages_did(health: &Value, metrics: &str) {
+    let stages = health["stages"].as_array().unwrap();
+    let names: Vec<&str> = stages
+        .iter()
+        .map(|stage| stage["stage"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["poll", "decode", "infer", "fold", "write"]);
+    for stage in stages {
+        for part in ["busy_ratio", "blocked_ratio"] {
+            if let Some(ratio) = stage[part].as_f64() {
+                assert!((0.0..=1.0).contains(&ratio), "{stage}");
+            }
+        }
+    }
+    // 800 faces came within a minute of a start.
+    let faces = health["delay"]["faces"].as_f64().unwrap();
+    let estimated = metric(metrics, "demograph_event_to_estimate_seconds_count");
+    assert!(faces > 0.0 && faces <= estimated, "{faces} of {estimated}");
+    let half = health["delay"]["p50_within_seconds"].as_f64().unwrap();
+    let most = health["delay"]["p99_within_seconds"].as_f64().unwrap();
+    assert!(half <= most, "{health}");
+    let batch = health["batch"]["crops_mean"].as_f64().unwrap();
+    assert!(batch >= 1.0, "{health}");
+    let written: jiff::Timestamp = health["last_checkpoint"].as_str().unwrap().parse().unwrap();
+    let metric = metric(metrics, "demograph_last_checkpoint_timestamp_seconds");
+    assert!(written.as_second() as f64 >= metric, "{health}");
 }
 
 fn requests_are_refused_with_their_fix(service: &Service) {
@@ -186,6 +219,16 @@ fn requests_are_refused_with_their_fix(service: &Service) {
             "/api/v1/series?source=%3Cb%3Ecaf%C3%A9%3C/b%3E&attribute=ethnicity",
             403,
             "no policy allows ethnicity",
+        ),
+        (
+            "/api/v1/windows?source=%3Cb%3Ecaf%C3%A9%3C/b%3E&attribute=ethnicity",
+            403,
+            "no policy allows ethnicity",
+        ),
+        (
+            "/api/v1/windows?source=lobby&attribute=age&from=2026-01-01&to=2026-03-01",
+            400,
+            "1 to 31 dates",
         ),
         ("/api/v1/../../etc/passwd", 404, ""),
         ("/api/v1/cells", 404, "there is no"),
@@ -246,7 +289,21 @@ fn the_page_says_numbers_in_words() {
         print(compute_driver_executable()[0])";
     let node = tools::run(tools::python(), &["-c", NODE], "");
     let said = tools::run(node.trim(), &["--test", "tests/tools/words.test.mjs"], "");
-    assert!(said.contains("pass 10"), "{said}");
+    assert!(said.contains("pass 13"), "{said}");
+}
+
+#[test]
+fn all_that_the_page_loads_is_small() {
+    const SIZES: &str = "import gzip, pathlib; \
+        files = [f for f in pathlib.Path('src/page/assets').rglob('*') if f.suffix in ('.js', '.css', '.html', '.svg')]; \
+        print(len(files), sum(len(gzip.compress(f.read_bytes(), 9)) for f in files))";
+    let said = tools::run(tools::python(), &["-c", SIZES], "");
+    let (files, bytes) = said.trim().split_once(' ').unwrap();
+    assert!(files.parse::<usize>().unwrap() > 10, "{said}");
+    assert!(
+        bytes.parse::<usize>().unwrap() < 60_000,
+        "{bytes} bytes, gzip"
+    );
 }
 
 /// `make check` looks at their form.

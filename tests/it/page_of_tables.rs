@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{
-    page, tools,
+    page, page_numbers, tools,
     world::{Finished, Process, demograph, duckdb},
 };
 
@@ -54,6 +54,8 @@ pub fn says_what_the_tables_say(out: &Path) {
         page::history_is_what_the_table_says(url, out, table);
     }
     the_newest_periods_are_those_of_the_tables(url, out);
+    page_numbers::people_are_what_hours_say(url, out);
+    page_numbers::windows_are_what_the_table_says(url, out, 1_000);
     let sources = page::json(url, "/api/v1/sources");
     assert_eq!(sources["origin"], "tables");
     assert_eq!(

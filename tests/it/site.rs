@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::world::{Broker, Service, Topic, composites, crops_csv, metric, publish};
+use super::{
+    tools,
+    world::{Broker, Service, Topic, composites, crops_csv, metric, publish},
+};
 
 const SOURCES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "=h"];
 const RECORDS: usize = 800;
@@ -102,6 +105,8 @@ fn the_page_of_one_instance_shows_all_and_says_who_is_away() {
     assert_eq!(live["peers"][0]["instance"], peer);
     assert!(of(&live, Some(&peer)).is_empty(), "{live}");
     assert!(!of(&live, None).is_empty(), "{live}");
+    let script = ["tests/tools/page_site.py", &service.url, &peer];
+    tools::run(tools::python(), &script, "");
     let health = json(&service, "/api/v1/health");
     assert_eq!(health["peers"][0]["health"], Value::Null);
     let (_, csv) = ask(&service, "/api/v1/health?format=csv");
@@ -190,6 +195,11 @@ fn the_answers_are_of_both(service: &Service, other: &Service) {
     let path = format!("/api/v1/series?attribute=gender&source={source}");
     let (status, said) = ask(service, &format!("{path}&instance={}", other.url));
     assert_eq!((status, &said), (200, &ask(other, &path).1));
+    let windows = path.replace("/series", "/windows");
+    let (status, said) = ask(service, &format!("{windows}&instance={}", other.url));
+    assert_eq!((status, &said), (200, &ask(other, &windows).1));
+    let windows: Value = serde_json::from_str(&said).unwrap();
+    assert_ne!(windows["windows"], serde_json::json!([]), "{windows}");
     let forbidden = format!("/api/v1/series?attribute=ethnicity&source={source}");
     let (status, said) = ask(service, &format!("{forbidden}&instance={}", other.url));
     assert_eq!(status, 403, "{said}");

@@ -32,6 +32,8 @@ def numbers(page, source: str) -> dict[str, dict[str, list[str]]]:
     card = page.locator(f'article[data-source="{source}"]')
     found = {}
     for table in card.locator(".wide").all():
+        if table.get_attribute("aria-label").startswith("people "):
+            continue
         attribute = table.get_attribute("aria-label").split(" at ")[0]
         rows = table.locator("tbody tr").all()
         found[attribute] = {row.locator("th").text_content(): row.locator("td").all_text_contents() for row in rows}
@@ -69,6 +71,40 @@ def compare(page, url: str, sources: list[str]) -> int:
     return compared
 
 
+def whole(number: int) -> str:
+    return f"{number:,}"
+
+
+def compare_people(page, url: str, source: str) -> int:
+    """The card's words and its table say the people that the API says, at the same moment of the service."""
+    path = f"live?source={urllib.parse.quote(source)}"
+    card = page.locator(f'article[data-source="{source}"] .people')
+    for _ in range(20):
+        before = ask(url, path)["sources"][0]["people"]
+        words = card.locator("p").all_text_contents()
+        cells = card.locator("tbody td").all_text_contents()
+        bars = card.locator("svg.spark rect").count()
+        if before == ask(url, path)["sources"][0]["people"]:
+            newest = f"Newest window: {whole(before['newest']['people'])} "
+            today = f"Today: {whole(before['today'])} "
+            most = max(hour["people"] for hour in before["hours"])
+            said = [newest in words[0], today in words[0], words[1].endswith(f": {whole(most)}.")]
+            if all(said) and cells == [whole(hour["people"]) for hour in before["hours"]] and bars == 24:
+                return len(cells)
+        page.wait_for_timeout(250)
+    raise AssertionError(f"{source}: the page says {words}, {cells}, {bars} bars; the API {before}")
+
+
+# When the first card shows a number.
+FIRST_NUMBERS = """
+new MutationObserver((_, observer) => {
+  if (!document.querySelector("#cards article td")) return;
+  window.firstNumbers = performance.now();
+  observer.disconnect();
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
 def by_keyboard(page) -> list[str]:
     """What the Tab key reaches, in order."""
     reached = []
@@ -95,12 +131,17 @@ def main() -> None:
         page.on("request", lambda request: request.url.startswith(args.url) or strangers.append(request.url))
         page.on("console", lambda message: message.type == "error" and errors.append(message.text))
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.add_init_script(FIRST_NUMBERS)
         page.goto(args.url)
         for source in args.sources:
             expect(page.locator(f'article[data-source="{source}"] table').first).to_be_attached(timeout=15_000)
         paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
         compared = compare(page, args.url, args.sources)
         assert compared > 0, "nothing was compared"
+        numbers_after = page.evaluate("window.firstNumbers")
+        assert numbers_after >= paint, f"numbers after {numbers_after} ms, paint after {paint} ms"
+        hours = sum(compare_people(page, args.url, source) for source in args.sources)
+        assert hours > 0, "no hour was compared"
 
         # A search leaves one card.
         page.fill("#search", args.sources[0])
@@ -137,6 +178,12 @@ def main() -> None:
         assert not [one for one in found if one["impact"] in ("serious", "critical")], found
         page.goto(f"{args.url}/#health")
         expect(page.locator("#numbers")).to_contain_text("Ready: partitions are read.")
+        for stage in ("poll", "decode", "infer", "fold", "write"):
+            badge = page.locator(f'#numbers [data-stage="{stage}"]')
+            expect(badge).to_have_text(re.compile(f"^{stage} (waiting for input|busy|blocked by the next stage|not blocked)$"))
+        said = page.locator("#numbers").text_content()
+        assert re.search(r"faces were estimated|no face was estimated", said), said
+        assert re.search(r"Last checkpoint: .* before this picture", said), said
         folded = sum(int(re.sub(r"\D", "", text)) for text in page.locator(
             '[aria-label="Records by outcome"] td').all_text_contents())
         assert folded > 0, "no record on the page"
@@ -146,7 +193,8 @@ def main() -> None:
         assert not strangers, f"the page asked others: {strangers}"
         assert not errors, f"the browser complains: {errors}"
         browser.close()
-    print(json.dumps({"first_paint_ms": round(paint), "compared": compared, "axe_minor": serious}))
+    measured = {"first_paint_ms": round(paint), "first_numbers_ms": round(numbers_after)}
+    print(json.dumps({**measured, "compared": compared, "hours": hours, "axe_minor": serious}))
 
 
 if __name__ == "__main__":

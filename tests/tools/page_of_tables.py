@@ -25,6 +25,12 @@ def main() -> None:
         expect(page.locator("#place-of-tables")).to_contain_text("newest finished hour or day")
         expect(page.locator("header nav a[href='#health']")).to_be_hidden()
         expect(page.locator("#view option")).to_have_text(["newest hour", "newest day"])
+        # Words, and a twin of the bars.
+        people = page.locator(f'article[data-source="{sources[0]}"] .people')
+        expect(people).to_contain_text("Newest hour: ")
+        expect(people).to_contain_text("people in the 24 hours up to the newest one; most in the hour from ")
+        people.locator("summary").click()
+        expect(people.locator("tbody tr").first).to_be_visible()
         page.select_option("#view", "1h")
         expect(page.locator("article table").first).to_be_attached()
         page.locator(f'article[data-source="{sources[0]}"] h3 a').click()

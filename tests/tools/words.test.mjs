@@ -4,15 +4,22 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
+  busiest,
   clock,
   compared,
+  delayed,
   difference,
+  duration,
   interval,
+  isUncounted,
+  peopleNow,
+  peopleToday,
   percent,
   period,
   points,
   sentence,
   share,
+  trouble,
   viewName,
   waiting,
   warning,
@@ -103,4 +110,50 @@ test("what is hidden, unknown or only counted is not compared", () => {
     assert.equal(compared(female, other, "gate"), "It is not known of both.");
   }
   assert.equal(points(null), "unknown");
+});
+
+const hour = (start, people) => ({ start, people });
+const people = {
+  newest: { from: "2026-11-27T15:50:00Z", until: "2026-11-27T15:58:00Z", people: 1 },
+  date: "2026-11-27",
+  time_zone: "Asia/Kolkata",
+  today: 1_204,
+  hours: [hour("2026-11-27T13:30:00Z", 1_100), hour("2026-11-27T14:30:00Z", 104)],
+  since: null,
+  has_untracked: false,
+};
+
+test("people are said of the newest window, of today, and of the hour with most", () => {
+  const [from, until] = [clock(people.newest.from, now), clock(people.newest.until, now)];
+  assert.equal(peopleNow(people, "service", now), `Newest window: 1 person, ${from} to ${until}.`);
+  assert.equal(peopleNow(people, "tables", now), `Newest hour: 1 person, ${from} to ${until}.`);
+  assert.equal(peopleNow({ ...people, newest: null }, "service", now), "");
+  assert.equal(peopleToday(people, now), "Today: 1,204 people.");
+  // In India it is tomorrow by then.
+  assert.equal(peopleToday(people, new Date("2026-11-27T19:00:00Z")), "2026-11-27: 1,204 people.");
+  const most = "1,204 people in the last 24 hours; most in the hour from 2026-11-27 19:00: 1,100.";
+  assert.equal(busiest(people, "service"), most);
+  assert.equal(busiest({ ...people, hours: [] }, "tables"), "Nobody in the 24 hours up to the newest one.");
+  // Of faces without a track id nobody knows how many people they are.
+  const more = { ...people, has_untracked: true };
+  assert.equal(peopleToday(more, now), "Today: at least 1,204 people.");
+  assert.deepEqual([people, more, { ...more, hours: [hour("2026-11-27T13:30:00Z", 0)] }].map(isUncounted), [false, false, true]);
+});
+
+test("delays are bounds, and nothing is said before there is something", () => {
+  const delay = { faces: 1_234, mean_seconds: 0.31, p50_within_seconds: 0.25, p99_within_seconds: null };
+  const said =
+    "In the last 60 s 1,234 faces were estimated, 310 ms after their record's timestamp on average: " +
+    "half of them took at most 250 ms, 99 of 100 more than 60 s.";
+  assert.equal(delayed(delay, 60), said);
+  assert.equal(delayed(null, 60), "In the last 60 s no face was estimated.");
+  assert.equal(delayed(null, 0), "Delay: not known yet.");
+  assert.deepEqual([0.0004, 2.5, 119, 600, 86_400].map(duration), ["0 ms", "2.5 s", "119 s", "10 min", "24 h"]);
+});
+
+test("a peer that is away is named, and why", () => {
+  const peer = { instance: "http://gate:9464", away_since: "2026-11-27T15:50:00Z", why: "connection refused" };
+  const since = clock(peer.away_since, new Date());
+  assert.equal(trouble(peer), `http://gate:9464 does not answer since ${since}: connection refused.`);
+  assert.equal(trouble({ ...peer, away_since: null, why: null }), "");
 });

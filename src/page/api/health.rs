@@ -1,7 +1,10 @@
-//! What became of the records, and what is wrong, each with its fix.
+//! What became of the records, what the stages did lately, and what is wrong, each with its fix.
 
 use demograph_core::reject::Reject;
-use demograph_service::wiring::Visible;
+use demograph_service::{
+    metrics::pace::{Batch, Delay, Doing, Stage},
+    wiring::Visible,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -20,12 +23,66 @@ pub(super) struct Health {
     broker_answered: Option<Time>,
     /// Records that are not counted yet, all partitions together.
     lag: i64,
+    /// Delay, batch and stages are of so many seconds before `at`: a minute, less after a start. 0: not known yet.
+    measured_seconds: f64,
+    /// Null where no face was estimated.
+    delay: Option<DelayOf>,
+    /// Null where the model was given no batch.
+    batch: Option<BatchOf>,
+    /// In the order of the path.
+    stages: Vec<StageOf>,
+    /// When this instance wrote a checkpoint last; null before it did.
+    last_checkpoint: Option<Time>,
     /// Records by what became of them.
     records: Vec<Count>,
     /// Rejected records by reason, most frequent first.
     rejected: Vec<Rejected>,
     /// What was written to each table since the start.
     tables: Vec<Written>,
+}
+
+/// How long faces took from their record's timestamp to their estimate.
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Delay")]
+struct DelayOf {
+    faces: u64,
+    mean_seconds: f64,
+    /// Half of the faces took at most so long: a bound of the metric's buckets. Null: more than 60 s.
+    p50_within_seconds: Option<f64>,
+    /// The same for 99 of 100 faces.
+    p99_within_seconds: Option<f64>,
+}
+
+/// The batches that the model was given.
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Batch")]
+struct BatchOf {
+    batches: u64,
+    crops_mean: f64,
+}
+
+/// One stage of the path.
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "Stage")]
+struct StageOf {
+    stage: &'static str,
+    /// What it does most of the time: it waits for input, works, or is blocked by the next stage. Of the reader only this is
+    /// known: whether it is blocked.
+    state: State,
+    /// The part of its time in which it works. Of several workers the mean. Commits that overlap add up, to 1 at most.
+    busy_ratio: Option<f64>,
+    /// The part of its time in which it waits for the next stage. Null where that is not measured.
+    blocked_ratio: Option<f64>,
+}
+
+/// What a stage does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Waiting,
+    Busy,
+    Blocked,
+    Reading,
 }
 
 /// Records with one outcome.
@@ -65,12 +122,18 @@ impl Health {
         });
         let mut rejected: Vec<_> = rejected.filter(|reason| reason.records > 0).collect();
         rejected.sort_by_key(|reason| std::cmp::Reverse(reason.records));
+        let pace = &now.pace;
         Self {
             at: Time(now.at),
             is_alive: now.probes.is_alive,
             is_ready: now.probes.is_ready,
             broker_answered: now.probes.broker_answered.map(Time),
             lag: now.lag.values().sum(),
+            measured_seconds: pace.seconds,
+            delay: pace.delay.map(DelayOf::from),
+            batch: pace.batch.map(BatchOf::from),
+            stages: pace.stages.iter().map(StageOf::from).collect(),
+            last_checkpoint: pace.last_checkpoint.map(Time),
             records: records
                 .map(|(&outcome, &records)| Count { outcome, records })
                 .collect(),
@@ -87,29 +150,71 @@ impl Health {
 
     /// A row for each number, as CSV has them.
     pub(super) fn rows(&self) -> impl Iterator<Item = Row> {
-        let lag = u64::try_from(self.lag).unwrap_or(0);
-        let probes = [
-            ("is_alive", "", self.is_alive.into()),
-            ("is_ready", "", self.is_ready.into()),
-            ("lag", "", lag),
+        let mut rows = vec![
+            Row::of("is_alive", "", u64::from(self.is_alive)),
+            Row::of("is_ready", "", u64::from(self.is_ready)),
+            Row::of("lag", "", self.lag.max(0)),
+            Row::of("measured_seconds", "", self.measured_seconds),
         ];
+        if let Some(delay) = &self.delay {
+            rows.push(Row::of("delay_mean_seconds", "", delay.mean_seconds));
+            let bounds = [
+                ("delay_p50_within_seconds", delay.p50_within_seconds),
+                ("delay_p99_within_seconds", delay.p99_within_seconds),
+            ];
+            rows.extend(bounds.map(|(what, bound)| Row::known(what, "", bound)));
+        }
+        if let Some(batch) = &self.batch {
+            rows.push(Row::of("batch_crops_mean", "", batch.crops_mean));
+        }
+        for one in &self.stages {
+            rows.push(Row::known("busy_ratio", one.stage, one.busy_ratio));
+            rows.push(Row::known("blocked_ratio", one.stage, one.blocked_ratio));
+        }
         let records = self.records.iter();
+        rows.extend(records.map(|one| Row::of("records", one.outcome, one.records)));
         let rejected = self.rejected.iter();
-        let tables = self.tables.iter();
-        let all = probes
-            .into_iter()
-            .chain(records.map(|count| ("records", count.outcome, count.records)))
-            .chain(rejected.map(|count| ("rejected", count.reason, count.records)))
-            .chain(
-                tables
-                    .clone()
-                    .map(|table| ("files", table.table, table.files)),
-            )
-            .chain(tables.map(|table| ("rows", table.table, table.rows)));
-        let rows: Vec<Row> = all
-            .map(|(what, of, number)| Row { what, of, number })
-            .collect();
+        rows.extend(rejected.map(|one| Row::of("rejected", one.reason, one.records)));
+        let tables = || self.tables.iter();
+        rows.extend(tables().map(|one| Row::of("files", one.table, one.files)));
+        rows.extend(tables().map(|one| Row::of("rows", one.table, one.rows)));
         rows.into_iter()
+    }
+}
+
+impl From<Delay> for DelayOf {
+    fn from(delay: Delay) -> Self {
+        Self {
+            faces: delay.faces,
+            mean_seconds: delay.mean_seconds,
+            p50_within_seconds: delay.p50_within_seconds,
+            p99_within_seconds: delay.p99_within_seconds,
+        }
+    }
+}
+
+impl From<Batch> for BatchOf {
+    fn from(batch: Batch) -> Self {
+        Self {
+            batches: batch.batches,
+            crops_mean: batch.crops_mean,
+        }
+    }
+}
+
+impl From<&Stage> for StageOf {
+    fn from(stage: &Stage) -> Self {
+        Self {
+            stage: stage.name,
+            state: match stage.doing {
+                Doing::Waiting => State::Waiting,
+                Doing::Busy => State::Busy,
+                Doing::Blocked => State::Blocked,
+                Doing::Reading => State::Reading,
+            },
+            busy_ratio: stage.busy,
+            blocked_ratio: stage.blocked,
+        }
     }
 }
 
@@ -118,7 +223,20 @@ impl Health {
 pub(super) struct Row {
     what: &'static str,
     of: &'static str,
-    number: u64,
+    /// Empty where it is not known.
+    number: String,
+}
+
+impl Row {
+    fn of(what: &'static str, of: &'static str, number: impl ToString) -> Self {
+        let number = number.to_string();
+        Self { what, of, number }
+    }
+
+    fn known(what: &'static str, of: &'static str, number: Option<f64>) -> Self {
+        let number = number.map_or_else(String::new, |number| number.to_string());
+        Self { what, of, number }
+    }
 }
 
 /// What to do about records that are rejected for this reason.

@@ -1,11 +1,13 @@
-//! Who was seen lately: the rolling views of each source, as /metrics shows them.
+//! Who was seen lately: the rolling views of each source, as /metrics shows them, and its people by hour.
+
+use std::collections::BTreeSet;
 
 use demograph_core::record::SourceId;
 use demograph_service::snapshot::{ShownAttribute, ShownCategory, ShownView, Snapshot};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{answer::Text, query::Wanted};
+use super::{answer::Text, people::LivePeople, query::Wanted};
 use crate::{origin::OriginKind, time::Time};
 
 /// The rolling views of the sources that were asked for, in the order of their names.
@@ -25,6 +27,8 @@ pub(crate) struct Live {
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct LiveSource {
     pub source: String,
+    /// How many people there were lately; null where no window of the last day had any.
+    pub people: Option<LivePeople>,
     /// By length, shortest first. A view without a released window is not there.
     pub views: Vec<LiveView>,
 }
@@ -77,20 +81,24 @@ pub(crate) struct LiveCategory {
 
 impl Live {
     pub(crate) fn of(origin: OriginKind, now: &Snapshot, wanted: &Wanted) -> Self {
-        let fitting = || now.audience.iter().filter(|(id, _)| wanted.has(id));
-        let page = fitting().skip(wanted.offset).take(wanted.limit);
-        let sources = page.map(|(source, views)| LiveSource {
-            source: source.as_str().to_owned(),
-            views: views
-                .iter()
-                .map(|(length, view)| LiveView::of(length.to_string(), view, wanted))
-                .collect(),
+        let fitting: BTreeSet<&SourceId> = seen(now).filter(|id| wanted.has(id)).collect();
+        let page = fitting.iter().skip(wanted.offset).take(wanted.limit);
+        let sources = page.map(|&source| {
+            let people = now.people.get(source);
+            let views = now.audience.get(source).into_iter().flatten();
+            LiveSource {
+                source: source.as_str().to_owned(),
+                people: people.map(|people| LivePeople::of(origin, people, now.at)),
+                views: views
+                    .map(|(length, view)| LiveView::of(length.to_string(), view, wanted))
+                    .collect(),
+            }
         });
         Self {
             origin,
             at: Time(now.at),
             broker_answered: now.probes.broker_answered.map(Time),
-            total: fitting().count(),
+            total: fitting.len(),
             sources: sources.collect(),
         }
     }
@@ -200,7 +208,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The names of sources whose views there are.
+/// The names of sources that have views or people; some come twice.
 pub(super) fn seen(now: &Snapshot) -> impl Iterator<Item = &SourceId> {
-    now.audience.keys()
+    now.audience.keys().chain(now.people.keys())
 }

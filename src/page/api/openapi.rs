@@ -10,6 +10,7 @@ use super::{
     problem::Problem,
     series::{self, Series},
     sources::Sources,
+    windows::{self, Windows},
 };
 
 /// A parameter of the query.
@@ -46,8 +47,14 @@ pub fn description() -> Value {
         ),
         format!("{ROOT}/series"): path(
             "Hours or days of one source and attribute, from the tables hourly and daily.",
-            &of_series(),
+            &of_one(&series::PARAMETERS),
             table(&types.subschema_for::<Series>().to_value()),
+            &mut types,
+        ),
+        format!("{ROOT}/windows"): path(
+            "Released windows of one source and attribute, from the table demographics.",
+            &of_one(&windows::PARAMETERS),
+            table(&types.subschema_for::<Windows>().to_value()),
             &mut types,
         ),
         format!("{ROOT}/health"): path(
@@ -189,9 +196,9 @@ impl Parameter {
     }
 }
 
-/// A series is of one source and one attribute.
-fn of_series() -> Vec<Parameter> {
-    let mut all = of_sources(&[&series::PARAMETERS[..], &["instance"]].concat());
+/// A series is of one source and one attribute, and so are windows.
+fn of_one(names: &[&str]) -> Vec<Parameter> {
+    let mut all = of_sources(&[names, &["instance"]].concat());
     for one in &mut all {
         one.is_required = ["source", "attribute"].contains(&one.name);
         if one.name == "source" {
@@ -230,25 +237,25 @@ fn of_sources(names: &[&str]) -> Vec<Parameter> {
         },
         Parameter {
             name: "from",
-            about: "The first date, by the clock of the source. Default: a week before `to`.",
+            about: "The first date, by the clock of the source. Default: a week before `to`. Of windows: in UTC, default the day before `to`.",
             schema: json!({ "type": "string", "format": "date" }),
             is_required: false,
         },
         Parameter {
             name: "to",
-            about: "The last date. Default: tomorrow. At most 400 dates make an answer.",
+            about: "The last date. Default: tomorrow. At most 400 dates make an answer. Of windows: today, and 31 dates.",
             schema: json!({ "type": "string", "format": "date" }),
             is_required: false,
         },
         Parameter {
             name: "offset",
-            about: "Leave out so many sources.",
+            about: "Leave out so many sources, or windows.",
             schema: json!({ "type": "integer", "minimum": 0 }),
             is_required: false,
         },
         Parameter {
             name: "limit",
-            about: "At most so many sources.",
+            about: "At most so many sources, or windows.",
             schema: json!({ "type": "integer", "minimum": 0, "maximum": 1000, "default": 50 }),
             is_required: false,
         },

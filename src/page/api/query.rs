@@ -13,7 +13,7 @@ use super::{
     site::{Local, NAMES_MAX},
 };
 
-/// Sources of an answer where the request does not say how many.
+/// Sources or windows of an answer where the request does not say how many.
 const LIMIT: usize = 50;
 pub(super) const LIMIT_MAX: usize = 1_000;
 
@@ -106,6 +106,13 @@ impl Query {
         value.ok_or_else(|| Problem::parameter(format!("{name} is missing: write {what}")))
     }
 
+    /// How many are left out, and how many are taken at most.
+    pub(super) fn page(&self) -> Result<(usize, usize), Problem> {
+        let offset = self.number("offset", usize::MAX)?.unwrap_or(0);
+        let limit = self.number("limit", self.limit_max)?.unwrap_or(LIMIT);
+        Ok((offset, limit))
+    }
+
     fn number(&self, name: &str, max: usize) -> Result<Option<usize>, Problem> {
         let Some(value) = self.one(name)? else {
             return Ok(None);
@@ -141,12 +148,13 @@ impl Wanted {
             None => None,
             Some(name) => Some(attribute(name)?),
         };
+        let (offset, limit) = query.page()?;
         Ok(Self {
             sources: query.all("source").map(SourceId::new).collect(),
             search: query.one("search")?.unwrap_or_default().to_lowercase(),
             attribute,
-            offset: query.number("offset", usize::MAX)?.unwrap_or(0),
-            limit: query.number("limit", query.limit_max)?.unwrap_or(LIMIT),
+            offset,
+            limit,
         })
     }
 

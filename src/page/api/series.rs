@@ -1,6 +1,9 @@
 //! Hours or days of one source and attribute, as the tables `hourly` and `daily` have them.
 
-use demograph_core::{periods::PeriodKind, record::EventTime};
+use demograph_core::{
+    periods::PeriodKind,
+    record::{Attribute, EventTime},
+};
 use demograph_service::sink::history::{Asked, PeriodRow};
 use jiff::{ToSpan, civil::Date, tz::Offset};
 use schemars::JsonSchema;
@@ -60,8 +63,7 @@ struct Period {
 /// What the request asks for. `today` is the date in UTC.
 pub(super) fn asked(query: &Query, today: EventTime) -> Result<Asked, Problem> {
     query.only(&PARAMETERS)?;
-    let source = query.needed("source", "the name of a source")?.to_owned();
-    let attribute = attribute(query.needed("attribute", "age, gender or ethnicity")?)?;
+    let (source, attribute) = of_one(query)?;
     let kind = match query.one("step")? {
         None | Some("hour") => PeriodKind::Hour,
         Some("day") => PeriodKind::Day,
@@ -80,21 +82,33 @@ pub(super) fn asked(query: &Query, today: EventTime) -> Result<Asked, Problem> {
         Some(text) => date("from", text)?,
         None => until.saturating_sub(DATES.days()),
     };
-    let dates = until - from;
-    if from > until || dates.get_days() >= DATES_MAX {
-        return Err(Problem::parameter(format!(
-            "from is {from} and to is {until}: write a span of 1 to {DATES_MAX} dates"
-        )));
-    }
     Ok(Asked {
         source,
         attribute,
         kind,
-        dates: (from, until),
+        dates: span(from, until, DATES_MAX)?,
     })
 }
 
-fn date(name: &str, text: &str) -> Result<Date, Problem> {
+/// The one source and attribute that must be named.
+pub(super) fn of_one(query: &Query) -> Result<(String, Attribute), Problem> {
+    let source = query.needed("source", "the name of a source")?.to_owned();
+    let attribute = attribute(query.needed("attribute", "age, gender or ethnicity")?)?;
+    Ok((source, attribute))
+}
+
+/// The first and the last date, if they are not too many.
+pub(super) fn span(from: Date, until: Date, dates_max: i32) -> Result<(Date, Date), Problem> {
+    let dates = until - from;
+    if from > until || dates.get_days() >= dates_max {
+        return Err(Problem::parameter(format!(
+            "from is {from} and to is {until}: write a span of 1 to {dates_max} dates"
+        )));
+    }
+    Ok((from, until))
+}
+
+pub(super) fn date(name: &str, text: &str) -> Result<Date, Problem> {
     text.parse().map_err(|_| {
         Problem::parameter(format!(
             "{name} is {text:?}: write a date such as 2026-03-01"
@@ -102,7 +116,7 @@ fn date(name: &str, text: &str) -> Result<Date, Problem> {
     })
 }
 
-fn utc(time: EventTime) -> Date {
+pub(super) fn utc(time: EventTime) -> Date {
     let time = jiff::Timestamp::from_millisecond(time.0).unwrap_or_default();
     Offset::UTC.to_datetime(time).date()
 }

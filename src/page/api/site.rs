@@ -100,11 +100,11 @@ async fn answer(peers: &Peers, mut request: Request, next: Next) -> Result<Respo
     }
     let asked = Asked::of(request.uri())?;
     let path = request.uri().path().to_owned();
-    if path == "/series"
+    if ["/series", "/windows"].contains(&path.as_str())
         && let Some(instance) = &asked.instance
     {
         let target = target(
-            &format!("{ROOT}/series"),
+            &format!("{ROOT}{path}"),
             &asked.rest,
             &[("scope", "local"), ("format", format(&request)?.name())],
         );

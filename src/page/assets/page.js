@@ -3,8 +3,10 @@
  * @module
  */
 import { ask, bars, element, make, table } from "/draw.js";
+import { showHealth } from "/health.js";
+import { peopleOf } from "/people.js";
 import { showSource } from "/source.js";
-import { HIDDEN, clock, percent, sentence, viewName, waiting, warning, whole } from "/words.js";
+import { HIDDEN, clock, percent, sentence, trouble, viewName, waiting, warning, whole } from "/words.js";
 
 /**
  * @typedef {import("./words.js").Category} Category
@@ -12,9 +14,10 @@ import { HIDDEN, clock, percent, sentence, viewName, waiting, warning, whole } f
  * @typedef {import("./words.js").View} View
  * @typedef {import("./words.js").Source} Source
  * @typedef {import("./words.js").Origin} Origin
- * @typedef {{ instance: string, away_since: string | null, why: string | null }} Peer
+ * @typedef {import("./words.js").Peer} Peer
  * @typedef {{ origin: Origin, at: string, broker_answered: string | null, total: number,
- *   sources: { source: string, instance?: string | null, views: View[] }[], peers?: Peer[] }} Live
+ *   sources: { source: string, instance?: string | null, people: import("./words.js").People | null, views: View[] }[],
+ *   peers?: Peer[] }} Live
  */
 
 /** Sources on the screen. */
@@ -66,6 +69,7 @@ function card(source, open) {
   const link = make("a", { href: `#source=${encodeURIComponent(source.source)}` }, source.source);
   const inside = [make("h3", {}, link)];
   if (found?.instance) inside.push(make("p", { class: "note" }, `From ${found.instance}.`));
+  if (found?.people && live) inside.push(peopleOf(source.source, found.people, place.origin, live.at, (key) => open.has(key)));
   if (!view) {
     inside.push(make("p", {}, waiting(source, chosen.view, place.origin)));
   } else {
@@ -139,13 +143,6 @@ function showState(trouble) {
   state.className = trouble || old || away ? "bad" : "";
 }
 
-/** What is wrong with a peer; empty if nothing is. @param {Peer} peer @returns {string} */
-function trouble(peer) {
-  if (peer.why === null) return "";
-  const since = peer.away_since === null ? "" : ` since ${clock(peer.away_since, new Date())}`;
-  return `${peer.instance} does not answer${since}: ${peer.why}.`;
-}
-
 /** Whether other instances of the site are away. @returns {boolean} whether that has changed */
 function showPeers() {
   const text = (live?.peers ?? []).map(trouble).filter(Boolean).join(" ");
@@ -182,37 +179,6 @@ async function choose() {
   });
   stream.addEventListener("error", () => showState("The service does not answer. The page tries again."));
   show();
-}
-
-/** @param {any} health @returns {HTMLElement[]} */
-function numbers(health) {
-  const probe = (/** @type {boolean} */ is, /** @type {string} */ good, /** @type {string} */ bad) =>
-    make("p", { class: is ? "good" : "bad" }, is ? good : bad);
-  const count = (/** @type {any} */ one) => [one.outcome, whole(one.records)];
-  const reject = (/** @type {any} */ one) => [one.reason, whole(one.records), one.fix];
-  const written = (/** @type {any} */ one) => [one.table, whole(one.files), whole(one.rows)];
-  return [
-    probe(health.is_alive, "Alive: the poll loop goes round.", "Not alive: the poll loop has been silent for a minute."),
-    probe(health.is_ready, "Ready: partitions are read.", "Not ready: no partitions, or one that waits to be read."),
-    make("p", {}, `Lag: ${whole(health.lag)} records are not counted yet.`),
-    make("h3", {}, "Records by outcome"),
-    table("Records by outcome", ["outcome", "records"], health.records.map(count)),
-    make("h3", {}, "Rejected records"),
-    health.rejected.length === 0
-      ? make("p", {}, "None.")
-      : table("Rejected records by reason", ["reason", "records", "what to do"], health.rejected.map(reject)),
-    make("h3", {}, "Written since the start"),
-    table("Written since the start", ["table", "files", "rows"], health.tables.map(written)),
-  ];
-}
-
-async function showHealth() {
-  const health = await ask("health");
-  const ofPeer = (/** @type {any} */ peer) => [
-    make("h3", {}, `Instance ${peer.instance}`),
-    ...(peer.health === null ? [make("p", { class: "bad" }, trouble(peer))] : numbers(peer.health)),
-  ];
-  element("numbers").replaceChildren(...numbers(health), ...(health.peers ?? []).flatMap(ofPeer));
 }
 
 /** Shows the page that the address names. */

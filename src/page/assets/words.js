@@ -14,6 +14,9 @@
  * @typedef {{ source: string, attributes: string[], legal_basis: string | null, people_min: number | null, k_total: number | null,
  *   k_cell: number | null, released_until: string | null, instance?: string | null }} Source
  * @typedef {"service" | "tables"} Origin
+ * @typedef {{ instance: string, away_since: string | null, why: string | null }} Peer
+ * @typedef {{ newest: { from: string, until: string, people: number } | null, date: string, time_zone: string, today: number,
+ *   hours: { start: string, people: number }[], since: string | null, has_untracked: boolean }} People
  */
 
 /** Hidden and unknown values. */
@@ -114,11 +117,8 @@ export function interval(one) {
  * @param {Period} of @param {string} step @returns {string}
  */
 export function period(of, step) {
-  const zone = { timeZone: of.time_zone };
-  const date = new Date(of.start).toLocaleDateString("en-CA", zone);
-  if (step === "day") return date;
-  const time = new Date(of.start).toLocaleTimeString("en-GB", { ...zone, hour: "2-digit", minute: "2-digit" });
-  return `${date} ${time}`;
+  if (step === "hour") return hourName(of.start, of.time_zone);
+  return new Date(of.start).toLocaleDateString("en-CA", { timeZone: of.time_zone });
 }
 
 /**
@@ -167,4 +167,73 @@ export function compared(one, other, than) {
   const size = Math.abs(Math.round(of.share * 100));
   const direction = of.share > 0 ? "more" : "fewer";
   return `${beside} ${size} ${size === 1 ? "point" : "points"} ${direction} than ${than} (${signed(of.low)} to ${signed(of.high)}).`;
+}
+
+/** @param {number} number @returns {string} */
+const peopleIn = (number) => `${whole(number)} ${number === 1 ? "person" : "people"}`;
+
+/** Faces without a track id are people that nobody counted. @param {People} people @returns {string} */
+const atLeast = (people) => (people.has_untracked ? "at least " : "");
+
+/** Whether all faces that voted were without a track id. @param {People} people @returns {boolean} */
+export const isUncounted = (people) => people.has_untracked && people.hours.every((hour) => hour.people === 0);
+
+/**
+ * People of the newest released window.
+ * @param {People} people @param {Origin} origin @param {Date} now @returns {string}
+ */
+export function peopleNow(people, origin, now) {
+  if (people.newest === null) return "";
+  const span = `${clock(people.newest.from, now)} to ${clock(people.newest.until, now)}`;
+  const name = origin === "tables" ? "Newest hour" : "Newest window";
+  return `${name}: ${atLeast(people)}${peopleIn(people.newest.people)}, ${span}.`;
+}
+
+/** People of today, by the clock of the source. @param {People} people @param {Date} now @returns {string} */
+export function peopleToday(people, now) {
+  const today = now.toLocaleDateString("en-CA", { timeZone: people.time_zone });
+  return `${people.date === today ? "Today" : people.date}: ${atLeast(people)}${peopleIn(people.today)}.`;
+}
+
+/** The hour with most people. @param {People} people @param {Origin} origin @returns {string} */
+export function busiest(people, origin) {
+  const span = origin === "tables" ? "24 hours up to the newest one" : "last 24 hours";
+  const most = people.hours.reduce((best, hour) => (hour.people > best.people ? hour : best), { start: "", people: 0 });
+  if (most.people === 0) return `Nobody in the ${span}.`;
+  const sum = people.hours.reduce((all, hour) => all + hour.people, 0);
+  return `${atLeast(people)}${peopleIn(sum)} in the ${span}; most in the hour from ${hourName(most.start, people.time_zone)}: ${whole(most.people)}.`;
+}
+
+/** An hour by the clock of the source. @param {string} start @param {string} zone @returns {string} */
+export function hourName(start, zone) {
+  const parts = { timeZone: zone };
+  const date = new Date(start).toLocaleDateString("en-CA", parts);
+  return `${date} ${new Date(start).toLocaleTimeString("en-GB", { ...parts, hour: "2-digit", minute: "2-digit" })}`;
+}
+
+/** What is wrong with a peer; empty if nothing is. @param {Peer} peer @returns {string} */
+export function trouble(peer) {
+  if (peer.why === null) return "";
+  const since = peer.away_since === null ? "" : ` since ${clock(peer.away_since, new Date())}`;
+  return `${peer.instance} does not answer${since}: ${peer.why}.`;
+}
+
+/** A length of time, short. @param {number} seconds @returns {string} */
+export function duration(seconds) {
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 120) return `${Number(seconds.toFixed(1))} s`;
+  return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`;
+}
+
+/**
+ * How long faces took until their estimate.
+ * @param {{ faces: number, mean_seconds: number, p50_within_seconds: number | null, p99_within_seconds: number | null } | null} delay
+ * @param {number} seconds @returns {string}
+ */
+export function delayed(delay, seconds) {
+  const span = `In the last ${duration(seconds)}`;
+  if (delay === null) return seconds === 0 ? "Delay: not known yet." : `${span} no face was estimated.`;
+  const within = (/** @type {number | null} */ bound) => (bound === null ? "more than 60 s" : `at most ${duration(bound)}`);
+  const half = `half of them took ${within(delay.p50_within_seconds)}, 99 of 100 ${within(delay.p99_within_seconds)}`;
+  return `${span} ${whole(delay.faces)} faces were estimated, ${duration(delay.mean_seconds)} after their record's timestamp on average: ${half}.`;
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use demograph_core::{
+    people::People,
     privacy::{ShownShare, ShownShares, show_summed_shares},
     record::{Attribute, EventTime, SourceId},
     span::Span,
@@ -12,7 +13,7 @@ use demograph_core::{
 use super::Meaning;
 use crate::{
     metrics::{Metrics, put},
-    snapshot::{Audience, ShownAttribute, ShownCategory, ShownView},
+    snapshot::{Audience, PeopleBySource, ShownAttribute, ShownCategory, ShownView},
 };
 
 /// Shows one view. What is hidden has no series, rather than a zero.
@@ -34,6 +35,20 @@ pub fn show(view: &View, meaning: &Meaning, metrics: &Metrics, audience: &mut Ar
     }
     if views.is_empty() {
         audience.remove(&view.source);
+    }
+}
+
+/// Shows the people of sources where they have changed; nothing where nobody is left.
+pub fn show_people(changed: Vec<(SourceId, Option<People>)>, shown: &mut Arc<PeopleBySource>) {
+    if changed.is_empty() {
+        return;
+    }
+    let shown = Arc::make_mut(shown);
+    for (source, people) in changed {
+        match people {
+            Some(people) => drop(shown.insert(source, people)),
+            None => drop(shown.remove(&source)),
+        }
     }
 }
 

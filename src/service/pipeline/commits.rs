@@ -143,6 +143,8 @@ impl Writer {
                 .inc_by(written.file.bytes.len() as u64);
         }
         self.metrics.checkpoints.inc();
+        let now = clock::now().0 / 1_000;
+        self.metrics.last_checkpoint.set(now);
         self.chains.insert(partition, begun.chain);
         crash::at("published");
         Ack::Durable {

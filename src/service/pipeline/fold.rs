@@ -7,10 +7,11 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, never, select};
 use demograph_core::{
+    people::Crowd,
     privacy::{Cells, ReleasedWindow},
     record::{EventTime, Position, SourceId},
     reject::Reject,
-    state::{Applied, Cadence, Checkpoint, Shard, TrackKey},
+    state::{Applied, Cadence, Checkpoint, Shard, Terms, TrackKey},
     views::Rolling,
     window::{Note, Observation, Outcome, Settings, Untracked},
 };
@@ -24,8 +25,8 @@ use super::{
 use crate::{
     clock,
     http::Health,
-    metrics::{Metrics, SOURCE_SERIES_LIMIT, outcome, put, stage},
-    snapshot::{Audience, Counts, Latest, Probes, Snapshot},
+    metrics::{Metrics, SOURCE_SERIES_LIMIT, outcome, pace::Pace, put, stage},
+    snapshot::{Audience, Counts, Latest, PeopleBySource, Probes, Snapshot},
 };
 
 /// The fold's parts.
@@ -38,6 +39,7 @@ pub(super) struct Fold {
     pub settings: Settings,
     pub cadence: Cadence,
     pub views: Rolling,
+    pub crowd: Crowd,
     pub meaning: Meaning,
     pub track_key: TrackKey,
     pub metrics: Metrics,
@@ -56,6 +58,8 @@ pub(super) struct Shown {
     pub latest: Latest,
     pub health: Health,
     pub audience: Arc<Audience>,
+    pub people: Arc<PeopleBySource>,
+    pub pace: Pace,
     /// By partition, as of the last tick.
     pub lag: BTreeMap<i32, i64>,
 }
@@ -161,6 +165,11 @@ impl Fold {
     fn begin(&mut self, resumed: Resumed) {
         let now = clock::now();
         let (partition, terms) = (resumed.partition, self.meaning.terms.clone());
+        // Of one that was counted before, older windows are known to the tables only.
+        let first = resumed.history.iter().map(|window| window.start).min();
+        let is_new = resumed.saved.terms == Terms::none();
+        self.crowd
+            .begin(partition, (!is_new).then(|| first.unwrap_or(now)));
         let shard = Shard::begin(
             partition,
             resumed.saved,
@@ -170,6 +179,8 @@ impl Fold {
         );
         self.shards.insert(partition, shard);
         for window in resumed.history {
+            let series = self.views.series(&window.source);
+            self.crowd.add(&series, &window, now);
             self.views.add(window, now);
         }
     }
@@ -262,8 +273,10 @@ impl Fold {
         }
         self.watch.tick(&tick.ends);
         for source in self.views.expire(tick.now) {
+            self.crowd.forget_source(&source, tick.now);
             self.forget_source(&source);
         }
+        self.crowd.expire(tick.now);
         self.show_changes();
         self.measure(tick);
         self.take_snapshot(tick.now);
@@ -300,6 +313,7 @@ impl Fold {
         drop(lag.remove_label_values(&[&partition.to_string()]));
         self.shown.lag.remove(&partition);
         self.views.forget(partition);
+        self.crowd.forget(partition, clock::now());
         let shard = self.shards.remove(&partition)?;
         for (source, ..) in shard.windows().sources().iter() {
             self.forget_source(source);
@@ -332,13 +346,16 @@ impl Fold {
             let audience = &mut self.shown.audience;
             audience::show(&view, &self.meaning, &self.metrics, audience);
         }
+        audience::show_people(self.crowd.changed(), &mut self.shown.people);
     }
 
     /// What readers inside of the program see until the next one.
-    fn take_snapshot(&self, at: EventTime) {
+    fn take_snapshot(&mut self, at: EventTime) {
         self.shown.latest.put(Snapshot {
             at,
             audience: self.shown.audience.clone(),
+            people: self.shown.people.clone(),
+            pace: self.shown.pace.take(at, &self.metrics),
             counts: Counts::of(&self.metrics),
             lag: self.shown.lag.clone(),
             probes: Probes::of(&self.shown.health),
@@ -364,8 +381,10 @@ impl Fold {
                 continue;
             }
             let source = window.source.clone();
+            let series = self.views.series(&source);
+            self.crowd.add(&series, &window, now);
             self.views.add(window, now);
-            self.watch.show(&self.views.series(&source));
+            self.watch.show(&series);
             if self.views.is_folded(&source) {
                 self.metrics
                     .limit_hits

@@ -32,6 +32,7 @@ use anyhow::Context;
 use crossbeam_channel::bounded;
 use demograph_core::{
     estimate::Calibrations,
+    people::Crowd,
     privacy::Policy,
     record::EventTime,
     span::Span,
@@ -48,7 +49,7 @@ use crate::{
     cores,
     http::Health,
     kafka::Consumer,
-    metrics::Metrics,
+    metrics::{Metrics, pace::Pace},
     shutdown::Shutdown,
     sink::Stores,
     snapshot::{Counts, Latest, Probes, Snapshot},
@@ -60,7 +61,7 @@ pub use front::{Candidate, Front, Looked};
 pub use watch::Sign;
 pub use work::Worker;
 // What the test of the attacker drives.
-pub use audience::show as show_view;
+pub use audience::{show as show_view, show_people};
 
 /// Batches that wait for the fold: enough that no worker waits for another's batch to be folded.
 const BATCHES_QUEUED: usize = 16;
@@ -247,6 +248,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
             outbox_max: OUTBOX_MAX,
         },
         views: Rolling::new(&config.windows.rolling, config.http.source_series_max),
+        crowd: Crowd::new(meaning.terms.zones.clone(), settings.untracked),
         meaning: meaning.clone(),
         track_key: track_key.clone(),
         metrics: metrics.clone(),
@@ -257,6 +259,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         shown: fold::Shown {
             latest: latest.clone(),
             health: health.clone(),
+            pace: Pace::of(workers.len()),
             ..Default::default()
         },
     };

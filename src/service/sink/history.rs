@@ -1,9 +1,10 @@
-//! Hours and days of one source and attribute, read back from the tables `hourly` and `daily`.
+//! Hours, days and windows of one source and attribute, read back from the tables `hourly`, `daily` and `demographics`.
 //!
 //! Promises: each row is read once, as everywhere ([`catalog`]). What was read stays in memory up to a bound; a date is read
 //! again when its files change.
 
 mod newest;
+mod windows;
 
 use std::{
     collections::BTreeMap,
@@ -25,8 +26,9 @@ use jiff::civil::Date;
 use super::{Store, Table, catalog, file, tables::columns::column};
 
 pub use newest::{NewestPeriod, NewestPeriods};
+pub use windows::{AskedWindows, FoundWindows, WindowRow};
 
-/// Rows that stay in memory: some 20 MB.
+/// Rows that stay in memory, of periods and of windows: some 20 MB each.
 const ROWS_MAX: usize = 100_000;
 
 /// What is asked of the history.
@@ -63,14 +65,14 @@ pub struct PeriodRow {
 /// The tables' history.
 pub struct History {
     store: Store,
-    kept: Mutex<Kept>,
+    periods: Mutex<Kept<PeriodRow>>,
+    windows: Mutex<Kept<WindowRow>>,
     seen: Mutex<newest::Seen>,
 }
 
-#[derive(Default)]
-struct Kept {
+struct Kept<R> {
     rows: usize,
-    dates: BTreeMap<Key, Read>,
+    dates: BTreeMap<Key, Read<R>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,17 +84,17 @@ struct Key {
 }
 
 /// The rows of a date, and the files that they came from.
-#[derive(Clone)]
-struct Read {
+struct Read<R> {
     files: catalog::Day,
-    rows: Arc<[PeriodRow]>,
+    rows: Arc<[R]>,
 }
 
 impl History {
     pub fn new(store: Store) -> Self {
         Self {
             store,
-            kept: Mutex::default(),
+            periods: Mutex::default(),
+            windows: Mutex::default(),
             seen: Mutex::default(),
         }
     }
@@ -132,53 +134,48 @@ impl History {
         let mut rows = Vec::new();
         for (date, files) in catalog::days(&self.store, table)? {
             if (from..=until).contains(&date) {
-                rows.extend_from_slice(&self.date(asked, table, date, files)?);
+                let key = Key {
+                    table,
+                    source: asked.source.clone(),
+                    attribute: asked.attribute,
+                    date,
+                };
+                rows.extend_from_slice(&self.date(&self.periods, key, files, &COLUMNS, add)?);
             }
         }
         rows.sort_by_key(|row| (row.start, row.partition, row.covers_until));
         Ok(rows)
     }
 
-    fn date(
+    /// The rows of a date: those that are kept, while its files are the same.
+    fn date<R>(
         &self,
-        asked: &Asked,
-        table: Table,
-        date: Date,
+        kept: &Mutex<Kept<R>>,
+        key: Key,
         files: catalog::Day,
-    ) -> anyhow::Result<Arc<[PeriodRow]>> {
-        let key = Key {
-            table,
-            source: asked.source.clone(),
-            attribute: asked.attribute,
-            date,
-        };
-        let known = self.kept().dates.get(&key).cloned();
-        if let Some(known) = known
+        columns: &[&str],
+        add: impl Fn(&mut Vec<R>, &RecordBatch) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Arc<[R]>> {
+        let kept = || kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = kept().dates.get(&key)
             && known.files == files
         {
-            return Ok(known.rows);
+            return Ok(known.rows.clone());
         }
         let mut rows = Vec::new();
         let only = file::Only {
-            columns: &COLUMNS,
-            equal: &[
-                ("source", &asked.source),
-                ("attribute", asked.attribute.name()),
-            ],
+            columns,
+            equal: &[("source", &key.source), ("attribute", key.attribute.name())],
         };
-        let dates = BTreeMap::from([(date, vec![(&self.store, files.clone())])]);
+        let dates = BTreeMap::from([(key.date, vec![(&self.store, files.clone())])]);
         catalog::read_dates(
             dates,
             |bytes| file::decode_only(bytes, &only),
             |batch| add(&mut rows, batch),
         )?;
-        let rows: Arc<[PeriodRow]> = rows.into();
-        self.kept().keep(key, files, rows.clone());
+        let rows: Arc<[R]> = rows.into();
+        kept().keep(key, files, rows.clone());
         Ok(rows)
-    }
-
-    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, newest::Seen> {
@@ -193,8 +190,17 @@ fn table_of(kind: PeriodKind) -> Table {
     }
 }
 
-impl Kept {
-    fn keep(&mut self, key: Key, files: catalog::Day, rows: Arc<[PeriodRow]>) {
+impl<R> Default for Kept<R> {
+    fn default() -> Self {
+        Self {
+            rows: 0,
+            dates: BTreeMap::new(),
+        }
+    }
+}
+
+impl<R> Kept<R> {
+    fn keep(&mut self, key: Key, files: catalog::Day, rows: Arc<[R]>) {
         // A date without a row takes a place too.
         let size = rows.len().max(1);
         if self.rows + size > ROWS_MAX {

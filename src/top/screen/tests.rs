@@ -3,7 +3,9 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::*;
-use crate::answers::{Attribute, Category, Count, Live, LiveSource, Rejected, Sources, View};
+use crate::answers::{
+    Attribute, Category, Count, Live, LiveSource, People, Rejected, Sources, View,
+};
 
 fn categories(votes: u64) -> Vec<Category> {
     let one = |name: &str, share: f64| Category {
@@ -52,6 +54,11 @@ pub(crate) fn picture(sources: usize) -> Picture {
             sources: (1..sources)
                 .map(|at| LiveSource {
                     source: name(at),
+                    people: Some(People {
+                        date: "2026-11-27".into(),
+                        today: 1_234,
+                        since: Some("2026-11-27T09:12:00Z".into()),
+                    }),
                     views: vec![view(at, "1m"), view(at, "1h")],
                 })
                 .collect(),
@@ -69,6 +76,7 @@ pub(crate) fn picture(sources: usize) -> Picture {
                 records: 5,
                 fix: "Send a JPEG.".into(),
             }],
+            ..Health::default()
         }),
     }
 }
@@ -123,6 +131,8 @@ fn the_chosen_source_has_all_its_attributes_below_the_list() {
         "{said}"
     );
     assert!(below.contains("(1 hidden)"), "{said}");
+    let people = "people   1,234 on 2026-11-27, of windows released since 09:12:00 UTC";
+    assert!(below.contains(people), "{said}");
 }
 
 #[test]

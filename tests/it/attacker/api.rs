@@ -1,12 +1,16 @@
-//! The API says what the attacker reads elsewhere: `/live` what /metrics say, and `/series` what the tables say. So what he
-//! cannot learn from those he cannot learn from it.
+//! The API says what the attacker reads elsewhere: `/live` what /metrics and the table `windows` say, `/series` and `/windows`
+//! what the tables say. So what he cannot learn from those he cannot learn from it.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path};
 
-use demograph_service::snapshot::{Audience, Snapshot};
+use demograph_core::{
+    periods::{PeriodKind, Zone},
+    privacy::ReleasedWindow,
+    record::{EventTime, SourceId},
+};
 use serde_json::{Value, json};
 
-use crate::{page, page_of_tables, world::duckdb};
+use crate::{page, page_numbers, page_of_tables, world::duckdb};
 
 /// Numbers of a category, by the series that has them.
 const OF_CATEGORY: [(&str, &str); 6] = [
@@ -45,12 +49,7 @@ fn numbers(of: &Value, names: &[(&str, &str)], labels: &str, found: &mut BTreeMa
 }
 
 /// `/live` has the numbers of /metrics, all of them and no other.
-pub fn live_is_what_metrics_say(audience: &Arc<Audience>, metrics: &str) {
-    let snapshot = Snapshot {
-        audience: audience.clone(),
-        ..Snapshot::default()
-    };
-    let live = demograph_page::live(&snapshot);
+pub fn live_is_what_metrics_say(live: &Value, metrics: &str) {
     let mut said = BTreeMap::new();
     for source in live["sources"].as_array().unwrap() {
         for view in source["views"].as_array().unwrap() {
@@ -76,7 +75,35 @@ pub fn live_is_what_metrics_say(audience: &Arc<Audience>, metrics: &str) {
     assert_eq!(said, series);
 }
 
-/// `/series` has the rows of the tables, all of them and no other.
+/// The people of `/live` are sums of `tracks - stayed` of the windows that were released so far: columns of the table `windows`.
+pub fn people_are_what_windows_say(
+    live: &Value,
+    released: &[(&SourceId, &ReleasedWindow)],
+    zone: &Zone,
+    now: EventTime,
+) {
+    let mut expected: BTreeMap<(String, i64), u64> = BTreeMap::new();
+    for (series, window) in released {
+        let hour = zone.period(PeriodKind::Hour, window.start).start;
+        if hour > now.minus(24 * 3_600_000) && window.tracks + window.votes > 0 {
+            let people = window.tracks - window.stayed;
+            let series = series.as_str().to_owned();
+            *expected.entry((series, hour.0)).or_default() += people;
+        }
+    }
+    let mut said = BTreeMap::new();
+    for source in live["sources"].as_array().unwrap() {
+        let hours = source["people"]["hours"].as_array();
+        for hour in hours.into_iter().flatten() {
+            let start: jiff::Timestamp = text(&hour["start"]).parse().unwrap();
+            let key = (text(&source["source"]).to_owned(), start.as_millisecond());
+            said.insert(key, hour["people"].as_u64().unwrap());
+        }
+    }
+    assert_eq!(said, expected);
+}
+
+/// `/series` and `/windows` have the rows of the tables, all of them and no other.
 pub fn series_are_what_the_tables_say(published: &Path) -> usize {
     let mut rows = 0;
     let page = page_of_tables::open(published);
@@ -113,6 +140,7 @@ pub fn series_are_what_the_tables_say(published: &Path) -> usize {
         rows += written.len();
         assert_eq!(sorted(said), sorted(written), "{table}");
     }
+    rows += page_numbers::windows_are_what_the_table_says(&page.url, published, 1_000);
     page.end();
     rows
 }

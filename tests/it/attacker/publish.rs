@@ -12,16 +12,16 @@ use std::{
 use demograph_core::{
     estimate::CalibrationFile,
     privacy::{Cells, ReleasedWindow, show_shares},
-    record::Attribute,
+    record::{Attribute, SourceId},
     state::Publication,
     views::View,
     window::Weighting,
 };
 use demograph_service::{
     metrics::Metrics,
-    pipeline::{Meaning, show_view},
+    pipeline::{Meaning, show_people, show_view},
     sink::{Provenance, Table, catalog::name, day, encode, part_name, part_path},
-    snapshot::Audience,
+    snapshot::{Audience, PeopleBySource, Snapshot},
 };
 use serde_json::{Value, json};
 
@@ -170,11 +170,15 @@ fn scrapes(steps: &[Step]) -> String {
     let mut text = String::new();
     let mut metrics = Metrics::new();
     let mut audience = Arc::new(Audience::new());
+    let mut people = Arc::new(PeopleBySource::new());
+    let mut released: Vec<(&SourceId, &ReleasedWindow)> = Vec::new();
     let mut meaning: Option<&Meaning> = None;
     for step in steps {
         if meaning.is_some_and(|last| !Arc::ptr_eq(&last.terms, &step.meaning.terms)) {
             metrics = Metrics::new();
             audience = Arc::default();
+            people = Arc::default();
+            released.clear();
             writeln!(text, "# start").unwrap();
         }
         meaning = Some(&step.meaning);
@@ -187,6 +191,9 @@ fn scrapes(steps: &[Step]) -> String {
         for view in &step.views {
             show_view(view, &step.meaning, &metrics, &mut audience);
         }
+        show_people(step.people.clone(), &mut people);
+        released.retain(|(series, _)| !step.given_up.contains(series));
+        released.extend(step.series.iter().zip(&step.released));
         let names: Vec<String> = metrics
             .names()
             .iter()
@@ -195,7 +202,18 @@ fn scrapes(steps: &[Step]) -> String {
             .collect();
         let scrape = metrics.render(&names);
         #[cfg(feature = "page")]
-        super::api::live_is_what_metrics_say(&audience, &scrape);
+        {
+            let snapshot = Snapshot {
+                at: step.now,
+                audience: audience.clone(),
+                people: people.clone(),
+                ..Snapshot::default()
+            };
+            let live = demograph_page::live(&snapshot);
+            super::api::live_is_what_metrics_say(&live, &scrape);
+            let zone = &step.meaning.terms.zones.default;
+            super::api::people_are_what_windows_say(&live, &released, zone, step.now);
+        }
         writeln!(text, "# scrape\n{scrape}").unwrap();
     }
     text

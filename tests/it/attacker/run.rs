@@ -5,6 +5,7 @@ use std::sync::Arc;
 use demograph_core::{
     estimate::{CalibrationFile, Calibrations},
     facts::ModelFacts,
+    people::{Crowd, People},
     periods::Zones,
     privacy::{Policy, ReleasedWindow},
     record::{Attribute, EventTime, Position, SourceId, TrackId},
@@ -33,7 +34,14 @@ pub struct Step {
     pub meaning: Meaning,
     pub released: Vec<ReleasedWindow>,
     pub views: Vec<View>,
+    /// The people of sources where they changed.
+    pub people: Vec<(SourceId, Option<People>)>,
+    /// The series of the windows that were released.
+    pub series: Vec<SourceId>,
+    /// Sources that gave their series up before.
+    pub given_up: Vec<SourceId>,
     pub publication: Publication,
+    pub now: EventTime,
 }
 
 pub fn settings(chosen: &Chosen) -> Settings {
@@ -88,6 +96,8 @@ struct Run<'a> {
     meaning: Meaning,
     shard: Shard,
     views: Rolling,
+    crowd: Crowd,
+    given_up: Vec<SourceId>,
     ticked: i64,
     /// Windows that are in no publication yet.
     waiting: usize,
@@ -103,6 +113,8 @@ pub fn run(stream: &Stream, file: &CalibrationFile, hides: bool) -> Vec<Step> {
         file,
         hides,
         shard: begin(Saved::beginning(0), &chosen, &meaning),
+        crowd: crowd(&chosen),
+        given_up: Vec::new(),
         chosen,
         meaning,
         views: Rolling::new(&SPANS, SERIES_MAX),
@@ -120,6 +132,14 @@ pub fn run(stream: &Stream, file: &CalibrationFile, hides: bool) -> Vec<Step> {
     run.steps
 }
 
+fn crowd(chosen: &Chosen) -> Crowd {
+    let zones = Zones {
+        default: chosen.zone.clone(),
+        ..Zones::default()
+    };
+    Crowd::new(zones, chosen.rules.untracked)
+}
+
 fn begin(saved: Saved, chosen: &Chosen, meaning: &Meaning) -> Shard {
     let (settings, key) = (settings(chosen), TrackKey::example());
     Shard::begin(0, saved, settings, meaning.terms.clone(), &key)
@@ -132,7 +152,11 @@ impl Run<'_> {
         while self.ticked + PANE < face.received {
             self.ticked += PANE;
             let released = self.shard.close_idle(EventTime(self.ticked));
-            self.views.expire(EventTime(self.ticked));
+            for source in self.views.expire(EventTime(self.ticked)) {
+                self.crowd.forget_source(&source, EventTime(self.ticked));
+                self.given_up.push(source);
+            }
+            self.crowd.expire(EventTime(self.ticked));
             self.step(released, self.ticked);
         }
         if self.stream.changes_at == Some(offset) {
@@ -163,6 +187,7 @@ impl Run<'_> {
         self.shard = begin(saved, &self.chosen, &self.meaning);
         // What was counted on other terms is no history of the views.
         self.views = Rolling::new(&SPANS, SERIES_MAX);
+        self.crowd = crowd(&self.chosen);
     }
 
     fn step(&mut self, released: Vec<ReleasedWindow>, now: i64) {
@@ -181,16 +206,28 @@ impl Run<'_> {
     }
 
     fn show(&mut self, released: Vec<ReleasedWindow>, publication: Publication, now: i64) {
+        let mut all = Vec::new();
         for window in &released {
+            let series = self.views.series(&window.source);
+            self.crowd.add(&series, window, EventTime(now));
             self.views.add(window.clone(), EventTime(now));
+            all.push(series);
         }
-        let views = self.views.changed();
-        if !released.is_empty() || !views.is_empty() || publication != Publication::default() {
+        let (views, people) = (self.views.changed(), self.crowd.changed());
+        if !people.is_empty()
+            || !released.is_empty()
+            || !views.is_empty()
+            || publication != Publication::default()
+        {
             self.steps.push(Step {
                 meaning: self.meaning.clone(),
                 released,
                 views,
+                people,
+                series: all,
+                given_up: std::mem::take(&mut self.given_up),
                 publication,
+                now: EventTime(now),
             });
         }
     }

@@ -122,6 +122,7 @@ fn compare(steps: &[Step], twins: &[Step]) -> bool {
             step.views,
             twin.views
         );
+        assert_eq!(step.people, twin.people);
     }
     true
 }

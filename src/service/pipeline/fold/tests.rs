@@ -8,7 +8,7 @@ use demograph_core::{
     privacy::{Policy, PolicyRules},
     record::{Attribute, Position, TrackId},
     span::Span,
-    state::{Terms, TrackKey},
+    state::{Saved, Terms, TrackKey},
     window::{Categories, Evidence},
 };
 use proptest::prelude::*;
@@ -51,6 +51,7 @@ impl World {
                 outbox_max: usize::MAX,
             },
             views: Rolling::new(&WINDOWS, 2),
+            crowd: Crowd::default(),
             meaning: meaning(),
             metrics: metrics.clone(),
             shards: Default::default(),
@@ -254,11 +255,57 @@ fn the_snapshot_shows_estimates_and_nothing_that_is_suppressed() {
     let now = world.fold.shown.latest.get();
     assert_eq!((now.counts.read(), now.lag[&0]), (66, 5));
     assert_eq!(now.at, EventTime(BEGIN + 15_000));
+    // Also of windows whose categories are hidden: the table `windows` has them too.
+    let people = |source| now.people[&SourceId::new(source)].today(now.at).1;
+    assert_eq!((people("lobby"), people("cafe")), (60, 3));
 
     assert!(world.fold.signal(Signal::Lost(vec![0])).is_ok());
     let now = world.fold.shown.latest.get();
-    assert!(now.audience.is_empty() && now.lag.is_empty());
+    assert!(now.audience.is_empty() && now.lag.is_empty() && now.people.is_empty());
     assert_eq!(world.snapshot(), world.metrics());
+}
+
+#[test]
+fn after_a_start_it_is_said_since_when_people_are_known() {
+    let since = |saved, history: Vec<ReleasedWindow>| {
+        let mut world = World::new();
+        let resumed = Resumed {
+            partition: 0,
+            saved,
+            history,
+        };
+        assert!(world.fold.signal(Signal::Assigned(vec![resumed])).is_ok());
+        let now = clock::now();
+        for n in 0..40 {
+            world.see("lobby", now.0 - 40_000 + n * 1_000, Some(0.8));
+        }
+        world.tick(now.0);
+        let people = world.fold.shown.latest.get().people.clone();
+        let since = people[&SourceId::new("lobby")].since(now)?;
+        Some(now.0 - since.0)
+    };
+    let counted = || Saved {
+        terms: (*meaning().terms).clone(),
+        ..Saved::beginning(0)
+    };
+    assert_eq!(
+        since(Saved::beginning(0), vec![]),
+        None,
+        "nothing was before"
+    );
+    let ago = since(counted(), vec![]).unwrap();
+    assert!((0..60_000).contains(&ago), "{ago} ms ago it began");
+    let window = ReleasedWindow {
+        tracks: 5,
+        votes: 5,
+        source: SourceId::new("lobby"),
+        ..ReleasedWindow::empty(clock::now().0 - 3_600_000, clock::now().0 - 3_500_000)
+    };
+    let ago = since(counted(), vec![window]).unwrap();
+    assert!(
+        (3_600_000..3_660_000).contains(&ago),
+        "{ago} ms ago its history begins"
+    );
 }
 
 /// Observations and signals come by two ways, and one worker is faster than the other.

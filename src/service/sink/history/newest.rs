@@ -1,14 +1,16 @@
-//! The newest hour and day of each source.
+//! The newest hour and day of each source, and its people by hour before that.
 //!
 //! Promises: after the first look, only the files of changed dates are read.
 
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use arrow_array::{RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow_array::{Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use demograph_core::{
-    periods::PeriodKind,
+    people::{Newest, People},
+    periods::{PeriodKind, Zone},
     record::{Attribute, EventTime},
+    window::Unit,
 };
 use jiff::civil::Date;
 
@@ -17,6 +19,9 @@ use crate::sink::{catalog, file, tables::columns::column};
 
 /// The newest periods of the sources, by their names.
 pub type NewestPeriods = BTreeMap<String, BTreeMap<PeriodKind, NewestPeriod>>;
+
+/// Hours that are kept before the newest of a source: the last 24 are shown, and a day may have 25.
+const HOURS_KEPT: i64 = 26 * 3_600_000;
 
 /// A period of a source, with all its attributes.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,17 +32,45 @@ pub struct NewestPeriod {
     pub rows: Vec<(Attribute, PeriodRow)>,
 }
 
+/// An hour of a source. It may be there twice, for other windows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Hour {
+    start: EventTime,
+    covers_until: EventTime,
+    partition: i32,
+    /// They tell hours apart that began anew.
+    model: String,
+    policy: String,
+}
+
+/// The people of an hour.
+#[derive(Debug, Clone, PartialEq)]
+struct Hourly {
+    zone: String,
+    covers_from: EventTime,
+    tracks: u64,
+    stayed: u64,
+    unit: Unit,
+}
+
+/// By the name of the source.
+type Hours = BTreeMap<String, BTreeMap<Hour, Hourly>>;
+
 /// What was found, and in which files.
 #[derive(Default)]
 pub(super) struct Seen {
     files: BTreeMap<(PeriodKind, Date), catalog::Day>,
     periods: NewestPeriods,
+    hours: Hours,
 }
 
 impl History {
     /// The newest hour and day of each source in the newest dates of each table, at most so many. An hour may be there twice,
-    /// for other windows: then the last of them.
-    pub fn newest(&self, dates: usize) -> anyhow::Result<NewestPeriods> {
+    /// for other windows: then the last of them. And the people of its last hours.
+    pub fn newest(
+        &self,
+        dates: usize,
+    ) -> anyhow::Result<(NewestPeriods, BTreeMap<String, People>)> {
         let mut files = BTreeMap::new();
         for kind in PeriodKind::ALL {
             let days = catalog::days(&self.store, table_of(kind))?;
@@ -52,23 +85,26 @@ impl History {
         for (key, day) in &files {
             if seen.files.get(key) != Some(day) {
                 let &(kind, date) = key;
-                self.take(&mut seen.periods, kind, date, day.clone())?;
+                self.take(&mut seen, kind, date, day.clone())?;
                 seen.files.insert(*key, day.clone());
             }
         }
         let periods = seen.periods.clone();
+        let people = seen.hours.iter();
+        let people = people.map(|(source, hours)| (source.clone(), people_of(hours)));
+        let people = people.collect();
         *self.seen() = seen;
-        Ok(periods)
+        Ok((periods, people))
     }
 
     fn take(
         &self,
-        periods: &mut NewestPeriods,
+        seen: &mut Seen,
         kind: PeriodKind,
         date: Date,
         day: catalog::Day,
     ) -> anyhow::Result<()> {
-        let columns = [&COLUMNS[..], &["covers_from"]].concat();
+        let columns = [&COLUMNS[..], &["covers_from", "tracks", "stayed", "unit"]].concat();
         let only = file::Only {
             columns: &columns,
             equal: &[],
@@ -77,25 +113,39 @@ impl History {
         catalog::read_dates(
             dates,
             |bytes| file::decode_only(bytes, &only),
-            |batch| keep_newest(periods, kind, batch),
+            |batch| keep_newest(seen, kind, batch),
         )?;
         Ok(())
     }
 }
 
-fn keep_newest(
-    periods: &mut NewestPeriods,
-    kind: PeriodKind,
-    batch: &RecordBatch,
-) -> anyhow::Result<()> {
+fn keep_newest(seen: &mut Seen, kind: PeriodKind, batch: &RecordBatch) -> anyhow::Result<()> {
     let texts = |name| column::<StringArray>(batch, name);
     let (source, attribute) = (texts("source")?, texts("attribute")?);
+    let unit = texts("unit")?;
     let covers_from: &TimestampMillisecondArray = column(batch, "covers_from")?;
+    let (tracks, stayed): (&Int64Array, &Int64Array) =
+        (column(batch, "tracks")?, column(batch, "stayed")?);
     let mut rows = Vec::new();
     add(&mut rows, batch)?;
+    let Seen { periods, hours, .. } = seen;
     for (at, row) in rows.into_iter().enumerate() {
         let attribute = named(attribute.value(at))?;
         let covers = (EventTime(covers_from.value(at)), row.covers_until);
+        if kind == PeriodKind::Hour {
+            let count = |of: &Int64Array| u64::try_from(of.value(at)).unwrap_or(0);
+            let hourly = Hourly {
+                zone: row.time_zone.clone(),
+                covers_from: covers.0,
+                tracks: count(tracks),
+                stayed: count(stayed),
+                unit: match unit.value(at) == Unit::Tracks.name() {
+                    true => Unit::Tracks,
+                    false => Unit::Detections,
+                },
+            };
+            keep_hour(hours, source.value(at), &row, hourly);
+        }
         let of_source = periods.entry(source.value(at).to_owned()).or_default();
         let known = of_source.entry(kind).or_insert_with(|| NewestPeriod {
             covers,
@@ -123,6 +173,42 @@ fn keep_newest(
         }
     }
     Ok(())
+}
+
+/// The rows of an hour say the same of its people. A file that changed is read again.
+fn keep_hour(hours: &mut Hours, source: &str, row: &PeriodRow, hourly: Hourly) {
+    let of_source = hours.entry(source.to_owned()).or_default();
+    let newest = of_source.last_key_value().map(|(hour, _)| hour.start);
+    let begin = newest.map_or(EventTime::MIN, |newest| newest.minus(HOURS_KEPT));
+    if row.start < begin {
+        return;
+    }
+    let hour = Hour {
+        start: row.start,
+        covers_until: row.covers_until,
+        partition: row.partition,
+        model: row.model.clone(),
+        policy: row.policy.clone(),
+    };
+    if of_source.insert(hour, hourly).is_none() {
+        let begin = newest.unwrap_or(row.start).max(row.start).minus(HOURS_KEPT);
+        of_source.retain(|hour, _| hour.start >= begin);
+    }
+}
+
+fn people_of(hours: &BTreeMap<Hour, Hourly>) -> People {
+    let zone = hours.last_key_value();
+    let zone = zone.and_then(|(_, hourly)| Zone::named(&hourly.zone).ok());
+    let mut people = People::new(zone.unwrap_or_else(Zone::utc));
+    for (hour, hourly) in hours {
+        let newest = Newest {
+            from: hourly.covers_from,
+            until: hour.covers_until,
+            people: hourly.tracks.saturating_sub(hourly.stayed),
+        };
+        people.add_hour(hour.start, newest, hourly.unit);
+    }
+    people
 }
 
 fn named(name: &str) -> anyhow::Result<Attribute> {
