@@ -68,7 +68,7 @@ export function bars(attribute) {
 }
 
 /** A column with longer texts than this holds words, not numbers. */
-const NUMBER_MAX = 30;
+const NUMBER_MAX = 20;
 
 /**
  * @param {string} title @param {string[]} head @param {string[][]} rows @returns {HTMLElement}

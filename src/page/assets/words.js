@@ -231,7 +231,7 @@ export function duration(seconds) {
  * @param {number} seconds @returns {string}
  */
 export function delayed(delay, seconds) {
-  const span = `In the last ${duration(seconds)}`;
+  const span = `In the last ${duration(Math.round(seconds))}`;
   if (delay === null) return seconds === 0 ? "Delay: not known yet." : `${span} no face was estimated.`;
   const within = (/** @type {number | null} */ bound) => (bound === null ? "more than 60 s" : `at most ${duration(bound)}`);
   const half = `half of them took ${within(delay.p50_within_seconds)}, 99 of 100 ${within(delay.p99_within_seconds)}`;
