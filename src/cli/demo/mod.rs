@@ -8,6 +8,7 @@ mod filmed;
 mod filmed;
 
 use std::{
+    fs::{File, TryLockError},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -86,7 +87,7 @@ pub(super) struct DemoArgs {
 }
 
 pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
-    prepare_folder(&args.out)?;
+    let _held = prepare_folder(&args.out)?;
     let mut config = config(&args)?;
     let (window, whole) = (config.windows.rolling[0], config.windows.rolling[2]);
     let films = films(&args);
@@ -182,15 +183,21 @@ fn config(args: &DemoArgs) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// An empty folder; what an earlier demo left there goes, what somebody else left there stays.
-fn prepare_folder(out: &Path) -> anyhow::Result<()> {
+/// An empty folder; what an earlier demo left there goes, what somebody else left there stays. The file that comes back holds
+/// the folder for this demo.
+fn prepare_folder(out: &Path) -> anyhow::Result<File> {
     let marker = out.join(MARKER);
+    let was_made = marker.exists();
+    let held = match was_made {
+        true => Some(hold(&marker)?),
+        false => None,
+    };
     let tables = Table::ALL.map(Table::name);
     let inside = tables.into_iter().chain(["state"]);
     let folders = inside.map(|name| out.join(name));
     let besides = ["-state", "-cells", "-films"].map(|ending| beside(out, ending));
     for folder in folders.chain(besides) {
-        match (folder.exists(), marker.exists()) {
+        match (folder.exists(), was_made) {
             (true, true) => std::fs::remove_dir_all(&folder)
                 .with_context(|| format!("clear {}", folder.display()))?,
             (true, false) => bail!(
@@ -205,7 +212,26 @@ fn prepare_folder(out: &Path) -> anyhow::Result<()> {
         &marker,
         "Made by `demograph demo`; the next demo clears the tables here.\n",
     )
-    .with_context(|| format!("write {}", marker.display()))
+    .with_context(|| format!("write {}", marker.display()))?;
+    match held {
+        Some(held) => Ok(held),
+        None => hold(&marker),
+    }
+}
+
+/// The marker, for one demo at a time.
+fn hold(marker: &Path) -> anyhow::Result<File> {
+    let file = File::open(marker).with_context(|| format!("open {}", marker.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!(
+            "{}: a demo runs in this folder. Wait for its end, or choose another folder with --out (make demo OUT=folder)",
+            marker.display()
+        ),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("lock {}", marker.display()))
+        }
+    }
 }
 
 /// The films of the filmed cameras. Without them the demo goes on, and says why.

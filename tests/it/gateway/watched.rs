@@ -40,6 +40,14 @@ fn the_demo_shows_the_metrics_of_its_filmed_cameras() {
         .arg(folder.path().join("demo"));
     let mut process = Process::start("demograph demo", demo);
     let said = counted(&mut process, &["door", "hall"]);
+    // A second one would clear the tables of the first.
+    let mut second = demograph(&["--log", "warn", "demo", "--seconds", "1"]);
+    second.args(["--listen", "127.0.0.1:0", "--out"]);
+    second.arg(folder.path().join("demo"));
+    let second = Process::start("a second demo", second).finish(60);
+    assert_eq!(second.code, Some(1));
+    let why = "a demo runs in this folder. Wait for its end, or choose another folder with --out";
+    assert!(second.stderr.contains(why), "{}", second.stderr);
     for camera in ["door", "hall"] {
         assert_eq!(metric(&said, &series("up", camera, "")), 1.0, "{said}");
     }
