@@ -15,7 +15,20 @@ fn main() -> ExitCode {
     if let Err(error) = forbid_core_dumps() {
         eprintln!("warning: core dumps cannot be switched off: {error}");
     }
+    end_where_nobody_reads();
     Cli::parse().run()
+}
+
+/// A reader that has seen enough, such as `head`, ends the program without a word, as SIGPIPE ends others.
+fn end_where_nobody_reads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout: Broken pipe") {
+            std::process::exit(141);
+        }
+        usual(panic);
+    }));
 }
 
 /// A core dump would hold faces.

@@ -1,6 +1,6 @@
 //! The other commands, as their users meet them: `check`, `predict`, `demo`, and starts that must fail.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, process::Stdio};
 
 use demograph_core::event::Event;
 use serde_json::Value;
@@ -27,6 +27,19 @@ fn failed_start(config: &str) -> Finished {
     let mut run = demograph(&["run", "--config"]);
     run.arg(&file);
     Process::start("demograph run", run).finish(60)
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_a_program_without_a_word() {
+    let config = repository("deploy/demograph.toml").display().to_string();
+    let mut check = demograph(&["check", "--config", &config]);
+    check.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = check.spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(141), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
 }
 
 #[test]
