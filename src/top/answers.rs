@@ -55,6 +55,8 @@ pub(crate) struct People {
     pub today: u64,
     /// Windows that were released before may be missing.
     pub since: Option<String>,
+    /// Faces without a track id voted, too: nobody knows how many people they are.
+    pub has_untracked: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

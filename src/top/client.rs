@@ -29,6 +29,19 @@ pub(crate) struct Client {
     root: String,
 }
 
+/// The address as it may be shown.
+pub(crate) fn without_login(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(mut parsed) if !parsed.username().is_empty() || parsed.password().is_some() => {
+            // An address with a login has a host, so that neither can fail.
+            let _user = parsed.set_username("");
+            let _password = parsed.set_password(None);
+            parsed.to_string()
+        }
+        _ => url.to_owned(),
+    }
+}
+
 impl Client {
     pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
         let parsed = Url::parse(url);

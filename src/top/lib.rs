@@ -62,7 +62,7 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
         return Ok(());
     }
     let mut state = State {
-        url: settings.url,
+        url: client::without_login(&settings.url),
         choice: Choice {
             search: settings.search,
             ..Choice::default()

@@ -125,7 +125,7 @@ fn title(state: &State) -> Line {
     let (said, look) = match (&state.trouble, state.silent) {
         (Some(trouble), _) => (format!("NO ANSWER: {}", harmless(trouble)), Look::Bad),
         (None, Some(seconds)) => (
-            format!("NOTHING NEW for {seconds} s: last picture {now} UTC"),
+            format!("NOTHING NEW for {seconds} s: last update {now} UTC"),
             Look::Bad,
         ),
         (None, None) if is_without_broker(state) => (
@@ -283,9 +283,18 @@ fn details(state: &State, source: &Source, view: &str, columns: usize) -> Vec<Li
                 clock(Some(since), now)
             )
         });
-        let (date, count) = (harmless(&people.date), whole(people.today));
+        let date = harmless(&people.date);
+        let count = match (people.has_untracked, people.today) {
+            (true, 0) => "not known".to_owned(),
+            (true, count) => format!("at least {}", whole(count)),
+            (false, count) => whole(count),
+        };
+        let untracked = match people.has_untracked {
+            true => "; faces without a track id voted, too",
+            false => "",
+        };
         lines.push(line(
-            &format!("people   {count} on {date}{since}"),
+            &format!("people   {count} on {date}{since}{untracked}"),
             Look::Plain,
         ));
     }

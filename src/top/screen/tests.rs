@@ -58,6 +58,7 @@ pub(crate) fn picture(sources: usize) -> Picture {
                         date: "2026-11-27".into(),
                         today: 1_234,
                         since: Some("2026-11-27T09:12:00Z".into()),
+                        has_untracked: false,
                     }),
                     views: vec![view(at, "1m"), view(at, "1h")],
                 })
@@ -133,6 +134,21 @@ fn the_chosen_source_has_all_its_attributes_below_the_list() {
     assert!(below.contains("(1 hidden)"), "{said}");
     let people = "people   1,234 on 2026-11-27, of windows released since 09:12:00 UTC";
     assert!(below.contains(people), "{said}");
+}
+
+#[test]
+fn people_without_a_track_id_are_not_said_to_be_nobody() {
+    for (today, expected) in [(0, "people   not known on"), (7, "people   at least 7 on")] {
+        let mut state = state(3);
+        state.choice.row = 1;
+        for source in &mut state.picture.live.sources {
+            if let Some(people) = &mut source.people {
+                (people.today, people.has_untracked) = (today, true);
+            }
+        }
+        let said = text(&state, 100, 30);
+        assert!(said.contains(expected), "{said}");
+    }
 }
 
 #[test]
