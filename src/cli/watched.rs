@@ -14,9 +14,13 @@ impl Watched {
     pub(super) fn line(&self) -> String {
         let cameras = self.names.iter().map(|name| {
             let status = self.metrics.status(name.as_str());
+            let people = match status.tracks {
+                1 => "1 person".to_owned(),
+                tracks => format!("{tracks} people"),
+            };
             format!(
-                "{name}: {}, {} frames, {} people",
-                status.state, status.frames, status.tracks
+                "{name}: {}, {} frames, {people}",
+                status.state, status.frames
             )
         });
         cameras.collect::<Vec<_>>().join("   ")

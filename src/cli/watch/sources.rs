@@ -32,7 +32,11 @@ impl FromStr for Wish {
             None => (None, text),
         };
         if let Some(name) = &name {
-            event::source_id(name).map_err(|_| format!("{name:?} cannot be a source's name"))?;
+            event::source_id(name).map_err(|_| {
+                format!(
+                    "{name:?} cannot be a source's name: write 1 to 256 bytes without control characters"
+                )
+            })?;
         }
         match place.is_empty() {
             true => Err("write an address, a device, a video file or a folder of pictures".into()),
