@@ -183,7 +183,7 @@ def main() -> None:
             expect(badge).to_have_text(re.compile(f"^{stage} (waiting for input|busy|blocked by the next stage|not blocked)$"))
         said = page.locator("#numbers").text_content()
         assert re.search(r"faces were estimated|no face was estimated", said), said
-        assert re.search(r"Last checkpoint: .* before this picture", said), said
+        assert re.search(r"Last checkpoint: .* before this update", said), said
         folded = sum(int(re.sub(r"\D", "", text)) for text in page.locator(
             '[aria-label="Records by outcome"] td').all_text_contents())
         assert folded > 0, "no record on the page"

@@ -19,10 +19,12 @@ import {
   points,
   sentence,
   share,
+  span,
   trouble,
   viewName,
   waiting,
   warning,
+  zoneOf,
 } from "../../src/page/assets/words.js";
 
 const hidden = { category: "x", votes: null, share_naive: null, share: null, share_low: null, share_high: null, effective_n: null };
@@ -45,6 +47,23 @@ test("a sentence names the most frequent category and what is hidden", () => {
   const [from, until] = [clock(view.from, now), clock(view.until, now)];
   assert.equal(said, `Most frequent: female 54 % (49 to 60 %), from 824 votes between ${from} and ${until}. One category is hidden.`);
   assert.equal(sentence(gender(hidden, hidden), view, now), "Too few people: every category is hidden.");
+});
+
+test("a counted share is not compared with an estimated one", () => {
+  const counted = { ...female, category: "male", share: null, share_naive: 0.9 };
+  const said = sentence(gender(counted, female), view, now);
+  assert.match(said, /^Most frequent of those that are estimated: female 54 % /);
+  assert.match(sentence(gender(counted), view, now), /^Most frequent: male 90 % \(counted, not corrected\)/);
+});
+
+test("a span has the dates that are needed, by the clock of its source", () => {
+  const at = (from, until) => span(from, until, now, "Europe/Berlin").join(" to ");
+  assert.equal(at("2026-11-27T14:00:00Z", "2026-11-27T15:00:00Z"), "15:00:00 to 16:00:00");
+  assert.equal(at("2026-11-25T23:00:00Z", "2026-11-26T23:00:00Z"), "2026-11-26 00:00:00 to 2026-11-27 00:00:00");
+  assert.equal(at("2026-11-26T14:00:00Z", "2026-11-26T15:00:00Z"), "2026-11-26 15:00:00 to 16:00:00");
+  assert.equal(at(null, "2026-11-27T15:00:00Z"), "an unknown time to 16:00:00");
+  assert.equal(zoneOf(undefined), "");
+  assert.equal(zoneOf("Asia/Kathmandu"), "Times by the clock of Asia/Kathmandu.");
 });
 
 test("a time of another day has its date", () => {
@@ -124,7 +143,7 @@ const people = {
 };
 
 test("people are said of the newest window, of today, and of the hour with most", () => {
-  const [from, until] = [clock(people.newest.from, now), clock(people.newest.until, now)];
+  const [from, until] = ["21:20:00", "21:28:00"];
   assert.equal(peopleNow(people, "service", now), `Newest window: 1 person, ${from} to ${until}.`);
   assert.equal(peopleNow(people, "tables", now), `Newest hour: 1 person, ${from} to ${until}.`);
   assert.equal(peopleNow({ ...people, newest: null }, "service", now), "");

@@ -67,7 +67,8 @@ pub(crate) struct LiveCategory {
     pub category: String,
     /// Votes in the windows that show the category.
     pub votes: Option<u64>,
-    /// Counted share, with the model's errors.
+    /// Counted share, with the model's errors, of the windows that show the category: those of an attribute may be more than 1
+    /// together.
     pub share_naive: Option<f64>,
     /// Estimated true share, corrected for the model's errors.
     pub share: Option<f64>,

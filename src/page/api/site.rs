@@ -231,7 +231,12 @@ fn forwarded(
     let reply = match said {
         Ok(reply) => reply,
         Err(Trouble::Unknown(there)) => {
-            let detail = format!("instance is {instance:?}: there are {there:?}");
+            let detail = match there.is_empty() {
+                true => {
+                    format!("instance is {instance:?}: this instance has no peers (http.peers)")
+                }
+                false => format!("instance is {instance:?}: there are {there:?}"),
+            };
             return Err(Problem::parameter(detail));
         }
         Err(Trouble::Silent(why)) => {

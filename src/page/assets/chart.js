@@ -18,6 +18,17 @@ function clockOf(zone) {
   return (/** @type {number} */ seconds) => [day.format(seconds * 1000), time.format(seconds * 1000)];
 }
 
+/**
+ * The periods, with an empty one where some are missing: no line is drawn over them.
+ * @template {{ start: string, end: string }} T @param {T[]} periods @param {Partial<T>} empty @returns {T[]}
+ */
+export const withGaps = (periods, empty) =>
+  periods.flatMap((one, at) => {
+    const before = periods[at - 1];
+    const isGap = before !== undefined && Date.parse(before.end) < Date.parse(one.start);
+    return isGap ? [{ ...before, start: before.end, ...empty }, one] : [one];
+  });
+
 /** The chart in each place, by its name. @type {Map<string, any>} */
 const charts = new Map();
 

@@ -2,7 +2,7 @@
  * One category of a source beside another source, or beside the week before. Pure but for the elements that it makes.
  * @module
  */
-import { chartOf } from "/chart.js";
+import { chartOf, withGaps } from "/chart.js";
 import { make, table } from "/draw.js";
 import { compared, difference, interval, period, points, whole } from "/words.js";
 
@@ -10,7 +10,7 @@ import { compared, difference, interval, period, points, whole } from "/words.js
  * @typedef {import("./words.js").Category} Category
  * @typedef {import("./words.js").Period} Period
  * @typedef {import("./source.js").Series} Series
- * @typedef {{ when: string, start: string, this: Category | undefined, other: Category | undefined, fits: boolean }} Pair
+ * @typedef {{ when: string, start: string, end: string, this: Category | undefined, other: Category | undefined, fits: boolean }} Pair
  */
 
 /**
@@ -46,7 +46,7 @@ export function pairs(series, other, days, category) {
   return [...byName(series.periods, series.step, 0)].map(([when, one]) => {
     const against = others.get(when);
     const fits = one.calibration_fits !== false && against?.calibration_fits !== false;
-    return { when, start: one.start, this: find(one), other: find(against), fits };
+    return { when, start: one.start, end: one.end, this: find(one), other: find(against), fits };
   });
 }
 
@@ -78,14 +78,15 @@ export function showComparison(place, series, other, days, category) {
   const head = ["period", series.source, name, "difference, points (95 % interval)"];
   const twin = make("details", { id: "pairs" }, make("summary", {}, "Numbers of the comparison"), table("Comparison", head, rows));
   place.replaceChildren(...parts, canvas, twin);
+  const drawn = withGaps(all, { this: undefined, other: undefined });
   const lines = [
-    { label: series.source, points: all.map((pair) => pair.this) },
-    { label: name, points: all.map((pair) => pair.other) },
+    { label: series.source, points: drawn.map((pair) => pair.this) },
+    { label: name, points: drawn.map((pair) => pair.other) },
   ];
   chartOf(
     "comparison",
     canvas,
-    all.map((pair) => pair.start),
+    drawn.map((pair) => pair.start),
     series.periods[0]?.time_zone ?? "UTC",
     lines,
   );

@@ -35,7 +35,7 @@ export function draw(name, attributes = {}, ...inside) {
 export async function ask(path) {
   const answer = await fetch(`/api/v1/${path}`);
   const body = await answer.json();
-  if (!answer.ok) throw new Error(body.detail);
+  if (!answer.ok) throw Object.assign(new Error(body.detail), { name: "Problem" });
   return body;
 }
 

@@ -43,7 +43,7 @@ function badges(stages) {
 function checkpoint(health) {
   if (health.last_checkpoint === null) return "No checkpoint was written since the start of this instance.";
   const age = Math.max(0, (Date.parse(health.at) - Date.parse(health.last_checkpoint)) / 1_000);
-  return `Last checkpoint: ${clock(health.last_checkpoint, new Date(health.at))}, ${duration(Math.round(age))} before this picture.`;
+  return `Last checkpoint: ${clock(health.last_checkpoint, new Date(health.at))}, ${duration(Math.round(age))} before this update.`;
 }
 
 /** @param {any} health @returns {HTMLElement[]} */

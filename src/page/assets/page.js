@@ -6,7 +6,7 @@ import { ask, bars, element, make, table } from "/draw.js";
 import { showHealth } from "/health.js";
 import { peopleOf } from "/people.js";
 import { showSource } from "/source.js";
-import { HIDDEN, clock, percent, sentence, trouble, viewName, waiting, warning, whole } from "/words.js";
+import { HIDDEN, clock, failure, percent, sentence, span, trouble, viewName, waiting, warning, whole, zoneOf } from "/words.js";
 
 /**
  * @typedef {import("./words.js").Category} Category
@@ -47,15 +47,15 @@ const cells = (one) => [
   known(one.effective_n),
 ];
 
-/** @param {string} source @param {View} view @param {Attribute} attribute @param {Set<string>} open @returns {HTMLElement} */
-function section(source, view, attribute, open) {
+/** @param {string} source @param {View} view @param {Attribute} attribute @param {Set<string>} open @param {string} [zone] @returns {HTMLElement} */
+function section(source, view, attribute, open, zone) {
   const title = `${attribute.attribute} at ${source}`;
   const head = ["category", "share", "95 % interval", "counted", "votes", "effective sample"];
   const key = `${source} ${attribute.attribute}`;
   const numbers = make("details", { "data-key": key }, make("summary", {}, `Numbers of ${title}`));
   numbers.append(table(title, head, attribute.categories.map(cells)));
   if (open.has(key)) numbers.setAttribute("open", "");
-  const parts = [make("h4", {}, attribute.attribute), make("p", { class: "words" }, sentence(attribute, view, new Date()))];
+  const parts = [make("h4", {}, attribute.attribute), make("p", { class: "words" }, sentence(attribute, view, new Date(), zone))];
   const misfit = warning(attribute);
   if (misfit) parts.push(make("p", { class: "bad" }, misfit));
   return make("div", {}, ...parts, bars(attribute), numbers);
@@ -70,13 +70,14 @@ function card(source, open) {
   const inside = [make("h3", {}, link)];
   if (found?.instance) inside.push(make("p", { class: "note" }, `From ${found.instance}.`));
   if (found?.people && live) inside.push(peopleOf(source.source, found.people, place.origin, live.at, (key) => open.has(key)));
+  const zone = found?.people?.time_zone;
+  if (zoneOf(zone)) inside.push(make("p", {}, zoneOf(zone)));
   if (!view) {
     inside.push(make("p", {}, waiting(source, chosen.view, place.origin)));
   } else {
-    const now = new Date();
-    const span = `${clock(view.from, now)} to ${clock(view.until, now)}`;
-    inside.push(make("p", {}, `Released: ${span}${view.faces === null ? "" : `, ${whole(view.faces)} faces`}.`));
-    inside.push(...view.attributes.map((attribute) => section(source.source, view, attribute, open)));
+    const [from, until] = span(view.from, view.until, new Date(), zone);
+    inside.push(make("p", {}, `Released: ${from} to ${until}${view.faces === null ? "" : `, ${whole(view.faces)} faces`}.`));
+    inside.push(...view.attributes.map((attribute) => section(source.source, view, attribute, open, zone)));
     if (view.attributes.length === 0) inside.push(make("p", {}, "Nobody has voted in these windows."));
   }
   if (source.legal_basis) inside.push(make("p", {}, `Legal basis for ethnicity: ${source.legal_basis}`));
@@ -134,7 +135,7 @@ function showState(trouble) {
   const age = live ? Date.now() - Date.parse(live.at) : 0;
   const old = live && live.origin === "service" && age > OLD ? `The service has said nothing new since ${clock(live.at, new Date())}.` : "";
   const now = live ? clock(live.at, new Date()) : "";
-  const well = live?.origin === "tables" ? `Tables without a service, read at ${now}.` : `Live. Last picture: ${now}.`;
+  const well = live?.origin === "tables" ? `Tables without a service, read at ${now}.` : `Live. Last update: ${now}.`;
   const answered = live?.broker_answered ?? null;
   const isAway = live && answered !== null && Date.parse(live.at) - Date.parse(answered) > AWAY;
   const away = isAway ? `Kafka has not answered since ${clock(answered, new Date())}: no faces come in.` : "";
@@ -163,7 +164,7 @@ async function choose() {
     sources = answer.sources;
     total = answer.total;
   } catch (error) {
-    showState(`The service does not answer: ${/** @type {Error} */ (error).message}`);
+    showState(failure(/** @type {Error} */ (error)));
     return;
   }
   stream?.close();
@@ -181,9 +182,22 @@ async function choose() {
   show();
 }
 
+/** Whether a name can be read out of an address. @param {string | undefined} text @returns {boolean} */
+function isReadable(text) {
+  try {
+    return decodeURIComponent(text ?? "") !== "";
+  } catch {
+    return false;
+  }
+}
+
 /** Shows the page that the address names. */
 function turn() {
   const [page, name] = location.hash.slice(1).split("=");
+  if (page === "source" && !isReadable(name)) {
+    location.hash = "#overview";
+    return;
+  }
   const here = ["health", "source"].includes(page) ? page : "overview";
   for (const section of ["overview", "source", "health"]) element(section).hidden = section !== here;
   for (const link of document.querySelectorAll("header nav a")) {
@@ -191,7 +205,7 @@ function turn() {
     else link.removeAttribute("aria-current");
   }
   const shown = here === "health" ? showHealth() : here === "source" ? showSource(decodeURIComponent(name ?? "")) : null;
-  shown?.catch((error) => showState(`The service does not answer: ${error.message}`));
+  shown?.catch((error) => showState(failure(error)));
 }
 
 /** Every few seconds: what the stream does not say. */

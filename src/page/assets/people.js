@@ -56,7 +56,7 @@ export function peopleOf(source, people, origin, at, isOpen) {
   const now = new Date(at);
   const words = [peopleNow(people, origin, now), peopleToday(people, now)];
   if (people.has_untracked) words.push("Faces without a track id voted, too.");
-  if (people.since !== null) words.push(`Windows released before ${clock(people.since, now)} may be missing here.`);
+  if (people.since !== null) words.push(`Windows released before ${clock(people.since, now, people.time_zone)} may be missing here.`);
   return make(
     "div",
     { class: "people" },

@@ -2,7 +2,7 @@
  * The history of one source: hours and days over a span, and the rules that hold for it.
  * @module
  */
-import { chartOf } from "/chart.js";
+import { chartOf, withGaps } from "/chart.js";
 import { shifted, showComparison } from "/compare.js";
 import { ask, draw, element, make, table } from "/draw.js";
 import { clock, interval, period, whole } from "/words.js";
@@ -29,17 +29,9 @@ const categories = (series) => series.periods.find((one) => one.categories.lengt
 /** @param {Period} of @param {string} name @returns {Category | undefined} */
 const find = (of, name) => of.categories.find((one) => one.category === name);
 
-/** The periods, with an empty one where hours are missing: no line is drawn over them. @param {Period[]} periods @returns {Period[]} */
-const withGaps = (periods) =>
-  periods.flatMap((one, at) => {
-    const before = periods[at - 1];
-    const isGap = before !== undefined && Date.parse(before.end) < Date.parse(one.start);
-    return isGap ? [{ ...before, start: before.end, categories: [] }, one] : [one];
-  });
-
 /** The chart of shares with their intervals. @param {Series} series @param {HTMLElement} place */
 function plot(series, place) {
-  const periods = withGaps(series.periods);
+  const periods = withGaps(series.periods, { categories: [] });
   const times = periods.map((one) => one.start);
   const lines = categories(series).map((label) => ({ label, points: periods.map((one) => find(one, label)) }));
   chartOf("history", place, times, series.periods[0]?.time_zone ?? "UTC", lines);

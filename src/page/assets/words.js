@@ -30,13 +30,28 @@ export const whole = (number) => number.toLocaleString("en");
 
 /**
  * The time of day, and the date where it is another day than `now`.
- * @param {string | null} time @param {Date} now @returns {string}
+ * @param {string | null} time @param {Date} now @param {string} [zone] Whose clock; the reader's where it is left out. @returns {string}
  */
-export function clock(time, now) {
+export function clock(time, now, zone) {
   if (time === null) return "an unknown time";
   const date = new Date(time);
-  const day = date.toDateString() === now.toDateString() ? "" : `${date.toLocaleDateString("en-CA")} `;
-  return `${day}${date.toLocaleTimeString("en-GB")}`;
+  const [day, today] = [date, now].map((one) => one.toLocaleDateString("en-CA", { timeZone: zone }));
+  const hour = date.toLocaleTimeString("en-GB", { timeZone: zone });
+  return day === today ? hour : `${day} ${hour}`;
+}
+
+/**
+ * From when to when. The end has its date where the start has another one.
+ * @param {string | null} from @param {string | null} until @param {Date} now @param {string} [zone] @returns {[string, string]}
+ */
+export function span(from, until, now, zone) {
+  return [clock(from, now, zone), clock(until, from === null ? now : new Date(from), zone)];
+}
+
+/** Whose clock a source's times go by, where it is not the reader's. @param {string | undefined} zone @returns {string} */
+export function zoneOf(zone) {
+  const own = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return zone === undefined || zone === own ? "" : `Times by the clock of ${zone}.`;
 }
 
 /**
@@ -54,17 +69,21 @@ export function share(one) {
 
 /**
  * A sentence about one attribute of a view.
- * @param {Attribute} attribute @param {View} view @param {Date} now @returns {string}
+ * @param {Attribute} attribute @param {View} view @param {Date} now @param {string} [zone] @returns {string}
  */
-export function sentence(attribute, view, now) {
+export function sentence(attribute, view, now, zone) {
   const shown = attribute.categories.filter((one) => one.share !== null || one.share_naive !== null);
   if (shown.length === 0) return "Too few people: every category is hidden.";
   const votes = attribute.categories.reduce((sum, one) => sum + (one.votes ?? 0), 0);
-  const first = [...shown].sort((a, b) => value(b) - value(a))[0];
+  // Counted shares are not compared with estimated ones.
+  const estimated = shown.filter((one) => one.share !== null);
+  const first = [...(estimated.length > 0 ? estimated : shown)].sort((a, b) => value(b) - value(a))[0];
+  const isAll = estimated.length === 0 || estimated.length === shown.length;
+  const name = isAll ? "Most frequent" : "Most frequent of those that are estimated";
   const others = attribute.categories.length - shown.length;
   const hidden = others === 0 ? "" : ` ${others === 1 ? "One category is" : `${others} categories are`} hidden.`;
-  const span = `between ${clock(view.from, now)} and ${clock(view.until, now)}`;
-  return `Most frequent: ${share(first)}, from ${whole(votes)} votes ${span}.${hidden}`;
+  const [from, until] = span(view.from, view.until, now, zone);
+  return `${name}: ${share(first)}, from ${whole(votes)} votes between ${from} and ${until}.${hidden}`;
 }
 
 /** What a bar shows. @param {Category} one @returns {number} */
@@ -184,9 +203,9 @@ export const isUncounted = (people) => people.has_untracked && people.hours.ever
  */
 export function peopleNow(people, origin, now) {
   if (people.newest === null) return "";
-  const span = `${clock(people.newest.from, now)} to ${clock(people.newest.until, now)}`;
+  const [from, until] = span(people.newest.from, people.newest.until, now, people.time_zone);
   const name = origin === "tables" ? "Newest hour" : "Newest window";
-  return `${name}: ${atLeast(people)}${peopleIn(people.newest.people)}, ${span}.`;
+  return `${name}: ${atLeast(people)}${peopleIn(people.newest.people)}, ${from} to ${until}.`;
 }
 
 /** People of today, by the clock of the source. @param {People} people @param {Date} now @returns {string} */
@@ -210,6 +229,9 @@ export function hourName(start, zone) {
   const date = new Date(start).toLocaleDateString("en-CA", parts);
   return `${date} ${new Date(start).toLocaleTimeString("en-GB", { ...parts, hour: "2-digit", minute: "2-digit" })}`;
 }
+
+/** Why a question has no answer. What the service itself says needs no more. @param {Error} error @returns {string} */
+export const failure = (error) => (error.name === "Problem" ? `${error.message}.` : `The service does not answer: ${error.message}`);
 
 /** What is wrong with a peer; empty if nothing is. @param {Peer} peer @returns {string} */
 export function trouble(peer) {
