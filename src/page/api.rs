@@ -30,6 +30,7 @@ use demograph_service::{
     snapshot::Snapshot,
 };
 use serde_json::{Value, json};
+use tokio::{task::JoinError, time::timeout};
 
 use crate::{
     Origin, Service,
@@ -45,6 +46,8 @@ pub use openapi::description;
 
 /// How long an answer waits until it may read tables: less than the endpoint waits for it.
 const TURN_MAX: Duration = Duration::from_secs(5);
+/// How long an answer is waited for then. Both together are shorter than a connection stays open without an answer.
+const READ_MAX: Duration = Duration::from_secs(4);
 
 /// Where the API lies.
 const ROOT: &str = "/api/v1";
@@ -139,17 +142,26 @@ async fn read<T: Send + 'static>(
     // One answer at a time reads tables: the service's own work comes first.
     let busy = |full| Problem::busy(full, "answers from tables");
     let place = service.answers.take(caller).map_err(busy)?;
-    let turn = tokio::time::timeout(TURN_MAX, service.reading.clone().acquire_owned()).await;
+    let turn = timeout(TURN_MAX, service.reading.clone().acquire_owned()).await;
     let turn = turn.map_err(|_| busy(Full::All))?;
     let found = tokio::task::spawn_blocking(move || {
         // Also while nobody waits for the answer any more.
         let _held = (place, turn);
         read(service.origin.history())
     });
-    match found.await {
-        Ok(Ok(found)) => Ok(found),
-        Ok(Err(error)) => Err(Problem::internal(format!("read the tables: {error:#}"))),
-        Err(_) => Err(Problem::internal("reading the tables failed".into())),
+    in_time(READ_MAX, found).await
+}
+
+/// What was read of the tables. A connection without an answer is closed after a while, so one that takes long is told before.
+async fn in_time<T>(
+    patience: Duration,
+    found: impl Future<Output = Result<anyhow::Result<T>, JoinError>>,
+) -> Result<T, Problem> {
+    match timeout(patience, found).await {
+        Ok(Ok(Ok(found))) => Ok(found),
+        Ok(Ok(Err(error))) => Err(Problem::internal(format!("read the tables: {error:#}"))),
+        Ok(Err(_)) => Err(Problem::internal("reading the tables failed".into())),
+        Err(_) => Err(Problem::slow(patience)),
     }
 }
 
@@ -162,5 +174,28 @@ async fn is_well(State(service): State<Service>, query: Query) -> Result<Respons
     match Format::of(&query)? {
         Format::Json => Ok(Json(health).into_response()),
         Format::Csv => answer::csv(health.rows()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use axum::http::{StatusCode, header};
+
+    use super::*;
+
+    #[test]
+    fn tables_that_take_long_are_told_before_the_connection_is_closed() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let never = in_time::<()>(Duration::ZERO, pending());
+        let said = runtime.block_on(never).unwrap_err().into_response();
+        assert_eq!(said.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(said.headers()[header::RETRY_AFTER], "2");
+        let known = in_time(Duration::ZERO, ready(Ok(Ok(7))));
+        assert_eq!(runtime.block_on(known).unwrap(), 7);
     }
 }

@@ -43,6 +43,20 @@ impl Problem {
         }
     }
 
+    /// The tables are still being read.
+    pub(super) fn slow(patience: std::time::Duration) -> Self {
+        Self {
+            title: "Slow",
+            status: StatusCode::SERVICE_UNAVAILABLE.as_u16(),
+            detail: format!(
+                "reading the tables takes longer than {} s. It goes on, and what was read is kept: ask again, or ask for \
+                 fewer dates. `demograph compact` makes fewer files",
+                patience.as_secs()
+            ),
+            wait: Some(WAIT_SECONDS),
+        }
+    }
+
     /// A parameter is not as it must be.
     pub(super) fn parameter(detail: String) -> Self {
         Self {

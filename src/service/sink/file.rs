@@ -9,7 +9,9 @@ use jiff::civil::Date;
 use parquet::{
     arrow::{
         ArrowWriter, ProjectionMask,
-        arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter},
+        arrow_reader::{
+            ArrowPredicate, ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter,
+        },
     },
     basic::{Compression, ZstdLevel},
     errors::ParquetError,
@@ -113,27 +115,22 @@ pub fn decode_only(bytes: Vec<u8>, only: &Only<'_>) -> anyhow::Result<Vec<Record
         let reader = reader.with_projection(all).build()?;
         return reader.map(|batch| Ok(batch?)).collect();
     }
-    let texts = only.equal.iter().map(|(column, _)| *column);
-    let tested = ProjectionMask::columns(schema, texts);
-    let wanted: Vec<(String, String)> = only
-        .equal
-        .iter()
-        .map(|&(column, value)| (column.to_owned(), value.to_owned()))
-        .collect();
-    let is_wanted = ArrowPredicateFn::new(tested, move |batch| {
-        let mut rows = vec![true; batch.num_rows()];
-        for (name, value) in &wanted {
-            let texts: &StringArray =
-                column(&batch, name).map_err(|error| ArrowError::SchemaError(error.to_string()))?;
-            for (row, text) in rows.iter_mut().zip(texts) {
-                *row &= text == Some(value.as_str());
-            }
-        }
-        Ok(BooleanArray::from(rows))
+    // One after the other: a later column is read only where the earlier ones fit.
+    let tests = only.equal.iter().map(|&(name, value)| {
+        let tested = ProjectionMask::columns(schema, [name]);
+        let (name, value) = (name.to_owned(), value.to_owned());
+        let is_wanted = ArrowPredicateFn::new(tested, move |batch| {
+            let texts: &StringArray = column(&batch, &name)
+                .map_err(|error| ArrowError::SchemaError(error.to_string()))?;
+            let rows = texts.iter().map(|text| text == Some(value.as_str()));
+            Ok(BooleanArray::from(rows.collect::<Vec<bool>>()))
+        });
+        Box::new(is_wanted) as Box<dyn ArrowPredicate>
     });
+    let tests = tests.collect();
     let reader = reader
         .with_projection(all)
-        .with_row_filter(RowFilter::new(vec![Box::new(is_wanted)]))
+        .with_row_filter(RowFilter::new(tests))
         .build()?;
     reader.map(|batch| Ok(batch?)).collect()
 }
