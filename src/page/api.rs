@@ -19,7 +19,7 @@ use std::{net::IpAddr, time::Duration};
 use axum::{
     Extension, Json, Router,
     extract::{OriginalUri, State},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::get,
 };
 use demograph_core::record::{Attribute, SourceId};
@@ -36,7 +36,6 @@ use crate::{
     Origin, Service,
     origin::{self, OriginKind},
 };
-use answer::Format;
 use query::{Query, Wanted};
 
 pub(super) use problem::Problem;
@@ -77,20 +76,14 @@ async fn list_sources(State(service): State<Service>, query: Query) -> Result<Re
     let wanted = Wanted::of(&query)?;
     let now = origin::now(&service).await?;
     let sources = sources::Sources::of(&service.origin, &now, &wanted);
-    match Format::of(&query)? {
-        Format::Json => Ok(Json(sources).into_response()),
-        Format::Csv => answer::csv(sources.rows()),
-    }
+    answer::of(&query, &sources, sources.rows())
 }
 
 async fn newest(State(service): State<Service>, query: Query) -> Result<Response, Problem> {
     let wanted = Wanted::of(&query)?;
     let now = origin::now(&service).await?;
     let live = live::Live::of(service.origin.kind(), &now, &wanted);
-    match Format::of(&query)? {
-        Format::Json => Ok(Json(live).into_response()),
-        Format::Csv => answer::csv(live.rows()),
-    }
+    answer::of(&query, &live, live.rows())
 }
 
 async fn history(
@@ -103,10 +96,7 @@ async fn history(
     let of = (asked.source.as_str(), asked.attribute);
     let rows = read(service, caller, of, move |history| history.rows(&wanted)).await?;
     let series = series::Series::of(asked, rows);
-    match Format::of(&query)? {
-        Format::Json => Ok(Json(series).into_response()),
-        Format::Csv => answer::csv(series.rows()),
-    }
+    answer::of(&query, &series, series.rows())
 }
 
 async fn released(
@@ -119,10 +109,7 @@ async fn released(
     let of = (asked.source.as_str(), asked.attribute);
     let found = read(service, caller, of, move |history| history.windows(&wanted)).await?;
     let windows = windows::Windows::of(asked, found);
-    match Format::of(&query)? {
-        Format::Json => Ok(Json(windows).into_response()),
-        Format::Csv => answer::csv(windows.rows()),
-    }
+    answer::of(&query, &windows, windows.rows())
 }
 
 /// What the tables say of an attribute of a source, if the policy of today allows it: the tables may be older.
@@ -171,17 +158,17 @@ async fn is_well(State(service): State<Service>, query: Query) -> Result<Respons
         return Err(Problem::no_service());
     };
     let health = health::Health::of(visible);
-    match Format::of(&query)? {
-        Format::Json => Ok(Json(health).into_response()),
-        Format::Csv => answer::csv(health.rows()),
-    }
+    answer::of(&query, &health, health.rows())
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
 
-    use axum::http::{StatusCode, header};
+    use axum::{
+        http::{StatusCode, header},
+        response::IntoResponse,
+    };
 
     use super::*;
 

@@ -14,8 +14,8 @@ use demograph_core::{
 use demograph_service::{
     clock,
     peers::{PeerSettings, Peers},
-    sink::history::{History, NewestPeriod, PeriodRow},
-    snapshot::{ShownAttribute, ShownCategory, ShownView, Snapshot},
+    sink::history::{History, NewestPeriod},
+    snapshot::{ShownAttribute, ShownView, Snapshot},
 };
 
 /// The tables are looked at again after so long, if somebody asks.
@@ -106,23 +106,14 @@ fn view(period: &NewestPeriod) -> ShownView {
         let shown = shown.or_insert_with(|| ShownAttribute {
             attribute: *attribute,
             shown_ratio: Some(row.shown_ratio.unwrap_or(0.0)),
-            shift_p: row.shift_p,
+            shift_p: row.shown.shift_p,
             categories: Vec::new(),
         });
-        shown.categories.extend(category(row));
+        shown.categories.extend(row.shown.shown());
     }
     ShownView {
         covers: Some(period.covers),
         faces: None,
         attributes: attributes.into_values().collect(),
     }
-}
-
-fn category(row: &PeriodRow) -> Option<ShownCategory> {
-    Some(ShownCategory {
-        label: row.category.clone()?,
-        votes: row.people.and_then(|people| u64::try_from(people).ok()),
-        share_naive: row.share_naive,
-        share: row.share,
-    })
 }

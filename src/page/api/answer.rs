@@ -1,6 +1,7 @@
 //! The form of an answer: JSON, or CSV for a spreadsheet.
 
 use axum::{
+    Json,
     http::header,
     response::{IntoResponse, Response},
 };
@@ -48,6 +49,18 @@ pub(super) struct Text(String);
 impl Text {
     pub(super) fn of(text: &str) -> Self {
         Self(sheets::harmless(text.to_owned()))
+    }
+}
+
+/// The answer as JSON, or its rows as CSV: whatever the request asks for.
+pub(super) fn of<T: Serialize>(
+    query: &Query,
+    answer: &T,
+    rows: impl IntoIterator<Item = impl Serialize>,
+) -> Result<Response, Problem> {
+    match Format::of(query)? {
+        Format::Json => Ok(Json(answer).into_response()),
+        Format::Csv => csv(rows),
     }
 }
 

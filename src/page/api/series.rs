@@ -48,7 +48,7 @@ struct Period {
     covers_until: Time,
     time_zone: String,
     /// Votes of the windows in which the attribute is shown; null where none shows it.
-    people: Option<i64>,
+    people: Option<u64>,
     shown_ratio: Option<f64>,
     shift_p: Option<f64>,
     calibration_fits: Option<bool>,
@@ -124,8 +124,8 @@ pub(super) fn utc(time: EventTime) -> Date {
 impl Series {
     pub(super) fn of(asked: Asked, rows: Vec<PeriodRow>) -> Self {
         let is_same = |a: &PeriodRow, b: &PeriodRow| {
-            let of = |row: &PeriodRow| (row.start, row.partition, row.covers_until);
-            of(a) == of(b) && (&a.model, &a.policy) == (&b.model, &b.policy)
+            let of = |row: &PeriodRow| (row.start, row.shown.partition, row.covers_until);
+            of(a) == of(b) && (&a.shown.model, &a.shown.policy) == (&b.shown.model, &b.shown.policy)
         };
         let periods = rows.chunk_by(is_same).map(Period::of).collect();
         let (from, to) = asked.dates;
@@ -172,30 +172,21 @@ impl Series {
 impl Period {
     fn of(rows: &[PeriodRow]) -> Self {
         let first = &rows[0];
-        let categories = rows.iter().filter_map(|row| {
-            Some(LiveCategory {
-                category: row.category.clone()?,
-                votes: row.people.and_then(|people| u64::try_from(people).ok()),
-                share_naive: row.share_naive,
-                share: row.share.share,
-                share_low: row.share.low,
-                share_high: row.share.high,
-                effective_n: row.share.effective_n,
-            })
-        });
+        let categories = rows.iter().filter_map(|row| row.shown.shown());
+        let categories = categories.map(|shown| LiveCategory::from(&shown));
         Self {
             start: Time(first.start),
             end: Time(first.end),
             covers_until: Time(first.covers_until),
             time_zone: first.time_zone.clone(),
-            people: first.total,
+            people: first.shown.total,
             shown_ratio: first.shown_ratio,
-            shift_p: first.shift_p,
-            calibration_fits: first.calibration_fits,
-            suppressed: rows.iter().all(|row| row.suppressed),
-            model: first.model.clone(),
-            policy: first.policy.clone(),
-            partition: first.partition,
+            shift_p: first.shown.shift_p,
+            calibration_fits: first.shown.calibration_fits,
+            suppressed: rows.iter().all(|row| row.shown.suppressed),
+            model: first.shown.model.clone(),
+            policy: first.shown.policy.clone(),
+            partition: first.shown.partition,
             categories: categories.collect(),
         }
     }
@@ -216,7 +207,7 @@ pub(super) struct Row<'a> {
     share_low: Option<f64>,
     share_high: Option<f64>,
     effective_n: Option<f64>,
-    people: Option<i64>,
+    people: Option<u64>,
     shown_ratio: Option<f64>,
     shift_p: Option<f64>,
     calibration_fits: Option<bool>,
@@ -227,6 +218,7 @@ pub(super) struct Row<'a> {
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderMap;
+    use demograph_service::sink::history::ShownRow;
 
     use super::*;
 
@@ -283,26 +275,21 @@ mod tests {
             end: EventTime(3_600_000),
             covers_until: EventTime(covers_until),
             time_zone: "UTC".into(),
-            category: Some(category.into()),
-            people: Some(covers_until),
-            total: None,
             shown_ratio: None,
-            share_naive: None,
-            share: Default::default(),
-            shift_p: None,
-            calibration_fits: None,
-            suppressed: false,
-            model: "m@1".into(),
-            policy: "p@1".into(),
-            partition: 0,
+            shown: ShownRow {
+                category: Some(category.into()),
+                votes: u64::try_from(covers_until).ok(),
+                ..ShownRow::default()
+            },
         }
     }
 
     #[test]
     fn a_period_is_suppressed_only_if_every_category_is() {
-        let hidden = |category| PeriodRow {
-            suppressed: true,
-            ..row(1, category)
+        let hidden = |category| {
+            let mut row = row(1, category);
+            row.shown.suppressed = true;
+            row
         };
         let asked = said("source=lobby&attribute=gender").unwrap();
         let is_suppressed = |rows| Series::of(asked.clone(), rows).periods[0].suppressed;

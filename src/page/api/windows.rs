@@ -134,29 +134,19 @@ impl Windows {
 impl Window {
     fn of(rows: &[WindowRow]) -> Option<Self> {
         let first = rows.first()?;
-        let number = |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok());
-        let categories = rows.iter().filter_map(|row| {
-            Some(LiveCategory {
-                category: row.category.clone()?,
-                votes: number(row.count),
-                share_naive: row.share_naive,
-                share: row.share.share,
-                share_low: row.share.low,
-                share_high: row.share.high,
-                effective_n: row.share.effective_n,
-            })
-        });
+        let categories = rows.iter().filter_map(|row| row.shown.shown());
+        let categories = categories.map(|shown| LiveCategory::from(&shown));
         Some(Self {
             start: Time(first.start),
             end: Time(first.end),
-            votes: number(first.total),
+            votes: first.shown.total,
             unit: first.unit.clone(),
-            shift_p: first.shift_p,
-            calibration_fits: first.calibration_fits,
-            suppressed: rows.iter().all(|row| row.suppressed),
-            model: first.model.clone(),
-            policy: first.policy.clone(),
-            partition: first.partition,
+            shift_p: first.shown.shift_p,
+            calibration_fits: first.shown.calibration_fits,
+            suppressed: rows.iter().all(|row| row.shown.suppressed),
+            model: first.shown.model.clone(),
+            policy: first.shown.policy.clone(),
+            partition: first.shown.partition,
             categories: categories.collect(),
         })
     }

@@ -4,6 +4,7 @@
 //! again when its files change.
 
 mod newest;
+mod shown;
 mod windows;
 
 use std::{
@@ -12,13 +13,9 @@ use std::{
 };
 
 use anyhow::{bail, ensure};
-use arrow_array::{
-    Array, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
-    TimestampMillisecondArray,
-};
+use arrow_array::{Array, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use demograph_core::{
     periods::PeriodKind,
-    privacy::ShownShare,
     record::{Attribute, EventTime},
 };
 use jiff::civil::Date;
@@ -26,6 +23,7 @@ use jiff::civil::Date;
 use super::{Store, Table, catalog, file, tables::columns::column};
 
 pub use newest::{NewestPeriod, NewestPeriods};
+pub use shown::ShownRow;
 pub use windows::{AskedWindows, FoundWindows, WindowRow};
 
 /// Rows that stay in memory, of periods and of windows: some 20 MB each.
@@ -48,18 +46,8 @@ pub struct PeriodRow {
     pub end: EventTime,
     pub covers_until: EventTime,
     pub time_zone: String,
-    pub category: Option<String>,
-    pub people: Option<i64>,
-    pub total: Option<i64>,
     pub shown_ratio: Option<f64>,
-    pub share_naive: Option<f64>,
-    pub share: ShownShare,
-    pub shift_p: Option<f64>,
-    pub calibration_fits: Option<bool>,
-    pub suppressed: bool,
-    pub model: String,
-    pub policy: String,
-    pub partition: i32,
+    pub shown: ShownRow,
 }
 
 /// The tables' history.
@@ -143,7 +131,7 @@ impl History {
                 rows.extend_from_slice(&self.date(&self.periods, key, files, &COLUMNS, add)?);
             }
         }
-        rows.sort_by_key(|row| (row.start, row.partition, row.covers_until));
+        rows.sort_by_key(|row| (row.start, row.shown.partition, row.covers_until));
         Ok(rows)
     }
 
@@ -163,8 +151,9 @@ impl History {
             return Ok(known.rows.clone());
         }
         let mut rows = Vec::new();
+        let columns = [&shown::COLUMNS[..], columns].concat();
         let only = file::Only {
-            columns,
+            columns: &columns,
             equal: &[("source", &key.source), ("attribute", key.attribute.name())],
         };
         let dates = BTreeMap::from([(key.date, vec![(&self.store, files.clone())])]);
@@ -213,75 +202,30 @@ impl<R> Kept<R> {
     }
 }
 
-const COLUMNS: [&str; 21] = [
-    "source",
-    "attribute",
+/// Those of hours and days besides what they show.
+const COLUMNS: [&str; 6] = [
+    "people",
     "period_start",
     "period_end",
     "covers_until",
     "time_zone",
-    "category",
-    "people",
-    "total",
     "shown_ratio",
-    "share_naive",
-    "share",
-    "share_low",
-    "share_high",
-    "effective_n",
-    "shift_p",
-    "calibration_fits",
-    "suppressed",
-    "model",
-    "policy",
-    "partition",
 ];
 
 fn add(rows: &mut Vec<PeriodRow>, batch: &RecordBatch) -> anyhow::Result<()> {
     let times = |name| column::<TimestampMillisecondArray>(batch, name);
-    let texts = |name| column::<StringArray>(batch, name);
-    let numbers = |name| column::<Float64Array>(batch, name);
-    let counts = |name| column::<Int64Array>(batch, name);
     let (start, end) = (times("period_start")?, times("period_end")?);
     let covers_until = times("covers_until")?;
-    let (zone, category) = (texts("time_zone")?, texts("category")?);
-    let (model, policy) = (texts("model")?, texts("policy")?);
-    let (people, total) = (counts("people")?, counts("total")?);
-    let (shown, naive) = (numbers("shown_ratio")?, numbers("share_naive")?);
-    let (share, effective_n) = (numbers("share")?, numbers("effective_n")?);
-    let (low, high) = (numbers("share_low")?, numbers("share_high")?);
-    let shift_p = numbers("shift_p")?;
-    let fits: &BooleanArray = column(batch, "calibration_fits")?;
-    let suppressed: &BooleanArray = column(batch, "suppressed")?;
-    let partition: &Int32Array = column(batch, "partition")?;
-    for row in 0..batch.num_rows() {
-        let number = |of: &Float64Array| of.is_valid(row).then(|| of.value(row));
-        let count = |of: &Int64Array| of.is_valid(row).then(|| of.value(row));
-        rows.push(PeriodRow {
-            start: EventTime(start.value(row)),
-            end: EventTime(end.value(row)),
-            covers_until: EventTime(covers_until.value(row)),
-            time_zone: zone.value(row).to_owned(),
-            category: category
-                .is_valid(row)
-                .then(|| category.value(row).to_owned()),
-            people: count(people),
-            total: count(total),
-            shown_ratio: number(shown),
-            share_naive: number(naive),
-            share: ShownShare {
-                share: number(share),
-                low: number(low),
-                high: number(high),
-                effective_n: number(effective_n),
-            },
-            shift_p: number(shift_p),
-            calibration_fits: fits.is_valid(row).then(|| fits.value(row)),
-            suppressed: suppressed.value(row),
-            model: model.value(row).to_owned(),
-            policy: policy.value(row).to_owned(),
-            partition: partition.value(row),
-        });
-    }
+    let zone: &StringArray = column(batch, "time_zone")?;
+    let ratio: &Float64Array = column(batch, "shown_ratio")?;
+    let shown = shown::shown(batch, "people")?.into_iter().enumerate();
+    rows.extend(shown.map(|(row, shown)| PeriodRow {
+        start: EventTime(start.value(row)),
+        end: EventTime(end.value(row)),
+        covers_until: EventTime(covers_until.value(row)),
+        time_zone: zone.value(row).to_owned(),
+        shown_ratio: ratio.is_valid(row).then(|| ratio.value(row)),
+        shown,
+    }));
     Ok(())
 }

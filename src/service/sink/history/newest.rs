@@ -14,7 +14,7 @@ use demograph_core::{
 };
 use jiff::civil::Date;
 
-use super::{COLUMNS, History, PeriodRow, add, table_of};
+use super::{COLUMNS, History, PeriodRow, add, shown, table_of};
 use crate::sink::{catalog, file, tables::columns::column};
 
 /// The newest periods of the sources, by their names.
@@ -104,7 +104,12 @@ impl History {
         date: Date,
         day: catalog::Day,
     ) -> anyhow::Result<()> {
-        let columns = [&COLUMNS[..], &["covers_from", "tracks", "stayed", "unit"]].concat();
+        let columns = [
+            &shown::COLUMNS[..],
+            &COLUMNS,
+            &["covers_from", "tracks", "stayed", "unit"],
+        ]
+        .concat();
         let only = file::Only {
             columns: &columns,
             equal: &[],
@@ -152,7 +157,7 @@ fn keep_newest(seen: &mut Seen, kind: PeriodKind, batch: &RecordBatch) -> anyhow
             rows: Vec::new(),
         });
         let order = |covers: (EventTime, EventTime), row: &PeriodRow| {
-            (row.start, covers.1, covers.0, row.partition)
+            (row.start, covers.1, covers.0, row.shown.partition)
         };
         let before = known.rows.first();
         let before = before.map(|(_, first)| order(known.covers, first));
@@ -166,7 +171,7 @@ fn keep_newest(seen: &mut Seen, kind: PeriodKind, batch: &RecordBatch) -> anyhow
         }
         // A file that changed is read again.
         let is_there = |(other, one): &(Attribute, PeriodRow)| {
-            *other == attribute && one.category == row.category
+            *other == attribute && one.shown.category == row.shown.category
         };
         if !known.rows.iter().any(is_there) {
             known.rows.push((attribute, row));
@@ -186,9 +191,9 @@ fn keep_hour(hours: &mut Hours, source: &str, row: &PeriodRow, hourly: Hourly) {
     let hour = Hour {
         start: row.start,
         covers_until: row.covers_until,
-        partition: row.partition,
-        model: row.model.clone(),
-        policy: row.policy.clone(),
+        partition: row.shown.partition,
+        model: row.shown.model.clone(),
+        policy: row.shown.policy.clone(),
     };
     if of_source.insert(hour, hourly).is_none() {
         let begin = newest.unwrap_or(row.start).max(row.start).minus(HOURS_KEPT);
