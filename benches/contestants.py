@@ -99,7 +99,8 @@ class Contestant:
             # As the peers, which hide nothing.
             "[policy]", "k_total = 1", "k_cell = 1", 'untracked = "count"', "detections_factor = 1", "minors_detail = true",
             "[http]", f'listen = "127.0.0.1:{port}"',
-            "[limits]", f"sources_max = {max(10_000, len(job.sources))}",
+            # Ten thousand sources close ten thousand windows at the end, each with its estimates.
+            "[limits]", f"sources_max = {max(10_000, len(job.sources))}", 'drain_max = "120s"',
             "[output]", f'url = "{job.folder / "out"}"', f'publish_interval = "{job.publish_seconds}s"',
         ]
         for source in job.sources:
