@@ -16,7 +16,10 @@ use demograph_core::{
 use rand::RngExt;
 use serde::Serialize;
 
-use super::tracks::{TRACKS, Trial, tvd};
+use super::{
+    draw,
+    tracks::{TRACKS, Trial, tvd},
+};
 use crate::measure::view_size;
 
 /// Crops of a track.
@@ -77,7 +80,8 @@ pub(super) fn run(
     let mut sums = vec![Sums::default(); options.len()];
     for _ in 0..draws {
         let (calibration, _) = trial.calibration(sizes)?;
-        let (drawn, shares) = (trial.dirichlet(), trial.shares.clone());
+        let shares = trial.shares.clone();
+        let drawn = draw::shares(&mut trial.rng, shares.len());
         for (is_population, shares) in [(false, &drawn), (true, &shares)] {
             let window = Window::draw(&mut trial, attribute, shares);
             let estimated = |crops| {
@@ -163,7 +167,7 @@ impl Window {
     fn draw(trial: &mut Trial<'_>, attribute: Attribute, shares: &[f64]) -> Self {
         let mut truth = vec![0.0; shares.len()];
         let tracks = (0..TRACKS).map(|_| {
-            let class = trial.class(shares);
+            let class = draw::class(&mut trial.rng, shares);
             truth[class] += 1.0 / TRACKS as f64;
             let person = trial.person(class);
             let views = person.views.iter().map(|view| {

@@ -14,7 +14,7 @@ use rand::{SeedableRng, rngs::StdRng, seq::index::sample};
 use serde::Serialize;
 
 use super::{
-    Settings,
+    Settings, draw,
     population::Population,
     report::Coverage,
     trials::{points, solved, tvd},
@@ -121,7 +121,7 @@ fn of_attribute(
         .map(|(name, faces)| Way::new(name, faces, labels.len()))
         .collect();
     for _ in 0..settings.tvd_draws {
-        let any = population.dirichlet();
+        let any = draw::shares(&mut population.rng, labels.len());
         let usual = population.shares.clone();
         let windows = [population.window(&any, WINDOW), {
             let (votes, _) = population.window(&usual, WINDOW);

@@ -4,6 +4,7 @@
 
 mod bars;
 mod crops;
+mod draw;
 mod dwell;
 mod local;
 mod population;

@@ -6,6 +6,8 @@ use anyhow::{Context, ensure};
 use demograph_core::estimate::{Calibration, CellCounts, CellVotes, Crops, Grid, quantise};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
+use super::draw;
+
 /// A face of the population.
 struct Face<'a> {
     posterior: &'a [f32],
@@ -61,30 +63,13 @@ impl<'a> Population<'a> {
         let mut counts = CellCounts::default();
         let mut truth = vec![0.0; shares.len()];
         for _ in 0..faces {
-            let class = self.class(shares);
+            let class = draw::class(&mut self.rng, shares);
             let place = self.rng.random_range(0..self.faces[class].len());
             counts.vote(&self.faces[class][place].crop);
             truth[class] += 1.0 / faces as f64;
         }
         let votes = counts.dense(self.grid);
         (votes.expect("every face is of the grid"), truth)
-    }
-
-    pub(super) fn class(&mut self, shares: &[f64]) -> usize {
-        let mut left = self.rng.random::<f64>();
-        let found = shares.iter().position(|share| {
-            left -= share;
-            left < 0.0
-        });
-        found.unwrap_or(shares.len() - 1)
-    }
-
-    /// Shares of which all are equally likely: exponential variables over their sum.
-    pub(super) fn dirichlet(&mut self) -> Vec<f64> {
-        let draw = |_| -(1.0 - self.rng.random::<f64>()).ln();
-        let weights: Vec<f64> = (0..self.labels.len()).map(draw).collect();
-        let sum: f64 = weights.iter().sum();
-        weights.iter().map(|weight| weight / sum).collect()
     }
 }
 

@@ -14,7 +14,7 @@ use demograph_core::{
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde::Serialize;
 
-use super::dwell::Person;
+use super::{draw, dwell::Person};
 
 /// Tracks in a window.
 pub(super) const TRACKS: usize = 1000;
@@ -101,7 +101,7 @@ pub(super) fn run(
     let mut sums: BTreeMap<(usize, Way), Sums> = BTreeMap::new();
     for _ in 0..draws {
         let (calibration, prior) = trial.calibration(sizes)?;
-        let drawn = trial.dirichlet();
+        let drawn = draw::shares(&mut trial.rng, labels.len());
         for (kind, stay) in STAYS.into_iter().enumerate() {
             let shares = trial.shares.clone();
             for (is_population, shares) in [(false, &drawn), (true, &shares)] {
@@ -225,7 +225,7 @@ impl<'a> Trial<'a> {
             truth: vec![0.0; shares.len()],
         };
         for _ in 0..TRACKS {
-            let class = self.class(shares);
+            let class = draw::class(&mut self.rng, shares);
             window.truth[class] += 1.0 / TRACKS as f64;
             let crops = match stay {
                 Stay::Everybody(crops) => crops,
@@ -249,23 +249,6 @@ impl<'a> Trial<'a> {
             }
         }
         window
-    }
-
-    pub(super) fn class(&mut self, shares: &[f64]) -> usize {
-        let mut left = self.rng.random::<f64>();
-        let found = shares.iter().position(|share| {
-            left -= share;
-            left < 0.0
-        });
-        found.unwrap_or(shares.len() - 1)
-    }
-
-    /// Shares of which all are equally likely.
-    pub(super) fn dirichlet(&mut self) -> Vec<f64> {
-        let draw = |_| -(1.0 - self.rng.random::<f64>()).ln();
-        let weights: Vec<f64> = (0..self.labels.len()).map(draw).collect();
-        let sum: f64 = weights.iter().sum();
-        weights.iter().map(|weight| weight / sum).collect()
     }
 }
 

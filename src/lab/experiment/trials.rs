@@ -9,6 +9,7 @@ use demograph_core::estimate::{
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
+    draw,
     population::Population,
     report::{Coverage, Figures},
     scatter::Dot,
@@ -66,7 +67,7 @@ impl<'a> Trials<'a> {
         let mut sums: BTreeMap<&'static str, f64> = BTreeMap::new();
         let mut seconds = Duration::ZERO;
         for _ in 0..draws {
-            let wanted = self.population.dirichlet();
+            let wanted = draw::shares(&mut self.population.rng, self.labels.len());
             let (votes, truth) = self.population.window(&wanted, WINDOW);
             let mut judge =
                 |name, shares: &[f64]| *sums.entry(name).or_default() += tvd(shares, &truth);
@@ -115,7 +116,7 @@ impl<'a> Trials<'a> {
         let mut sum = 0.0;
         for _ in 0..draws {
             let calibration = self.population.resampled(&sizes)?;
-            let wanted = self.population.dirichlet();
+            let wanted = draw::shares(&mut self.population.rng, self.labels.len());
             let (votes, truth) = self.population.window(&wanted, WINDOW);
             let found = solved(&calibration, &votes, Method::default())?;
             sum += tvd(&points(&found), &truth);
@@ -175,7 +176,7 @@ impl<'a> Trials<'a> {
             // Cells alone: the default method asks for no more.
             let mut votes = CellVotes::new(self.population.grid);
             for _ in 0..faces {
-                let from = &cells[self.population.class(shares)];
+                let from = &cells[draw::class(&mut self.population.rng, shares)];
                 let place = from[self.population.rng.random_range(0..from.len())];
                 votes.counts[calibration.cells[place].cell] += 1.0;
             }
