@@ -2,7 +2,8 @@
 //!
 //! Promises: the stages run as the service runs them, through the crate's own types; one line of JSON a row. What
 //! decides is CPU time of the process, not the clock, which other programs disturb: the median over rounds. A stage is
-//! one of batcher, fold, chain, rows, sizes, inference; without one, all run. `loops` runs only if it is named. The model is $MODEL, else the shipped one.
+//! one of batcher, fold, chain, rows, sizes, inference; without one, all run. `loops` runs only if it is named. The model
+//! is $MODEL, else the shipped one. `cargo test` runs the stages without a model once, to see that they still work.
 
 mod inference;
 mod loops;
@@ -16,7 +17,6 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 fn main() -> anyhow::Result<()> {
-    // Cargo adds --bench.
     let asked: Vec<String> = std::env::args()
         .skip(1)
         .filter(|argument| !argument.starts_with("--"))
@@ -39,6 +39,9 @@ fn main() -> anyhow::Result<()> {
     if is_wanted("rows") {
         path::rows()?;
     }
+    if !is_bench() {
+        return Ok(());
+    }
     if is_wanted("sizes") {
         sizes::sizes()?;
     }
@@ -49,6 +52,11 @@ fn main() -> anyhow::Result<()> {
         inference::run_each()?;
     }
     Ok(())
+}
+
+/// Whether `cargo bench` runs this: it says so. `cargo test` does not.
+fn is_bench() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
 }
 
 /// What some work took.
@@ -69,12 +77,14 @@ pub fn cost(work: impl FnOnce()) -> Cost {
     }
 }
 
-/// The median of each over rounds; what the work needs is made anew for each, outside of the measurement.
+/// The median of each over so many rounds, or of one in a test; what the work needs is made anew for each, outside of the
+/// measurement.
 pub fn median_cost<T>(
     rounds: usize,
     mut prepare: impl FnMut() -> T,
     mut work: impl FnMut(T),
 ) -> Cost {
+    let rounds = if is_bench() { rounds } else { 1 };
     let costs: Vec<Cost> = (0..rounds)
         .map(|_| {
             let prepared = prepare();

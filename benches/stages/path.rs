@@ -27,7 +27,7 @@ use serde_json::json;
 
 use crate::{
     inference, median_cost, print_row,
-    scene::{self, BEGIN, Scene},
+    scene::{self, BEGIN, PANES, SETTINGS, Scene},
 };
 
 const ROUNDS: usize = 5;
@@ -103,7 +103,7 @@ impl Workers {
         let policy = scene::policy(1);
         let facts = models.first().expect("a worker").facts().clone();
         let meaning = Meaning {
-            terms: scene::terms(&policy, &facts),
+            terms: scene::terms(&policy, &facts, &SETTINGS),
             policy: Arc::new(policy),
             calibrations: Arc::default(),
         };
@@ -199,12 +199,12 @@ pub fn fold() {
             panes: 3,
         },
     ] {
-        let terms = scene::terms(&scene::policy(scene.sources), &scene::facts());
+        let terms = scene::terms(&scene::policy(scene.sources), &scene::facts(), &SETTINGS);
         let observations = scene.observations(&terms);
         let mut panes = 0;
         let cost = median_cost(
             ROUNDS,
-            || (scene::begin(&terms), observations.clone()),
+            || (scene::begin(&terms, SETTINGS), observations.clone()),
             |(mut shard, observations)| {
                 for observation in observations {
                     shard.apply(observation);
@@ -234,14 +234,14 @@ pub fn chain() -> anyhow::Result<()> {
         panes: 4,
     };
     let policy = scene::policy(scene.sources);
-    let terms = scene::terms(&policy, &scene::facts());
+    let terms = scene::terms(&policy, &scene::facts(), &PANES);
     let observations = scene.observations(&terms);
     let mut bytes = 0;
     let cost = median_cost(
         ROUNDS,
         || {
             let shards = (0..COMMITS).map(|_| {
-                let mut shard = scene::begin(&terms);
+                let mut shard = scene::begin(&terms, PANES);
                 for observation in observations.clone() {
                     shard.apply(observation);
                 }
@@ -325,7 +325,7 @@ pub fn rows() -> anyhow::Result<()> {
         faces_a_pane: 100,
         panes: 10,
     };
-    let terms = scene::terms(&scene::policy(scene.sources), &scene::facts());
+    let terms = scene::terms(&scene::policy(scene.sources), &scene::facts(), &PANES);
     let released = Publication {
         windows: scene.released(&terms),
         periods: Vec::new(),

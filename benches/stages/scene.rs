@@ -20,6 +20,12 @@ const FACES_A_TRACK: usize = 5;
 /// 2026-01-01, in milliseconds.
 pub const BEGIN: i64 = 1_767_225_600_000;
 
+/// Every pane is a window by itself, so that few faces release many windows.
+pub const PANES: Settings = Settings {
+    growth: demograph_core::window::Growth::NONE,
+    ..SETTINGS
+};
+
 /// How panes and windows are cut, as by default.
 pub const SETTINGS: Settings = Settings {
     pane: 10_000,
@@ -62,10 +68,10 @@ pub fn facts() -> ModelFacts {
     StubModel::default().facts().clone()
 }
 
-pub fn terms(policy: &Policy, facts: &ModelFacts) -> Arc<Terms> {
+pub fn terms(policy: &Policy, facts: &ModelFacts, settings: &Settings) -> Arc<Terms> {
     let bands = config::Windows::default().age_bands;
     let categories = Categories::new(&bands, facts);
-    Arc::new(Terms::new(&facts.id, policy, categories, &SETTINGS))
+    Arc::new(Terms::new(&facts.id, policy, categories, settings))
 }
 
 /// The calibration that the shipped model brings.
@@ -117,9 +123,9 @@ impl Scene {
         observations
     }
 
-    /// The windows that this scene leaves when all is folded.
+    /// The windows, one a pane, that this scene leaves when all is folded.
     pub fn released(self, terms: &Arc<Terms>) -> Vec<ReleasedWindow> {
-        let mut shard = begin(terms);
+        let mut shard = begin(terms, PANES);
         let mut released = Vec::new();
         for observation in self.observations(terms) {
             if let Applied::Counted(_, windows) = shard.apply(observation) {
@@ -132,9 +138,9 @@ impl Scene {
 }
 
 /// A partition of which nothing was read.
-pub fn begin(terms: &Arc<Terms>) -> Shard {
+pub fn begin(terms: &Arc<Terms>, settings: Settings) -> Shard {
     let key = TrackKey::of("no secret: the key of the benchmark").expect("it is long enough");
-    Shard::begin(0, Saved::beginning(0), SETTINGS, terms.clone(), &key)
+    Shard::begin(0, Saved::beginning(0), settings, terms.clone(), &key)
 }
 
 /// As sharp as the shipped model's answers are: a head for each attribute, 101 ages.
