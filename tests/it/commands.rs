@@ -43,6 +43,34 @@ fn a_reader_that_has_seen_enough_ends_a_program_without_a_word() {
 }
 
 #[test]
+fn every_subcommand_has_an_example_and_a_line_in_the_docs() {
+    let help = |arguments: &[&str]| {
+        let help = Process::start("demograph --help", demograph(arguments)).finish(60);
+        assert_eq!(help.code, Some(0), "{}", help.stderr);
+        help.stdout
+    };
+    let all = help(&["--help"]);
+    let listed = all.split_once("Commands:\n").unwrap().1;
+    let listed = listed.split("\n\n").next().unwrap();
+    // A name stands two columns in; the words that go on below it stand further in.
+    let names = listed.lines().filter_map(|line| {
+        let line = line.strip_prefix("  ")?;
+        line.split(' ').next().filter(|name| !name.is_empty())
+    });
+    let names: Vec<&str> = names.filter(|name| *name != "help").collect();
+    assert!(names.len() >= 17, "{names:?}");
+    let docs = std::fs::read_to_string(repository("docs/running.md")).unwrap();
+    for name in names {
+        assert!(
+            docs.contains(&format!("\n| `{name}")),
+            "{name}: docs/running.md"
+        );
+        let help = help(&[name, "--help"]).to_lowercase();
+        assert!(help.contains("example"), "{name} --help has no example");
+    }
+}
+
+#[test]
 fn check_reports_all_faults_at_once_with_field_value_and_fix() {
     let config = r#"
 [kafka]
