@@ -1,12 +1,13 @@
 //! `demograph top`: an instance in this terminal.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   demograph top
   demograph top --url http://gate-server:9464 --search lobby
+  demograph top --url https://gate-server:9464 --ca gate-ca.crt --token-file token
   demograph top --once | less
   demograph top --json | jq '.health'
 
@@ -22,6 +23,12 @@ pub(super) struct TopArgs {
     /// The address of an instance.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9464")]
     url: String,
+    /// Who signs the instance's certificate, as PEM, instead of those whom this machine trusts.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// A file that holds a bearer token, in one line.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// Only sources whose name holds this text.
     #[arg(long, value_name = "TEXT", default_value = "")]
     search: String,
@@ -36,6 +43,8 @@ pub(super) struct TopArgs {
 pub(super) fn run(args: TopArgs) -> anyhow::Result<ExitCode> {
     demograph_top::run(demograph_top::Settings {
         url: args.url,
+        ca: args.ca,
+        token_file: args.token_file,
         search: args.search,
         once: args.once,
         json: args.json,

@@ -1,13 +1,18 @@
 //! Asks the API of an instance.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
+use rustls::crypto::aws_lc_rs;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use url::{Url, form_urlencoded::Serializer};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use url::form_urlencoded::Serializer;
 
-use crate::answers::{Health, Live, Picture, Sources};
+use crate::{
+    access::Access,
+    answers::{Health, Live, Picture, Sources},
+};
 
 /// An answer comes within this time, or not at all.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,35 +32,38 @@ pub(crate) struct Asked {
 pub(crate) struct Client {
     agent: ureq::Agent,
     root: String,
-}
-
-/// The address as it may be shown.
-pub(crate) fn without_login(url: &str) -> String {
-    match Url::parse(url) {
-        Ok(mut parsed) if !parsed.username().is_empty() || parsed.password().is_some() => {
-            // An address with a login has a host, so that neither can fail.
-            let _user = parsed.set_username("");
-            let _password = parsed.set_password(None);
-            parsed.to_string()
-        }
-        _ => url.to_owned(),
-    }
+    authorization: Option<String>,
 }
 
 impl Client {
-    pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
-        let parsed = Url::parse(url);
-        let parsed = parsed.with_context(|| format!("--url is {url:?}: write http://host:9464"))?;
-        if parsed.scheme() != "http" || parsed.host_str().is_none() {
-            bail!("--url is {url:?}: write http://host:9464");
-        }
+    pub(crate) fn new(access: Access) -> anyhow::Result<Self> {
+        let trusted = match &access.ca {
+            None => RootCerts::PlatformVerifier,
+            Some(pem) => {
+                let certificates = parse_pem(pem).filter_map(|item| match item {
+                    Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+                    Ok(_) => None,
+                    Err(error) => Some(Err(error)),
+                });
+                let certificates: Result<Vec<_>, _> = certificates.collect();
+                RootCerts::from(certificates.context("--ca")?)
+            }
+        };
+        let tls = TlsConfig::builder()
+            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
+            .root_certs(trusted)
+            .build();
         let settings = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)
+            // A token is for this instance, and for no other place that it names.
+            .max_redirects(0)
+            .tls_config(tls)
             .build();
         Ok(Self {
             agent: settings.into(),
-            root: format!("{}/api/v1", url.trim_end_matches('/')),
+            root: format!("{}/api/v1", access.root),
+            authorization: access.authorization,
         })
     }
 
@@ -100,17 +108,20 @@ impl Client {
     /// An answer; nothing where there is no such path.
     fn ask<T: DeserializeOwned>(&self, path: &str, parameters: &str) -> anyhow::Result<Option<T>> {
         let place = format!("{}/{path}", self.root);
-        let mut answer = self
-            .agent
-            .get(format!("{place}?{parameters}"))
-            .call()
-            .with_context(|| place.clone())?;
+        let mut request = self.agent.get(format!("{place}?{parameters}"));
+        if let Some(authorization) = &self.authorization {
+            request = request.header("Authorization", authorization);
+        }
+        let mut answer = request.call().map_err(|error| explained(&place, error))?;
         let status = answer.status().as_u16();
         if status == 404 {
             return Ok(None);
         }
         let body = answer.body_mut().with_config().limit(BYTES_MAX);
         let body = body.read_to_vec().with_context(|| place.clone())?;
+        if status == 401 {
+            bail!("{place} asks for a login: --token-file, or https://user:password@host");
+        }
         if status != 200 {
             let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
             let detail = problem["detail"].as_str().unwrap_or("no reason is given");
@@ -120,6 +131,19 @@ impl Client {
         let read = read.with_context(|| format!("{place} answers no JSON of demograph"))?;
         Ok(Some(read))
     }
+}
+
+/// With what to do about it, where that is known.
+fn explained(place: &str, error: ureq::Error) -> anyhow::Error {
+    let said = error.to_string();
+    let fix = if said.contains("UnknownIssuer") {
+        "; nobody whom this machine trusts signed the certificate: --ca names who did"
+    } else if said.contains("CaUsedAsEndEntity") {
+        "; the certificate is one of an authority, not of a server: make it with basicConstraints=critical,CA:FALSE"
+    } else {
+        ""
+    };
+    anyhow!("{place}: {said}{fix}")
 }
 
 impl Asked {

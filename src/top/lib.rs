@@ -3,6 +3,7 @@
 //! Promises: it knows the API and nothing else of demograph, so it shows released values only. What comes from the instance
 //! cannot steer the terminal.
 
+mod access;
 mod answers;
 mod choice;
 mod client;
@@ -11,6 +12,7 @@ mod terminal;
 mod words;
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -22,6 +24,7 @@ use std::{
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use access::{Access, without_login};
 use answers::{Picture, Source};
 use choice::{Choice, Next};
 use client::{Asked, Client};
@@ -41,6 +44,10 @@ const LIMIT: usize = 1_000;
 pub struct Settings {
     /// The address of an instance, such as `http://127.0.0.1:9464`.
     pub url: String,
+    /// PEM: who signs its certificate, instead of those whom this machine trusts.
+    pub ca: Option<PathBuf>,
+    /// A file with a bearer token.
+    pub token_file: Option<PathBuf>,
     /// Only sources whose name holds this text.
     pub search: String,
     /// One snapshot, also in a terminal.
@@ -51,7 +58,7 @@ pub struct Settings {
 
 /// Shows the instance until the person quits; one snapshot without a terminal.
 pub fn run(settings: Settings) -> anyhow::Result<()> {
-    let client = Client::new(&settings.url)?;
+    let client = Client::new(Access::new(&settings)?)?;
     let asked = Asked {
         search: settings.search.clone(),
         offset: 0,
@@ -62,7 +69,7 @@ pub fn run(settings: Settings) -> anyhow::Result<()> {
         return Ok(());
     }
     let mut state = State {
-        url: client::without_login(&settings.url),
+        url: without_login(&settings.url),
         choice: Choice {
             search: settings.search,
             ..Choice::default()

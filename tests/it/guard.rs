@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path};
 
-use super::world::{Finished, Process, Prometheus, Service, Topic, check_config, command};
+use super::world::{
+    Finished, Process, Prometheus, Service, Topic, check_config, command, demograph,
+};
 
 /// Of "open sesame", with a low cost.
 const HASH: &str = "$2b$05$abcdefghijklmnopqrstuupx2xBUC4954936wVIjyyPHmUBFu0wCW";
@@ -23,7 +25,7 @@ fn certificate(folder: &Path, name: &str) {
         folder,
         &format!(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN={name} \
-             -addext subjectAltName=IP:127.0.0.1 -keyout {name}.key -out {name}.crt"
+             -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE -keyout {name}.key -out {name}.crt"
         ),
     );
 }
@@ -114,6 +116,32 @@ fn users_and_tokens_open_everything_and_others_the_probes_only() {
             "{path}"
         );
         assert_eq!(with(&["--header", &bearer], path), "200", "{path}");
+    }
+    fs::write(folder.join("token"), TOKEN).unwrap();
+    let with_login = url.replace("https://", "https://alice:open%20sesame@");
+    for (url, arguments, said) in [
+        (
+            &url,
+            &["--ca", "a.crt", "--token-file", "token"][..],
+            Ok("lobby"),
+        ),
+        (&with_login, &["--ca", "a.crt"], Ok("lobby")),
+        (
+            &url,
+            &["--ca", "a.crt"],
+            Err("asks for a login: --token-file"),
+        ),
+        (&url, &["--token-file", "token"], Err("--ca names who did")),
+    ] {
+        let mut top = demograph(&["top", "--once", "--url", url]);
+        top.args(arguments).current_dir(folder);
+        let done = Process::start("demograph top", top).finish(30);
+        match said {
+            Ok(said) => assert!(done.stdout.contains(said), "{}{}", done.stdout, done.stderr),
+            Err(said) => assert!(done.stderr.contains(said), "{}{}", done.stdout, done.stderr),
+        }
+        assert_eq!(done.code, Some(i32::from(said.is_err())), "{}", done.stderr);
+        assert!(!done.stderr.contains("sesame"), "{}", done.stderr);
     }
     assert_eq!(with(&["--user", "alice:open sesame"], "/no"), "404");
     assert_eq!(

@@ -56,10 +56,11 @@ const IMPURE: [&str; 12] = [
 ];
 
 /// A library, and the only places that may know it.
-const KNOWN_TO_ONE: [(&str, &[&str]); 23] = [
+const KNOWN_TO_ONE: [(&str, &[&str]); 24] = [
     ("font8x8::", &["camera/sketch.rs"]),
     ("reqwest::", &["service/peers/client.rs"]),
     ("tokio_rustls::", &["service/http/tls.rs"]),
+    ("use rustls::", &["top/client.rs"]),
     (
         "bcrypt::",
         &["service/http/users.rs", "service/http/web_config.rs"],
@@ -108,7 +109,7 @@ const KNOWN_TO_ONE: [(&str, &[&str]); 23] = [
     ("hmac::", &["core/state/track_key.rs"]),
     (
         "percent_encoding::",
-        &["core/state/names.rs", "gateway/address.rs"],
+        &["core/state/names.rs", "gateway/address.rs", "top/access.rs"],
     ),
     ("prost::", &["model/manifest/"]),
     (

@@ -52,7 +52,8 @@ pub fn shows_what_the_api_says(service: &Service, sources: [&str; 2]) {
 fn an_address_that_is_none_is_refused_with_its_fix() {
     for (url, named) in [
         ("gate:9464", "write http://host:9464"),
-        ("https://gate", "write http://host:9464"),
+        ("ftp://gate", "write http://host:9464"),
+        ("https://127.0.0.1:9", "127.0.0.1:9"),
         ("http://127.0.0.1:9", "127.0.0.1:9"),
     ] {
         let top = demograph(&["top", "--once", "--url", url]);
