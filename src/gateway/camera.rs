@@ -99,7 +99,7 @@ impl Camera {
             } => {
                 desk.skipped = skipped;
                 desk.meter.skipped(&desk.skipped);
-                desk.meter.down(end);
+                desk.meter.down(end, end == End::Ended && wait.is_none());
                 // Who comes back after this may be somebody else.
                 let ended = self.follower.end();
                 if desk.end(&ended)? == Taken::Stop {

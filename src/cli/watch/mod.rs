@@ -24,7 +24,7 @@ use demograph_service::{
     shutdown::Shutdown,
     sink::Table,
     snapshot::{Latest, Snapshot},
-    wiring,
+    wiring::{self, Beside},
 };
 
 use super::{
@@ -116,11 +116,14 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
         )?,
         read: metrics.clone(),
     });
-    let cameras_too = Box::new(watched.clone());
+    let beside = Beside {
+        metrics: Box::new(watched.clone()),
+        inputs: Arc::new(watched.clone()),
+    };
     let service = wiring::start(
         config,
         metrics,
-        Some(cameras_too),
+        Some(beside),
         shutdown.clone(),
         super::routes,
     )?;
