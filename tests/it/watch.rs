@@ -167,6 +167,12 @@ fn what_cannot_be_watched_is_told_in_a_sentence() {
         "{}",
         said.stdout
     );
+    // Nobody could tell the rows of two sources with one name apart.
+    let twins = ["watch", "door=rtsp://u:s3cret@cam/1", "door=rtsp://cam/2"];
+    let said = Process::start("demograph watch", demograph(&twins)).finish(60);
+    assert_eq!(said.code, Some(1));
+    let why = "two sources are called \"door\": rtsp://***@cam/1 and rtsp://cam/2. Give each a name of its own";
+    assert!(said.stderr.contains(why), "{}", said.stderr);
     // A protocol that is none would be tried for ever.
     let said = Process::start(
         "demograph watch",

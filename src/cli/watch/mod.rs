@@ -98,7 +98,7 @@ fn fps(text: &str) -> Result<f32, String> {
 }
 
 pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
-    let names = sources::names(&args.sources);
+    let names = sources::names(&args.sources)?;
     let mut config = config(args, &names)?;
     let cameras = open(args, &names, &config)?;
     let preview = args.preview.as_ref();
