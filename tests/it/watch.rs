@@ -204,7 +204,13 @@ fn what_cannot_be_read_holds_up_no_other_and_is_told_at_the_end() {
     assert_eq!(said.code, Some(1), "{}{}", said.stdout, said.stderr);
     let why = "the camera \"sound\": ffmpeg could not read all of it (no_video)";
     assert!(said.stderr.contains(why), "{}", said.stderr);
-    assert!(said.stdout.contains("Done."), "{}", said.stdout);
+    assert!(!said.stdout.contains("Done."), "{}", said.stdout);
+    for part in [
+        "  read to the end   door\n",
+        "  failed            sound (no_video): ",
+    ] {
+        assert!(said.stdout.contains(part), "{part}{}", said.stdout);
+    }
     let windows = duckdb(&format!(
         "SELECT CAST(sum(tracks - stayed) AS INTEGER) AS people FROM read_parquet('{}/windows/*/*.parquet') WHERE source = 'door'",
         out.display()

@@ -1,6 +1,7 @@
 //! `demograph watch`: cameras, videos or photographs -> shares in this terminal, in one process. Everything between the
 //! cameras and the files is what `camera` and `run` run; the broker between them is embedded.
 
+mod ending;
 mod sources;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
@@ -19,6 +20,7 @@ use demograph_service::{
     clock,
     config::Config,
     http::{Endpoint, Health},
+    inputs::Inputs,
     kafka::{EmbeddedBroker, Offered},
     metrics::Metrics,
     shutdown::Shutdown,
@@ -34,6 +36,7 @@ use super::{
     stage::{beside, free_address, spawn},
     watched::Watched,
 };
+use ending::heading;
 use sources::Wish;
 
 /// The configuration; what the command line says is filled in.
@@ -174,7 +177,8 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
         .map_err(|_| anyhow!("the cameras panicked"))??;
     showing.map_or(Ok(()), Endpoint::end)?;
     println!("{}", screen.picture());
-    print!("{}", summary(&latest.get(), args));
+    let heading = heading(ended.is_ok(), &screen.watched.metrics.inputs());
+    print!("{}", summary(&heading, &latest.get(), args));
     ended?;
     Ok(ExitCode::SUCCESS)
 }
@@ -278,7 +282,7 @@ impl Screen {
     }
 }
 
-fn summary(last: &Snapshot, args: &WatchArgs) -> String {
+fn summary(heading: &str, last: &Snapshot, args: &WatchArgs) -> String {
     let rows = |table: Table| {
         let written = last.counts.written.get(table.name());
         written.map_or(0, |written| written.rows)
@@ -300,7 +304,7 @@ fn summary(last: &Snapshot, args: &WatchArgs) -> String {
     };
     format!(
         "{note}
-Done.{rejected}
+{heading}{rejected}
   rows written      {} in demographics, {} in windows, {} files
   files             {out}/demographics/date=*/*.parquet
                     {out}/windows/date=*/*.parquet
