@@ -38,6 +38,9 @@ const FACES: [&str; 8] = [
     "dropped",
 ];
 
+/// What became of a presence event; the values of the label `outcome`.
+const PRESENCES: [&str; 2] = ["sent", "dropped"];
+
 /// All metrics. Cloning shares them.
 #[derive(Clone)]
 pub struct CameraMetrics {
@@ -127,7 +130,11 @@ impl CameraMetrics {
             ),
             presences: add(
                 r,
-                counters("camera_presences_total", "Presence events sent.", camera),
+                counters(
+                    "camera_presences_total",
+                    "Presence events by outcome: sent, dropped (the queue was full at the stop).",
+                    outcome,
+                ),
             ),
             busy: add(
                 r,
@@ -223,7 +230,7 @@ impl CameraMetrics {
             found: self.found.with_label_values(&[camera]),
             faces: FACES.map(|name| outcomes(&self.faces, name)),
             tracks: self.tracks.with_label_values(&[camera]),
-            presences: self.presences.with_label_values(&[camera]),
+            presences: PRESENCES.map(|name| outcomes(&self.presences, name)),
             busy: self.busy.with_label_values(&[camera]),
             last_frame: self.last_frame.with_label_values(&[camera]),
             offset: self.offset.with_label_values(&[camera]),
@@ -257,6 +264,7 @@ impl CameraMetrics {
     pub fn status(&self, camera: &str) -> Status {
         let states = states();
         let restarts = |end: End| self.restarts.with_label_values(&[camera, end.name()]).get();
+        let dropped = |of: &IntCounterVec| of.with_label_values(&[camera, "dropped"]).get();
         let is_in = |name: &str| self.state.with_label_values(&[camera, name]).get() == 1;
         Status {
             state: states
@@ -267,6 +275,7 @@ impl CameraMetrics {
             skipped: self.frames.with_label_values(&[camera, FRAMES[1]]).get(),
             tracks: self.tracks.with_label_values(&[camera]).get(),
             restarts: End::ALL.into_iter().map(restarts).sum(),
+            dropped: [&self.faces, &self.presences].map(dropped),
         }
     }
 
@@ -304,6 +313,8 @@ pub struct Status {
     pub tracks: u64,
     /// Times that its ffmpeg ended.
     pub restarts: u64,
+    /// Faces and presence events that a full queue did not take at the stop.
+    pub dropped: [u64; 2],
 }
 
 /// All states of a camera.
@@ -326,6 +337,13 @@ pub(crate) enum FaceOutcome {
     Dropped,
 }
 
+/// What became of a presence event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Sent,
+    Dropped,
+}
+
 /// The metrics of one camera.
 pub(crate) struct Meter {
     camera: String,
@@ -337,7 +355,7 @@ pub(crate) struct Meter {
     found: IntCounter,
     faces: [IntCounter; 8],
     tracks: IntCounter,
-    presences: IntCounter,
+    presences: [IntCounter; 2],
     busy: Counter,
     last_frame: Gauge,
     offset: Gauge,
@@ -407,8 +425,8 @@ impl Meter {
         self.tracks.inc_by(count as u64);
     }
 
-    pub fn presence(&self) {
-        self.presences.inc();
+    pub fn presence(&self, outcome: Presence) {
+        self.presences[outcome as usize].inc();
     }
 
     pub fn busy(&self, seconds: f64) {
