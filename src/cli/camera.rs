@@ -3,6 +3,7 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
+use demograph_core::record::SourceId;
 use demograph_gateway::{
     CameraMetrics, Config, Gateway, Input, Kafka, OpenCamera, Outlet, detector,
 };
@@ -94,10 +95,11 @@ fn watch(config: &Config, preview: Option<&str>) -> anyhow::Result<ExitCode> {
         metrics = %format!("{}/metrics", endpoint.url()),
         "demograph camera runs"
     );
+    let names: Vec<SourceId> = cameras.iter().map(|camera| camera.source.clone()).collect();
     let gateway = Gateway {
         cameras,
         outlet: outlet.clone(),
-        metrics,
+        metrics: metrics.clone(),
         health,
         shutdown,
         preview,
@@ -105,10 +107,13 @@ fn watch(config: &Config, preview: Option<&str>) -> anyhow::Result<ExitCode> {
     let ended = gateway.run(|| ());
     let flushed = outlet.flush(config.limits.drain_max.0);
     let deliveries = outlet.deliveries();
+    let statuses = || names.iter().map(|name| metrics.status(name.as_str()));
     tracing::info!(
         delivered = deliveries.delivered,
         failed = deliveries.failed,
         waiting = deliveries.queued,
+        dropped_faces = statuses().map(|status| status.dropped[0]).sum::<u64>(),
+        dropped_presences = statuses().map(|status| status.dropped[1]).sum::<u64>(),
         "no camera is watched any more"
     );
     endpoint.end()?;

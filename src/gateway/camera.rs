@@ -20,7 +20,7 @@ use demograph_core::{event::Event, record::EventTime};
 use demograph_service::{clock, kafka::Offered};
 
 use crate::{
-    metrics::{FaceOutcome, Meter},
+    metrics::{FaceOutcome, Meter, Presence},
     outlet::{Outlet, Topic},
     pick::{Picked, Picker},
     presence::Presences,
@@ -99,7 +99,7 @@ impl Camera {
             } => {
                 desk.skipped = skipped;
                 desk.meter.skipped(&desk.skipped);
-                desk.meter.down(end);
+                desk.meter.down(end, end == End::Ended && wait.is_none());
                 // Who comes back after this may be somebody else.
                 let ended = self.follower.end();
                 if desk.end(&ended)? == Taken::Stop {
@@ -145,9 +145,11 @@ impl Camera {
             }
             Ok((desk.pick(seen.time, &outcome.faces)?, outcome.ended))
         })?;
-        match desk.send(events)? {
-            Taken::Continue => desk.end(&ended),
-            Taken::Stop => Ok(Taken::Stop),
+        let sent = desk.send(events)?;
+        // Also at a stop: a track that is over is counted, and what says so is sent or counted as dropped.
+        match (sent, desk.end(&ended)?) {
+            (Taken::Continue, Taken::Continue) => Ok(Taken::Continue),
+            _ => Ok(Taken::Stop),
         }
     }
 }
@@ -204,18 +206,22 @@ impl Desk {
     /// These tracks are over.
     pub fn end(&mut self, ended: &[Ended]) -> anyhow::Result<Taken> {
         self.meter.tracks(ended.len());
+        let mut taken = Taken::Continue;
         for ended in ended {
             let facing = self.presences.end(ended.track);
             if !self.outlet.wants_presence() {
                 continue;
             }
             let event = self.picker.presence(ended, facing);
-            if self.offer(Topic::Presence, &event)? == Taken::Stop {
-                return Ok(Taken::Stop);
+            match self.offer(Topic::Presence, &event)? {
+                Taken::Continue => self.meter.presence(Presence::Sent),
+                Taken::Stop => {
+                    self.meter.presence(Presence::Dropped);
+                    taken = Taken::Stop;
+                }
             }
-            self.meter.presence();
         }
-        Ok(Taken::Continue)
+        Ok(taken)
     }
 
     /// Waits while the queue is full: meanwhile frames of a live stream are skipped, and those of a recording wait.
@@ -249,4 +255,74 @@ impl Desk {
 )]
 fn now() -> Instant {
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use demograph_camera::track::TrackNumber;
+    use demograph_core::{choose::Spans, record::SourceId};
+
+    use super::*;
+    use crate::{metrics::CameraMetrics, names::Names, outlet::Deliveries, pick::Rule};
+
+    /// A queue with room for so many events, which nobody empties.
+    struct Queue(AtomicI64);
+
+    impl Outlet for Queue {
+        fn offer(&self, _: Topic, _: &Event) -> anyhow::Result<Offered> {
+            match self.0.fetch_sub(1, Ordering::Relaxed) > 0 {
+                true => Ok(Offered::Queued),
+                false => Ok(Offered::Full),
+            }
+        }
+
+        fn wants_presence(&self) -> bool {
+            true
+        }
+
+        fn deliveries(&self) -> Deliveries {
+            Deliveries::default()
+        }
+    }
+
+    #[test]
+    fn presence_events_that_a_full_queue_does_not_take_at_the_stop_are_counted_as_dropped() {
+        let metrics = CameraMetrics::new();
+        // Whoever held the other end has stopped.
+        let (_, stop) = crossbeam_channel::bounded(0);
+        let rule = Rule {
+            crops_max: None,
+            spans: Spans {
+                pane: 10_000,
+                lateness_max: 10_000,
+            },
+            sharpness_min: 0.0,
+        };
+        let mut desk = Desk {
+            name: "door".into(),
+            picker: Picker::new(SourceId::new("door"), Names::new(1, 0), rule),
+            presences: Presences::default(),
+            meter: metrics.camera("door"),
+            outlet: Arc::new(Queue(AtomicI64::new(2))),
+            stop,
+            work: Work::default(),
+            skipped: Skipped::default(),
+        };
+        let ended = |number| Ended {
+            track: TrackNumber(number),
+            first: EventTime(0),
+            last: EventTime(1_000),
+            sightings: 5,
+        };
+        let all: Vec<Ended> = (0..5).map(ended).collect();
+        assert_eq!(desk.end(&all).unwrap(), Taken::Stop);
+        let said = demograph_service::http::Exposed::render(&metrics, &[]);
+        for line in [
+            "demograph_camera_presences_total{camera=\"door\",outcome=\"sent\"} 2",
+            "demograph_camera_presences_total{camera=\"door\",outcome=\"dropped\"} 3",
+            "demograph_camera_tracks_total{camera=\"door\"} 5",
+        ] {
+            assert!(said.contains(line), "{line}\n{said}");
+        }
+    }
 }

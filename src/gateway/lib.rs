@@ -13,6 +13,7 @@ mod camera;
 pub mod config;
 mod flow;
 mod gateway;
+mod inputs;
 mod metrics;
 mod names;
 mod outlet;

@@ -8,6 +8,7 @@ use demograph_camera::{
     timeline::Reading,
 };
 use demograph_service::{
+    clock,
     http::Exposed,
     metrics::declare::{
         self, Declared, add, counters, float_counters, float_gauges, gauge, gauges,
@@ -18,7 +19,10 @@ use prometheus::{
     Registry,
 };
 
-use crate::outlet::Deliveries;
+use crate::{
+    inputs::{Doing, Turns},
+    outlet::Deliveries,
+};
 
 /// What became of a picture; the values of the label `outcome`.
 const FRAMES: [&str; 2] = ["read", "skipped_busy"];
@@ -33,15 +37,16 @@ const FACES: [&str; 8] = [
     "sent",
     "dropped",
 ];
-/// What a camera does where it is not down for one of the reasons of [`End`].
-const CONNECTING: &str = "connecting";
-const UP: &str = "up";
+
+/// What became of a presence event; the values of the label `outcome`.
+const PRESENCES: [&str; 2] = ["sent", "dropped"];
 
 /// All metrics. Cloning shares them.
 #[derive(Clone)]
 pub struct CameraMetrics {
     registry: Registry,
     names: Vec<String>,
+    turns: Turns,
     up: IntGaugeVec,
     state: IntGaugeVec,
     restarts: IntCounterVec,
@@ -74,6 +79,7 @@ impl CameraMetrics {
         let camera = &["camera"];
         let outcome = &["camera", "outcome"];
         Self {
+            turns: Turns::default(),
             up: add(
                 r,
                 gauges("camera_up", "1 if pictures of the camera come.", camera),
@@ -124,7 +130,11 @@ impl CameraMetrics {
             ),
             presences: add(
                 r,
-                counters("camera_presences_total", "Presence events sent.", camera),
+                counters(
+                    "camera_presences_total",
+                    "Presence events by outcome: sent, dropped (the queue was full at the stop).",
+                    outcome,
+                ),
             ),
             busy: add(
                 r,
@@ -206,6 +216,8 @@ impl CameraMetrics {
         let outcomes =
             |family: &IntCounterVec, name: &str| family.with_label_values(&[camera, name]);
         let meter = Meter {
+            camera: camera.to_owned(),
+            turns: self.turns.clone(),
             up: self.up.with_label_values(&[camera]),
             states: states()
                 .into_iter()
@@ -218,7 +230,7 @@ impl CameraMetrics {
             found: self.found.with_label_values(&[camera]),
             faces: FACES.map(|name| outcomes(&self.faces, name)),
             tracks: self.tracks.with_label_values(&[camera]),
-            presences: self.presences.with_label_values(&[camera]),
+            presences: PRESENCES.map(|name| outcomes(&self.presences, name)),
             busy: self.busy.with_label_values(&[camera]),
             last_frame: self.last_frame.with_label_values(&[camera]),
             offset: self.offset.with_label_values(&[camera]),
@@ -226,8 +238,13 @@ impl CameraMetrics {
             leaps: self.leaps.with_label_values(&[camera]),
             leaps_told: 0,
         };
-        meter.enter(CONNECTING);
+        meter.enter(Doing::Connecting);
         meter
+    }
+
+    /// What each camera does.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     /// Cameras that are up.
@@ -246,15 +263,19 @@ impl CameraMetrics {
     /// How a camera is.
     pub fn status(&self, camera: &str) -> Status {
         let states = states();
+        let restarts = |end: End| self.restarts.with_label_values(&[camera, end.name()]).get();
+        let dropped = |of: &IntCounterVec| of.with_label_values(&[camera, "dropped"]).get();
         let is_in = |name: &str| self.state.with_label_values(&[camera, name]).get() == 1;
         Status {
             state: states
                 .into_iter()
                 .find(|name| is_in(name))
-                .unwrap_or(CONNECTING),
+                .unwrap_or(Doing::Connecting.state()),
             frames: self.frames.with_label_values(&[camera, FRAMES[0]]).get(),
             skipped: self.frames.with_label_values(&[camera, FRAMES[1]]).get(),
             tracks: self.tracks.with_label_values(&[camera]).get(),
+            restarts: End::ALL.into_iter().map(restarts).sum(),
+            dropped: [&self.faces, &self.presences].map(dropped),
         }
     }
 
@@ -290,12 +311,17 @@ pub struct Status {
     pub skipped: u64,
     /// Tracks that ended.
     pub tracks: u64,
+    /// Times that its ffmpeg ended.
+    pub restarts: u64,
+    /// Faces and presence events that a full queue did not take at the stop.
+    pub dropped: [u64; 2],
 }
 
 /// All states of a camera.
 fn states() -> Vec<&'static str> {
     let down = End::ALL.map(End::name);
-    down.into_iter().chain([CONNECTING, UP]).collect()
+    let others = [Doing::Connecting, Doing::Up].map(Doing::state);
+    down.into_iter().chain(others).collect()
 }
 
 /// What became of a face.
@@ -311,8 +337,17 @@ pub(crate) enum FaceOutcome {
     Dropped,
 }
 
+/// What became of a presence event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Sent,
+    Dropped,
+}
+
 /// The metrics of one camera.
 pub(crate) struct Meter {
+    camera: String,
+    turns: Turns,
     up: IntGauge,
     states: Vec<(&'static str, IntGauge)>,
     restarts: Vec<IntCounter>,
@@ -320,7 +355,7 @@ pub(crate) struct Meter {
     found: IntCounter,
     faces: [IntCounter; 8],
     tracks: IntCounter,
-    presences: IntCounter,
+    presences: [IntCounter; 2],
     busy: Counter,
     last_frame: Gauge,
     offset: Gauge,
@@ -330,18 +365,19 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    fn enter(&self, state: &str) {
+    fn enter(&self, doing: Doing) {
         for (name, gauge) in &self.states {
-            gauge.set(i64::from(*name == state));
+            gauge.set(i64::from(*name == doing.state()));
         }
-        self.up.set(i64::from(state == UP));
+        self.up.set(i64::from(doing == Doing::Up));
+        self.turns.turn(&self.camera, doing, clock::now());
     }
 
     /// A frame came. Returns whether the camera was down before.
     pub fn frame(&mut self, clock: Reading, seen_millis: i64) -> bool {
         let was_down = self.up.get() == 0;
         if was_down {
-            self.enter(UP);
+            self.enter(Doing::Up);
             // Another run of ffmpeg counts from 0.
             self.leaps_told = 0;
         }
@@ -360,9 +396,12 @@ impl Meter {
         self.frames[1].inc_by(skipped.take());
     }
 
-    /// The camera went down.
-    pub fn down(&self, end: End) {
-        self.enter(end.name());
+    /// Its ffmpeg ended; nothing more comes where that was the end of a recording.
+    pub fn down(&self, end: End, is_over: bool) {
+        self.enter(match is_over {
+            true => Doing::Over,
+            false => Doing::Down(end),
+        });
         let place = End::ALL.iter().position(|one| *one == end);
         if let Some(place) = place {
             self.restarts[place].inc();
@@ -371,7 +410,7 @@ impl Meter {
 
     /// Nothing comes any more.
     pub fn over(&self) {
-        self.enter(End::Ended.name());
+        self.enter(Doing::Over);
     }
 
     pub fn found(&self, faces: usize) {
@@ -386,8 +425,8 @@ impl Meter {
         self.tracks.inc_by(count as u64);
     }
 
-    pub fn presence(&self) {
-        self.presences.inc();
+    pub fn presence(&self, outcome: Presence) {
+        self.presences[outcome as usize].inc();
     }
 
     pub fn busy(&self, seconds: f64) {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod health;
+mod inputs;
 mod live;
 mod openapi;
 mod people;

@@ -3,6 +3,7 @@
 pub mod config;
 
 pub mod http;
+pub mod inputs;
 pub mod kafka;
 pub mod metrics;
 pub mod peers;

@@ -20,6 +20,7 @@ use demograph_core::{
 
 use crate::{
     http::Health,
+    inputs::Input,
     metrics::{Metrics, outcome, pace::Lately},
     sink::Table,
 };
@@ -37,6 +38,8 @@ pub struct Snapshot {
     /// Records that are not folded yet, by partition.
     pub lag: BTreeMap<i32, i64>,
     pub probes: Probes,
+    /// What feeds the service from within its process. Mostly there is none.
+    pub inputs: Vec<Input>,
 }
 
 /// Who was seen: the rolling views of each source, by the length of the view. A view without a released window is not

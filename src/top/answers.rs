@@ -103,6 +103,26 @@ pub(crate) struct Health {
     pub last_checkpoint: Option<String>,
     pub records: Vec<Count>,
     pub rejected: Vec<Rejected>,
+    /// What feeds the instance from within its process.
+    pub inputs: Vec<Input>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Input {
+    pub source: String,
+    pub condition: String,
+    pub state: String,
+    pub since: Option<String>,
+    pub reason: Option<String>,
+    pub figures: Vec<Figure>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Figure {
+    pub name: String,
+    pub number: u64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

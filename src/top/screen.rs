@@ -6,6 +6,7 @@ use crate::{
     words::{clock, cut, fit, harmless, shares, view_name, waiting, whole, wrapped},
 };
 
+mod inputs;
 mod pace;
 
 /// How a line looks.
@@ -102,6 +103,7 @@ pub(crate) fn once(state: &State) -> String {
         lines.extend(details(state, source, &view, size.columns));
     }
     if let Some(health) = &state.picture.health {
+        lines.extend(inputs::inputs(health));
         lines.extend(pace::pace(health));
         lines.extend(rejects(health));
     }
@@ -165,12 +167,17 @@ fn health(state: &State) -> Line {
         (true, false) => ("NOT READY", Look::Bad),
         (true, true) => ("ready", Look::Plain),
     };
+    let down = inputs::down(health);
+    let look = if down.is_empty() { look } else { Look::Bad };
     let counts = health.records.iter();
     let counts =
         counts.map(|count| format!("{} {}", harmless(&count.outcome), whole(count.records)));
     let counts: Vec<String> = counts.collect();
     let lag = whole(u64::try_from(health.lag).unwrap_or(0));
-    line(&format!("{said}   lag {lag}   {}", counts.join("  ")), look)
+    line(
+        &format!("{said}{down}   lag {lag}   {}", counts.join("  ")),
+        look,
+    )
 }
 
 fn sources(state: &State, size: Size) -> Vec<Line> {
@@ -322,6 +329,7 @@ fn details(state: &State, source: &Source, view: &str, columns: usize) -> Vec<Li
 
 fn troubles(health: &Health, size: Size) -> Vec<Line> {
     let mut lines = vec![line("", Look::Plain)];
+    lines.extend(inputs::inputs(health));
     lines.extend(pace::pace(health));
     lines.push(line("", Look::Plain));
     lines.push(line("records", Look::Head));

@@ -1,6 +1,8 @@
 //! `demograph camera` as a site runs it: several cameras, real servers of streams, a Kafka that goes away, `demograph run` and
 //! Prometheus beside it.
 
+#[cfg(feature = "page")]
+mod inputs;
 mod kafka_away;
 mod servers;
 mod several;

@@ -167,6 +167,12 @@ fn what_cannot_be_watched_is_told_in_a_sentence() {
         "{}",
         said.stdout
     );
+    // Nobody could tell the rows of two sources with one name apart.
+    let twins = ["watch", "door=rtsp://u:s3cret@cam/1", "door=rtsp://cam/2"];
+    let said = Process::start("demograph watch", demograph(&twins)).finish(60);
+    assert_eq!(said.code, Some(1));
+    let why = "two sources are called \"door\": rtsp://***@cam/1 and rtsp://cam/2. Give each a name of its own";
+    assert!(said.stderr.contains(why), "{}", said.stderr);
     // A protocol that is none would be tried for ever.
     let said = Process::start(
         "demograph watch",
@@ -198,7 +204,13 @@ fn what_cannot_be_read_holds_up_no_other_and_is_told_at_the_end() {
     assert_eq!(said.code, Some(1), "{}{}", said.stdout, said.stderr);
     let why = "the camera \"sound\": ffmpeg could not read all of it (no_video)";
     assert!(said.stderr.contains(why), "{}", said.stderr);
-    assert!(said.stdout.contains("Done."), "{}", said.stdout);
+    assert!(!said.stdout.contains("Done."), "{}", said.stdout);
+    for part in [
+        "  read to the end   door\n",
+        "  failed            sound (no_video): ",
+    ] {
+        assert!(said.stdout.contains(part), "{part}{}", said.stdout);
+    }
     let windows = duckdb(&format!(
         "SELECT CAST(sum(tracks - stayed) AS INTEGER) AS people FROM read_parquet('{}/windows/*/*.parquet') WHERE source = 'door'",
         out.display()

@@ -10,6 +10,7 @@ import {
   delayed,
   difference,
   duration,
+  feeding,
   interval,
   isUncounted,
   peopleNow,
@@ -175,4 +176,8 @@ test("a peer that is away is named, and why", () => {
   const since = clock(peer.away_since, new Date());
   assert.equal(trouble(peer), `http://gate:9464 does not answer since ${since}: connection refused.`);
   assert.equal(trouble({ ...peer, away_since: null, why: null }), "");
+  // So is what feeds a source, where it is down.
+  const input = { source: "gate", condition: "down", state: "unreachable", since: peer.away_since, reason: "Nobody answers.", figures: [] };
+  assert.equal(feeding(input, now), `Input down since ${clock(peer.away_since, now)}: Nobody answers.`);
+  assert.equal(feeding({ ...input, condition: "up", reason: null }, now), `Input up since ${clock(peer.away_since, now)}.`);
 });

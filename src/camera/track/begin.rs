@@ -6,6 +6,8 @@ use super::{Sighting, assign::ALONE, course::Course, millis};
 
 /// The three lie within so many milliseconds: one of four frames may have missed the face.
 const WITHIN: i64 = 700;
+/// The third is so near to where the first two lead, as a cost. Else they may be of two people.
+const GOOD: f32 = 0.5;
 /// So many of the three are sure.
 const SURE_MIN: usize = 2;
 
@@ -95,7 +97,7 @@ impl Seeds {
                 for (third, end) in faces.iter().enumerate() {
                     let sure = is_sure(start) + is_sure(middle) + is_sure(end);
                     let cost = course.cost(time, &end.sighting.rect);
-                    if cost < ALONE && sure >= SURE_MIN {
+                    if cost < GOOD && sure >= SURE_MIN {
                         lines.push(Line {
                             cost,
                             first,

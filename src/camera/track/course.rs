@@ -10,9 +10,11 @@ const SIGHTINGS: usize = 3;
 
 // All lengths below are in units of the face's size.
 /// How far a face may be from where its track should be …
-const REACH: f32 = 0.9;
+const REACH: f32 = 0.8;
 /// … and how much farther for each second that it was not seen …
 const REACH_A_SECOND: f32 = 2.5;
+/// … or so much where a single face is to bring it back …
+const REACH_OF_ONE: f32 = 1.0;
 /// … up to this.
 const REACH_MAX: f32 = 4.0;
 /// How far a walking person goes in a second at most: 2 m, with a face of 17 cm.
@@ -24,7 +26,11 @@ const COST_OF_STOP: f32 = 0.4;
 /// Who moved less than this may have stood still: it has no direction.
 const MOVED: f32 = 0.4;
 /// What it costs that a track has turned back.
-const COST_OF_TURN: f32 = 1.0;
+const COST_OF_TURN: f32 = 1.2;
+/// A face hides another whose centre is nearer to its own than this …
+const COVERS: f32 = 0.8;
+/// … if it is at least so many times as large: it is nearer to the camera, or as near.
+const AS_LARGE: f32 = 0.85;
 /// What a face costs that is e times as large as the track's.
 const COST_OF_SIZE: f32 = 1.2;
 
@@ -77,11 +83,20 @@ impl Course {
 
     /// What it costs to take this face for the track's: 0 where it should be by its course, 1 and more is too much.
     pub fn cost(&self, time: EventTime, rect: &Rect) -> f32 {
+        self.cost_within(REACH_A_SECOND, time, rect)
+    }
+
+    /// The same of a track that was lost before, and of a face that nothing else speaks for: it is looked for less far away.
+    pub fn cost_of_one(&self, time: EventTime, rect: &Rect) -> f32 {
+        self.cost_within(REACH_OF_ONE, time, rect)
+    }
+
+    fn cost_within(&self, a_second: f32, time: EventTime, rect: &Rect) -> f32 {
         let Some(last) = self.seen.last() else {
             return f32::INFINITY;
         };
         let seen = Seen::of(time, rect);
-        let reach = REACH + REACH_A_SECOND * self.gap(time);
+        let reach = REACH + a_second * self.gap(time);
         let moving = self.ahead(time).cost(&seen, reach.min(REACH_MAX));
         let at_rest = last.cost(&seen, REST);
         moving.min(COST_OF_STOP + (1.0 - COST_OF_STOP) * at_rest)
@@ -95,21 +110,29 @@ impl Course {
         self.seen.last().map_or(f32::INFINITY, cost)
     }
 
-    /// What it costs that the face lies in another direction than the track's course: nothing straight ahead, all of it behind.
+    /// What it costs that the face is not as far on the track's course as it should be by now: nothing if it is, half if the track
+    /// had to stand still meanwhile, all of it if it had to turn back.
     pub fn cost_of_turn(&self, time: EventTime, rect: &Rect) -> f32 {
         let (Some(first), Some(last)) = (self.seen.first(), self.seen.last()) else {
             return 0.0;
         };
-        let seen = Seen::of(time, rect);
-        let least = MOVED * (last.size * seen.size).sqrt();
         let [x, y] = first.centre.to(last.centre);
-        let [across, down] = last.centre.to(seen.centre);
-        let (come, goes) = (x.hypot(y), across.hypot(down));
-        if come < least || goes < least {
+        let [across, down] = last.centre.to(rect.centre());
+        let come = x.hypot(y);
+        let (lasted, gap) = (seconds(first.time, last.time), self.gap(time));
+        if come < MOVED * last.size || lasted <= 0.0 || gap <= 0.0 {
             return 0.0;
         }
-        let cosine = (x * across + y * down) / (come * goes);
-        COST_OF_TURN * (1.0 - cosine) / 2.0
+        let along = (x * across + y * down) / come;
+        let part = along / (come / lasted * gap);
+        COST_OF_TURN * ((1.0 - part) / 2.0).clamp(0.0, 1.0)
+    }
+
+    /// Whether a face that is seen now stands before it: it should be there, and the face is as large or larger.
+    pub fn is_behind(&self, time: EventTime, face: &Rect) -> bool {
+        let (here, face) = (self.ahead(time), Seen::of(time, face));
+        let distance = here.centre.distance(face.centre);
+        distance < COVERS * face.size && face.size > AS_LARGE * here.size
     }
 
     /// As it should be seen at this time.

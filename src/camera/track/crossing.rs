@@ -149,14 +149,15 @@ fn simulate(seed: u64, scene: &Scene) -> People {
 fn two_hundred_people_who_cross_a_picture_are_counted_once_each_also_where_it_is_small() {
     let (wide, small) = ((960.0, 540.0), (640.0, 360.0));
     let scene = |size, gap| Scene { size, gap };
-    for (scene, switches_max) in [
-        (scene(wide, 2.0), 6),
-        (scene(wide, 1.0), 10),
-        (scene(small, 1.5), 8),
-        (scene(small, 1.0), 14),
-        (scene(small, 0.7), 20),
+    for (scene, switches_max, counted_min) in [
+        (scene(wide, 2.0), 4, 0.98),
+        (scene(wide, 1.0), 8, 0.98),
+        (scene(small, 1.5), 4, 0.98),
+        (scene(small, 1.0), 6, 0.98),
+        // Who is covered again and again goes on as another's track.
+        (scene(small, 0.7), 8, 0.96),
     ] {
-        // The constants of the tracker were chosen on other seeds: 1 to 20.
+        // The constants of the tracker were chosen on other seeds: 1 to 40.
         let outcomes: Vec<People> = (1000..1005).map(|seed| simulate(seed, &scene)).collect();
         let mean = |of: fn(&People) -> usize| mean(&outcomes, of);
         println!(
@@ -167,7 +168,10 @@ fn two_hundred_people_who_cross_a_picture_are_counted_once_each_also_where_it_is
         );
         for people in outcomes {
             let ratio = people.counted as f64 / people.there as f64;
-            assert!((0.97..=1.03).contains(&ratio), "{scene:?} {people:?}");
+            assert!(
+                (counted_min..=1.02).contains(&ratio),
+                "{scene:?} {people:?}"
+            );
             assert!(20 * people.missed <= people.there, "{people:?}");
             assert!(people.switches <= switches_max, "{people:?}");
         }

@@ -7,14 +7,15 @@
 //!   that were seen just before.
 //! - A track begins with three faces on a line that were passed at an even speed: two alone say nothing of two people who walk
 //!   one behind the other.
-//! - Who is leaving the picture does not turn back (OC-SORT's momentum, at the border only): another comes in there.
+//! - Who should be where a nearer face is seen is hidden, and not gone: the time after which a track ends does not run.
+//! - Who is leaving the picture neither turns back nor stops (OC-SORT's momentum, at the border only): another comes in there.
 //! - A face that two tracks may claim keeps the nearer one alive and is given to nobody.
 //! - After an occlusion (OC-SORT: Cao et al., CVPR 2023) a track is looked for where its course leads, then where it was seen
-//!   last; and three faces that begin a track go on with a lost one where that can be. The course is then that between the
-//!   sightings, not what was guessed meanwhile.
+//!   last; and three faces that begin a track go on with a lost one where that can be. One face alone brings it back only near
+//!   its course. The course is then that between the sightings, not what was guessed meanwhile.
 //!
 //! Promises: the same faces in the same order give the same tracks; no two faces of a frame are one track; a number is never
-//! given twice; what is remembered is bounded by the faces of the last [`Settings::lost_after`].
+//! given twice; what is remembered is bounded by the faces of the last [`Settings::lost_after`], and of [`HIDDEN_MAX`] before it.
 
 mod assign;
 mod begin;
@@ -60,7 +61,7 @@ pub struct Settings {
     pub score_sure: f32,
     /// A face with this score may keep a track alive.
     pub score_keep: f32,
-    /// A track that is not seen for so many milliseconds ends.
+    /// A track that is not seen for so many milliseconds ends; those in which another stands before it do not count.
     pub lost_after: i64,
 }
 
@@ -116,11 +117,14 @@ struct Track {
     course: Course,
     first: EventTime,
     sightings: u32,
+    /// For so many milliseconds since it was seen another stood before it.
+    hidden: i64,
 }
 
 impl Track {
     fn see(&mut self, time: EventTime, rect: Rect) {
         self.course.see(time, rect);
+        self.hidden = 0;
         self.sightings = self.sightings.saturating_add(1);
     }
 }
@@ -167,7 +171,8 @@ impl Tracker {
     /// Takes the faces of the next frame. Frames come in the order of time.
     pub fn step(&mut self, time: EventTime, seen: &[Sighting]) -> Step {
         let lost_after = self.settings.lost_after;
-        let ended = self.end(|track| millis(track.course.last_time(), time) > lost_after);
+        let unseen = |track: &Track| millis(track.course.last_time(), time) - track.hidden;
+        let ended = self.end(|track| unseen(track) > lost_after);
         let mut partners: Vec<Option<Partner>> = vec![None; seen.len()];
         let lines = self.seeds.costs(time, seen, self.settings.score_sure);
         for round in [Round::Sure, Round::LessSure] {
@@ -195,8 +200,24 @@ impl Tracker {
         for line in self.seeds.grow(time, alone, self.settings.score_sure) {
             members[line[2].face] = Some(self.begin(&line));
         }
+        self.hide(time, seen);
         self.before = time;
         Step { members, ended }
+    }
+
+    /// Notes who is hidden in this frame.
+    fn hide(&mut self, time: EventTime, seen: &[Sighting]) {
+        let since = millis(self.before, time);
+        let faces = || {
+            seen.iter()
+                .filter(|face| face.score >= self.settings.score_keep)
+        };
+        for track in &mut self.tracks {
+            let is_unseen = track.course.last_time() < time && track.hidden < HIDDEN_MAX;
+            if is_unseen && faces().any(|face| track.course.is_behind(time, &face.rect)) {
+                track.hidden += since;
+            }
+        }
     }
 
     /// Ends all tracks: the camera was interrupted.
@@ -226,6 +247,7 @@ impl Tracker {
                 course: Course::default(),
                 first: line[0].time,
                 sightings: 0,
+                hidden: 0,
             });
             self.next.0 += 1;
         }
@@ -250,11 +272,23 @@ impl Tracker {
         (cost < assign::ALONE).then_some(place)
     }
 
-    /// Who is leaving does not turn back: where a face lies behind, another is coming in.
+    /// What a face of the track costs that may as well be another's.
+    fn doubt(&self, place: usize, time: EventTime) -> f32 {
+        match self.leaves(&self.tracks[place].course, time) {
+            true => DOUBTFUL_AT_BORDER,
+            false => DOUBTFUL,
+        }
+    }
+
+    fn leaves(&self, course: &Course, time: EventTime) -> bool {
+        !self.shows(course.expected(time.plus(LEAVES_WITHIN)))
+    }
+
+    /// Who is leaving goes on: where a face lies behind, another is coming in.
     fn cost_at_border(&self, course: &Course, time: EventTime, rect: &Rect) -> f32 {
-        match self.shows(course.expected(time.plus(LEAVES_WITHIN))) {
-            true => 0.0,
-            false => course.cost_of_turn(time, rect),
+        match self.leaves(course, time) {
+            true => course.cost_of_turn(time, rect),
+            false => 0.0,
         }
     }
 
@@ -303,14 +337,18 @@ impl Tracker {
             .iter()
             .map(|&track| {
                 let course = &self.tracks[track].course;
+                let is_lost = course.last_time() < self.before;
                 faces
                     .iter()
                     .map(|&face| {
                         let rect = &seen[face].rect;
-                        let cost =
-                            course.cost(time, rect) + self.cost_at_border(course, time, rect);
+                        let cost = match is_lost {
+                            true => course.cost_of_one(time, rect),
+                            false => course.cost(time, rect),
+                        };
+                        let cost = cost + self.cost_at_border(course, time, rect);
                         // A face that goes on with two others more exactly than with the track is theirs.
-                        let is_theirs = lines[face] < LINE_SURE && lines[face] + LINE_BETTER < cost;
+                        let is_theirs = lines[face] + LINE_BETTER < cost;
                         if is_theirs { f32::INFINITY } else { cost }
                     })
                     .collect()
@@ -323,7 +361,7 @@ impl Tracker {
             partners[faces[column]] = Some(Partner {
                 place: tracks[row],
                 // The track itself is among those that are as near.
-                is_doubtful: cost > DOUBTFUL || as_near.count() > 1,
+                is_doubtful: cost > self.doubt(tracks[row], time) || as_near.count() > 1,
             });
         }
     }
@@ -333,14 +371,16 @@ impl Tracker {
 const LEAVES_WITHIN: i64 = 600;
 /// A face that costs more may be somebody else's.
 const DOUBTFUL: f32 = 0.37;
+/// The same where a track is leaving the picture, and others come in.
+const DOUBTFUL_AT_BORDER: f32 = 0.12;
 /// A face that costs another track so little more may be that one's.
 const AS_WELL: f32 = 0.2;
 /// How much more it costs that a lost track comes back by another way than its course.
 const COST_OF_OTHER_WAY: f32 = 1.5;
-/// A line through three faces is a good one up to this cost …
-const LINE_SURE: f32 = 0.4;
-/// … and takes the newest from a track that costs so much more.
-const LINE_BETTER: f32 = 0.15;
+/// A line through three faces takes the newest from a track that costs so much more.
+const LINE_BETTER: f32 = 0.05;
+/// Who is hidden for longer, in milliseconds, is gone.
+const HIDDEN_MAX: i64 = 8_000;
 
 fn millis(from: EventTime, to: EventTime) -> i64 {
     to.0.saturating_sub(from.0)

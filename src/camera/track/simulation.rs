@@ -261,7 +261,7 @@ fn two_hundred_people_are_counted_once_each_in_quiet_and_busy_places() {
         // Who is hidden by a companion again and again may be counted twice.
         (scene(1.0, 0.2), (45, 0.06)),
     ] {
-        // The constants of the tracker were chosen on other seeds: 1 to 20.
+        // The constants of the tracker were chosen on other seeds: 1 to 40.
         let outcomes: Vec<Outcome> = (1000..1005).map(|seed| simulate(seed, &scene)).collect();
         let mean = |of: fn(&Outcome) -> usize| mean(&outcomes, of);
         println!(

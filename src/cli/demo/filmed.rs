@@ -25,10 +25,7 @@ use demograph_gateway::{
     CameraMetrics, Gateway, Input, Kafka, OpenCamera, Outlet, config as gateway, detector,
 };
 use demograph_service::{
-    config::Config,
-    http::{Exposed, Health},
-    shutdown::Shutdown,
-    snapshot::Snapshot,
+    config::Config, http::Health, shutdown::Shutdown, snapshot::Snapshot, wiring::Beside,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -137,9 +134,12 @@ impl Films {
         })
     }
 
-    /// What /metrics shows of the cameras.
-    pub(super) fn metrics(&self) -> Box<dyn Exposed> {
-        Box::new(self.metrics.clone())
+    /// What /metrics and the page show of the cameras.
+    pub(super) fn beside(&self) -> Beside {
+        Beside {
+            metrics: Box::new(self.metrics.clone()),
+            inputs: Arc::new(self.metrics.clone()),
+        }
     }
 
     /// Shows them to the gateway's own cameras, in real time.

@@ -105,7 +105,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let service = wiring::start(
         config.clone(),
         metrics.clone(),
-        films.as_ref().map(Films::metrics),
+        films.as_ref().map(Films::beside),
         shutdown.clone(),
         super::routes,
     )?;

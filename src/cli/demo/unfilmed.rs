@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use demograph_core::span::Span;
-use demograph_service::{config::Config, http::Exposed, snapshot::Snapshot};
+use demograph_service::{config::Config, snapshot::Snapshot, wiring::Beside};
 
 use super::DemoArgs;
 
@@ -18,7 +18,7 @@ impl Films {
         anyhow::bail!("this program was built without the feature gateway")
     }
 
-    pub(super) fn metrics(&self) -> Box<dyn Exposed> {
+    pub(super) fn beside(&self) -> Beside {
         match *self {}
     }
 

@@ -1,6 +1,7 @@
 //! `demograph watch`: cameras, videos or photographs -> shares in this terminal, in one process. Everything between the
 //! cameras and the files is what `camera` and `run` run; the broker between them is embedded.
 
+mod ending;
 mod sources;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
@@ -19,12 +20,13 @@ use demograph_service::{
     clock,
     config::Config,
     http::{Endpoint, Health},
+    inputs::Inputs,
     kafka::{EmbeddedBroker, Offered},
     metrics::Metrics,
     shutdown::Shutdown,
     sink::Table,
     snapshot::{Latest, Snapshot},
-    wiring,
+    wiring::{self, Beside},
 };
 
 use super::{
@@ -34,6 +36,7 @@ use super::{
     stage::{beside, free_address, spawn},
     watched::Watched,
 };
+use ending::heading;
 use sources::Wish;
 
 /// The configuration; what the command line says is filled in.
@@ -98,7 +101,7 @@ fn fps(text: &str) -> Result<f32, String> {
 }
 
 pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
-    let names = sources::names(&args.sources);
+    let names = sources::names(&args.sources)?;
     let mut config = config(args, &names)?;
     let cameras = open(args, &names, &config)?;
     let preview = args.preview.as_ref();
@@ -116,11 +119,14 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
         )?,
         read: metrics.clone(),
     });
-    let cameras_too = Box::new(watched.clone());
+    let beside = Beside {
+        metrics: Box::new(watched.clone()),
+        inputs: Arc::new(watched.clone()),
+    };
     let service = wiring::start(
         config,
         metrics,
-        Some(cameras_too),
+        Some(beside),
         shutdown.clone(),
         super::routes,
     )?;
@@ -171,7 +177,8 @@ pub(super) fn run(args: &WatchArgs) -> anyhow::Result<ExitCode> {
         .map_err(|_| anyhow!("the cameras panicked"))??;
     showing.map_or(Ok(()), Endpoint::end)?;
     println!("{}", screen.picture());
-    print!("{}", summary(&latest.get(), args));
+    let heading = heading(ended.is_ok(), &screen.watched.metrics.inputs());
+    print!("{}", summary(&heading, &latest.get(), args));
     ended?;
     Ok(ExitCode::SUCCESS)
 }
@@ -275,7 +282,7 @@ impl Screen {
     }
 }
 
-fn summary(last: &Snapshot, args: &WatchArgs) -> String {
+fn summary(heading: &str, last: &Snapshot, args: &WatchArgs) -> String {
     let rows = |table: Table| {
         let written = last.counts.written.get(table.name());
         written.map_or(0, |written| written.rows)
@@ -297,7 +304,7 @@ fn summary(last: &Snapshot, args: &WatchArgs) -> String {
     };
     format!(
         "{note}
-Done.{rejected}
+{heading}{rejected}
   rows written      {} in demographics, {} in windows, {} files
   files             {out}/demographics/date=*/*.parquet
                     {out}/windows/date=*/*.parquet

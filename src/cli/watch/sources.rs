@@ -1,6 +1,11 @@
 //! What the user wants to watch: addresses, devices, recordings, folders of photographs, and what their sources are called.
 
-use std::{collections::BTreeSet, path::Path, str::FromStr, time::UNIX_EPOCH};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    str::FromStr,
+    time::UNIX_EPOCH,
+};
 
 use anyhow::{Context, bail};
 use demograph_camera::ffmpeg::{self, Settings};
@@ -48,17 +53,32 @@ impl FromStr for Wish {
     }
 }
 
-/// The names of the sources, in the order of the wishes. No two are the same.
-pub(super) fn names(wishes: &[Wish]) -> Vec<SourceId> {
-    let mut taken = BTreeSet::new();
+/// The names of the sources, in the order of the wishes. No two are the same: a name that was written is kept, and one that was
+/// made of an address or a file gets a number where it is taken.
+pub(super) fn names(wishes: &[Wish]) -> anyhow::Result<Vec<SourceId>> {
+    let mut taken = BTreeMap::new();
+    for wish in wishes {
+        let Some(name) = &wish.name else { continue };
+        if let Some(other) = taken.insert(name.clone(), wish) {
+            let [one, other] = [other, wish].map(|wish| ffmpeg::redact(&wish.place));
+            bail!(
+                "two sources are called {name:?}: {one} and {other}. Give each a name of its own, such as \
+                 {name}-1=... and {name}-2=...; the tables could not tell them apart"
+            );
+        }
+    }
+    let mut taken: BTreeSet<String> = taken.into_keys().collect();
     let name = |wish: &Wish| {
-        let wanted = wish.name.clone().unwrap_or_else(|| usual(&wish.place));
+        if let Some(name) = &wish.name {
+            return SourceId::new(name);
+        }
+        let wanted = usual(&wish.place);
         let numbered = (2..).map(|number| format!("{wanted}-{number}"));
         let mut free = std::iter::once(wanted.clone()).chain(numbered);
         let name = free.find(|name| taken.insert(name.clone()));
         SourceId::new(&name.unwrap_or(wanted))
     };
-    wishes.iter().map(name).collect()
+    Ok(wishes.iter().map(name).collect())
 }
 
 /// The host of an address, the name of a file without its ending. No login, and no letter that a name cannot have.
@@ -152,29 +172,41 @@ mod tests {
         let wishes = [
             "rtsp://u:p@10.0.0.7:554/main",
             "rtsp://10.0.0.7/sub?a=b",
-            "door=rtsp://cam/1?a=b",
+            // What was written is kept, wherever it stands.
             "videos/door.mp4",
+            "door=rtsp://cam/1?a=b",
             "/dev/video0",
             "http://cam/a=b.mjpg",
             "__x__.mp4",
         ];
         let wishes = wishes.map(|text| text.parse().unwrap());
-        let names = names(&wishes);
+        let names = names(&wishes).unwrap();
         let names: Vec<&str> = names.iter().map(SourceId::as_str).collect();
         assert_eq!(
             names,
             [
                 "10.0.0.7",
                 "10.0.0.7-2",
-                "door",
                 "door-2",
+                "door",
                 "video0",
                 "cam",
                 "camera"
             ]
         );
-        assert_eq!(wishes[2].place, "rtsp://cam/1?a=b");
+        assert_eq!(wishes[3].place, "rtsp://cam/1?a=b");
         assert_eq!(wishes[5].place, "http://cam/a=b.mjpg");
         assert!("".parse::<Wish>().is_err() && "__a=x.mp4".parse::<Wish>().is_err());
+    }
+
+    #[test]
+    fn two_sources_with_one_written_name_are_refused_with_both_addresses_and_the_fix() {
+        let wishes = ["door=rtsp://u:s3cret@10.0.0.7/1", "b.mp4", "door=a.mp4"];
+        let wishes = wishes.map(|text| text.parse().unwrap());
+        let said = names(&wishes).unwrap_err().to_string();
+        for part in ["\"door\"", "rtsp://***@10.0.0.7/1", "a.mp4", "door-2=..."] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert!(!said.contains("s3cret"), "{said}");
     }
 }

@@ -8,6 +8,10 @@ use demograph_service::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::{
+    answer::Text,
+    inputs::{ConditionOf, InputOf},
+};
 use crate::time::Time;
 
 /// The service's health.
@@ -39,6 +43,8 @@ pub(super) struct Health {
     rejected: Vec<Rejected>,
     /// What was written to each table since the start.
     tables: Vec<Written>,
+    /// What feeds this instance from within its process, such as the cameras of `watch`. Mostly there is none.
+    inputs: Vec<InputOf>,
 }
 
 /// How long faces took from their record's timestamp to their estimate.
@@ -145,6 +151,7 @@ impl Health {
                     rows: written.rows,
                 })
                 .collect(),
+            inputs: now.inputs.iter().map(InputOf::from).collect(),
         }
     }
 
@@ -178,6 +185,12 @@ impl Health {
         let tables = || self.tables.iter();
         rows.extend(tables().map(|one| Row::of("files", one.table, one.files)));
         rows.extend(tables().map(|one| Row::of("rows", one.table, one.rows)));
+        for one in &self.inputs {
+            let is_down = one.condition == ConditionOf::Down;
+            rows.push(Row::of("input_is_down", &one.source, u64::from(is_down)));
+            let figures = one.figures.iter();
+            rows.extend(figures.map(|of| Row::of(of.name, &one.source, of.number)));
+        }
         rows.into_iter()
     }
 }
@@ -222,20 +235,23 @@ impl From<&Stage> for StageOf {
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
     what: &'static str,
-    of: &'static str,
+    of: Text,
     /// Empty where it is not known.
     number: String,
 }
 
 impl Row {
-    fn of(what: &'static str, of: &'static str, number: impl ToString) -> Self {
-        let number = number.to_string();
-        Self { what, of, number }
+    fn of(what: &'static str, of: &str, number: impl ToString) -> Self {
+        Self {
+            what,
+            of: Text::of(of),
+            number: number.to_string(),
+        }
     }
 
-    fn known(what: &'static str, of: &'static str, number: Option<f64>) -> Self {
+    fn known(what: &'static str, of: &str, number: Option<f64>) -> Self {
         let number = number.map_or_else(String::new, |number| number.to_string());
-        Self { what, of, number }
+        Self::of(what, of, number)
     }
 }
 

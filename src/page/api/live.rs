@@ -7,7 +7,7 @@ use demograph_service::snapshot::{ShownAttribute, ShownCategory, ShownView, Snap
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{answer::Text, people::LivePeople, query::Wanted};
+use super::{answer::Text, inputs::InputOf, people::LivePeople, query::Wanted};
 use crate::{origin::OriginKind, time::Time};
 
 /// The rolling views of the sources that were asked for, in the order of their names.
@@ -21,6 +21,8 @@ pub(crate) struct Live {
     /// Sources that fit the request, on all pages.
     pub total: usize,
     pub sources: Vec<LiveSource>,
+    /// What feeds those sources from within the process of this instance, such as the cameras of `watch`. Mostly there is none.
+    pub inputs: Vec<InputOf>,
 }
 
 /// One source.
@@ -95,12 +97,15 @@ impl Live {
                     .collect(),
             }
         });
+        let inputs = now.inputs.iter();
+        let inputs = inputs.filter(|input| wanted.has(&SourceId::new(&input.source)));
         Self {
             origin,
             at: Time(now.at),
             broker_answered: now.probes.broker_answered.map(Time),
             total: fitting.len(),
             sources: sources.collect(),
+            inputs: inputs.map(InputOf::from).collect(),
         }
     }
 

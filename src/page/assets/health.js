@@ -3,7 +3,7 @@
  * @module
  */
 import { ask, element, make, table } from "/draw.js";
-import { clock, delayed, duration, trouble, whole } from "/words.js";
+import { clock, delayed, duration, feeding, trouble, whole } from "/words.js";
 
 /**
  * @typedef {{ stage: string, state: "waiting" | "busy" | "blocked" | "reading", busy_ratio: number | null, blocked_ratio: number | null }} Stage
@@ -46,6 +46,14 @@ function checkpoint(health) {
   return `Last checkpoint: ${clock(health.last_checkpoint, new Date(health.at))}, ${duration(Math.round(age))} before this update.`;
 }
 
+/** What feeds the instance from within its process. @param {import("./words.js").Input[]} inputs @param {Date} now @returns {HTMLElement[]} */
+function feeds(inputs, now) {
+  if (inputs.length === 0) return [];
+  const head = ["source", "state", "how it is", ...inputs[0].figures.map((of) => of.name)];
+  const rows = inputs.map((one) => [one.source, one.state, feeding(one, now), ...one.figures.map((of) => whole(of.number))]);
+  return [make("h3", {}, "Inputs"), table("Inputs", head, rows)];
+}
+
 /** @param {any} health @returns {HTMLElement[]} */
 function numbers(health) {
   const probe = (/** @type {boolean} */ is, /** @type {string} */ good, /** @type {string} */ bad) =>
@@ -68,6 +76,7 @@ function numbers(health) {
     make("p", {}, delayed(delay, measured_seconds)),
     make("p", {}, batch === null ? "The model was given no batch." : `A batch had ${batch.crops_mean.toFixed(1)} crops on average.`),
     make("p", {}, checkpoint(health)),
+    ...feeds(health.inputs ?? [], new Date(health.at)),
     make("h3", {}, "Stages"),
     make("p", {}, slow(stages)),
     badges(stages),

@@ -6,7 +6,7 @@ import { ask, bars, element, make, table } from "/draw.js";
 import { showHealth } from "/health.js";
 import { peopleOf } from "/people.js";
 import { showSource } from "/source.js";
-import { HIDDEN, clock, failure, percent, sentence, span, trouble, viewName, waiting, warning, whole, zoneOf } from "/words.js";
+import { HIDDEN, clock, failure, feeding, percent, sentence, span, trouble, viewName, waiting, warning, whole, zoneOf } from "/words.js";
 
 /**
  * @typedef {import("./words.js").Category} Category
@@ -17,7 +17,7 @@ import { HIDDEN, clock, failure, percent, sentence, span, trouble, viewName, wai
  * @typedef {import("./words.js").Peer} Peer
  * @typedef {{ origin: Origin, at: string, broker_answered: string | null, total: number,
  *   sources: { source: string, instance?: string | null, people: import("./words.js").People | null, views: View[] }[],
- *   peers?: Peer[] }} Live
+ *   inputs?: import("./words.js").Input[], peers?: Peer[] }} Live
  */
 
 /** Sources on the screen. */
@@ -68,6 +68,8 @@ function card(source, open) {
   const view = found?.views.find((one) => one.view === chosen.view);
   const link = make("a", { href: `#source=${encodeURIComponent(source.source)}` }, source.source);
   const inside = [make("h3", {}, link)];
+  const input = live?.inputs?.find((one) => one.source === source.source && !source.instance);
+  if (input) inside.push(make("p", { class: input.condition === "down" ? "bad" : "note" }, feeding(input, new Date())));
   if (found?.instance) inside.push(make("p", { class: "note" }, `From ${found.instance}.`));
   if (found?.people && live) inside.push(peopleOf(source.source, found.people, place.origin, live.at, (key) => open.has(key)));
   const zone = found?.people?.time_zone;
@@ -139,9 +141,11 @@ function showState(trouble) {
   const answered = live?.broker_answered ?? null;
   const isAway = live && answered !== null && Date.parse(live.at) - Date.parse(answered) > AWAY;
   const away = isAway ? `Kafka has not answered since ${clock(answered, new Date())}: no faces come in.` : "";
-  const text = trouble || old || away || (live ? well : "Connecting …");
+  const lost = (live?.inputs ?? []).filter((one) => one.condition === "down").map((one) => one.source);
+  const down = lost.length > 0 ? `${well} Input down: ${lost.join(", ")}.` : "";
+  const text = trouble || old || away || down || (live ? well : "Connecting …");
   if (state.textContent !== text) state.textContent = text;
-  state.className = trouble || old || away ? "bad" : "";
+  state.className = trouble || old || away || down ? "bad" : "";
 }
 
 /** Whether other instances of the site are away. @returns {boolean} whether that has changed */

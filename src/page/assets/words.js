@@ -15,6 +15,7 @@
  *   k_cell: number | null, released_until: string | null, instance?: string | null }} Source
  * @typedef {"service" | "tables"} Origin
  * @typedef {{ instance: string, away_since: string | null, why: string | null }} Peer
+ * @typedef {{ source: string, condition: string, state: string, since: string, reason: string | null, figures: { name: string, number: number }[] }} Input
  * @typedef {{ newest: { from: string, until: string, people: number } | null, date: string, time_zone: string, today: number,
  *   hours: { start: string, people: number }[], since: string | null, has_untracked: boolean }} People
  */
@@ -239,6 +240,10 @@ export function trouble(peer) {
   const since = peer.away_since === null ? "" : ` since ${clock(peer.away_since, new Date())}`;
   return `${peer.instance} does not answer${since}: ${peer.why}.`;
 }
+
+/** How that is which feeds a source. @param {Input} input @param {Date} now @returns {string} */
+export const feeding = (input, now) =>
+  `Input ${input.condition} since ${clock(input.since, now)}${input.reason === null ? "." : `: ${input.reason}`}`;
 
 /** A length of time, short. @param {number} seconds @returns {string} */
 export function duration(seconds) {

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     clock,
     http::Health,
+    inputs::{self, Inputs},
     metrics::{Metrics, SOURCE_SERIES_LIMIT, outcome, pace::Pace, put, stage},
     snapshot::{Audience, Counts, Latest, PeopleBySource, Probes, Snapshot},
 };
@@ -62,6 +63,8 @@ pub(super) struct Shown {
     pub pace: Pace,
     /// By partition, as of the last tick.
     pub lag: BTreeMap<i32, i64>,
+    /// Who feeds the service from within its process.
+    pub inputs: Option<Arc<dyn Inputs>>,
 }
 
 /// The writer has ended; its own error says why.
@@ -359,6 +362,7 @@ impl Fold {
             counts: Counts::of(&self.metrics),
             lag: self.shown.lag.clone(),
             probes: Probes::of(&self.shown.health),
+            inputs: inputs::of(self.shown.inputs.as_ref()),
         });
     }
 

@@ -48,6 +48,7 @@ use crate::{
     config::{Config, Duplicates, OnStop},
     cores,
     http::Health,
+    inputs::{self, Inputs},
     kafka::Consumer,
     metrics::{Metrics, pace::Pace},
     shutdown::Shutdown,
@@ -98,6 +99,8 @@ pub struct Parts {
     pub metrics: Metrics,
     pub health: Health,
     pub latest: Latest,
+    /// Who feeds the service from within its process.
+    pub inputs: Option<Arc<dyn Inputs>>,
     pub shutdown: Shutdown,
 }
 
@@ -123,6 +126,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         metrics,
         health,
         latest,
+        inputs,
         shutdown,
     } = parts;
     let facts = models
@@ -260,6 +264,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
             latest: latest.clone(),
             health: health.clone(),
             pace: Pace::of(workers.len()),
+            inputs: inputs.clone(),
             ..Default::default()
         },
     };
@@ -310,6 +315,7 @@ pub fn run(parts: Parts) -> anyhow::Result<()> {
         at: clock::now(),
         counts: Counts::of(&metrics),
         probes: Probes::of(&health),
+        inputs: inputs::of(inputs.as_ref()),
         ..Snapshot::clone(&latest.get())
     });
     ended

@@ -19,6 +19,7 @@ use demograph_model::{
 use crate::{
     config::{self, Config},
     http::{self, Answers, Control, Endpoint, Exposed, Health, Routes},
+    inputs::Inputs,
     kafka::Consumer,
     metrics::Metrics,
     peers::Peers,
@@ -58,12 +59,19 @@ pub struct Visible {
     pub peers: Arc<Peers>,
 }
 
-/// Opens everything; fails with the first thing that is not there. `more` is shown at /metrics, too. `page` makes paths that
-/// are answered beside it.
+/// What runs beside the service in its process, and feeds it.
+pub struct Beside {
+    /// Shown at /metrics, too.
+    pub metrics: Box<dyn Exposed>,
+    /// How it is.
+    pub inputs: Arc<dyn Inputs>,
+}
+
+/// Opens everything; fails with the first thing that is not there. `page` makes paths that are answered beside /metrics.
 pub fn start(
     config: Config,
     metrics: Metrics,
-    more: Option<Box<dyn Exposed>>,
+    beside: Option<Beside>,
     shutdown: Shutdown,
     page: impl FnOnce(Visible) -> Routes,
 ) -> anyhow::Result<Service> {
@@ -96,6 +104,7 @@ pub fn start(
         Store::open(&config.output).context("output.url")?,
     ));
     let own: Box<dyn Exposed> = Box::new(metrics.clone());
+    let (more, inputs) = beside.map(|beside| (beside.metrics, beside.inputs)).unzip();
     let peers = Arc::new(Peers::open(&config.http.peers())?);
     let endpoint = http::serve(
         config.http.listen(),
@@ -147,6 +156,7 @@ pub fn start(
         metrics,
         health,
         latest: latest.clone(),
+        inputs,
         shutdown,
     };
     Ok(Service {

@@ -118,7 +118,7 @@ fn no_byte_of_a_face_no_track_and_no_password_leaves_the_gateway_but_to_kafka_an
         })
     };
     service.await_metric(
-        "demograph_camera_presences_total{camera=\"lobby\"}",
+        "demograph_camera_presences_total{camera=\"lobby\",outcome=\"sent\"}",
         3.0,
         90,
     );

@@ -15,8 +15,8 @@ const USER: &str = "admin";
 const PASSWORD: &str = "s3cret/and@more";
 
 /// A server, and where it is.
-struct Server {
-    port: u16,
+pub(super) struct Server {
+    pub port: u16,
     arguments: Vec<String>,
     python: PathBuf,
     process: Process,
@@ -30,7 +30,7 @@ impl Server {
     }
 
     /// A camera that sends JPEGs over HTTP: /video.
-    fn mjpeg(pictures: &Path) -> Self {
+    pub fn mjpeg(pictures: &Path) -> Self {
         Self::start("tests/tools/mjpeg.py", tools::python(), pictures)
     }
 
@@ -75,7 +75,7 @@ fn launch(python: &Path, arguments: &[String]) -> Process {
 }
 
 /// ffmpeg on files; `{film}` is the folder's film.
-fn ffmpeg(folder: &Path, arguments: &[&str]) {
+pub(super) fn ffmpeg(folder: &Path, arguments: &[&str]) {
     let mut ffmpeg = command("ffmpeg");
     ffmpeg
         .current_dir(folder)

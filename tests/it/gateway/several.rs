@@ -68,7 +68,7 @@ fn four_cameras_are_counted_each_one_that_hangs_holds_up_no_other_and_all_end_to
     );
     // The others went on meanwhile, and go on.
     for id in CAMERAS {
-        service.await_metric(&series("presences_total", id, ""), 3.0, 60);
+        service.await_metric(&series("presences_total", id, ",outcome=\"sent\""), 3.0, 60);
     }
     let said = service.metrics();
     for id in CAMERAS {
