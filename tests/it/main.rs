@@ -59,6 +59,8 @@ mod page_many;
 mod page_numbers;
 #[cfg(feature = "page")]
 mod page_of_tables;
+#[cfg(feature = "page")]
+mod peers_tls;
 mod presences;
 #[cfg(feature = "gateway")]
 mod preview;
