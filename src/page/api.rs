@@ -2,6 +2,7 @@
 
 mod answer;
 mod health;
+mod left_out;
 mod live;
 mod openapi;
 mod people;
@@ -94,8 +95,8 @@ async fn history(
     let asked = series::asked(&query, clock::now())?;
     let wanted = asked.clone();
     let of = (asked.source.as_str(), asked.attribute);
-    let rows = read(service, caller, of, move |history| history.rows(&wanted)).await?;
-    let series = series::Series::of(asked, rows);
+    let found = read(service, caller, of, move |history| history.rows(&wanted)).await?;
+    let series = series::Series::of(asked, found);
     answer::of(&query, &series, series.rows())
 }
 

@@ -21,7 +21,7 @@ use demograph_core::{
 use crate::{
     http::Health,
     metrics::{Metrics, outcome, pace::Lately},
-    sink::Table,
+    sink::{Table, history::LeftOut},
 };
 
 /// One moment.
@@ -37,6 +37,8 @@ pub struct Snapshot {
     /// Records that are not folded yet, by partition.
     pub lag: BTreeMap<i32, i64>,
     pub probes: Probes,
+    /// Files that tables without a service have left out; of a service none.
+    pub left_out: Arc<[LeftOut]>,
 }
 
 /// Who was seen: the rolling views of each source, by the length of the view. A view without a released window is not

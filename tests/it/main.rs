@@ -71,6 +71,8 @@ mod simulation;
 #[cfg(feature = "page")]
 mod site;
 mod store_faults;
+#[cfg(feature = "page")]
+mod tables_of_others;
 mod tools;
 #[cfg(all(feature = "page", feature = "top"))]
 mod top;

@@ -12,6 +12,7 @@ import {
   duration,
   interval,
   isUncounted,
+  leftOut,
   peopleNow,
   peopleToday,
   percent,
@@ -92,6 +93,15 @@ test("shares that the calibration does not fit carry a warning", () => {
   assert.equal(warning(gender(female)), "");
   assert.match(warning({ ...gender(female), calibration_fits: false }), /does not fit/);
   assert.equal(warning({ ...gender(female), calibration_fits: null }), "");
+});
+
+test("files that were left out are counted and named", () => {
+  assert.equal(leftOut(undefined), "");
+  assert.equal(leftOut({ files: 0, named: [] }), "");
+  const cut = { file: "hourly/a.parquet", why: "its end is missing" };
+  const said = "1 file of the tables was left out, so numbers may be missing or too small. hourly/a.parquet: its end is missing.";
+  assert.equal(leftOut({ files: 1, named: [cut] }), said);
+  assert.match(leftOut({ files: 1200, named: [cut] }), /^1,200 files of the tables were left out/);
 });
 
 test("a cell of a table has the share and its interval", () => {

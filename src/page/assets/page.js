@@ -6,7 +6,7 @@ import { ask, bars, element, make, table } from "/draw.js";
 import { showHealth } from "/health.js";
 import { peopleOf } from "/people.js";
 import { showSource } from "/source.js";
-import { HIDDEN, clock, failure, percent, sentence, span, trouble, viewName, waiting, warning, whole, zoneOf } from "/words.js";
+import { HIDDEN, clock, failure, leftOut, percent, sentence, span, trouble, viewName, waiting, warning, whole, zoneOf } from "/words.js";
 
 /**
  * @typedef {import("./words.js").Category} Category
@@ -15,7 +15,7 @@ import { HIDDEN, clock, failure, percent, sentence, span, trouble, viewName, wai
  * @typedef {import("./words.js").Source} Source
  * @typedef {import("./words.js").Origin} Origin
  * @typedef {import("./words.js").Peer} Peer
- * @typedef {{ origin: Origin, at: string, broker_answered: string | null, total: number,
+ * @typedef {{ origin: Origin, at: string, broker_answered: string | null, total: number, left_out?: import("./words.js").LeftOut,
  *   sources: { source: string, instance?: string | null, people: import("./words.js").People | null, views: View[] }[],
  *   peers?: Peer[] }} Live
  */
@@ -144,10 +144,10 @@ function showState(trouble) {
   state.className = trouble || old || away ? "bad" : "";
 }
 
-/** Whether other instances of the site are away. @returns {boolean} whether that has changed */
-function showPeers() {
-  const text = (live?.peers ?? []).map(trouble).filter(Boolean).join(" ");
-  const place = element("peers");
+/** Whether files were left out, or other instances are away. @returns {boolean} whether that has changed */
+function showMissing() {
+  const text = [leftOut(live?.left_out), ...(live?.peers ?? []).map(trouble)].filter(Boolean).join(" ");
+  const place = element("missing");
   const changed = place.textContent !== text;
   if (changed) place.textContent = text;
   place.hidden = text === "";
@@ -176,7 +176,7 @@ async function choose() {
     showState();
     show();
     // Sources come and go with the instance that shows them.
-    if (showPeers()) choose();
+    if (showMissing()) choose();
   });
   stream.addEventListener("error", () => showState("The service does not answer. The page tries again."));
   show();

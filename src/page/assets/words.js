@@ -14,6 +14,7 @@
  * @typedef {{ source: string, attributes: string[], legal_basis: string | null, people_min: number | null, k_total: number | null,
  *   k_cell: number | null, released_until: string | null, instance?: string | null }} Source
  * @typedef {"service" | "tables"} Origin
+ * @typedef {{ files: number, named: { file: string, why: string }[] }} LeftOut
  * @typedef {{ instance: string, away_since: string | null, why: string | null }} Peer
  * @typedef {{ newest: { from: string, until: string, people: number } | null, date: string, time_zone: string, today: number,
  *   hours: { start: string, people: number }[], since: string | null, has_untracked: boolean }} People
@@ -228,6 +229,14 @@ export function hourName(start, zone) {
   const parts = { timeZone: zone };
   const date = new Date(start).toLocaleDateString("en-CA", parts);
   return `${date} ${new Date(start).toLocaleTimeString("en-GB", { ...parts, hour: "2-digit", minute: "2-digit" })}`;
+}
+
+/** Files that an answer lacks, and why. @param {LeftOut | undefined} of @returns {string} */
+export function leftOut(of) {
+  if (!of || of.files === 0) return "";
+  const files = of.files === 1 ? "1 file of the tables was" : `${whole(of.files)} files of the tables were`;
+  const named = of.named.map((one) => `${one.file}: ${one.why}.`).join(" ");
+  return `${files} left out, so numbers may be missing or too small. ${named}`;
 }
 
 /** Why a question has no answer. What the service itself says needs no more. @param {Error} error @returns {string} */

@@ -359,6 +359,7 @@ impl Fold {
             counts: Counts::of(&self.metrics),
             lag: self.shown.lag.clone(),
             probes: Probes::of(&self.shown.health),
+            ..Snapshot::default()
         });
     }
 
