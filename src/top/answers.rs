@@ -37,7 +37,23 @@ pub(crate) struct Live {
     pub at: Option<String>,
     /// When any broker answered last.
     pub broker_answered: Option<String>,
+    pub left_out: LeftOut,
     pub sources: Vec<LiveSource>,
+}
+
+/// Files that tables without a service have left out.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct LeftOut {
+    pub files: usize,
+    pub named: Vec<LeftOutFile>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct LeftOutFile {
+    pub file: String,
+    pub why: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
