@@ -182,7 +182,7 @@ fn a_narrow_screen_leaves_out_columns_in_order_and_says_when_it_is_too_narrow() 
     }
     state.choice.is_health = true;
     let said = text(&state, 30, 24);
-    let fix = "  not_an_image              5\n    Send a JPEG.";
+    let fix = "5\n    Send a JPEG.";
     assert!(said.contains(fix), "{said}");
     let said = text(&state, 12, 8);
     assert!(
