@@ -19,6 +19,7 @@ pub(crate) struct Sources {
     pub origin: String,
     /// Sources that fit, on all pages.
     pub total: usize,
+    pub left_out: LeftOut,
     pub sources: Vec<Source>,
 }
 
@@ -37,7 +38,6 @@ pub(crate) struct Live {
     pub at: Option<String>,
     /// When any broker answered last.
     pub broker_answered: Option<String>,
-    pub left_out: LeftOut,
     pub sources: Vec<LiveSource>,
 }
 

@@ -170,7 +170,7 @@ fn is_without_broker(state: &State) -> bool {
 
 fn health(state: &State) -> Line {
     let Some(health) = &state.picture.health else {
-        let left_out = &state.picture.live.left_out;
+        let left_out = &state.picture.sources.left_out;
         if let Some(first) = left_out.named.first() {
             let (files, file, why) = (left_out.files, harmless(&first.file), harmless(&first.why));
             let said = format!("FILES LEFT OUT: {files}, such as {file}: {why}");

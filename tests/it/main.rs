@@ -71,7 +71,7 @@ mod simulation;
 #[cfg(feature = "page")]
 mod site;
 mod store_faults;
-#[cfg(feature = "page")]
+#[cfg(all(feature = "page", feature = "top"))]
 mod tables_of_others;
 mod tools;
 #[cfg(all(feature = "page", feature = "top"))]

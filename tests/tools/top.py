@@ -143,6 +143,15 @@ def main() -> None:
     top.await_text("live ")
     os.kill(top.child, signal.SIGTERM)
     top.end()
+    # A terminal that is closed ends it, too.
+    top = Top(program, url)
+    top.await_text("live ")
+    os.close(top.slave)
+    os.close(top.master)
+    deadline = time.monotonic() + 15
+    while os.waitpid(top.child, os.WNOHANG) == (0, 0):
+        assert time.monotonic() < deadline, "its terminal is gone, and it does not end"
+        select.select([], [], [], 0.05)
     # An instance that is not there is said, and asked again.
     top = Top(program, "http://127.0.0.1:9")
     top.await_text("NO ANSWER")

@@ -46,7 +46,10 @@ export function clock(time, now, zone) {
  * @param {string | null} from @param {string | null} until @param {Date} now @param {string} [zone] @returns {[string, string]}
  */
 export function span(from, until, now, zone) {
-  return [clock(from, now, zone), clock(until, from === null ? now : new Date(from), zone)];
+  const ends = [clock(from, now, zone), clock(until, from === null ? now : new Date(from), zone)];
+  // Whole minutes need no seconds.
+  const end = ends.every((one) => /\d:00$/.test(one)) ? -3 : undefined;
+  return [ends[0].slice(0, end), ends[1].slice(0, end)];
 }
 
 /** Whose clock a source's times go by, where it is not the reader's. @param {string | undefined} zone @returns {string} */
@@ -235,8 +238,9 @@ export function hourName(start, zone) {
 export function leftOut(of) {
   if (!of || of.files === 0) return "";
   const files = of.files === 1 ? "1 file of the tables was" : `${whole(of.files)} files of the tables were`;
-  const named = of.named.map((one) => `${one.file}: ${one.why}.`).join(" ");
-  return `${files} left out, so numbers may be missing or too small. ${named}`;
+  const named = of.named.slice(0, 3).map((one) => ` ${one.file}: ${one.why}.`);
+  const more = of.files > named.length ? ` And ${whole(of.files - named.length)} more.` : "";
+  return `${files} left out, so numbers may be missing or too small.${named.join("")}${more}`;
 }
 
 /** Why a question has no answer. What the service itself says needs no more. @param {Error} error @returns {string} */

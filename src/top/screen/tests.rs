@@ -48,6 +48,7 @@ pub(crate) fn picture(sources: usize) -> Picture {
                     ..Source::default()
                 })
                 .collect(),
+            ..Sources::default()
         },
         live: Live {
             at: Some("2026-11-27T15:00:02Z".into()),
@@ -64,7 +65,6 @@ pub(crate) fn picture(sources: usize) -> Picture {
                     views: vec![view(at, "1m"), view(at, "1h")],
                 })
                 .collect(),
-            ..Live::default()
         },
         health: Some(Health {
             is_alive: true,
@@ -258,7 +258,7 @@ fn tables_say_that_they_are_tables() {
     assert!(said.contains("tables, read at 15:00:02"), "{said}");
     assert!(said.contains("newest hour"), "{said}");
     assert!(said.contains("there is no health"), "{said}");
-    state.picture.live.left_out = LeftOut {
+    state.picture.sources.left_out = LeftOut {
         files: 2,
         named: vec![LeftOutFile {
             file: "hourly/a.parquet".into(),
