@@ -45,7 +45,7 @@ test("a share has its interval, or says that it is only counted, or that it is h
 test("a sentence names the most frequent category and what is hidden", () => {
   const male = { ...female, category: "male", share: 0.3 };
   const said = sentence(gender(male, female, hidden), view, now);
-  const [from, until] = [clock(view.from, now), clock(view.until, now)];
+  const [from, until] = span(view.from, view.until, now);
   assert.equal(said, `Most frequent: female 54 % (49 to 60 %), from 824 votes between ${from} and ${until}. One category is hidden.`);
   assert.equal(sentence(gender(hidden, hidden), view, now), "Too few people: every category is hidden.");
 });
