@@ -42,10 +42,10 @@ CATEGORIES = {
 LAST = datetime.date(2026, 11, 26)
 
 
-def schema() -> pa.Schema:
+def schema(table: str = "hourly") -> pa.Schema:
     """The table's, from schemas/."""
     fields = []
-    for line in (ROOT / "schemas/hourly.v1.arrow.txt").read_text().splitlines():
+    for line in (ROOT / f"schemas/{table}.v1.arrow.txt").read_text().splitlines():
         name, kind = line.split(": ", 1)
         nullable = not kind.endswith(" not null")
         fields.append(pa.field(name, TYPES[kind.removesuffix(" not null").removesuffix(" null")], nullable))

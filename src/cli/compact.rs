@@ -335,7 +335,11 @@ mod tests {
         let end: jiff::Timestamp = "2026-03-02T00:00:00Z".parse().unwrap();
         let date: Date = "2026-03-01".parse().unwrap();
         let (small, compacted) = (vec!["s".to_owned()], vec!["d".to_owned()]);
-        let merged = Day { small, compacted };
+        let merged = Day {
+            small,
+            compacted,
+            ..Day::default()
+        };
         let fresh = Day {
             compacted: Vec::new(),
             ..merged.clone()

@@ -3,6 +3,7 @@
 mod answer;
 mod health;
 mod inputs;
+mod left_out;
 mod live;
 mod openapi;
 mod people;
@@ -95,8 +96,8 @@ async fn history(
     let asked = series::asked(&query, clock::now())?;
     let wanted = asked.clone();
     let of = (asked.source.as_str(), asked.attribute);
-    let rows = read(service, caller, of, move |history| history.rows(&wanted)).await?;
-    let series = series::Series::of(asked, rows);
+    let found = read(service, caller, of, move |history| history.rows(&wanted)).await?;
+    let series = series::Series::of(asked, found);
     answer::of(&query, &series, series.rows())
 }
 

@@ -65,8 +65,8 @@ impl Tables {
         if let Some(known) = self.fresh() {
             return Ok(known);
         }
-        let (periods, people) = self.history.newest(self.dates)?;
-        let audience = periods.iter().map(|(source, periods)| {
+        let newest = self.history.newest(self.dates)?;
+        let audience = newest.periods.iter().map(|(source, periods)| {
             let views = periods.iter();
             let views = views.map(|(&kind, period)| (length(kind), view(period)));
             (SourceId::new(source), views.collect())
@@ -74,8 +74,10 @@ impl Tables {
         let snapshot = Arc::new(Snapshot {
             at: clock::now(),
             audience: Arc::new(audience.collect()),
+            left_out: newest.left_out.into(),
             people: Arc::new(
-                people
+                newest
+                    .people
                     .into_iter()
                     .map(|(source, people)| (SourceId::new(&source), people))
                     .collect(),

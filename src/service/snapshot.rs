@@ -22,7 +22,7 @@ use crate::{
     http::Health,
     inputs::Input,
     metrics::{Metrics, outcome, pace::Lately},
-    sink::Table,
+    sink::{Table, history::LeftOut},
 };
 
 /// One moment.
@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub probes: Probes,
     /// What feeds the service from within its process. Mostly there is none.
     pub inputs: Vec<Input>,
+    /// Files that tables without a service have left out; of a service none.
+    pub left_out: Arc<[LeftOut]>,
 }
 
 /// Who was seen: the rolling views of each source, by the length of the view. A view without a released window is not

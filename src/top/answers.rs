@@ -19,6 +19,7 @@ pub(crate) struct Sources {
     pub origin: String,
     /// Sources that fit, on all pages.
     pub total: usize,
+    pub left_out: LeftOut,
     pub sources: Vec<Source>,
 }
 
@@ -38,6 +39,21 @@ pub(crate) struct Live {
     /// When any broker answered last.
     pub broker_answered: Option<String>,
     pub sources: Vec<LiveSource>,
+}
+
+/// Files that tables without a service have left out.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct LeftOut {
+    pub files: usize,
+    pub named: Vec<LeftOutFile>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct LeftOutFile {
+    pub file: String,
+    pub why: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

@@ -104,8 +104,8 @@ fn watch(mut state: State, client: Client) -> anyhow::Result<()> {
     thread::Builder::new()
         .name("top".into())
         .spawn({
-            let wish = wish.clone();
-            move || poll(&client, &wish, &woken, &answer)
+            let (wish, is_ended) = (wish.clone(), is_ended.clone());
+            move || poll(&client, &wish, &woken, &answer, &is_ended)
         })
         .context("start a thread")?;
     let mut changed = now();
@@ -175,10 +175,16 @@ fn poll(
     wish: &Wish,
     woken: &Receiver<()>,
     answer: &Sender<anyhow::Result<Picture>>,
+    is_ended: &AtomicBool,
 ) {
     loop {
         if woken.recv_timeout(EVERY) == Err(RecvTimeoutError::Disconnected) {
             return;
+        }
+        if is_ended.load(Ordering::Relaxed) {
+            // Of a terminal that is gone crossterm reads for ever, so that the signal is not seen there.
+            terminal::leave();
+            std::process::exit(0);
         }
         if answer.send(client.picture(&wish.get())).is_err() {
             return;

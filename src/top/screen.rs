@@ -3,7 +3,7 @@
 use crate::{
     answers::{Health, Picture, Source},
     choice::{Choice, Sort},
-    words::{clock, cut, fit, harmless, shares, view_name, waiting, whole, wrapped},
+    words::{brief, clock, cut, fit, folded, harmless, shares, view_name, waiting, whole, wrapped},
 };
 
 mod inputs;
@@ -55,9 +55,15 @@ const BELOW: usize = 9;
 /// The name and the votes of a source.
 const NAME: usize = 18;
 const VOTES: usize = 9;
+/// With fewer columns the list has no votes; with fewer than the second it has short names and no intervals.
+const FOR_VOTES: usize = 60;
+const FOR_INTERVALS: usize = 40;
+/// With fewer columns nothing can be read.
+const FOR_ANYTHING: usize = 20;
 
 const KEYS: &str =
     "q quit  / filter  s sort  a attribute  v view  arrows choose  PgUp PgDn page  h health";
+const FEW_KEYS: &str = "q quit  h health  / s a v";
 
 impl Size {
     /// Sources on one screen.
@@ -69,8 +75,13 @@ impl Size {
 
 /// The whole screen: at most as many lines as it has rows, none wider than it is.
 pub(crate) fn screen(state: &State, size: Size) -> Vec<Line> {
-    let mut lines = vec![title(state), health(state)];
+    let mut lines = vec![title(state, size.columns), health(state)];
     match (state.choice.is_health, &state.picture.health) {
+        _ if size.columns < FOR_ANYTHING => {
+            let said = format!("too narrow: needs {FOR_ANYTHING} columns");
+            let words = folded(&said, size.columns);
+            lines.extend(words.iter().map(|text| line(text, Look::Bad)));
+        }
         (true, Some(health)) => lines.extend(troubles(health, size)),
         _ => lines.extend(sources(state, size)),
     }
@@ -82,6 +93,7 @@ pub(crate) fn screen(state: &State, size: Size) -> Vec<Line> {
             "filter: {}_   Enter keeps it, Esc clears it",
             harmless(&state.choice.search)
         ),
+        false if size.columns < FOR_VOTES => FEW_KEYS.to_owned(),
         false => KEYS.to_owned(),
     };
     lines.push(line(&keys, Look::Soft));
@@ -97,7 +109,7 @@ pub(crate) fn once(state: &State) -> String {
         columns: 100,
         rows: usize::MAX,
     };
-    let mut lines = vec![title(state), health(state)];
+    let mut lines = vec![title(state, size.columns), health(state)];
     let view = state.choice.view(&state.picture).to_owned();
     for source in &state.picture.sources.sources {
         lines.extend(details(state, source, &view, size.columns));
@@ -120,9 +132,8 @@ fn line(text: &str, look: Look) -> Line {
     }
 }
 
-fn title(state: &State) -> Line {
+fn title(state: &State, columns: usize) -> Line {
     let at = state.picture.live.at.as_deref();
-    let place = format!("demograph top   {}", harmless(&state.url));
     let now = clock(at, at);
     let (said, look) = match (&state.trouble, state.silent) {
         (Some(trouble), _) => (format!("NO ANSWER: {}", harmless(trouble)), Look::Bad),
@@ -143,7 +154,12 @@ fn title(state: &State) -> Line {
         }
         (None, None) => (format!("live {now} UTC"), Look::Head),
     };
-    line(&format!("{place}   {said}"), look)
+    // What is said matters more than where it comes from.
+    let place = match columns < FOR_VOTES {
+        true => "",
+        false => &format!("demograph top   {}   ", harmless(&state.url)),
+    };
+    line(&format!("{place}{said}"), look)
 }
 
 /// Whether no broker has answered for long: an idle one answers within half a second.
@@ -156,6 +172,12 @@ fn is_without_broker(state: &State) -> bool {
 
 fn health(state: &State) -> Line {
     let Some(health) = &state.picture.health else {
+        let left_out = &state.picture.sources.left_out;
+        if let Some(first) = left_out.named.first() {
+            let (files, file, why) = (left_out.files, harmless(&first.file), harmless(&first.why));
+            let said = format!("FILES LEFT OUT: {files}, such as {file}: {why}");
+            return line(&said, Look::Bad);
+        }
         let said = match state.picture.is_of_tables() {
             true => "tables without a service: there is no health",
             false => "",
@@ -195,14 +217,17 @@ fn sources(state: &State, size: Size) -> Vec<Line> {
         ),
         Look::Plain,
     )];
-    let shares = "shares in % (95 % interval)";
-    let head = format!("  {} {:>VOTES$}  {shares}", fit("source", NAME), "votes");
-    lines.push(line(&head, Look::Head));
+    let shares = match size.columns < FOR_INTERVALS {
+        true => "shares",
+        false => "shares in % (95 % interval)",
+    };
+    let head = cells("source", "votes", shares, size.columns);
+    lines.push(line(&format!("  {head}"), Look::Head));
     for (at, source) in page.iter().enumerate() {
         let is_chosen = at == choice.row;
         let mark = if is_chosen { "> " } else { "  " };
         let look = if is_chosen { Look::Chosen } else { Look::Plain };
-        let text = format!("{mark}{}", row(state, source, &view));
+        let text = format!("{mark}{}", row(state, source, &view, size.columns));
         lines.push(line(&text, look));
     }
     if page.is_empty() && state.has_answered {
@@ -212,7 +237,8 @@ fn sources(state: &State, size: Size) -> Vec<Line> {
     let below = size.rows.saturating_sub(ABOVE + rows);
     lines.resize_with(2 + rows, || line("", Look::Plain));
     let details = chosen.map(|source| details(state, source, &view, size.columns));
-    lines.extend(details.into_iter().flatten().take(below));
+    let details = details.into_iter().flatten();
+    lines.extend(details.flat_map(|one| in_columns(one, size)).take(below));
     lines
 }
 
@@ -245,23 +271,39 @@ fn place(state: &State, shown: usize) -> String {
     }
 }
 
+/// A line of the list, as far as there are columns.
+fn cells(name: &str, votes: &str, shares: &str, columns: usize) -> String {
+    match columns {
+        FOR_VOTES.. => format!("{} {votes:>VOTES$}  {shares}", fit(name, NAME)),
+        FOR_INTERVALS.. => format!("{}  {shares}", fit(name, NAME)),
+        _ => format!("{} {shares}", fit(name, columns / 3)),
+    }
+}
+
 /// The line of a source.
-fn row(state: &State, source: &Source, view: &str) -> String {
+fn row(state: &State, source: &Source, view: &str, columns: usize) -> String {
     let (picture, choice) = (&state.picture, &state.choice);
-    let name = fit(&harmless(&source.source), NAME);
+    let name = harmless(&source.source);
+    let said = |votes: &str, text: &str| cells(&name, votes, text, columns);
     let Some(shown) = picture.view(&source.source, view) else {
-        return format!(
-            "{name} {:>VOTES$}  {}",
-            "",
-            waiting(source, view, picture.is_of_tables())
-        );
+        return said("", &waiting(source, view, picture.is_of_tables()));
     };
     let mut attributes = shown.attributes.iter();
     let Some(attribute) = attributes.find(|one| one.attribute == choice.attribute()) else {
-        return format!("{name} {:>VOTES$}  not estimated here", "");
+        return said("", "not estimated here");
     };
     let votes = attribute.votes().map_or("hidden".into(), whole);
-    format!("{name} {votes:>VOTES$}  {}", shares(attribute).join("  "))
+    let shares = match columns < FOR_INTERVALS {
+        true => brief(attribute),
+        false => shares(attribute),
+    };
+    said(&votes, &shares.join("  "))
+}
+
+/// A line in as many as it takes.
+fn in_columns(one: Line, size: Size) -> Vec<Line> {
+    let texts = folded(&one.text, size.columns);
+    texts.iter().map(|text| line(text, one.look)).collect()
 }
 
 /// All that is shown of a source.
@@ -340,8 +382,8 @@ fn troubles(health: &Health, size: Size) -> Vec<Line> {
     }
     lines.push(line("", Look::Plain));
     lines.extend(rejects(health));
-    lines.truncate(size.rows);
-    lines
+    let lines = lines.into_iter().flat_map(|one| in_columns(one, size));
+    lines.take(size.rows).collect()
 }
 
 /// Rejected records by reason, with the fix.

@@ -109,7 +109,7 @@ impl Drop for Terminal {
 }
 
 /// A terminal that is gone cannot be left.
-fn leave() {
+pub(crate) fn leave() {
     drop(execute!(
         stdout(),
         cursor::Show,

@@ -20,14 +20,30 @@ pub(crate) fn share(one: &Category) -> String {
     format!("{} {number}", harmless(&one.category))
 }
 
+/// The same without its interval.
+fn only_share(one: &Category) -> String {
+    let share = share(one);
+    let (number, _) = share.split_once(" (").unwrap_or((&share, ""));
+    number.to_owned()
+}
+
 /// The shares of an attribute, with a warning where they are not to be trusted.
 pub(crate) fn shares(attribute: &Attribute) -> Vec<String> {
+    warned(attribute, share, "CALIBRATION DOES NOT FIT")
+}
+
+/// The same for a small screen, without intervals.
+pub(crate) fn brief(attribute: &Attribute) -> Vec<String> {
+    warned(attribute, only_share, "NO FIT")
+}
+
+fn warned(attribute: &Attribute, share: fn(&Category) -> String, misfit: &str) -> Vec<String> {
     let mut words: Vec<String> = attribute.categories.iter().map(share).collect();
     if words.is_empty() {
         words.push("too few people: every category is hidden".into());
     }
     if attribute.calibration_fits == Some(false) {
-        words.insert(0, "! CALIBRATION DOES NOT FIT".into());
+        words.insert(0, format!("! {misfit}"));
     }
     words
 }
@@ -143,6 +159,35 @@ pub(crate) fn wrapped(title: &str, words: &[String], width: usize) -> Vec<String
     lines.iter().map(|line| cut(line, width)).collect()
 }
 
+/// The text in lines of at most so many columns, broken at spaces; what follows is set in.
+pub(crate) fn folded(text: &str, width: usize) -> Vec<String> {
+    if text.width() <= width {
+        return vec![text.to_owned()];
+    }
+    let begin = text.len() - text.trim_start().len();
+    let indent = " ".repeat((begin + 2).min(width / 2));
+    let mut lines = vec![text[..begin].to_owned()];
+    let mut is_empty = true;
+    let mut gap = String::new();
+    for word in text[begin..].split(' ') {
+        if word.is_empty() {
+            gap.push(' ');
+            continue;
+        }
+        let used = lines.last().map_or(0, |line| line.width());
+        if !is_empty && used + gap.len() + word.width() > width {
+            lines.push(indent.clone());
+            is_empty = true;
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(if is_empty { "" } else { &gap });
+            line.push_str(word);
+            (is_empty, gap) = (false, " ".into());
+        }
+    }
+    lines.iter().map(|line| cut(line, width)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +232,21 @@ mod tests {
             wrapped("age", &words, 22),
             ["age  one 1 %  two 2 %", "     three 3 %"]
         );
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_broken_at_spaces() {
+        assert_eq!(folded("  lag  3", 8), ["  lag  3"]);
+        assert_eq!(
+            folded("  not_an_image 5  Send a JPEG.", 18),
+            ["  not_an_image 5", "    Send a JPEG."]
+        );
+        assert_eq!(
+            folded("  not_an_image  5  Send a JPEG.", 25),
+            ["  not_an_image  5  Send a", "    JPEG."]
+        );
+        assert_eq!(folded("abcdefgh ij", 4), ["abc…", "  ij"]);
+        assert_eq!(folded("ab", 0), [""]);
     }
 
     #[test]

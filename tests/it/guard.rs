@@ -12,7 +12,7 @@ const TOKEN: &str = "5b0e6c2c1f6d4c7f9a3e8d7b6a594837261504f3e2d1c0bfae9d8c7b6a5
 /// How long a change of a file may take until it counts.
 const SEEN_SECONDS: u64 = 20;
 
-fn openssl(folder: &Path, arguments: &str) {
+pub fn openssl(folder: &Path, arguments: &str) {
     let mut openssl = command("openssl");
     openssl.args(arguments.split(' ')).current_dir(folder);
     let made = Process::start("openssl", openssl).finish(60);

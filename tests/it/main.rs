@@ -59,6 +59,8 @@ mod page_many;
 mod page_numbers;
 #[cfg(feature = "page")]
 mod page_of_tables;
+#[cfg(feature = "page")]
+mod peers_tls;
 mod presences;
 #[cfg(feature = "gateway")]
 mod preview;
@@ -69,6 +71,8 @@ mod simulation;
 #[cfg(feature = "page")]
 mod site;
 mod store_faults;
+#[cfg(all(feature = "page", feature = "top"))]
+mod tables_of_others;
 mod tools;
 #[cfg(all(feature = "page", feature = "top"))]
 mod top;

@@ -151,6 +151,9 @@ def main() -> None:
         page.fill("#search", "")
         expect(page.locator(f'article[data-source="{args.sources[-1]}"]')).to_be_visible()
 
+        # Cards of a row are as high as what is in them.
+        heights = page.locator("#cards").evaluate("one => getComputedStyle(one).alignItems")
+        assert heights == "start", heights
         reached = by_keyboard(page)
         for wanted in ("Skip to the shares", "Overview", "Health", "search", "view"):
             assert wanted in reached, f"the Tab key does not reach {wanted}: {reached}"
@@ -189,6 +192,17 @@ def main() -> None:
         assert folded > 0, "no record on the page"
         found = Axe().run(page).response["violations"]
         assert not [one for one in found if one["impact"] in ("serious", "critical")], found
+        # On a phone no table of Health is wider than the screen.
+        for width in (360, 390):
+            page.set_viewport_size({**PHONE, "width": width})
+            wide = page.locator("#numbers .wide").evaluate_all(
+                "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.ariaLabel)")
+            assert not wide, f"{width}: tables scroll sideways: {wide}"
+            beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert beyond <= 0, f"{width}: Health is {beyond} pixels too wide"
+        if args.screenshot:
+            page.screenshot(path=f"{args.screenshot}/health-390.png", full_page=True)
+        page.set_viewport_size(DESK)
 
         assert not strangers, f"the page asked others: {strangers}"
         assert not errors, f"the browser complains: {errors}"

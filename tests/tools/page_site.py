@@ -22,7 +22,7 @@ def main() -> None:
         with urllib.request.urlopen(f"{url}/api/v1/live", timeout=10) as answer:
             (away,) = json.load(answer)["peers"]
         assert away["instance"] == peer, away
-        said = page.locator("#peers")
+        said = page.locator("#missing")
         expect(said).to_be_visible(timeout=15_000)
         expect(said).to_contain_text(f"{peer} does not answer since ")
         expect(said).to_contain_text(away["why"])

@@ -8,6 +8,7 @@ Fails with the first thing that is wrong.
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -111,6 +112,18 @@ def uses_every_key(program: str, url: str, sources: list[str]) -> None:
 
     top.resize(40, 12)
     shown = top.await_text(sources[-1])
+    # A narrow one leaves out votes and intervals, and keeps what is said.
+    top.resize(30, 40)
+    shown = top.await_text("  source     shares")
+    top.await_text("live ")
+    assert "votes" not in shown.split("shares")[0] and "ready" in shown and "q quit" in shown, shown
+    assert re.search(rf"^[> ] {re.escape(sources[0][:5])}\S* +\S", shown, re.M), shown
+    assert all(len(line) == 30 for line in top.screen.display), shown
+    top.press("h")
+    top.await_text("no record was rejected")
+    top.press("h")
+    top.resize(12, 8)
+    top.await_text("needs 20")
     top.resize(120, 40)
     top.await_text("95 % interval")
     assert len(top.screen.display) == 40
@@ -130,6 +143,15 @@ def main() -> None:
     top.await_text("live ")
     os.kill(top.child, signal.SIGTERM)
     top.end()
+    # A terminal that is closed ends it, too.
+    top = Top(program, url)
+    top.await_text("live ")
+    os.close(top.slave)
+    os.close(top.master)
+    deadline = time.monotonic() + 15
+    while os.waitpid(top.child, os.WNOHANG) == (0, 0):
+        assert time.monotonic() < deadline, "its terminal is gone, and it does not end"
+        select.select([], [], [], 0.05)
     # An instance that is not there is said, and asked again.
     top = Top(program, "http://127.0.0.1:9")
     top.await_text("NO ANSWER")

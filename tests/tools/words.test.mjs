@@ -13,6 +13,7 @@ import {
   feeding,
   interval,
   isUncounted,
+  leftOut,
   peopleNow,
   peopleToday,
   percent,
@@ -45,7 +46,7 @@ test("a share has its interval, or says that it is only counted, or that it is h
 test("a sentence names the most frequent category and what is hidden", () => {
   const male = { ...female, category: "male", share: 0.3 };
   const said = sentence(gender(male, female, hidden), view, now);
-  const [from, until] = [clock(view.from, now), clock(view.until, now)];
+  const [from, until] = span(view.from, view.until, now);
   assert.equal(said, `Most frequent: female 54 % (49 to 60 %), from 824 votes between ${from} and ${until}. One category is hidden.`);
   assert.equal(sentence(gender(hidden, hidden), view, now), "Too few people: every category is hidden.");
 });
@@ -59,9 +60,10 @@ test("a counted share is not compared with an estimated one", () => {
 
 test("a span has the dates that are needed, by the clock of its source", () => {
   const at = (from, until) => span(from, until, now, "Europe/Berlin").join(" to ");
-  assert.equal(at("2026-11-27T14:00:00Z", "2026-11-27T15:00:00Z"), "15:00:00 to 16:00:00");
-  assert.equal(at("2026-11-25T23:00:00Z", "2026-11-26T23:00:00Z"), "2026-11-26 00:00:00 to 2026-11-27 00:00:00");
-  assert.equal(at("2026-11-26T14:00:00Z", "2026-11-26T15:00:00Z"), "2026-11-26 15:00:00 to 16:00:00");
+  assert.equal(at("2026-11-27T14:00:00Z", "2026-11-27T15:00:00Z"), "15:00 to 16:00");
+  assert.equal(at("2026-11-25T23:00:00Z", "2026-11-26T23:00:00Z"), "2026-11-26 00:00 to 2026-11-27 00:00");
+  assert.equal(at("2026-11-26T14:00:00Z", "2026-11-26T15:00:00Z"), "2026-11-26 15:00 to 16:00");
+  assert.equal(at("2026-11-27T14:00:00Z", "2026-11-27T15:00:07Z"), "15:00:00 to 16:00:07");
   assert.equal(at(null, "2026-11-27T15:00:00Z"), "an unknown time to 16:00:00");
   assert.equal(zoneOf(undefined), "");
   assert.equal(zoneOf("Asia/Kathmandu"), "Times by the clock of Asia/Kathmandu.");
@@ -93,6 +95,15 @@ test("shares that the calibration does not fit carry a warning", () => {
   assert.equal(warning(gender(female)), "");
   assert.match(warning({ ...gender(female), calibration_fits: false }), /does not fit/);
   assert.equal(warning({ ...gender(female), calibration_fits: null }), "");
+});
+
+test("files that were left out are counted and named", () => {
+  assert.equal(leftOut(undefined), "");
+  assert.equal(leftOut({ files: 0, named: [] }), "");
+  const cut = { file: "hourly/a.parquet", why: "its end is missing" };
+  const said = "1 file of the tables was left out, so numbers may be missing or too small. hourly/a.parquet: its end is missing.";
+  assert.equal(leftOut({ files: 1, named: [cut] }), said);
+  assert.match(leftOut({ files: 1200, named: [cut, cut, cut, cut] }), /^1,200 files of the tables were left out.* And 1,197 more\.$/);
 });
 
 test("a cell of a table has the share and its interval", () => {
@@ -144,7 +155,7 @@ const people = {
 };
 
 test("people are said of the newest window, of today, and of the hour with most", () => {
-  const [from, until] = ["21:20:00", "21:28:00"];
+  const [from, until] = ["21:20", "21:28"];
   assert.equal(peopleNow(people, "service", now), `Newest window: 1 person, ${from} to ${until}.`);
   assert.equal(peopleNow(people, "tables", now), `Newest hour: 1 person, ${from} to ${until}.`);
   assert.equal(peopleNow({ ...people, newest: null }, "service", now), "");

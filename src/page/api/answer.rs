@@ -25,7 +25,7 @@ impl Format {
         }
     }
 
-    /// What `format=` says, else the header `Accept`, else JSON.
+    /// What `format=` says, else what the header `Accept` wishes most, else JSON.
     pub(super) fn of(query: &Query) -> Result<Self, Problem> {
         match query.one("format")? {
             Some("json") => Ok(Self::Json),
@@ -33,10 +33,13 @@ impl Format {
             Some(other) => Err(Problem::parameter(format!(
                 "format is {other:?}: write json or csv"
             ))),
-            None if query.accepts("text/csv") && !query.accepts("application/json") => {
-                Ok(Self::Csv)
-            }
-            None => Ok(Self::Json),
+            None => match (query.wish("application/json"), query.wish("text/csv")) {
+                (Some(0), Some(0)) => Err(Problem::not_acceptable()),
+                (_, Some(0)) => Ok(Self::Json),
+                (Some(0), _) => Ok(Self::Csv),
+                (json, csv) if csv > json => Ok(Self::Csv),
+                _ => Ok(Self::Json),
+            },
         }
     }
 }
@@ -93,6 +96,27 @@ mod tests {
         assert_eq!(format("", &headers).unwrap(), Format::Csv);
         assert_eq!(format("format=json", &headers).unwrap(), Format::Json);
         assert!(format("format=xml", &headers).is_err());
+    }
+
+    #[test]
+    fn the_header_says_what_is_wished_most_and_what_never() {
+        for (accept, expected) in [
+            ("text/csv;q=0", Some(Format::Json)),
+            ("application/json;q=0", Some(Format::Csv)),
+            ("text/csv, application/json", Some(Format::Json)),
+            ("text/csv, application/json;q=0.9", Some(Format::Csv)),
+            ("text/csv, */*", Some(Format::Json)),
+            ("text/csv, */*;q=0.8", Some(Format::Csv)),
+            ("text/html, */*;q=0.8", Some(Format::Json)),
+            ("text/html", Some(Format::Json)),
+            ("text/csv;q=0, application/json;q=0", None),
+            ("*/*;q=0", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().unwrap());
+            let format = Format::of(&Query::read("", &headers));
+            assert_eq!(format.ok(), expected, "{accept}");
+        }
     }
 
     #[test]

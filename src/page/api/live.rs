@@ -7,7 +7,9 @@ use demograph_service::snapshot::{ShownAttribute, ShownCategory, ShownView, Snap
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{answer::Text, inputs::InputOf, people::LivePeople, query::Wanted};
+use super::{
+    answer::Text, inputs::InputOf, left_out::LeftOutFiles, people::LivePeople, query::Wanted,
+};
 use crate::{origin::OriginKind, time::Time};
 
 /// The rolling views of the sources that were asked for, in the order of their names.
@@ -20,6 +22,7 @@ pub(crate) struct Live {
     pub broker_answered: Option<Time>,
     /// Sources that fit the request, on all pages.
     pub total: usize,
+    pub left_out: LeftOutFiles,
     pub sources: Vec<LiveSource>,
     /// What feeds those sources from within the process of this instance, such as the cameras of `watch`. Mostly there is none.
     pub inputs: Vec<InputOf>,
@@ -104,6 +107,7 @@ impl Live {
             at: Time(now.at),
             broker_answered: now.probes.broker_answered.map(Time),
             total: fitting.len(),
+            left_out: LeftOutFiles::of(&now.left_out),
             sources: sources.collect(),
             inputs: inputs.map(InputOf::from).collect(),
         }
@@ -111,11 +115,38 @@ impl Live {
 
     /// A row for each category, as CSV has them.
     pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.sources.iter().flat_map(|source| {
+        self.sources.iter().flat_map(move |source| {
             source.views.iter().flat_map(move |view| {
                 let attributes = view.attributes.iter();
-                attributes.flat_map(move |attribute| Row::all_of(source, view, attribute))
+                attributes.flat_map(move |attribute| self.rows_of(source, view, attribute))
             })
+        })
+    }
+
+    fn rows_of<'a>(
+        &self,
+        source: &'a LiveSource,
+        view: &'a LiveView,
+        attribute: &'a LiveAttribute,
+    ) -> impl Iterator<Item = Row<'a>> + use<'a> {
+        let files_left_out = self.left_out.files;
+        attribute.categories.iter().map(move |category| Row {
+            source: Text::of(&source.source),
+            view: &view.view,
+            from: view.from,
+            until: view.until,
+            attribute: attribute.attribute,
+            category: Text::of(&category.category),
+            votes: category.votes,
+            share_naive: category.share_naive,
+            share: category.share,
+            share_low: category.share_low,
+            share_high: category.share_high,
+            effective_n: category.effective_n,
+            shown_ratio: attribute.shown_ratio,
+            shift_p: attribute.shift_p,
+            calibration_fits: attribute.calibration_fits,
+            files_left_out,
         })
     }
 }
@@ -186,32 +217,7 @@ pub(super) struct Row<'a> {
     shown_ratio: Option<f64>,
     shift_p: Option<f64>,
     calibration_fits: Option<bool>,
-}
-
-impl<'a> Row<'a> {
-    fn all_of(
-        source: &'a LiveSource,
-        view: &'a LiveView,
-        attribute: &'a LiveAttribute,
-    ) -> impl Iterator<Item = Self> {
-        attribute.categories.iter().map(move |category| Self {
-            source: Text::of(&source.source),
-            view: &view.view,
-            from: view.from,
-            until: view.until,
-            attribute: attribute.attribute,
-            category: Text::of(&category.category),
-            votes: category.votes,
-            share_naive: category.share_naive,
-            share: category.share,
-            share_low: category.share_low,
-            share_high: category.share_high,
-            effective_n: category.effective_n,
-            shown_ratio: attribute.shown_ratio,
-            shift_p: attribute.shift_p,
-            calibration_fits: attribute.calibration_fits,
-        })
-    }
+    files_left_out: usize,
 }
 
 /// The names of sources that have views or people; some come twice.

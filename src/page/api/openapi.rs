@@ -158,6 +158,10 @@ fn path(
                     "description": "The request shows no login.",
                     "content": { "application/problem+json": { "schema": problem } },
                 },
+                "406": {
+                    "description": "The header Accept takes neither JSON nor CSV.",
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
                 "413": {
                     "description": "The request has a body.",
                     "content": { "application/problem+json": { "schema": problem } },

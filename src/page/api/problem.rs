@@ -108,6 +108,18 @@ impl Problem {
         }
     }
 
+    /// The header `Accept` refuses both forms.
+    pub(super) fn not_acceptable() -> Self {
+        Self {
+            title: "Not acceptable",
+            status: StatusCode::NOT_ACCEPTABLE.as_u16(),
+            detail: "the header Accept takes neither application/json nor text/csv: name one of them, or write format=json or \
+                     format=csv"
+                .into(),
+            wait: None,
+        }
+    }
+
     /// A peer does not answer.
     pub(super) fn away(detail: String) -> Self {
         Self {

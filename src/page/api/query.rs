@@ -44,11 +44,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 impl Query {
     pub(super) fn read(query: &str, headers: &HeaderMap) -> Self {
         let parameters = url::form_urlencoded::parse(query.as_bytes()).into_owned();
-        let accept = headers.get(header::ACCEPT);
-        let accept = accept.and_then(|value| value.to_str().ok());
+        let accept = headers.get_all(header::ACCEPT).iter();
+        let accept: Vec<&str> = accept.filter_map(|value| value.to_str().ok()).collect();
         Self {
             parameters: parameters.collect(),
-            accept: accept.unwrap_or_default().to_owned(),
+            accept: accept.join(","),
             limit_max: LIMIT_MAX,
         }
     }
@@ -64,8 +64,28 @@ impl Query {
         self
     }
 
-    pub(super) fn accepts(&self, kind: &str) -> bool {
-        self.accept.contains(kind)
+    /// How much the header `Accept` wishes for a kind of answer such as "text/csv", in thousandths: 0 never, 1,000 most. Nothing
+    /// where it does not speak of it. The range that names the kind most closely counts (RFC 9110, 12.5.1).
+    pub(super) fn wish(&self, kind: &str) -> Option<u16> {
+        let (main, _) = kind.split_once('/').unwrap_or((kind, ""));
+        let group = format!("{main}/*");
+        let ranges = self.accept.split(',').filter_map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let name = parts.next()?.to_ascii_lowercase();
+            let closeness = ["*/*", &group, kind]
+                .iter()
+                .position(|range| *range == name)?;
+            let mut quality = parts.filter_map(|part| {
+                let (key, value) = part.split_once('=')?;
+                key.trim().eq_ignore_ascii_case("q").then_some(value.trim())
+            });
+            let quality: f32 = quality.next().unwrap_or("1").parse().ok()?;
+            Some((
+                closeness,
+                (quality.clamp(0.0, 1.0) * 1_000.0).round() as u16,
+            ))
+        });
+        ranges.max().map(|(_, wish)| wish)
     }
 
     /// Refuses parameters of another name.
@@ -197,6 +217,43 @@ mod tests {
 
     fn query(text: &str) -> Query {
         Query::read(text, &HeaderMap::new())
+    }
+
+    #[test]
+    fn the_closest_range_of_the_header_counts() {
+        let wish = |accept: &str, kind: &str| {
+            let mut headers = HeaderMap::new();
+            for one in accept.split(" and ") {
+                headers.append(header::ACCEPT, one.parse().unwrap());
+            }
+            Query::read("", &headers).wish(kind)
+        };
+        for (accept, csv, json) in [
+            ("", None, None),
+            ("text/html", None, None),
+            ("text/csv;q=0", Some(0), None),
+            (
+                "text/csv; q=0.25, application/json; q=0.5",
+                Some(250),
+                Some(500),
+            ),
+            ("*/*;q=0.1, TEXT/CSV", Some(1_000), Some(100)),
+            (
+                "text/*;Q=0.2, text/csv;header=present;q=0.3",
+                Some(300),
+                None,
+            ),
+            (
+                "application/json and text/csv;q=0.9",
+                Some(900),
+                Some(1_000),
+            ),
+            ("text/csv;q=much", None, None),
+            ("text/csv-schema", None, None),
+        ] {
+            assert_eq!(wish(accept, "text/csv"), csv, "{accept}");
+            assert_eq!(wish(accept, "application/json"), json, "{accept}");
+        }
     }
 
     #[test]

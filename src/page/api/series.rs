@@ -4,13 +4,14 @@ use demograph_core::{
     periods::PeriodKind,
     record::{Attribute, EventTime},
 };
-use demograph_service::sink::history::{Asked, PeriodRow};
+use demograph_service::sink::history::{Asked, Found, PeriodRow};
 use jiff::{ToSpan, civil::Date, tz::Offset};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
     answer::Text,
+    left_out::LeftOutFiles,
     live::LiveCategory,
     problem::Problem,
     query::{Query, attribute},
@@ -35,6 +36,7 @@ pub(super) struct Series {
     from: String,
     /// The last date.
     to: String,
+    left_out: LeftOutFiles,
     periods: Vec<Period>,
 }
 
@@ -122,12 +124,12 @@ pub(super) fn utc(time: EventTime) -> Date {
 }
 
 impl Series {
-    pub(super) fn of(asked: Asked, rows: Vec<PeriodRow>) -> Self {
+    pub(super) fn of(asked: Asked, found: Found<PeriodRow>) -> Self {
         let is_same = |a: &PeriodRow, b: &PeriodRow| {
             let of = |row: &PeriodRow| (row.start, row.shown.partition, row.covers_until);
             of(a) == of(b) && (&a.shown.model, &a.shown.policy) == (&b.shown.model, &b.shown.policy)
         };
-        let periods = rows.chunk_by(is_same).map(Period::of).collect();
+        let periods = found.rows.chunk_by(is_same).map(Period::of).collect();
         let (from, to) = asked.dates;
         Self {
             source: asked.source,
@@ -138,6 +140,7 @@ impl Series {
             },
             from: from.to_string(),
             to: to.to_string(),
+            left_out: LeftOutFiles::of(&found.left_out),
             periods,
         }
     }
@@ -164,6 +167,7 @@ impl Series {
                 calibration_fits: period.calibration_fits,
                 suppressed: period.suppressed,
                 model: &period.model,
+                files_left_out: self.left_out.files,
             })
         })
     }
@@ -213,6 +217,7 @@ pub(super) struct Row<'a> {
     calibration_fits: Option<bool>,
     suppressed: bool,
     model: &'a str,
+    files_left_out: usize,
 }
 
 #[cfg(test)]
@@ -284,6 +289,13 @@ mod tests {
         }
     }
 
+    fn found(rows: Vec<PeriodRow>) -> Found<PeriodRow> {
+        Found {
+            rows,
+            left_out: Vec::new(),
+        }
+    }
+
     #[test]
     fn a_period_is_suppressed_only_if_every_category_is() {
         let hidden = |category| {
@@ -292,7 +304,7 @@ mod tests {
             row
         };
         let asked = said("source=lobby&attribute=gender").unwrap();
-        let is_suppressed = |rows| Series::of(asked.clone(), rows).periods[0].suppressed;
+        let is_suppressed = |rows| Series::of(asked.clone(), found(rows)).periods[0].suppressed;
         assert!(!is_suppressed(vec![hidden("female"), row(1, "male")]));
         assert!(is_suppressed(vec![hidden("female"), hidden("male")]));
     }
@@ -301,7 +313,7 @@ mod tests {
     fn an_hour_in_which_the_service_was_stopped_is_two_periods() {
         let rows = [1, 2].map(|until| ["female", "male"].map(|category| row(until, category)));
         let asked = said("source=lobby&attribute=gender").unwrap();
-        let series = Series::of(asked, rows.concat());
+        let series = Series::of(asked, found(rows.concat()));
         let periods: Vec<Vec<_>> = series
             .periods
             .iter()

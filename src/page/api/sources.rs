@@ -14,7 +14,7 @@ use demograph_service::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{answer::Text, live, query::Wanted};
+use super::{answer::Text, left_out::LeftOutFiles, live, query::Wanted};
 use crate::{Origin, origin::OriginKind, time::Time};
 
 /// The sources that fit the request, in the order of their names.
@@ -31,6 +31,7 @@ pub(super) struct Sources {
     model: Option<String>,
     /// The default calibration's id; null without one, and of tables.
     calibration: Option<String>,
+    left_out: LeftOutFiles,
     sources: Vec<Source>,
 }
 
@@ -79,6 +80,7 @@ impl Sources {
             policy: service.map(|one| one.policy.id.clone()),
             model: service.map(|one| one.model.clone()),
             calibration: service.and_then(|one| one.calibration.clone()),
+            left_out: LeftOutFiles::of(&now.left_out),
             sources: page.map(|id| Source::of(service, now, id)).collect(),
         }
     }
@@ -96,6 +98,7 @@ impl Sources {
             policy: self.policy.as_deref(),
             model: self.model.as_deref(),
             calibration: self.calibration.as_deref(),
+            files_left_out: self.left_out.files,
         })
     }
 }
@@ -156,4 +159,5 @@ pub(super) struct Row<'a> {
     policy: Option<&'a str>,
     model: Option<&'a str>,
     calibration: Option<&'a str>,
+    files_left_out: usize,
 }

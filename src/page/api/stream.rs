@@ -11,6 +11,7 @@ use demograph_service::{http::Caller, peers::Peers, snapshot::Snapshot};
 use futures_util::{Stream, stream};
 
 use super::{
+    ROOT,
     live::Live,
     problem::Problem,
     query::{Query, Wanted},
@@ -39,6 +40,12 @@ pub(super) async fn of(
     Extension(peers): Extension<Arc<Peers>>,
     query: Query,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    if let Some(format) = query.one("format")?.filter(|format| *format != "json") {
+        return Err(Problem::parameter(format!(
+            "format is {format:?}: the events of a stream hold JSON. Leave format out, or ask {ROOT}/live?format=csv as often as \
+             you need it"
+        )));
+    }
     // The site is streamed, or this instance alone.
     let is_site = !peers.is_empty() && query.one("scope")? != Some("local");
     let query = query.without(&["scope"]);

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{
     answer::Text,
+    left_out::LeftOutFiles,
     live::LiveCategory,
     problem::Problem,
     query::Query,
@@ -41,6 +42,7 @@ pub(super) struct Windows {
     offset: usize,
     /// More windows follow: ask again with a larger offset.
     has_more: bool,
+    left_out: LeftOutFiles,
     windows: Vec<Window>,
 }
 
@@ -97,6 +99,7 @@ impl Windows {
             to: to.to_string(),
             offset: asked.offset,
             has_more: found.has_more,
+            left_out: LeftOutFiles::of(&found.left_out),
             windows,
         }
     }
@@ -126,6 +129,7 @@ impl Windows {
                 model: &window.model,
                 policy: &window.policy,
                 partition: window.partition,
+                files_left_out: self.left_out.files,
             })
         })
     }
@@ -175,6 +179,7 @@ pub(super) struct Row<'a> {
     model: &'a str,
     policy: &'a str,
     partition: i32,
+    files_left_out: usize,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
  */
 import { chartOf, withGaps } from "/chart.js";
 import { make, table } from "/draw.js";
-import { compared, difference, interval, period, points, whole } from "/words.js";
+import { compared, difference, interval, leftOut, period, points, whole } from "/words.js";
 
 /**
  * @typedef {import("./words.js").Category} Category
@@ -72,6 +72,7 @@ export function showComparison(place, series, other, days, category) {
   }
   if (misfits > 0)
     parts.push(make("p", { class: "bad" }, `The calibration does not fit in ${misfits} of them: do not trust their differences.`));
+  if (leftOut(other.left_out)) parts.push(make("p", { class: "bad" }, leftOut(other.left_out)));
   const rows = [...all]
     .reverse()
     .map((pair) => [pair.when, interval(pair.this), interval(pair.other), points(difference(pair.this, pair.other))]);

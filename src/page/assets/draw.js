@@ -76,10 +76,12 @@ const NUMBER_MAX = 20;
 export function table(title, head, rows) {
   const kinds = head.map((_, at) => (rows.some((row) => row[at].length > NUMBER_MAX) ? "said" : "number"));
   const cell = (/** @type {string} */ text, /** @type {number} */ at) =>
-    at === 0 ? make("th", { scope: "row" }, text) : make("td", { class: kinds[at] }, text);
+    at === 0 ? make("th", { scope: "row" }, text) : make("td", { class: kinds[at], "data-head": head[at] }, text);
+  // Of a small screen they are too many to stand side by side.
+  const isMany = head.length > 3 || kinds.includes("said");
   return make(
     "div",
-    { class: "wide", tabindex: "0", role: "group", "aria-label": title },
+    { class: isMany ? "wide many" : "wide", tabindex: "0", role: "group", "aria-label": title },
     make(
       "table",
       {},

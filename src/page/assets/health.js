@@ -5,9 +5,7 @@
 import { ask, element, make, table } from "/draw.js";
 import { clock, delayed, duration, feeding, trouble, whole } from "/words.js";
 
-/**
- * @typedef {{ stage: string, state: "waiting" | "busy" | "blocked" | "reading", busy_ratio: number | null, blocked_ratio: number | null }} Stage
- */
+/** @typedef {{ stage: string, state: "waiting" | "busy" | "blocked" | "reading", busy_ratio: number | null, blocked_ratio: number | null }} Stage */
 
 /** What each stage does. @type {Record<string, string>} */
 const STAGES = {

@@ -6,7 +6,7 @@ import { ask, bars, element, make, table } from "/draw.js";
 import { showHealth } from "/health.js";
 import { peopleOf } from "/people.js";
 import { showSource } from "/source.js";
-import { HIDDEN, clock, failure, feeding, percent, sentence, span, trouble, viewName, waiting, warning, whole, zoneOf } from "/words.js";
+import { HIDDEN, clock, failure, feeding, missing, percent, sentence, span, viewName, waiting, warning, whole, zoneOf } from "/words.js";
 
 /**
  * @typedef {import("./words.js").Category} Category
@@ -15,7 +15,7 @@ import { HIDDEN, clock, failure, feeding, percent, sentence, span, trouble, view
  * @typedef {import("./words.js").Source} Source
  * @typedef {import("./words.js").Origin} Origin
  * @typedef {import("./words.js").Peer} Peer
- * @typedef {{ origin: Origin, at: string, broker_answered: string | null, total: number,
+ * @typedef {{ origin: Origin, at: string, broker_answered: string | null, total: number, left_out?: import("./words.js").LeftOut,
  *   sources: { source: string, instance?: string | null, people: import("./words.js").People | null, views: View[] }[],
  *   inputs?: import("./words.js").Input[], peers?: Peer[] }} Live
  */
@@ -143,15 +143,16 @@ function showState(trouble) {
   const away = isAway ? `Kafka has not answered since ${clock(answered, new Date())}: no faces come in.` : "";
   const lost = (live?.inputs ?? []).filter((one) => one.condition === "down").map((one) => one.source);
   const down = lost.length > 0 ? `${well} Input down: ${lost.join(", ")}.` : "";
-  const text = trouble || old || away || down || (live ? well : "Connecting …");
+  const bad = trouble || old || away || down;
+  const text = bad || (live ? well : "Connecting …");
   if (state.textContent !== text) state.textContent = text;
-  state.className = trouble || old || away || down ? "bad" : "";
+  state.className = bad ? "bad" : "";
 }
 
-/** Whether other instances of the site are away. @returns {boolean} whether that has changed */
-function showPeers() {
-  const text = (live?.peers ?? []).map(trouble).filter(Boolean).join(" ");
-  const place = element("peers");
+/** Whether files were left out, or other instances are away. @returns {boolean} whether that has changed */
+function showMissing() {
+  const text = missing(live?.left_out, live?.peers ?? []);
+  const place = element("missing");
   const changed = place.textContent !== text;
   if (changed) place.textContent = text;
   place.hidden = text === "";
@@ -165,8 +166,7 @@ async function choose() {
     const answer = await ask(`sources?${query}`);
     place = answer;
     showPlace();
-    sources = answer.sources;
-    total = answer.total;
+    ({ sources, total } = answer);
   } catch (error) {
     showState(failure(/** @type {Error} */ (error)));
     return;
@@ -180,7 +180,7 @@ async function choose() {
     showState();
     show();
     // Sources come and go with the instance that shows them.
-    if (showPeers()) choose();
+    if (showMissing()) choose();
   });
   stream.addEventListener("error", () => showState("The service does not answer. The page tries again."));
   show();

@@ -5,13 +5,14 @@
 import { chartOf, withGaps } from "/chart.js";
 import { shifted, showComparison } from "/compare.js";
 import { ask, draw, element, make, table } from "/draw.js";
-import { clock, interval, period, whole } from "/words.js";
+import { clock, interval, leftOut, period, whole } from "/words.js";
 
 /**
  * @typedef {import("./words.js").Category} Category
  * @typedef {import("./words.js").Source} Source
  * @typedef {import("./words.js").Period} Period
- * @typedef {{ source: string, attribute: string, step: string, from: string, to: string, periods: Period[] }} Series
+ * @typedef {{ source: string, attribute: string, step: string, from: string, to: string, periods: Period[],
+ *   left_out?: import("./words.js").LeftOut }} Series
  */
 
 const DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -111,6 +112,7 @@ function made(series) {
   );
 }
 
+const bad = (/** @type {string} */ text) => (text === "" ? [] : [make("p", { class: "bad" }, text)]);
 const known = (/** @type {number | null} */ number) => (number === null ? "unknown" : whole(number));
 
 /** @param {Source} source @param {{ origin: string, policy: string | null, model: string | null, calibration: string | null }} of @returns {HTMLElement} */
@@ -150,25 +152,21 @@ async function showHistory() {
   try {
     found = await ask(address(shown, instance, 0));
   } catch (error) {
-    place.replaceChildren(make("p", { class: "bad" }, /** @type {Error} */ (error).message));
+    place.replaceChildren(...bad(/** @type {Error} */ (error).message));
     return;
   }
   for (const end of /** @type {const} */ (["from", "to"])) element(end).value = found[end];
+  const missing = bad(leftOut(found.left_out));
   if (found.periods.length === 0) {
-    place.replaceChildren(make("p", {}, "No hour or day of this span is finished yet. An hour appears when its last window has ended."));
+    place.replaceChildren(
+      ...missing,
+      make("p", {}, "No hour or day of this span is finished yet. An hour appears when its last window has ended."),
+    );
     return;
   }
   const misfits = found.periods.filter((one) => one.calibration_fits === false).length;
-  const warned =
-    misfits === 0
-      ? []
-      : [
-          make(
-            "p",
-            { class: "bad" },
-            `The calibration does not fit in ${misfits} of ${found.periods.length} periods: do not trust their shares.`,
-          ),
-        ];
+  const misfit = `The calibration does not fit in ${misfits} of ${found.periods.length} periods: do not trust their shares.`;
+  const warned = [...missing, ...bad(misfits === 0 ? "" : misfit)];
   const canvas = make("div", { class: "chart", "aria-hidden": "true" });
   place.replaceChildren(...warned, canvas, numbers(found), ...(found.step === "hour" ? [week(found)] : []), made(found));
   plot(found, canvas);

@@ -14,6 +14,7 @@
  * @typedef {{ source: string, attributes: string[], legal_basis: string | null, people_min: number | null, k_total: number | null,
  *   k_cell: number | null, released_until: string | null, instance?: string | null }} Source
  * @typedef {"service" | "tables"} Origin
+ * @typedef {{ files: number, named: { file: string, why: string }[] }} LeftOut
  * @typedef {{ instance: string, away_since: string | null, why: string | null }} Peer
  * @typedef {{ source: string, condition: string, state: string, since: string, reason: string | null, figures: { name: string, number: number }[] }} Input
  * @typedef {{ newest: { from: string, until: string, people: number } | null, date: string, time_zone: string, today: number,
@@ -46,7 +47,10 @@ export function clock(time, now, zone) {
  * @param {string | null} from @param {string | null} until @param {Date} now @param {string} [zone] @returns {[string, string]}
  */
 export function span(from, until, now, zone) {
-  return [clock(from, now, zone), clock(until, from === null ? now : new Date(from), zone)];
+  const ends = [clock(from, now, zone), clock(until, from === null ? now : new Date(from), zone)];
+  // Whole minutes need no seconds.
+  const end = ends.every((one) => /\d:00$/.test(one)) ? -3 : undefined;
+  return [ends[0].slice(0, end), ends[1].slice(0, end)];
 }
 
 /** Whose clock a source's times go by, where it is not the reader's. @param {string | undefined} zone @returns {string} */
@@ -225,10 +229,16 @@ export function busiest(people, origin) {
 }
 
 /** An hour by the clock of the source. @param {string} start @param {string} zone @returns {string} */
-export function hourName(start, zone) {
-  const parts = { timeZone: zone };
-  const date = new Date(start).toLocaleDateString("en-CA", parts);
-  return `${date} ${new Date(start).toLocaleTimeString("en-GB", { ...parts, hour: "2-digit", minute: "2-digit" })}`;
+export const hourName = (start, zone) =>
+  new Date(start).toLocaleString("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "short" });
+
+/** Files that an answer lacks, and why. @param {LeftOut | undefined} of @returns {string} */
+export function leftOut(of) {
+  if (!of || of.files === 0) return "";
+  const files = of.files === 1 ? "1 file of the tables was" : `${whole(of.files)} files of the tables were`;
+  const named = of.named.slice(0, 3).map((one) => ` ${one.file}: ${one.why}.`);
+  const more = of.files > named.length ? ` And ${whole(of.files - named.length)} more.` : "";
+  return `${files} left out, so numbers may be missing or too small.${named.join("")}${more}`;
 }
 
 /** Why a question has no answer. What the service itself says needs no more. @param {Error} error @returns {string} */
@@ -240,6 +250,9 @@ export function trouble(peer) {
   const since = peer.away_since === null ? "" : ` since ${clock(peer.away_since, new Date())}`;
   return `${peer.instance} does not answer${since}: ${peer.why}.`;
 }
+
+/** What an answer lacks: files, and instances that are away. @param {LeftOut | undefined} files @param {Peer[]} peers @returns {string} */
+export const missing = (files, peers) => [leftOut(files), ...peers.map(trouble)].filter(Boolean).join(" ");
 
 /** How that is which feeds a source. @param {Input} input @param {Date} now @returns {string} */
 export const feeding = (input, now) =>

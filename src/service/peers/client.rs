@@ -117,7 +117,10 @@ impl Template {
         let ca = settings.ca.as_ref().map(|path| {
             let at = || format!("http.peers_ca = {:?}", path.display());
             let pem = std::fs::read(path).with_context(at)?;
-            Certificate::from_pem_bundle(&pem).with_context(at)
+            let found = Certificate::from_pem_bundle(&pem).with_context(at)?;
+            // Else no peer would be trusted, and none would say why.
+            anyhow::ensure!(!found.is_empty(), "{}: no certificate is in it", at());
+            Ok(found)
         });
         Ok(Self {
             own: own.to_owned(),
@@ -266,7 +269,14 @@ impl Peer {
         let _turn = turn.map_err(|_| Silence::Busy)?;
         match timeout(patience, self.request(target)).await {
             // The whole chain: reqwest's own words end before the cause.
-            Ok(answered) => answered.map_err(|error| Silence::Of(format!("{error:#}"))),
+            Ok(answered) => answered.map_err(|error| {
+                let why = format!("{error:#}");
+                let hint = match why.contains("invalid peer certificate") {
+                    true => ": http.peers_ca must vouch for its certificate, which must name its address",
+                    false => "",
+                };
+                Silence::Of(format!("{why}{hint}"))
+            }),
             Err(_) => Err(Silence::Of(format!(
                 "no answer in {} s",
                 patience.as_secs()

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, bail, ensure};
 use arrow_array::RecordBatch;
+use demograph_core::record::EventTime;
 use jiff::civil::Date;
 
 use super::{
@@ -29,45 +30,81 @@ const FOOTER_GUESS: usize = 64 * 1024;
 pub struct Day {
     pub small: Vec<String>,
     pub compacted: Vec<String>,
+    /// When each was written, those of small files first.
+    pub written: Vec<EventTime>,
+}
+
+impl Day {
+    /// The files with the times at which they were written.
+    fn states(&self) -> impl Iterator<Item = (&String, Option<&EventTime>)> {
+        let paths = self.small.iter().chain(&self.compacted);
+        paths
+            .enumerate()
+            .map(|(at, path)| (path, self.written.get(at)))
+    }
+
+    /// Whether all files of an earlier look are there as they were.
+    pub fn has_all_of(&self, before: &Self) -> bool {
+        let now: BTreeMap<_, _> = self.states().collect();
+        before
+            .states()
+            .all(|(path, written)| now.get(path) == Some(&written))
+    }
 }
 
 /// The dates of a table that have files, small or compacted.
 pub fn days(store: &Store, table: Table) -> anyhow::Result<BTreeMap<Date, Day>> {
-    let mut days: BTreeMap<Date, Day> = BTreeMap::new();
+    let (days, strays) = wanted_days(store, table, |_| true)?;
+    match strays.first() {
+        None => Ok(days),
+        Some(path) => bail!("{path}: no date"),
+    }
+}
+
+/// The dates that are wanted; and the files in folders whose names are no dates.
+pub fn wanted_days(
+    store: &Store,
+    table: Table,
+    is_wanted: impl Fn(Date) -> bool,
+) -> anyhow::Result<(BTreeMap<Date, Day>, Vec<String>)> {
+    let (mut days, mut strays): (BTreeMap<Date, Day>, _) = (BTreeMap::new(), Vec::new());
     // Small files first: `compact` makes the compacted file before it deletes them, so at any moment a row
     // is seen in one of the two.
-    for path in store.list(table.name())? {
-        if let Some(date) = date_of(table.name(), &path)? {
-            days.entry(date).or_default().small.push(path);
-        }
-    }
-    for folder in compacted_folders(table) {
-        for path in store.list(&folder)? {
-            if let Some(date) = date_of(&folder, &path)? {
-                days.entry(date).or_default().compacted.push(path);
+    let small = [(table.name().to_owned(), false)];
+    let compacted = compacted_folders(table).map(|folder| (folder, true));
+    for (folder, is_compacted) in small.into_iter().chain(compacted) {
+        for place in store.folders(&folder)? {
+            let Some(name) = place.strip_prefix(&format!("{folder}/date=")) else {
+                continue;
+            };
+            let date: Option<Date> = name.parse().ok();
+            if date.is_some_and(|date| !is_wanted(date)) {
+                continue;
+            }
+            for file in store.files(&place)? {
+                if !file.path.ends_with(".parquet") {
+                    continue;
+                }
+                let Some(date) = date else {
+                    strays.push(file.path);
+                    continue;
+                };
+                let day = days.entry(date).or_default();
+                match is_compacted {
+                    true => day.compacted.push(file.path),
+                    false => day.small.push(file.path),
+                }
+                day.written.push(file.modified);
             }
         }
     }
-    Ok(days)
+    Ok((days, strays))
 }
 
 /// Where `demograph compact` writes the files of a table, and where earlier versions wrote them: under `daily/`, which is a
 /// table of its own now.
 pub fn compacted_folders(table: Table) -> [String; 2] {
     [COMPACTED, "daily"].map(|folder| format!("{folder}/{}", table.name()))
-}
-
-/// The date in `FOLDER/date=2026-03-01/x.parquet`; nothing for files that are no tables, or lie deeper.
-fn date_of(folder: &str, path: &str) -> anyhow::Result<Option<Date>> {
-    let inside = path.strip_prefix(folder);
-    let inside = inside.and_then(|inside| inside.strip_prefix("/date="));
-    match inside.and_then(|inside| inside.split_once('/')) {
-        Some((date, file)) if file.ends_with(".parquet") && !file.contains('/') => {
-            let date = date.parse();
-            Ok(Some(date.with_context(|| format!("{path}: no date"))?))
-        }
-        _ => Ok(None),
-    }
 }
 
 /// The last part of a path.
@@ -88,7 +125,10 @@ pub fn footer(store: &Store, path: &str) -> anyhow::Result<Footer> {
 /// The names of the files that went into a compacted file.
 pub(super) fn inputs(footer: &Footer) -> anyhow::Result<BTreeSet<String>> {
     let names = footer.facts.get(INPUT_NAMES);
-    let names = names.context("it does not say which files went in: not made by `compact`")?;
+    let names = names.context(
+        "it does not say which files went in, so `demograph compact` did not make it: move it away, or beside no other files of \
+         its date",
+    )?;
     Ok(names.lines().map(str::to_owned).collect())
 }
 
@@ -227,13 +267,12 @@ pub fn read(
             dates.entry(date).or_default().push((store, day));
         }
     }
-    read_dates(dates, decode, take)
+    read_dates(dates, take)
 }
 
-/// The same of some dates, with the stores that hold their files, of the rows that `decode` takes from a file.
+/// The same of some dates, with the stores that hold their files.
 pub(super) fn read_dates(
     dates: BTreeMap<Date, Vec<(&Store, Day)>>,
-    decode: impl Fn(Vec<u8>) -> anyhow::Result<Vec<RecordBatch>>,
     mut take: impl FnMut(&RecordBatch) -> anyhow::Result<()>,
 ) -> anyhow::Result<(usize, Vec<Copy>)> {
     let (mut files, mut copies) = (0, Vec::new());

@@ -1,28 +1,29 @@
 //! Rows -> the bytes of a Parquet file, and back, whole or batch by batch.
 
+mod picked;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
-use arrow_array::{BooleanArray, RecordBatch, StringArray};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use jiff::civil::Date;
 use parquet::{
-    arrow::{
-        ArrowWriter, ProjectionMask,
-        arrow_reader::{
-            ArrowPredicate, ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter,
-        },
-    },
-    basic::{Compression, ZstdLevel},
+    arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder},
+    basic::{Compression, ConvertedType, LogicalType, TimeUnit, ZstdLevel},
     errors::ParquetError,
     file::{
-        metadata::{KeyValue, ParquetMetaDataReader, RowGroupMetaData},
+        metadata::{
+            ColumnChunkMetaData, KeyValue, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
+        },
         properties::WriterProperties,
         statistics::Statistics,
     },
 };
 
-use super::tables::{LOCAL_DATE, WINDOW_START, columns::column};
+use super::tables::{LOCAL_DATE, WINDOW_START};
+
+pub use picked::{Only, Opened};
 
 /// What facts are called in a file's key-value metadata.
 const FACT: &str = "demograph.";
@@ -99,42 +100,6 @@ pub fn decode(bytes: Vec<u8>) -> anyhow::Result<Vec<RecordBatch>> {
     batches(bytes, BATCH)?.collect()
 }
 
-/// Some columns, and the rows in which texts have certain values.
-pub struct Only<'a> {
-    pub columns: &'a [&'a str],
-    /// Columns of text, which must be among `columns`, and their values. Empty: all rows.
-    pub equal: &'a [(&'a str, &'a str)],
-}
-
-/// These rows and columns of a file that [`encode`] wrote.
-pub fn decode_only(bytes: Vec<u8>, only: &Only<'_>) -> anyhow::Result<Vec<RecordBatch>> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes))?;
-    let schema = reader.parquet_schema();
-    let all = ProjectionMask::columns(schema, only.columns.iter().copied());
-    if only.equal.is_empty() {
-        let reader = reader.with_projection(all).build()?;
-        return reader.map(|batch| Ok(batch?)).collect();
-    }
-    // One after the other: a later column is read only where the earlier ones fit.
-    let tests = only.equal.iter().map(|&(name, value)| {
-        let tested = ProjectionMask::columns(schema, [name]);
-        let (name, value) = (name.to_owned(), value.to_owned());
-        let is_wanted = ArrowPredicateFn::new(tested, move |batch| {
-            let texts: &StringArray = column(&batch, &name)
-                .map_err(|error| ArrowError::SchemaError(error.to_string()))?;
-            let rows = texts.iter().map(|text| text == Some(value.as_str()));
-            Ok(BooleanArray::from(rows.collect::<Vec<bool>>()))
-        });
-        Box::new(is_wanted) as Box<dyn ArrowPredicate>
-    });
-    let tests = tests.collect();
-    let reader = reader
-        .with_projection(all)
-        .with_row_filter(RowFilter::new(tests))
-        .build()?;
-    reader.map(|batch| Ok(batch?)).collect()
-}
-
 /// What the end of a file says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Footer {
@@ -149,7 +114,7 @@ impl Footer {
     pub fn len(end: &[u8]) -> anyhow::Result<usize> {
         let last = end.len().checked_sub(END).map(|start| &end[start..]);
         let last = last.filter(|last| last.ends_with(b"PAR1"));
-        let last = last.context("no Parquet file: its end is missing")?;
+        let last = last.context("no whole Parquet file: its end is missing")?;
         let length = u32::from_le_bytes([last[0], last[1], last[2], last[3]]);
         Ok(length as usize + END)
     }
@@ -163,7 +128,10 @@ impl Footer {
             end.len()
         );
         let footer = &end[end.len() - length..end.len() - END];
-        let whole = ParquetMetaDataReader::decode_metadata(footer)?;
+        Self::of(&ParquetMetaDataReader::decode_metadata(footer)?)
+    }
+
+    fn of(whole: &ParquetMetaData) -> anyhow::Result<Self> {
         let metadata = whole.file_metadata();
         let facts = metadata.key_value_metadata().into_iter().flatten();
         let fact = |pair: &KeyValue| {
@@ -190,8 +158,12 @@ fn dates(groups: &[RowGroupMetaData]) -> anyhow::Result<Option<(Date, Date)>> {
                 ends.map(|(&min, &max)| (local_date(min), local_date(max)))
             }
             (WINDOW_START, Some(Statistics::Int64(starts))) => {
+                let parts = parts_of_a_millisecond(column);
                 let ends = starts.min_opt().zip(starts.max_opt());
-                ends.map(|(&min, &max)| (utc_date(min), utc_date(max)))
+                ends.map(|(min, max)| {
+                    let date = |time: &i64| utc_date(time.div_euclid(parts));
+                    (date(min), date(max))
+                })
             }
             _ => None,
         };
@@ -202,6 +174,17 @@ fn dates(groups: &[RowGroupMetaData]) -> anyhow::Result<Option<(Date, Date)>> {
         }
     }
     Ok(found)
+}
+
+/// How finely a file counts its times: other writers count more finely than demograph.
+fn parts_of_a_millisecond(column: &ColumnChunkMetaData) -> i64 {
+    let kind = column.column_descr();
+    match (kind.logical_type_ref(), kind.converted_type()) {
+        (Some(LogicalType::Timestamp(time)), _) if time.unit == TimeUnit::NANOS => 1_000_000,
+        (Some(LogicalType::Timestamp(time)), _) if time.unit == TimeUnit::MICROS => 1_000,
+        (None, ConvertedType::TIMESTAMP_MICROS) => 1_000,
+        _ => 1,
+    }
 }
 
 fn utc_date(millis: i64) -> anyhow::Result<Date> {

@@ -1,8 +1,9 @@
 //! Hours, days and windows of one source and attribute, read back from the tables `hourly`, `daily` and `demographics`.
 //!
 //! Promises: each row is read once, as everywhere ([`catalog`]). What was read stays in memory up to a bound; a date is read
-//! again when its files change.
+//! again when its files change. A file that cannot be read is left out, and named.
 
+mod files;
 mod newest;
 mod shown;
 mod windows;
@@ -20,9 +21,11 @@ use demograph_core::{
 };
 use jiff::civil::Date;
 
-use super::{Store, Table, catalog, file, tables::columns::column};
+use super::{Store, Table, catalog, file::Only, tables::columns::column};
+use files::Said;
 
-pub use newest::{NewestPeriod, NewestPeriods};
+pub use files::LeftOut;
+pub use newest::{Newest, NewestPeriod, NewestPeriods};
 pub use shown::ShownRow;
 pub use windows::{AskedWindows, FoundWindows, WindowRow};
 
@@ -50,6 +53,13 @@ pub struct PeriodRow {
     pub shown: ShownRow,
 }
 
+/// Rows that were found, and the files that were left out of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found<R> {
+    pub rows: Vec<R>,
+    pub left_out: Vec<LeftOut>,
+}
+
 /// The tables' history.
 pub struct History {
     store: Store,
@@ -71,10 +81,29 @@ struct Key {
     date: Date,
 }
 
-/// The rows of a date, and the files that they came from.
+/// The rows of a date, the files that they came from, and those that were left out.
+#[derive(Clone)]
 struct Read<R> {
     files: catalog::Day,
     rows: Arc<[R]>,
+    left_out: Arc<[LeftOut]>,
+}
+
+/// A row that shows something.
+trait Row: PartialEq + Send + Sync {
+    fn shown(&self) -> &ShownRow;
+}
+
+impl Row for PeriodRow {
+    fn shown(&self) -> &ShownRow {
+        &self.shown
+    }
+}
+
+impl Row for WindowRow {
+    fn shown(&self) -> &ShownRow {
+        &self.shown
+    }
 }
 
 impl History {
@@ -96,7 +125,8 @@ impl History {
     pub fn probe(&self) -> anyhow::Result<()> {
         let mut others = Vec::new();
         for table in Table::ALL {
-            let is_there = !catalog::days(&self.store, table)?.is_empty();
+            let (days, strays) = catalog::wanted_days(&self.store, table, |_| true)?;
+            let is_there = !days.is_empty() || !strays.is_empty();
             match table {
                 Table::Hourly | Table::Daily if is_there => return Ok(()),
                 _ if is_there => others.push(table.name()),
@@ -116,55 +146,66 @@ impl History {
     }
 
     /// The rows in the order of time; those of a period in the order of the model.
-    pub fn rows(&self, asked: &Asked) -> anyhow::Result<Vec<PeriodRow>> {
+    pub fn rows(&self, asked: &Asked) -> anyhow::Result<Found<PeriodRow>> {
         let table = table_of(asked.kind);
         let (from, until) = asked.dates;
-        let mut rows = Vec::new();
-        for (date, files) in catalog::days(&self.store, table)? {
-            if (from..=until).contains(&date) {
-                let key = Key {
-                    table,
-                    source: asked.source.clone(),
-                    attribute: asked.attribute,
-                    date,
-                };
-                rows.extend_from_slice(&self.date(&self.periods, key, files, &COLUMNS, add)?);
-            }
+        let wanted = |date: Date| (from..=until).contains(&date);
+        let (days, strays) = catalog::wanted_days(&self.store, table, wanted)?;
+        let days: Vec<_> = days.into_iter().collect();
+        let dates = files::side_by_side(&days, |(date, files)| {
+            let key = Key {
+                table,
+                source: asked.source.clone(),
+                attribute: asked.attribute,
+                date: *date,
+            };
+            self.date(&self.periods, key, files, &COLUMNS, add)
+        })?;
+        let mut found = Found {
+            rows: Vec::new(),
+            left_out: strays.into_iter().map(LeftOut::stray).collect(),
+        };
+        for date in dates {
+            found.rows.extend_from_slice(&date.rows);
+            found.left_out.extend_from_slice(&date.left_out);
         }
-        rows.sort_by_key(|row| (row.start, row.shown.partition, row.covers_until));
-        Ok(rows)
+        let order = |row: &PeriodRow| (row.start, row.shown.partition, row.covers_until);
+        found.rows.sort_by_key(order);
+        Ok(found)
     }
 
     /// The rows of a date: those that are kept, while its files are the same.
-    fn date<R>(
+    fn date<R: Row + Clone>(
         &self,
         kept: &Mutex<Kept<R>>,
         key: Key,
-        files: catalog::Day,
+        files: &catalog::Day,
         columns: &[&str],
         add: impl Fn(&mut Vec<R>, &RecordBatch) -> anyhow::Result<()>,
-    ) -> anyhow::Result<Arc<[R]>> {
+    ) -> anyhow::Result<Read<R>> {
         let kept = || kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = kept().dates.get(&key)
-            && known.files == files
+            && known.files == *files
         {
-            return Ok(known.rows.clone());
+            return Ok(known.clone());
         }
         let mut rows = Vec::new();
         let columns = [&shown::COLUMNS[..], columns].concat();
-        let only = file::Only {
+        let only = Only {
+            schema: &key.table.schema(),
             columns: &columns,
             equal: &[("source", &key.source), ("attribute", key.attribute.name())],
         };
-        let dates = BTreeMap::from([(key.date, vec![(&self.store, files.clone())])]);
-        catalog::read_dates(
-            dates,
-            |bytes| file::decode_only(bytes, &only),
-            |batch| add(&mut rows, batch),
-        )?;
-        let rows: Arc<[R]> = rows.into();
-        kept().keep(key, files, rows.clone());
-        Ok(rows)
+        let left_out = files::read(&self.store, (key.date, files), &only, add, |said| {
+            take(&mut rows, said)
+        })?;
+        let read = Read {
+            files: files.clone(),
+            rows: rows.into(),
+            left_out: left_out.into(),
+        };
+        kept().keep(key, read.clone());
+        Ok(read)
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, newest::Seen> {
@@ -189,17 +230,34 @@ impl<R> Default for Kept<R> {
 }
 
 impl<R> Kept<R> {
-    fn keep(&mut self, key: Key, files: catalog::Day, rows: Arc<[R]>) {
+    fn keep(&mut self, key: Key, read: Read<R>) {
         // A date without a row takes a place too.
-        let size = rows.len().max(1);
+        let size = read.rows.len().max(1);
         if self.rows + size > ROWS_MAX {
             *self = Self::default();
         }
-        if let Some(before) = self.dates.insert(key, Read { files, rows }) {
+        if let Some(before) = self.dates.insert(key, read) {
             self.rows -= before.rows.len().max(1);
         }
         self.rows += size;
     }
+}
+
+/// Takes the rows of a file in. Nothing but its rows tells a copy that another program made.
+fn take<R: Row>(rows: &mut Vec<R>, said: Said<R>) -> anyhow::Result<()> {
+    let is_shown = |row: &&R| row.shown().votes.is_some();
+    let is_copy = said.is_foreign
+        && said
+            .rows
+            .iter()
+            .filter(is_shown)
+            .any(|row| rows.contains(row));
+    ensure!(
+        !is_copy,
+        "rows of it are in other files of its date, too, and would count twice: keep it or the others, and move the rest away"
+    );
+    rows.extend(said.rows);
+    Ok(())
 }
 
 /// Those of hours and days besides what they show.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arrow_array::{Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use demograph_core::window::Unit;
 
-use super::{Store, Table, catalog, file::decode, tables::columns::column};
+use super::{Store, Table, catalog, tables::columns::column};
 
 /// More files of two dates are not read for a hint.
 const FILES_MAX: usize = 1_000;
@@ -49,9 +49,7 @@ pub fn traffic(store: &Store, votes_a_person: u64) -> anyhow::Result<BTreeMap<St
     }
     let days = days.into_iter();
     let dates = days.map(|(date, day)| (date, vec![(store, day)])).collect();
-    catalog::read_dates(dates, decode, |batch| {
-        add(&mut sources, batch, votes_a_person)
-    })?;
+    catalog::read_dates(dates, |batch| add(&mut sources, batch, votes_a_person))?;
     Ok(sources)
 }
 

@@ -4,7 +4,8 @@ use unicode_width::UnicodeWidthStr;
 
 use super::*;
 use crate::answers::{
-    Attribute, Category, Count, Live, LiveSource, People, Rejected, Sources, View,
+    Attribute, Category, Count, LeftOut, LeftOutFile, Live, LiveSource, People, Rejected, Sources,
+    View,
 };
 
 fn categories(votes: u64) -> Vec<Category> {
@@ -47,6 +48,7 @@ pub(crate) fn picture(sources: usize) -> Picture {
                     ..Source::default()
                 })
                 .collect(),
+            ..Sources::default()
         },
         live: Live {
             at: Some("2026-11-27T15:00:02Z".into()),
@@ -152,6 +154,44 @@ fn people_without_a_track_id_are_not_said_to_be_nobody() {
 }
 
 #[test]
+fn a_narrow_screen_leaves_out_columns_in_order_and_says_when_it_is_too_narrow() {
+    let mut state = state(12);
+    state.choice.row = 3;
+    let said = text(&state, 50, 24);
+    assert!(said.contains("live 15:00:02 UTC"), "{said}");
+    assert!(!said.contains("votes  shares"), "{said}");
+    assert!(
+        said.contains("cam-1               female 54 % (49-59)"),
+        "{said}"
+    );
+    let said = text(&state, 30, 24);
+    for part in [
+        "live 15:00:02 UTC",
+        "ready   lag 3",
+        "  source     shares",
+        "  cam-2      ! NO FIT  female…",
+        "> cam-3      female 54 %  mal…",
+        "cam-3: last 1h, windows from\n  14:00:00 to 15:00:00 UTC",
+        "people   1,234 on 2026-11-27,\n  of windows released since",
+        "gender     600 votes",
+        "           female 54 % (49-59)",
+        "           male 46 % (41-51)",
+        "q quit  h health  / s a v",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+    state.choice.is_health = true;
+    let said = text(&state, 30, 24);
+    let fix = "5\n    Send a JPEG.";
+    assert!(said.contains(fix), "{said}");
+    let said = text(&state, 12, 8);
+    assert!(
+        said.contains("too narrow:\n  needs 20\n  columns"),
+        "{said}"
+    );
+}
+
+#[test]
 fn any_size_is_filled_and_not_more() {
     for sources in [0, 1, 500] {
         for (columns, rows) in [(1, 1), (10, 3), (40, 10), (80, 24), (300, 90)] {
@@ -218,4 +258,14 @@ fn tables_say_that_they_are_tables() {
     assert!(said.contains("tables, read at 15:00:02"), "{said}");
     assert!(said.contains("newest hour"), "{said}");
     assert!(said.contains("there is no health"), "{said}");
+    state.picture.sources.left_out = LeftOut {
+        files: 2,
+        named: vec![LeftOutFile {
+            file: "hourly/a.parquet".into(),
+            why: "its end is missing".into(),
+        }],
+    };
+    let said = text(&state, 80, 24);
+    let left_out = "FILES LEFT OUT: 2, such as hourly/a.parquet: its end is missing";
+    assert!(said.contains(left_out), "{said}");
 }

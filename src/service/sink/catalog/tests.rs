@@ -189,14 +189,43 @@ fn a_file_that_cannot_be_read_is_named() {
 
 #[test]
 fn the_date_of_a_file_is_that_of_its_folder() {
-    let cells = "compacted/cells/date=2026-03-01/cells-2026-03-01.parquet";
-    let date = date_of("compacted/cells", cells).unwrap();
-    assert_eq!(date.unwrap().to_string(), "2026-03-01");
-    assert_eq!(date_of("compacted", cells).unwrap(), None);
-    assert_eq!(
-        date_of("cells", "cells/date=2026-03-01/_SUCCESS").unwrap(),
-        None
+    let (compacted, small) = (
+        "compacted/cells/date=2026-03-01/cells-2026-03-01.parquet",
+        "cells/date=2026-03-02/a.parquet",
     );
-    assert_eq!(date_of("cells", "cells/part.parquet").unwrap(), None);
-    date_of("cells", "cells/date=yesterday/part.parquet").unwrap_err();
+    let others = [
+        "compacted/cells/date=2026-03-01/deeper/a.parquet",
+        "cells/date=2026-03-02/_SUCCESS",
+        "cells/part.parquet",
+    ];
+    let files = [&[compacted, small][..], &others].concat();
+    let files: Vec<_> = files.into_iter().map(|path| (path, "1", 1)).collect();
+    let (_folder, store) = store(&files);
+    let found = days(&store, Table::Cells).unwrap();
+    let dates: Vec<String> = found.keys().map(Date::to_string).collect();
+    assert_eq!(dates, ["2026-03-01", "2026-03-02"]);
+    assert_eq!(found[&"2026-03-01".parse().unwrap()].compacted, [compacted]);
+    let last: Date = "2026-03-02".parse().unwrap();
+    assert_eq!(found[&last].small, [small]);
+    let (wanted, _) = wanted_days(&store, Table::Cells, |date| date == last).unwrap();
+    assert!(wanted.into_keys().eq([last]));
+    // A folder whose name is no date.
+    let stray = "cells/date=yesterday/part.parquet";
+    store.create(stray, Vec::new()).unwrap();
+    days(&store, Table::Cells).unwrap_err();
+    let (days, strays) = wanted_days(&store, Table::Cells, |_| true).unwrap();
+    assert_eq!((days.len(), strays), (2, vec![stray.to_owned()]));
+}
+
+#[test]
+fn a_file_that_goes_or_is_written_anew_is_a_change_and_one_more_is_none() {
+    let day = |small: &[&str], written: &[i64]| Day {
+        small: small.iter().map(|path| (*path).to_owned()).collect(),
+        compacted: Vec::new(),
+        written: written.iter().copied().map(EventTime).collect(),
+    };
+    let before = day(&["a", "b"], &[1, 2]);
+    assert!(day(&["a", "b", "c"], &[1, 2, 3]).has_all_of(&before));
+    assert!(!day(&["a", "c"], &[1, 3]).has_all_of(&before));
+    assert!(!day(&["a", "b"], &[1, 3]).has_all_of(&before));
 }

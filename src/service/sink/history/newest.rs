@@ -7,15 +7,22 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use arrow_array::{Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
 use demograph_core::{
-    people::{Newest, People},
+    people::{Newest as NewestWindow, People},
     periods::{PeriodKind, Zone},
     record::{Attribute, EventTime},
     window::Unit,
 };
 use jiff::civil::Date;
 
-use super::{COLUMNS, History, PeriodRow, add, shown, table_of};
-use crate::sink::{catalog, file, tables::columns::column};
+use super::{COLUMNS, History, LeftOut, PeriodRow, add, files, shown, table_of};
+use crate::sink::{catalog, file::Only, tables::columns::column};
+
+/// The newest periods, the people by the names of their sources, and the files that were left out of them.
+pub struct Newest {
+    pub periods: NewestPeriods,
+    pub people: BTreeMap<String, People>,
+    pub left_out: Vec<LeftOut>,
+}
 
 /// The newest periods of the sources, by their names.
 pub type NewestPeriods = BTreeMap<String, BTreeMap<PeriodKind, NewestPeriod>>;
@@ -56,45 +63,65 @@ struct Hourly {
 /// By the name of the source.
 type Hours = BTreeMap<String, BTreeMap<Hour, Hourly>>;
 
-/// What was found, and in which files.
+/// What was found, and in which files; and those that were left out.
 #[derive(Default)]
 pub(super) struct Seen {
-    files: BTreeMap<(PeriodKind, Date), catalog::Day>,
+    files: BTreeMap<(PeriodKind, Date), (catalog::Day, Vec<LeftOut>)>,
     periods: NewestPeriods,
     hours: Hours,
+}
+
+/// A row of a period, with what only the newest ones need.
+struct Row {
+    source: String,
+    attribute: Attribute,
+    row: PeriodRow,
+    hourly: Hourly,
 }
 
 impl History {
     /// The newest hour and day of each source in the newest dates of each table, at most so many. An hour may be there twice,
     /// for other windows: then the last of them. And the people of its last hours.
-    pub fn newest(
-        &self,
-        dates: usize,
-    ) -> anyhow::Result<(NewestPeriods, BTreeMap<String, People>)> {
-        let mut files = BTreeMap::new();
+    pub fn newest(&self, dates: usize) -> anyhow::Result<Newest> {
+        let (mut found, mut left_out) = (BTreeMap::new(), Vec::new());
         for kind in PeriodKind::ALL {
-            let days = catalog::days(&self.store, table_of(kind))?;
+            let (days, strays) = catalog::wanted_days(&self.store, table_of(kind), |_| true)?;
+            left_out.extend(strays.into_iter().map(LeftOut::stray));
             let newest = days.into_iter().rev().take(dates);
-            files.extend(newest.map(|(date, day)| ((kind, date), day)));
+            found.extend(newest.map(|(date, day)| ((kind, date), day)));
         }
         let mut seen = std::mem::take(&mut *self.seen());
-        if !seen.files.keys().all(|key| files.contains_key(key)) {
-            // A date that is gone may have held the newest period of a source.
+        let mut known = seen.files.iter();
+        let is_as_it_was = known.all(|(key, (before, _))| {
+            let now: Option<&catalog::Day> = found.get(key);
+            now.is_some_and(|now| now.has_all_of(before))
+        });
+        if !is_as_it_was {
+            // What is gone, or was written anew, may have held the newest period of a source.
             seen = Seen::default();
         }
-        for (key, day) in &files {
-            if seen.files.get(key) != Some(day) {
-                let &(kind, date) = key;
-                self.take(&mut seen, kind, date, day.clone())?;
-                seen.files.insert(*key, day.clone());
+        for (&(kind, date), day) in &found {
+            let known = seen.files.get(&(kind, date));
+            if known.is_none_or(|(known, _)| known != day) {
+                let left_out = self.take(&mut seen, kind, date, day)?;
+                seen.files.insert((kind, date), (day.clone(), left_out));
             }
         }
-        let periods = seen.periods.clone();
+        left_out.extend(
+            seen.files
+                .values()
+                .flat_map(|(_, left_out)| left_out)
+                .cloned(),
+        );
         let people = seen.hours.iter();
         let people = people.map(|(source, hours)| (source.clone(), people_of(hours)));
-        let people = people.collect();
+        let newest = Newest {
+            periods: seen.periods.clone(),
+            people: people.collect(),
+            left_out,
+        };
         *self.seen() = seen;
-        Ok((periods, people))
+        Ok(newest)
     }
 
     fn take(
@@ -102,56 +129,72 @@ impl History {
         seen: &mut Seen,
         kind: PeriodKind,
         date: Date,
-        day: catalog::Day,
-    ) -> anyhow::Result<()> {
+        day: &catalog::Day,
+    ) -> anyhow::Result<Vec<LeftOut>> {
         let columns = [
             &shown::COLUMNS[..],
             &COLUMNS,
             &["covers_from", "tracks", "stayed", "unit"],
         ]
         .concat();
-        let only = file::Only {
+        let only = Only {
+            schema: &table_of(kind).schema(),
             columns: &columns,
             equal: &[],
         };
-        let dates = BTreeMap::from([(date, vec![(&self.store, day)])]);
-        catalog::read_dates(
-            dates,
-            |bytes| file::decode_only(bytes, &only),
-            |batch| keep_newest(seen, kind, batch),
-        )?;
-        Ok(())
+        files::read(&self.store, (date, day), &only, parse, |said| {
+            for row in said.rows {
+                seen.keep(kind, row);
+            }
+            Ok(())
+        })
     }
 }
 
-fn keep_newest(seen: &mut Seen, kind: PeriodKind, batch: &RecordBatch) -> anyhow::Result<()> {
+fn parse(rows: &mut Vec<Row>, batch: &RecordBatch) -> anyhow::Result<()> {
     let texts = |name| column::<StringArray>(batch, name);
     let (source, attribute) = (texts("source")?, texts("attribute")?);
     let unit = texts("unit")?;
     let covers_from: &TimestampMillisecondArray = column(batch, "covers_from")?;
     let (tracks, stayed): (&Int64Array, &Int64Array) =
         (column(batch, "tracks")?, column(batch, "stayed")?);
-    let mut rows = Vec::new();
-    add(&mut rows, batch)?;
-    let Seen { periods, hours, .. } = seen;
-    for (at, row) in rows.into_iter().enumerate() {
-        let attribute = named(attribute.value(at))?;
-        let covers = (EventTime(covers_from.value(at)), row.covers_until);
+    let mut periods = Vec::new();
+    add(&mut periods, batch)?;
+    for (at, row) in periods.into_iter().enumerate() {
+        let count = |of: &Int64Array| u64::try_from(of.value(at)).unwrap_or(0);
+        let hourly = Hourly {
+            zone: row.time_zone.clone(),
+            covers_from: EventTime(covers_from.value(at)),
+            tracks: count(tracks),
+            stayed: count(stayed),
+            unit: match unit.value(at) == Unit::Tracks.name() {
+                true => Unit::Tracks,
+                false => Unit::Detections,
+            },
+        };
+        rows.push(Row {
+            source: source.value(at).to_owned(),
+            attribute: named(attribute.value(at))?,
+            row,
+            hourly,
+        });
+    }
+    Ok(())
+}
+
+impl Seen {
+    fn keep(&mut self, kind: PeriodKind, row: Row) {
+        let Row {
+            source,
+            attribute,
+            row,
+            hourly,
+        } = row;
+        let covers = (hourly.covers_from, row.covers_until);
         if kind == PeriodKind::Hour {
-            let count = |of: &Int64Array| u64::try_from(of.value(at)).unwrap_or(0);
-            let hourly = Hourly {
-                zone: row.time_zone.clone(),
-                covers_from: covers.0,
-                tracks: count(tracks),
-                stayed: count(stayed),
-                unit: match unit.value(at) == Unit::Tracks.name() {
-                    true => Unit::Tracks,
-                    false => Unit::Detections,
-                },
-            };
-            keep_hour(hours, source.value(at), &row, hourly);
+            keep_hour(&mut self.hours, &source, &row, hourly);
         }
-        let of_source = periods.entry(source.value(at).to_owned()).or_default();
+        let of_source = self.periods.entry(source).or_default();
         let known = of_source.entry(kind).or_insert_with(|| NewestPeriod {
             covers,
             rows: Vec::new(),
@@ -163,7 +206,7 @@ fn keep_newest(seen: &mut Seen, kind: PeriodKind, batch: &RecordBatch) -> anyhow
         let before = before.map(|(_, first)| order(known.covers, first));
         let this = order(covers, &row);
         if before.is_some_and(|before| this < before) {
-            continue;
+            return;
         }
         if before != Some(this) {
             known.covers = covers;
@@ -177,7 +220,6 @@ fn keep_newest(seen: &mut Seen, kind: PeriodKind, batch: &RecordBatch) -> anyhow
             known.rows.push((attribute, row));
         }
     }
-    Ok(())
 }
 
 /// The rows of an hour say the same of its people. A file that changed is read again.
@@ -206,7 +248,7 @@ fn people_of(hours: &BTreeMap<Hour, Hourly>) -> People {
     let zone = zone.and_then(|(_, hourly)| Zone::named(&hourly.zone).ok());
     let mut people = People::new(zone.unwrap_or_else(Zone::utc));
     for (hour, hourly) in hours {
-        let newest = Newest {
+        let newest = NewestWindow {
             from: hourly.covers_from,
             until: hour.covers_until,
             people: hourly.tracks.saturating_sub(hourly.stayed),

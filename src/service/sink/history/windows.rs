@@ -5,7 +5,7 @@ use demograph_core::record::{Attribute, EventTime};
 use jiff::civil::Date;
 
 use super::{
-    History, Key,
+    History, Key, LeftOut,
     shown::{self, ShownRow},
 };
 use crate::sink::{Table, catalog, tables::columns::column};
@@ -36,6 +36,8 @@ pub struct WindowRow {
 pub struct FoundWindows {
     pub windows: Vec<Vec<WindowRow>>,
     pub has_more: bool,
+    /// Files that could not be read, of the dates that were read.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl History {
@@ -43,23 +45,26 @@ impl History {
     pub fn windows(&self, asked: &AskedWindows) -> anyhow::Result<FoundWindows> {
         let table = Table::Demographics;
         let (from, until) = asked.dates;
-        let mut found = FoundWindows::default();
-        let mut left_out = 0;
-        for (date, files) in catalog::days(&self.store, table)? {
-            if !(from..=until).contains(&date) {
-                continue;
-            }
+        let wanted = |date: Date| (from..=until).contains(&date);
+        let (days, strays) = catalog::wanted_days(&self.store, table, wanted)?;
+        let mut found = FoundWindows {
+            left_out: strays.into_iter().map(LeftOut::stray).collect(),
+            ..FoundWindows::default()
+        };
+        let mut passed = 0;
+        for (date, files) in days {
             let key = Key {
                 table,
                 source: asked.source.clone(),
                 attribute: asked.attribute,
                 date,
             };
-            let rows = self.date(&self.windows, key, files, &COLUMNS, add)?;
+            let read = self.date(&self.windows, key, &files, &COLUMNS, add)?;
+            found.left_out.extend_from_slice(&read.left_out);
             // A window lies in the date in which it begins.
-            for window in windows_of(&rows) {
-                if left_out < asked.offset {
-                    left_out += 1;
+            for window in windows_of(&read.rows) {
+                if passed < asked.offset {
+                    passed += 1;
                 } else if found.windows.len() < asked.limit {
                     found.windows.push(window);
                 } else {

@@ -3,6 +3,7 @@
 //! To add a column: a line in the table's `fields`, the same place in its arrays, and `make bless` for the file in
 //! `schemas/`.
 
+pub(super) mod cast;
 pub(super) mod cells;
 pub(super) mod columns;
 mod demographics;
