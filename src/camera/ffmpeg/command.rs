@@ -131,6 +131,9 @@ impl Settings {
             "rawvideo",
             "-f",
             "nut",
+            // Else ffmpeg keeps the place of each picture in memory, and writes them all at the end.
+            "-write_index",
+            "0",
             "pipe:1",
         ];
         let end = ["-i", address, "-map", "0:v:0", "-vf", &filters];

@@ -1,6 +1,6 @@
 //! NUT's numbers and packets.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use super::NutError;
 
@@ -35,6 +35,18 @@ impl<R: Read> Source<R> {
 
     pub fn number(&mut self) -> Result<u64, NutError> {
         number(|| Ok(self.array::<1>()?[0]))
+    }
+
+    /// Passes over what follows a start code, however long it is.
+    pub fn skip_packet(&mut self) -> Result<(), NutError> {
+        let size = self.number()?;
+        let head = if size > HEAD_CHECKED { 4 } else { 0 };
+        let all = size.saturating_add(head);
+        let passed = io::copy(&mut self.reader.by_ref().take(all), &mut io::sink())?;
+        match passed == all {
+            true => Ok(()),
+            false => Err(NutError::Ended),
+        }
     }
 
     /// What follows a start code.

@@ -25,6 +25,8 @@ const FILE_ID: &[u8; 25] = b"nut/multimedia container\0";
 const MAIN: u64 = 0x4E4D_7A56_1F5F_04AD;
 const STREAM: u64 = 0x4E53_1140_5BF2_F9DB;
 const SYNCPOINT: u64 = 0x4E4B_E4AD_EECA_4569;
+/// Where each picture is, at the end of a file. It grows with the file, and nothing here seeks.
+const INDEX: u64 = 0x4E58_DD67_2F23_E64E;
 
 /// A picture has room for so many bytes more: a frame of it has some behind its samples, and need not be copied for them.
 const SPARE: usize = 64;
@@ -123,6 +125,10 @@ impl<R: Read> Nut<R> {
             let kind = rest
                 .iter()
                 .fold(u64::from(b'N'), |kind, &byte| (kind << 8) | u64::from(byte));
+            if kind == INDEX {
+                self.source.skip_packet()?;
+                continue;
+            }
             let packet = self.source.packet()?;
             if kind == SYNCPOINT {
                 self.last_pts = self.synchronise(packet)?;

@@ -74,6 +74,31 @@ fn pictures_and_their_times_are_those_that_ffmpeg_wrote() {
 }
 
 #[test]
+fn a_long_stream_ends_as_a_short_one_does() {
+    // At its end ffmpeg writes an index with an entry a picture: here 150,000 bytes, more than any header has.
+    let mut child = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i"])
+        .arg("color=size=160x144:rate=5:duration=6000,format=yuv420p")
+        .args(["-c:v", "rawvideo", "-f", "nut", "-"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let reader = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut nut = Nut::open(reader, 160 * 144 * 3 / 2).unwrap();
+    let mut pictures = 0;
+    let end = loop {
+        match nut.next_picture() {
+            Ok(_) => pictures += 1,
+            Err(end) => break end,
+        }
+    };
+    assert!(matches!(end, NutError::Ended), "{end}");
+    assert_eq!(pictures, 30_000);
+    drop(nut);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn uneven_times_gaps_and_leaps_ahead_are_kept() {
     // Frames 0, 1, 10, 11; then the last two, an hour later.
     let bytes = stream("select='lt(n,2)+between(n,10,11)+gte(n,98)',setpts='PTS+gte(N,4)*3600/TB'");
