@@ -29,6 +29,8 @@ mod estimates;
 mod evaluate;
 mod experiment;
 #[cfg(feature = "gateway")]
+mod film_shares;
+#[cfg(feature = "gateway")]
 mod gateway;
 #[cfg(feature = "page")]
 mod guard;

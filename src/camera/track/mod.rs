@@ -15,7 +15,7 @@
 //!   its course. The course is then that between the sightings, not what was guessed meanwhile.
 //!
 //! Promises: the same faces in the same order give the same tracks; no two faces of a frame are one track; a number is never
-//! given twice; what is remembered is bounded by the faces of the last [`Settings::lost_after`], and of [`HIDDEN_MAX`] before it.
+//! given twice; what is remembered is bounded by the faces of the last [`Settings::lost_after`], and of eight seconds before it.
 
 mod assign;
 mod begin;
