@@ -31,8 +31,6 @@ const FACT: &str = "demograph.";
 const END: usize = 8;
 /// Rows of a row group: what a writer holds, and what a reader can skip.
 const GROUP: usize = 128 * 1024;
-/// Rows of a page: what a reader skips inside of a row group. A source of a day is in one or two.
-const PAGE: usize = 2 * 1024;
 /// Rows of a batch where a whole file is read.
 const BATCH: usize = 1024;
 /// The fact that names the checkpoint whose outbox the file holds.
@@ -58,7 +56,6 @@ impl Encoder {
             .collect();
         let properties = WriterProperties::builder()
             .set_max_row_group_row_count(Some(GROUP))
-            .set_data_page_row_count_limit(PAGE)
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_created_by(concat!("demograph ", env!("CARGO_PKG_VERSION")).into())
             .set_key_value_metadata(Some(metadata))
