@@ -114,8 +114,9 @@ def uses_every_key(program: str, url: str, sources: list[str]) -> None:
     shown = top.await_text(sources[-1])
     # A narrow one leaves out votes and intervals, and keeps what is said.
     top.resize(30, 40)
-    shown = top.await_text("  source     shares")
-    top.await_text("live ")
+    top.await_text("  source     shares")
+    # The last line is drawn last.
+    shown = top.await_text("q quit  h health")
     assert "votes" not in shown.split("shares")[0] and "ready" in shown and "q quit" in shown, shown
     assert re.search(rf"^[> ] {re.escape(sources[0][:5])}\S* +\S", shown, re.M), shown
     assert all(len(line) == 30 for line in top.screen.display), shown

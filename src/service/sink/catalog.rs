@@ -13,6 +13,7 @@ use jiff::civil::Date;
 use super::{
     Store, Table,
     file::{CHECKPOINT, Footer, decode},
+    side_by_side::side_by_side,
 };
 
 /// The facts of a compacted file that name the small files that went in, and the checkpoints that they came from.
@@ -73,18 +74,18 @@ pub fn wanted_days(
     let small = [(table.name().to_owned(), false)];
     let compacted = compacted_folders(table).map(|folder| (folder, true));
     for (folder, is_compacted) in small.into_iter().chain(compacted) {
-        for place in store.folders(&folder)? {
-            let Some(name) = place.strip_prefix(&format!("{folder}/date=")) else {
-                continue;
-            };
+        let places = store.folders(&folder)?.into_iter().filter_map(|place| {
+            let name = place.strip_prefix(&format!("{folder}/date="))?;
             let date: Option<Date> = name.parse().ok();
-            if date.is_some_and(|date| !is_wanted(date)) {
-                continue;
-            }
-            for file in store.files(&place)? {
-                if !file.path.ends_with(".parquet") {
-                    continue;
-                }
+            date.is_none_or(&is_wanted).then_some((date, place))
+        });
+        let places: Vec<_> = places.collect();
+        let listed = side_by_side(&places, |(_, place)| store.files(place))?;
+        for ((date, _), files) in places.into_iter().zip(listed) {
+            let tables = files
+                .into_iter()
+                .filter(|file| file.path.ends_with(".parquet"));
+            for file in tables {
                 let Some(date) = date else {
                     strays.push(file.path);
                     continue;

@@ -21,7 +21,9 @@ use demograph_core::{
 };
 use jiff::civil::Date;
 
-use super::{Store, Table, catalog, file::Only, tables::columns::column};
+use super::{
+    Store, Table, catalog, file::Only, side_by_side::side_by_side, tables::columns::column,
+};
 use files::Said;
 
 pub use files::LeftOut;
@@ -152,7 +154,7 @@ impl History {
         let wanted = |date: Date| (from..=until).contains(&date);
         let (days, strays) = catalog::wanted_days(&self.store, table, wanted)?;
         let days: Vec<_> = days.into_iter().collect();
-        let dates = files::side_by_side(&days, |(date, files)| {
+        let dates = side_by_side(&days, |(date, files)| {
             let key = Key {
                 table,
                 source: asked.source.clone(),

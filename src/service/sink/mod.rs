@@ -10,6 +10,7 @@ mod names;
 mod objects;
 mod records;
 mod remains;
+mod side_by_side;
 mod store;
 mod tables;
 mod traffic;
