@@ -88,7 +88,7 @@ fn the_page_shows_what_metrics_show_and_nothing_else() {
     let topic = Broker::shared().topic("page", 2);
     let folder = tempfile::tempdir().unwrap();
     let config = Service::config(&topic, &folder.path().join("out"), SOURCES);
-    let config = config.replace("rolling = [\"10s\", \"1m\"]", "rolling = [\"1m\", \"1h\"]");
+    let config = config.replace("rolling = [\"10s\", \"1m\"]", "rolling = [\"30m\", \"1h\"]");
     let mut service = Service::start(&config);
     service.await_ready();
     let before = json(&service.url, "/api/v1/live");

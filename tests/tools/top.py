@@ -92,7 +92,7 @@ def uses_every_key(program: str, url: str, sources: list[str]) -> None:
     top.press("a")
     top.await_text("last 1h   age")
     top.press("v")
-    top.await_text("last 1m   age")
+    top.await_text("last 30m   age")
     top.press("s")
     top.await_text("by votes")
     top.press("ss")
