@@ -22,7 +22,7 @@ use std::{
 };
 
 use anyhow::Context;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, bounded};
 
 use access::{Access, without_login};
 use answers::{Picture, Source};
@@ -177,17 +177,19 @@ fn poll(
     answer: &Sender<anyhow::Result<Picture>>,
     is_ended: &AtomicBool,
 ) {
-    loop {
-        if woken.recv_timeout(EVERY) == Err(RecvTimeoutError::Disconnected) {
-            return;
-        }
-        if is_ended.load(Ordering::Relaxed) {
-            // Of a terminal that is gone crossterm reads for ever, so that the signal is not seen there.
-            terminal::leave();
-            std::process::exit(0);
-        }
-        if answer.send(client.picture(&wish.get())).is_err() {
-            return;
+    while woken.recv_timeout(EVERY) != Err(RecvTimeoutError::Disconnected) {
+        let mut picture = client.picture(&wish.get());
+        loop {
+            // crossterm reads for ever from a terminal that is gone, so that nobody there takes a picture or sees a signal.
+            if is_ended.load(Ordering::Relaxed) || !terminal::is_there() {
+                terminal::leave();
+                std::process::exit(0);
+            }
+            picture = match answer.send_timeout(picture, EVERY) {
+                Ok(()) => break,
+                Err(SendTimeoutError::Timeout(picture)) => picture,
+                Err(SendTimeoutError::Disconnected(_)) => return,
+            };
         }
     }
 }

@@ -25,7 +25,8 @@ SHOW_CURSOR = b"\x1b[?25h"
 class Top:
     """The program in a terminal of 80 columns and 24 rows."""
 
-    def __init__(self, program: str, url: str) -> None:
+    def __init__(self, program: str, url: str, is_told: bool = True) -> None:
+        """`is_told`: a signal says that the terminal is gone."""
         self.screen = pyte.Screen(80, 24)
         self.stream = pyte.ByteStream(self.screen)
         self.said = b""
@@ -35,7 +36,8 @@ class Top:
         self.child = os.fork()
         if self.child == 0:
             os.setsid()
-            fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
+            if is_told:
+                fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
             for number in (0, 1, 2):
                 os.dup2(self.slave, number)
             os.environ["TERM"] = "xterm-256color"
@@ -145,14 +147,15 @@ def main() -> None:
     os.kill(top.child, signal.SIGTERM)
     top.end()
     # A terminal that is closed ends it, too.
-    top = Top(program, url)
-    top.await_text("live ")
-    os.close(top.slave)
-    os.close(top.master)
-    deadline = time.monotonic() + 15
-    while os.waitpid(top.child, os.WNOHANG) == (0, 0):
-        assert time.monotonic() < deadline, "its terminal is gone, and it does not end"
-        select.select([], [], [], 0.05)
+    for is_told in (True, False):
+        top = Top(program, url, is_told)
+        top.await_text("live ")
+        os.close(top.slave)
+        os.close(top.master)
+        deadline = time.monotonic() + 20
+        while os.waitpid(top.child, os.WNOHANG) == (0, 0):
+            assert time.monotonic() < deadline, "its terminal is gone, and it does not end"
+            select.select([], [], [], 0.05)
     # An instance that is not there is said, and asked again.
     top = Top(program, "http://127.0.0.1:9")
     top.await_text("NO ANSWER")
