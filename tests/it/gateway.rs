@@ -11,7 +11,7 @@ mod watched;
 
 use std::path::Path;
 
-use super::world::{Film, Topic, Walker, composites};
+use super::world::{Film, Service, Topic, Walker, composites, metric};
 
 /// One person walks by, four seconds long, ten pictures a second. Others look like others.
 pub fn film(file: &Path, person: usize) {
@@ -50,4 +50,21 @@ pub fn camera(id: &str, film: &Path, more: &str) -> String {
 /// The count of a camera's series.
 pub fn series(name: &str, camera: &str, more: &str) -> String {
     format!("demograph_camera_{name}{{camera=\"{camera}\"{more}}}")
+}
+
+/// Waits until every face that was found is counted once: within a frame it is found before it is known what becomes of it.
+pub fn await_sums(service: &mut Service) {
+    let url = format!("{}/metrics", service.url);
+    service
+        .process
+        .wait_for("all faces have an outcome", 30, || {
+            let said = ureq::get(&url)
+                .call()
+                .ok()?
+                .body_mut()
+                .read_to_string()
+                .ok()?;
+            let found = metric(&said, "demograph_camera_faces_found_total");
+            (metric(&said, "demograph_camera_faces_total") == found).then_some(())
+        });
 }
