@@ -112,8 +112,10 @@ fn watch(config: &Config, preview: Option<&str>) -> anyhow::Result<ExitCode> {
         delivered = deliveries.delivered,
         failed = deliveries.failed,
         waiting = deliveries.queued,
-        dropped_faces = statuses().map(|status| status.dropped[0]).sum::<u64>(),
-        dropped_presences = statuses().map(|status| status.dropped[1]).sum::<u64>(),
+        dropped_faces = statuses().map(|status| status.dropped_faces).sum::<u64>(),
+        dropped_presences = statuses()
+            .map(|status| status.dropped_presences)
+            .sum::<u64>(),
         "no camera is watched any more"
     );
     endpoint.end()?;

@@ -275,7 +275,8 @@ impl CameraMetrics {
             skipped: self.frames.with_label_values(&[camera, FRAMES[1]]).get(),
             tracks: self.tracks.with_label_values(&[camera]).get(),
             restarts: End::ALL.into_iter().map(restarts).sum(),
-            dropped: [&self.faces, &self.presences].map(dropped),
+            dropped_faces: dropped(&self.faces),
+            dropped_presences: dropped(&self.presences),
         }
     }
 
@@ -313,8 +314,10 @@ pub struct Status {
     pub tracks: u64,
     /// Times that its ffmpeg ended.
     pub restarts: u64,
-    /// Faces and presence events that a full queue did not take at the stop.
-    pub dropped: [u64; 2],
+    /// Faces that a full queue did not take at the stop.
+    pub dropped_faces: u64,
+    /// The same of presence events.
+    pub dropped_presences: u64,
 }
 
 /// All states of a camera.

@@ -9,22 +9,26 @@ pub(crate) const HIDDEN: &str = "hidden";
 
 /// "female 54 % (49-60)"; where there is no estimate, the counted share with a tilde.
 pub(crate) fn share(one: &Category) -> String {
-    let percent = |share: f64| format!("{:.0}", share * 100.0);
-    let number = match (one.share, one.share_low, one.share_high, one.share_naive) {
-        (Some(share), Some(low), Some(high), _) => {
-            format!("{} % ({}-{})", percent(share), percent(low), percent(high))
+    match (one.share, one.share_low, one.share_high) {
+        (Some(_), Some(low), Some(high)) => {
+            format!("{} ({}-{})", only_share(one), percent(low), percent(high))
         }
+        _ => only_share(one),
+    }
+}
+
+/// The same without its interval.
+fn only_share(one: &Category) -> String {
+    let number = match (one.share, one.share_low, one.share_high, one.share_naive) {
+        (Some(share), Some(_), Some(_), _) => format!("{} %", percent(share)),
         (_, _, _, Some(naive)) => format!("~{} %", percent(naive)),
         _ => HIDDEN.to_owned(),
     };
     format!("{} {number}", harmless(&one.category))
 }
 
-/// The same without its interval.
-fn only_share(one: &Category) -> String {
-    let share = share(one);
-    let (number, _) = share.split_once(" (").unwrap_or((&share, ""));
-    number.to_owned()
+fn percent(share: f64) -> String {
+    format!("{:.0}", share * 100.0)
 }
 
 /// The shares of an attribute, with a warning where they are not to be trusted.
@@ -141,22 +145,9 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
 
 /// The words in lines of at most so many columns; the first begins with a title, the others with spaces below it.
 pub(crate) fn wrapped(title: &str, words: &[String], width: usize) -> Vec<String> {
-    let indent = " ".repeat(title.width());
-    let mut lines = vec![title.to_owned()];
-    let mut is_empty = true;
-    for word in words {
-        let used = lines.last().map_or(0, |line| line.width());
-        if !is_empty && used + 2 + word.width() > width {
-            lines.push(indent.clone());
-            is_empty = true;
-        }
-        if let Some(line) = lines.last_mut() {
-            line.push_str("  ");
-            line.push_str(word);
-            is_empty = false;
-        }
-    }
-    lines.iter().map(|line| cut(line, width)).collect()
+    let indent = " ".repeat(title.width() + 2);
+    let words = words.iter().map(|word| ("  ".to_owned(), word.as_str()));
+    filled(format!("{title}  "), &indent, words, width)
 }
 
 /// The text in lines of at most so many columns, broken at spaces; what follows is set in.
@@ -166,25 +157,35 @@ pub(crate) fn folded(text: &str, width: usize) -> Vec<String> {
     }
     let begin = text.len() - text.trim_start().len();
     let indent = " ".repeat((begin + 2).min(width / 2));
-    let mut lines = vec![text[..begin].to_owned()];
-    let mut is_empty = true;
     let mut gap = String::new();
-    for word in text[begin..].split(' ') {
+    let words = text[begin..].split(' ').filter_map(|word| {
         if word.is_empty() {
             gap.push(' ');
-            continue;
+            return None;
         }
-        let used = lines.last().map_or(0, |line| line.width());
-        if !is_empty && used + gap.len() + word.width() > width {
-            lines.push(indent.clone());
+        Some((std::mem::replace(&mut gap, " ".into()), word))
+    });
+    filled(text[..begin].to_owned(), &indent, words, width)
+}
+
+/// As many words as fit into each line; before each, unless it begins a line, its gap.
+fn filled<'a>(
+    first: String,
+    indent: &str,
+    words: impl Iterator<Item = (String, &'a str)>,
+    width: usize,
+) -> Vec<String> {
+    let (mut lines, mut line, mut is_empty) = (Vec::new(), first, true);
+    for (gap, word) in words {
+        if !is_empty && line.width() + gap.len() + word.width() > width {
+            lines.push(std::mem::replace(&mut line, indent.to_owned()));
             is_empty = true;
         }
-        if let Some(line) = lines.last_mut() {
-            line.push_str(if is_empty { "" } else { &gap });
-            line.push_str(word);
-            (is_empty, gap) = (false, " ".into());
-        }
+        line.push_str(if is_empty { "" } else { &gap });
+        line.push_str(word);
+        is_empty = false;
     }
+    lines.push(line);
     lines.iter().map(|line| cut(line, width)).collect()
 }
 

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use demograph_core::record::SourceId;
-use demograph_service::snapshot::{ShownAttribute, ShownCategory, ShownView, Snapshot};
+use demograph_service::{
+    sink::history::ShownRow,
+    snapshot::{ShownAttribute, ShownCategory, ShownView, Snapshot},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -182,6 +185,15 @@ impl From<&ShownAttribute> for LiveAttribute {
             calibration_fits: shown.calibration_fits(),
             categories: shown.categories.iter().map(LiveCategory::from).collect(),
         }
+    }
+}
+
+impl LiveCategory {
+    /// What rows of a table show.
+    pub(super) fn all_of<'a>(rows: impl Iterator<Item = &'a ShownRow>) -> Vec<Self> {
+        rows.filter_map(ShownRow::shown)
+            .map(|shown| Self::from(&shown))
+            .collect()
     }
 }
 

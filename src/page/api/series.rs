@@ -176,8 +176,6 @@ impl Series {
 impl Period {
     fn of(rows: &[PeriodRow]) -> Self {
         let first = &rows[0];
-        let categories = rows.iter().filter_map(|row| row.shown.shown());
-        let categories = categories.map(|shown| LiveCategory::from(&shown));
         Self {
             start: Time(first.start),
             end: Time(first.end),
@@ -191,7 +189,7 @@ impl Period {
             model: first.shown.model.clone(),
             policy: first.shown.policy.clone(),
             partition: first.shown.partition,
-            categories: categories.collect(),
+            categories: LiveCategory::all_of(rows.iter().map(|row| &row.shown)),
         }
     }
 }

@@ -138,8 +138,6 @@ impl Windows {
 impl Window {
     fn of(rows: &[WindowRow]) -> Option<Self> {
         let first = rows.first()?;
-        let categories = rows.iter().filter_map(|row| row.shown.shown());
-        let categories = categories.map(|shown| LiveCategory::from(&shown));
         Some(Self {
             start: Time(first.start),
             end: Time(first.end),
@@ -151,7 +149,7 @@ impl Window {
             model: first.shown.model.clone(),
             policy: first.shown.policy.clone(),
             partition: first.shown.partition,
-            categories: categories.collect(),
+            categories: LiveCategory::all_of(rows.iter().map(|row| &row.shown)),
         })
     }
 }

@@ -363,7 +363,7 @@ impl Fold {
             lag: self.shown.lag.clone(),
             probes: Probes::of(&self.shown.health),
             inputs: inputs::of(self.shown.inputs.as_ref()),
-            ..Snapshot::default()
+            left_out: Arc::default(),
         });
     }
 

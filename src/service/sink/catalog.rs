@@ -31,25 +31,15 @@ const FOOTER_GUESS: usize = 64 * 1024;
 pub struct Day {
     pub small: Vec<String>,
     pub compacted: Vec<String>,
-    /// When each was written, those of small files first.
-    pub written: Vec<EventTime>,
+    /// When each file was written.
+    pub written: BTreeMap<String, EventTime>,
 }
 
 impl Day {
-    /// The files with the times at which they were written.
-    fn states(&self) -> impl Iterator<Item = (&String, Option<&EventTime>)> {
-        let paths = self.small.iter().chain(&self.compacted);
-        paths
-            .enumerate()
-            .map(|(at, path)| (path, self.written.get(at)))
-    }
-
     /// Whether all files of an earlier look are there as they were.
     pub fn has_all_of(&self, before: &Self) -> bool {
-        let now: BTreeMap<_, _> = self.states().collect();
-        before
-            .states()
-            .all(|(path, written)| now.get(path) == Some(&written))
+        let mut earlier = before.written.iter();
+        earlier.all(|(path, written)| self.written.get(path) == Some(written))
     }
 }
 
@@ -91,11 +81,11 @@ pub fn wanted_days(
                     continue;
                 };
                 let day = days.entry(date).or_default();
+                day.written.insert(file.path.clone(), file.modified);
                 match is_compacted {
                     true => day.compacted.push(file.path),
                     false => day.small.push(file.path),
                 }
-                day.written.push(file.modified);
             }
         }
     }

@@ -222,7 +222,11 @@ fn a_file_that_goes_or_is_written_anew_is_a_change_and_one_more_is_none() {
     let day = |small: &[&str], written: &[i64]| Day {
         small: small.iter().map(|path| (*path).to_owned()).collect(),
         compacted: Vec::new(),
-        written: written.iter().copied().map(EventTime).collect(),
+        written: small
+            .iter()
+            .zip(written)
+            .map(|(path, &at)| ((*path).to_owned(), EventTime(at)))
+            .collect(),
     };
     let before = day(&["a", "b"], &[1, 2]);
     assert!(day(&["a", "b", "c"], &[1, 2, 3]).has_all_of(&before));
