@@ -10,6 +10,7 @@ move only mildly, because most of a camera's faces are aligned well.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch.nn import functional as F
@@ -24,6 +25,15 @@ LUMINANCE = """16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57
 95 98 112 100 103 99"""
 COLOUR = """17 18 24 47 99 99 99 99 18 21 26 66 99 99 99 99 24 26 56 99 99 99 99 99 47 66 99 99 99
 99 99 99""" + 32 * " 99"
+
+
+Change = Callable[[torch.Tensor], torch.Tensor]
+
+
+def shrunk(x: torch.Tensor, small: int) -> torch.Tensor:
+    """Faces as they look after they had only `small` pixels a side."""
+    down = F.interpolate(x, (small, small), mode="area")
+    return F.interpolate(down, x.shape[-2:], mode="bilinear", align_corners=False)
 
 
 class Augment:
@@ -55,11 +65,19 @@ class Augment:
         """True for about this part of the faces, as (n, 1, 1, 1)."""
         return torch.rand(n, 1, 1, 1, device=self.device) < part
 
+    def only(self, which: torch.Tensor, x: torch.Tensor, change: Change) -> torch.Tensor:
+        """`x` with some of its faces changed; `which` is (n, 1, 1, 1). A GPU changes all of them
+        and picks, since it would have to wait to know how many there are."""
+        if x.is_cuda:
+            return torch.where(which, change(x), x)
+        rows = which.flatten().nonzero().flatten()
+        return x.index_copy(0, rows, change(x[rows])) if len(rows) else x
+
     def __call__(self, faces: torch.Tensor) -> torch.Tensor:
         """Changed faces (n, 3, side, side), 0 to 255."""
         x = self.moved(faces.permute(0, 3, 1, 2).float())
         x = self.covered(self.lit(self.coarse(x)))
-        return torch.where(self.chosen(PACKED, len(x)), self.packed(x), x)
+        return self.only(self.chosen(PACKED, len(x)), x, self.packed)
 
     def moved(self, x: torch.Tensor) -> torch.Tensor:
         """Turned, scaled, stretched, mirrored, sheared, shifted and seen from the side."""
@@ -86,17 +104,18 @@ class Augment:
         """Few pixels, or blur."""
         which = torch.rand(len(x), 1, 1, 1, device=self.device)
         each = FEW / len(SMALL_SIDES)
-        out = x
         for index, small in enumerate(SMALL_SIDES):
-            down = F.interpolate(x, (small, small), mode="area")
-            up = F.interpolate(down, x.shape[-2:], mode="bilinear", align_corners=False)
-            out = torch.where((which >= index * each) & (which < (index + 1) * each), up, out)
-        soft = x
+            some = (which >= index * each) & (which < (index + 1) * each)
+            x = self.only(some, x, lambda faces, small=small: shrunk(faces, small))
         for part in (BLURRED, BLURRED / 2):  # half of the blurred ones twice
-            soft = F.conv2d(F.pad(soft, (2, 2, 2, 2), mode="replicate"), self.kernel, groups=3)
-            soft = F.conv2d(F.pad(soft, (2, 2, 2, 2), mode="replicate"), self.kernel, groups=3)
-            out = torch.where(which > 1 - part, soft, out)
-        return out
+            x = self.only(which > 1 - part, x, self.blurred)
+        return x
+
+    def blurred(self, x: torch.Tensor) -> torch.Tensor:
+        """Smoothed twice."""
+        for _ in range(2):
+            x = F.conv2d(F.pad(x, (2, 2, 2, 2), mode="replicate"), self.kernel, groups=3)
+        return x
 
     def lit(self, x: torch.Tensor) -> torch.Tensor:
         """Saturation, contrast, brightness, tint, channel shift, gamma, noise."""
@@ -111,8 +130,11 @@ class Augment:
         x = x * bright * torch.exp(self.draw(-0.12, 0.12, n, 3, 1, 1))
         x = x + self.draw(-60, 60, n, 3, 1, 1) * self.chosen(0.06, n)
         x = 255 * (x.clamp(0, 255) / 255).pow(torch.exp(self.draw(-0.35, 0.35, n, 1, 1, 1)))
-        noise = self.draw(0, 9, n, 1, 1, 1) * self.chosen(NOISY, n)
-        return (x + torch.randn_like(x) * noise).clamp(0, 255)
+        return self.only(self.chosen(NOISY, n), x, self.noisy)
+
+    def noisy(self, x: torch.Tensor) -> torch.Tensor:
+        """With a sensor's noise."""
+        return (x + torch.randn_like(x) * self.draw(0, 9, len(x), 1, 1, 1)).clamp(0, 255)
 
     def covered(self, x: torch.Tensor) -> torch.Tensor:
         """A box of one colour over a part of the face."""

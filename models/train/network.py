@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from data import AGE_CLASSES, GENDERS, RACES
+from separate import separate
 
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)  # of MobileNetV1's 13 separable blocks
 WIDTHS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
@@ -73,7 +74,11 @@ class Layer(nn.Module):
         before, after = same_padding(x.shape[-1], self.shape.kernel, self.shape.stride)
         if before != after:
             x = F.pad(x, (before, after, before, after))
-        x = F.conv2d(x, conv.weight, conv.bias, conv.stride, 0 if before != after else before, 1, groups)
+        padding = 0 if before != after else before
+        if self.shape.separate and not x.is_cuda and torch.is_grad_enabled():
+            x = separate(x, conv.weight, conv.bias, self.shape.stride, padding)
+        else:
+            x = F.conv2d(x, conv.weight, conv.bias, conv.stride, padding, 1, groups)
         if self.norm is not None:
             x = self.norm(x)
         return F.relu6(x) if self.shape.bounded else x

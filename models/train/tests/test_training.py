@@ -22,6 +22,7 @@ import onnx
 import onnxruntime as ort
 import torch
 from PIL import Image
+from torch.nn import functional as F
 
 TRAIN = Path(__file__).resolve().parents[1]
 REPOSITORY = TRAIN.parents[1]
@@ -33,8 +34,9 @@ from data import ETHNICITIES, GROUP_OF, RACES, STORED_SIDE, read_labels  # noqa:
 from equalise import equalised, rounded  # noqa: E402
 from export import OUTPUTS  # noqa: E402
 from fit import Plan, Trainer  # noqa: E402
-from network import FaceNet  # noqa: E402
+from network import FaceNet, same_padding  # noqa: E402
 from runtime import predict, read_manifest  # noqa: E402
+from separate import separate  # noqa: E402
 from start import begin, lite_layers, load_faceres, read_state  # noqa: E402
 
 PARITY = 1e-4
@@ -97,6 +99,30 @@ class Parts(unittest.TestCase):
         self.assertGreaterEqual(float(changed.min()), 0)
         self.assertLessEqual(float(changed.max()), 255)
         self.assertGreater(float(changed.std((1, 2, 3)).min()), 1, "a face became one colour")
+
+    def test_only_the_chosen_faces_change(self) -> None:
+        faces = torch.arange(4.0).view(4, 1, 1, 1) + torch.zeros(4, 3, 2, 2)
+        for chosen in ([True, False, True, False], [False] * 4, [True] * 4):
+            which = torch.tensor(chosen).view(4, 1, 1, 1)
+            got = Augment("cpu").only(which, faces, lambda some: some + 10)
+            self.assertTrue(torch.equal(got, torch.where(which, faces + 10, faces)), chosen)
+
+    def test_the_quick_backward_pass_gives_the_usual_gradients(self) -> None:
+        torch.manual_seed(1)
+        for kernel, stride, side in ((3, 1, 9), (3, 2, 60), (3, 2, 15), (5, 1, 4), (5, 2, 30), (5, 2, 15)):
+            before, after = same_padding(side, kernel, stride)
+            padding = 0 if before != after else before
+            side += 0 if before == after else before + after
+            x = torch.randn(3, 8, side, side, requires_grad=True)
+            weight = torch.randn(8, 1, kernel, kernel, requires_grad=True)
+            bias = torch.randn(8, requires_grad=True)
+            usual = F.conv2d(x, weight, bias, stride, padding, 1, 8)
+            quick = separate(x, weight, bias, stride, padding)
+            self.assertTrue(torch.equal(quick, usual))
+            towards, of = torch.randn_like(usual), (x, weight, bias)
+            pairs = zip(*(torch.autograd.grad(out, of, towards) for out in (usual, quick)))
+            for wanted, got in pairs:
+                self.assertLess(float((wanted - got).abs().max() / wanted.abs().max()), 1e-5)
 
     def test_filters_keep_their_sums_when_they_are_rounded(self) -> None:
         torch.manual_seed(1)
