@@ -7,13 +7,33 @@ Fails with the first thing that is wrong.
 
 import sys
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
+
+# Adds up the browser's layout shifts: https://web.dev/articles/cls calls 0.1 good.
+SHIFTS = """window.shifted = 0;
+new PerformanceObserver((list) => { for (const entry of list.getEntries()) window.shifted += entry.value; })
+  .observe({ type: "layout-shift", buffered: true });"""
+
+
+def stay_in_place(browser: Browser, url: str, source: str) -> None:
+    """Nothing that is on the screen of a phone moves when the numbers arrive."""
+    for path, arrived in (("", f'article[data-source="{source}"] table'), (f"#source={source}", "#history canvas")):
+        page = browser.new_page(viewport={"width": 360, "height": 740})
+        page.add_init_script(SHIFTS)
+        page.goto(f"{url}/{path}")
+        expect(page.locator(arrived).first).to_be_attached(timeout=15_000)
+        # Two frames on, what arrived is drawn and counted.
+        page.evaluate("new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)))")
+        shifted = page.evaluate("window.shifted")
+        assert shifted < 0.1, f"/{path}: the page shifts by {shifted:.2f}"
+        page.close()
 
 
 def main() -> None:
     url, *sources = sys.argv[1:]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        stay_in_place(browser, url, sources[0])
         page = browser.new_page()
         errors = []
         page.on("console", lambda message: message.type == "error" and errors.append(message.text))

@@ -183,7 +183,7 @@ async function choose() {
     if (showMissing()) choose();
   });
   stream.addEventListener("error", () => showState("The service does not answer. The page tries again."));
-  show();
+  if (live) show();
 }
 
 /** Whether a name can be read out of an address. @param {string | undefined} text @returns {boolean} */
