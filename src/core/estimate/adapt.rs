@@ -134,14 +134,19 @@ fn blends(base: &Calibration, local: &Calibration, influences: &[(usize, Vec<f64
         .zip(&locals)
         .map(|(base, local)| Shift::new(base, local, &average))
         .collect();
-    let known: Vec<Vec<f64>> = shifts.iter().filter_map(Shift::weights).collect();
-    // Of a class that the camera never showed: as of the others.
-    let mut usual = vec![0.0; TRIED];
-    known
-        .iter()
-        .for_each(|weights| add(&mut usual, weights, 1.0 / known.len() as f64));
+    let usual = usual(&shifts);
     let blend = |shift: &Shift| shift.blend(&shift.weights().unwrap_or_else(|| usual.clone()));
     shifts.iter().map(blend).collect()
+}
+
+/// The weights of a class that the camera never showed: the mean of the others'.
+fn usual(shifts: &[Shift]) -> Vec<f64> {
+    let known: Vec<Vec<f64>> = shifts.iter().filter_map(Shift::weights).collect();
+    let mut mean = vec![0.0; TRIED];
+    known
+        .iter()
+        .for_each(|weights| add(&mut mean, weights, 1.0 / known.len() as f64));
+    mean
 }
 
 fn scaled_sum<'a>(samples: impl Iterator<Item = &'a Sample>, scale: f64) -> Matrix {

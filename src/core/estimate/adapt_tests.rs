@@ -130,9 +130,110 @@ fn a_base_that_was_adapted_or_has_other_labels_is_refused() {
     let adapted = adapt(&base, &base.labels, pairs(&local)).unwrap();
     let refused = adapt(&adapted, &base.labels, pairs(&local)).unwrap_err();
     assert_eq!(refused, CalibrationError::Adapted);
-    let refused = adapt(&base, &["a".into(), "b".into()], pairs(&local)).unwrap_err();
+    // As many labels in another order are others, too.
+    let order: Vec<String> = base.labels.iter().rev().cloned().collect();
+    for labels in [vec!["a".into(), "b".into()], order] {
+        let refused = adapt(&base, &labels, pairs(&local)).unwrap_err();
+        assert!(
+            refused.to_string().contains("name a base with the same"),
+            "{refused}"
+        );
+    }
+}
+
+/// A class of which the camera showed so many faces. `apart`: the squared distance of the means, times these faces.
+fn shift(base: f64, local: f64, freedom: f64, apart: f64) -> Shift {
+    Shift {
+        base,
+        local,
+        freedom,
+        squared: apart / local,
+    }
+}
+
+/// What is left of the base where it moved far and stands for very many faces: by Stein's estimator (k - 2) / S of it, with
+/// the variance that Bayes's rule has for a flat variance of the shift (the part that is kept has a gamma distribution).
+#[test]
+fn a_class_that_moved_far_is_shrunk_as_by_stein() {
+    let (local, freedom) = (2_000.0, 5.0);
+    for apart in [40.0, 80.0] {
+        let shift = shift(1e12, local, freedom, apart);
+        let weights = shift.weights().unwrap();
+        assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        let blend = shift.blend(&weights);
+        let (of_base, of_local) = (blend.base * shift.base, blend.local * local);
+        let faces = of_base + of_local;
+        let kept = (freedom - 2.0) / apart;
+        assert!((of_base / faces / kept - 1.0).abs() < 0.02, "{blend:?}");
+        let spread = 2.0 * kept / apart * apart / freedom;
+        let variance = (1.0 - kept + spread) / local;
+        assert!((faces * variance - 1.0).abs() < 0.005, "{faces}");
+    }
+}
+
+#[test]
+fn the_farther_a_class_has_moved_the_less_of_the_base_is_kept() {
+    let kept = |apart| {
+        let shift = shift(500.0, 100.0, 4.0, apart);
+        let blend = shift.blend(&shift.weights().unwrap());
+        let of_base = blend.base * 500.0;
+        of_base / (of_base + blend.local * 100.0)
+    };
+    let parts = [1.0, 4.0, 10.0, 30.0, 90.0].map(kept);
+    assert!(parts.is_sorted_by(|a, b| a > b), "{parts:?}");
+    assert!(parts[0] > 0.3 && parts[4] < 0.05, "{parts:?}");
+}
+
+/// A base of few faces is doubtful by itself: it never counts for more than its faces beside the camera's.
+#[test]
+fn a_base_of_few_faces_does_not_outvote_many() {
+    for (base, local) in [(50.0, 50_000.0), (50.0, 500.0)] {
+        let shift = shift(base, local, 3.0, 0.0);
+        let blend = shift.blend(&shift.weights().unwrap());
+        let ratio = blend.base * base / (blend.local * local);
+        assert!(ratio <= base / local * (1.0 + 1e-9), "{ratio}");
+    }
+}
+
+#[test]
+fn a_class_without_faces_has_the_mean_weights_of_the_others() {
+    let known = [shift(60.0, 20.0, 3.0, 2.0), shift(60.0, 20.0, 3.0, 40.0)];
+    let unseen = Shift {
+        local: 0.0,
+        ..shift(60.0, 1.0, 3.0, 0.0)
+    };
+    let [near, far] = known.each_ref().map(|shift| shift.weights().unwrap());
+    let [a, b] = known;
+    let found = usual(&[a, unseen, b]);
+    for ((near, far), found) in near.iter().zip(far).zip(found) {
+        assert!((f64::midpoint(*near, far) - found).abs() < 1e-12);
+    }
+}
+
+/// With one number a face, the distance of the means can be told by hand.
+#[test]
+fn the_distance_of_two_means_is_in_variances_of_a_single_face() {
+    let sample = |faces, mean, square| Sample {
+        faces,
+        mean: vec![mean],
+        squares: vec![vec![square]],
+    };
+    let (base, local) = (sample(40.0, 0.2, 6.0), sample(10.0, 0.5, 3.0));
+    // The average over classes counts as one face more: (6 + 3 + 0.4) / (40 + 10 - 2 + 1).
+    let shift = Shift::new(&base, &local, &vec![vec![0.4]]);
+    let wanted = 0.09 / (9.4 / 49.0);
     assert!(
-        refused.to_string().contains("name a base with the same"),
-        "{refused}"
+        (shift.squared / wanted - 1.0).abs() < 1e-9,
+        "{}",
+        shift.squared
+    );
+    assert_eq!((shift.base, shift.local, shift.freedom), (40.0, 10.0, 1.0));
+    // Two faces that are alike do not make the distance endless.
+    let alike = sample(1.0, 0.3, 0.0);
+    let shift = Shift::new(&alike, &sample(1.0, 0.5, 0.0), &vec![vec![0.4]]);
+    assert!(
+        (shift.squared / (0.04 / 0.4) - 1.0).abs() < 1e-9,
+        "{}",
+        shift.squared
     );
 }
