@@ -94,7 +94,7 @@ fn pools_hold_enough_independent_votes_and_lose_none() {
 /// A class's faces at the given ratios of the first to the second class: one for each third of the nine bins.
 fn faces(first: usize, each: usize) -> impl Iterator<Item = (usize, Vec<f32>)> {
     let posterior = move |ratio: f32| {
-        let mut weights = vec![1.0, 1.0];
+        let mut weights = [1.0, 1.0];
         weights[first] = ratio;
         let sum: f32 = weights.iter().sum();
         weights.iter().map(|weight| weight / sum).collect()
