@@ -179,13 +179,21 @@ fn compare(what: &str, film: &Day, direct: &Day) {
     }
 }
 
+/// A crowd, and the file in the folder that it was filmed into.
+fn filmed(folder: &Path) -> (Film, PathBuf) {
+    let (crowd, file) = (
+        crowd(switch("PEOPLE", PEOPLE), switch("SEED", 6)),
+        folder.join("door.mkv"),
+    );
+    crowd.write(&file);
+    (crowd, file)
+}
+
 #[test]
 fn tables_of_a_film_show_the_shares_of_the_same_composites_sent_directly() {
     let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    let (file, model) = (folder.join("door.mkv"), switch("MODEL", MODEL.to_owned()));
-    let crowd = crowd(switch("PEOPLE", PEOPLE), switch("SEED", 6));
-    crowd.write(&file);
+    let (folder, model) = (folder.path(), switch("MODEL", MODEL.to_owned()));
+    let (crowd, file) = filmed(folder);
     let film = of_film(folder, &file, &model);
     let direct = of_crops(folder, "direct", composites(&crowd), &model, true);
     assert_eq!(direct.people, crowd.walkers.len() as i64);
@@ -195,10 +203,8 @@ fn tables_of_a_film_show_the_shares_of_the_same_composites_sent_directly() {
 #[test]
 fn crops_of_a_film_have_the_shares_of_the_same_composites_where_nothing_is_hidden() {
     let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    let (file, model) = (folder.join("door.mkv"), switch("MODEL", MODEL.to_owned()));
-    let crowd = crowd(switch("PEOPLE", PEOPLE), switch("SEED", 6));
-    crowd.write(&file);
+    let (folder, model) = (folder.path(), switch("MODEL", MODEL.to_owned()));
+    let (crowd, file) = filmed(folder);
     let crops = folder.join("crops");
     let mut detect = demograph(&["--log", "warn", "detect"]);
     detect.arg(&file).arg("--out").arg(&crops);

@@ -93,25 +93,6 @@ fn no_face_and_a_blind_model_give_nothing_and_few_faces_are_insufficient() {
     assert_eq!(estimate(&blind.unwrap(), &counts, Method::Acc), None);
 }
 
-#[test]
-fn the_shift_test_stays_calm_when_only_shares_change_and_sees_other_faces() {
-    let mut world = World::new(4, 11);
-    let mut p = Vec::new();
-    for _ in 0..200 {
-        let calibration = world.calibration(&[250, 120, 90, 60]);
-        p.push(shift_p(&calibration, &world.window(&TRUTH, 1000)).unwrap());
-    }
-    let below = |limit: f64| p.iter().filter(|p| **p < limit).count() as f64 / p.len() as f64;
-    assert!(below(0.05) <= 0.10, "{}", below(0.05));
-    assert!((0.35..=0.65).contains(&below(0.5)), "{}", below(0.5));
-
-    let calibration = world.calibration(&[250, 120, 90, 60]);
-    world.apart = 0.8;
-    let blurred = shift_p(&calibration, &world.window(&TRUTH, 1000)).unwrap();
-    assert!(blurred < 0.01, "{blurred}");
-    assert_eq!(shift_p(&calibration, &world.window(&TRUTH, 5)), None);
-}
-
 /// Five crops of each person that are alike.
 #[test]
 fn the_votes_of_one_person_say_no_more_than_one() {

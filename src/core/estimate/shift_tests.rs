@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::estimate::world::World;
+use crate::estimate::world::{World, pairs};
 
 const FACES: [usize; 4] = [250, 120, 90, 60];
+const TRUTH: [f64; 4] = [0.6, 0.25, 0.1, 0.05];
 
 #[test]
 fn a_calibration_fits_from_a_thousandth() {
@@ -47,19 +48,11 @@ proptest! {
     }
 }
 
-/// The pools of a window, and the window's moments.
-fn pooled(
-    world: &mut World,
-    shares: &[f64],
-    faces: usize,
-    design_effect: f64,
-) -> (Moments, Pools, Vec<f64>) {
-    let calibration = world.calibration(&FACES);
-    let mut votes = world.window(shares, faces);
-    votes.design_effect = design_effect;
-    let moments = Moments::new(&calibration, &votes, Method::Score).unwrap();
+/// The moments of a window, and its pools.
+fn pooled(calibration: &Calibration, votes: &CellVotes) -> (Moments, Pools) {
+    let moments = Moments::new(calibration, votes, Method::Score).unwrap();
     let pools = Pools::new(&moments, &moments.within_reach());
-    (moments, pools, votes.counts)
+    (moments, pools)
 }
 
 fn assert_none_is_lost(pools: &Pools) {
@@ -75,8 +68,10 @@ fn assert_none_is_lost(pools: &Pools) {
 fn pools_hold_enough_independent_votes_and_lose_none() {
     let mut world = World::new(4, 21);
     for (faces, design_effect) in [(100, 1.0), (400, 1.0), (3000, 1.0), (300, 6.0)] {
-        let (moments, pools, counts) =
-            pooled(&mut world, &[0.6, 0.25, 0.1, 0.05], faces, design_effect);
+        let calibration = world.calibration(&FACES);
+        let mut votes = world.window(&TRUTH, faces);
+        votes.design_effect = design_effect;
+        let (moments, pools) = pooled(&calibration, &votes);
         for expected in &pools.expected {
             let independent = expected * faces as f64 / design_effect;
             assert!(
@@ -86,7 +81,7 @@ fn pools_hold_enough_independent_votes_and_lose_none() {
         }
         assert_none_is_lost(&pools);
         // What the window shows more of in one pool, it shows less of in others.
-        let gaps: f64 = pools.gaps(&moments, &counts).iter().sum();
+        let gaps: f64 = pools.gaps(&moments, &votes.counts).iter().sum();
         assert!(gaps.abs() < 1e-9, "{gaps}");
     }
 }
@@ -109,8 +104,7 @@ fn faces(first: usize, each: usize) -> impl Iterator<Item = (usize, Vec<f32>)> {
 fn neighbours_are_joined_until_five_faces_are_expected() {
     let known: Vec<_> = faces(0, 20).chain(faces(1, 20)).collect();
     let labels = ["a", "b"].map(String::from);
-    let calibration =
-        Calibration::new(&labels, known.iter().map(|(class, p)| (*class, &p[..]))).unwrap();
+    let calibration = Calibration::new(&labels, pairs(&known)).unwrap();
     for (first, second, wanted) in [
         (10, 10, 6),
         (5, 5, 6),
@@ -124,8 +118,7 @@ fn neighbours_are_joined_until_five_faces_are_expected() {
         for (_, posterior) in faces(0, first).chain(faces(1, second)) {
             votes.counts[calibration.grid().cell(&posterior)] += 1.0;
         }
-        let moments = Moments::new(&calibration, &votes, Method::Score).unwrap();
-        let pools = Pools::new(&moments, &moments.within_reach());
+        let (_, pools) = pooled(&calibration, &votes);
         assert_eq!(pools.expected.len(), wanted, "{first}, {second} votes");
         assert_none_is_lost(&pools);
         // As many pools as classes leave nothing to test.
@@ -160,17 +153,43 @@ fn a_share_below_nought_explains_what_it_explains() {
     assert!(p > 0.999, "{p}");
 }
 
+/// The p-values of windows of a world in which only shares differ, each with a calibration of its own.
+fn calm(seed: u64, shares: &[f64], faces: usize, windows: usize) -> Vec<f64> {
+    let mut world = World::new(4, seed);
+    let p = (0..windows).map(|_| {
+        let calibration = world.calibration(&FACES);
+        shift_p(&calibration, &world.window(shares, faces)).unwrap()
+    });
+    p.collect()
+}
+
+fn below(limit: f64, p: &[f64]) -> f64 {
+    p.iter().filter(|p| **p < limit).count() as f64 / p.len() as f64
+}
+
+#[test]
+fn it_stays_calm_when_only_shares_change_and_sees_other_faces() {
+    let p = calm(11, &TRUTH, 1000, 200);
+    assert!(below(0.05, &p) <= 0.10, "{}", below(0.05, &p));
+    assert!(
+        (0.35..=0.65).contains(&below(0.5, &p)),
+        "{}",
+        below(0.5, &p)
+    );
+
+    let mut world = World::new(4, 12);
+    let calibration = world.calibration(&FACES);
+    world.apart = 0.8;
+    let blurred = shift_p(&calibration, &world.window(&TRUTH, 1000)).unwrap();
+    assert!(blurred < 0.01, "{blurred}");
+    assert_eq!(shift_p(&calibration, &world.window(&TRUTH, 5)), None);
+}
+
 /// Shares of nought are estimated below nought in half of the windows; p must stay as even as elsewhere.
 #[test]
-fn p_is_calm_where_classes_are_absent() {
-    let mut world = World::new(4, 22);
-    let mut p = Vec::new();
-    for _ in 0..400 {
-        let calibration = world.calibration(&FACES);
-        p.push(shift_p(&calibration, &world.window(&[0.7, 0.3, 0.0, 0.0], 600)).unwrap());
-    }
-    let below = |limit: f64| p.iter().filter(|p| **p < limit).count() as f64 / p.len() as f64;
-    assert!(below(0.05) <= 0.09, "{}", below(0.05));
-    assert!((0.4..=0.6).contains(&below(0.5)), "{}", below(0.5));
+fn it_stays_calm_where_classes_are_absent() {
+    let p = calm(22, &[0.7, 0.3, 0.0, 0.0], 600, 400);
+    assert!(below(0.05, &p) <= 0.09, "{}", below(0.05, &p));
+    assert!((0.4..=0.6).contains(&below(0.5, &p)), "{}", below(0.5, &p));
     assert!(p.iter().all(|p| calibration_fits(*p)), "a false alarm");
 }
